@@ -1,0 +1,76 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+// A sanitizer must keep malloc to itself, and Debian's jemalloc is unprefixed: sanitizer runs link a
+// private copy whose symbols start with je_. The variable names the folder that holds it.
+let privateJemalloc = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_PRIVATE_JEMALLOC"]
+
+let jemallocC: [CSetting] = privateJemalloc == nil ? [] : [.define("CJEMALLOC_PRIVATE")]
+let jemallocLink: [LinkerSetting] =
+  privateJemalloc.map {
+    [.unsafeFlags(["-L\($0)"]), .linkedLibrary("jemalloc_private"), .linkedLibrary("m"), .linkedLibrary("pthread")]
+  } ?? [.linkedLibrary("jemalloc")]
+
+let package = Package(
+  name: "native-buffers",
+  products: [
+    .library(name: "NativeBuffers", targets: ["NativeBuffers"]),
+    .library(name: "LeakAuditing", targets: ["LeakAuditing"]),
+    .library(name: "Bitmaps", targets: ["Bitmaps"]),
+    .executable(name: "leak-audit", targets: ["leak-audit"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    // Floor 0
+    .target(name: "CJemalloc", cSettings: jemallocC, linkerSettings: jemallocLink),
+    .target(name: "ResourceLedger", swiftSettings: swiftSettings),
+    // Floor 1
+    .target(name: "JemallocArenas", dependencies: ["CJemalloc", "ResourceLedger"], swiftSettings: swiftSettings),
+    // Floor 2
+    .target(name: "NativeBuffers", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
+    // Floor 3
+    .target(
+      name: "LeakAuditing", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+    .target(name: "Bitmaps", dependencies: ["CImageCodecs", "NativeBuffers"], swiftSettings: swiftSettings),
+    // Floor 4
+    .executableTarget(
+      name: "leak-audit",
+      dependencies: [
+        "Bitmaps", "LeakAuditing", "NativeBuffers",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+
+    .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "NativeBuffersTests", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LeakAuditingTests",
+      dependencies: ["LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BitmapsTests", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LeakAuditCommandTests", dependencies: ["leak-audit", "Bitmaps", "NativeBuffers"],
+      swiftSettings: swiftSettings),
+  ]
+)
