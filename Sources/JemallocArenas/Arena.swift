@@ -1,0 +1,107 @@
+import CJemalloc
+import Glibc
+public import ResourceLedger
+import Synchronization
+
+/// A jemalloc arena from which only this library allocates.
+///
+/// Its counts are the second book: jemalloc keeps them, and they are exact because allocations pass no
+/// thread cache of jemalloc's. An arena lives until ``destroy()``; dropping the last reference to the
+/// object changes nothing. A process has room for about 4,000 arenas; each makes every audit about
+/// 20 µs longer, so keep them few.
+public final class Arena: Sendable {
+  /// How an arena treats memory that its blocks no longer need.
+  public struct Configuration: Sendable {
+    /// Bytes from which jemalloc would return a freed block to the kernel at once. The default is no such
+    /// size: a freed frame keeps its pages, so that the next one faults in none.
+    public var oversizeThreshold: Int
+    /// Milliseconds until unused dirty pages are offered back to the kernel; -1 for never, 0 for at once.
+    public var dirtyDecay: Int
+    /// Milliseconds until pages offered back are taken from the resident set; -1 for never, 0 for at once.
+    public var muzzyDecay: Int
+    /// Bytes of idle blocks that are kept for reuse. A block released beyond it goes back to jemalloc.
+    public var idleByteLimit: Int
+
+    public init(
+      oversizeThreshold: Int = 1 << 50, dirtyDecay: Int = 10_000, muzzyDecay: Int = 0,
+      idleByteLimit: Int = 256 << 20
+    ) {
+      self.oversizeThreshold = oversizeThreshold
+      self.dirtyDecay = dirtyDecay
+      self.muzzyDecay = muzzyDecay
+      self.idleByteLimit = idleByteLimit
+    }
+  }
+
+  /// The arena that buffers come from where nobody names another.
+  public static let shared: Arena = {
+    do { return try Arena(name: "shared") } catch {
+      fatalError("NativeBuffers: the shared arena could not be created: \(error)")
+    }
+  }()
+
+  public let name: String
+  /// jemalloc's number for it, as in `arena.<index>.purge`.
+  public let index: UInt32
+  /// The ledger's number for it.
+  public let domain: DomainID
+  public let configuration: Configuration
+
+  /// The slow-path lock: memory of this arena is set aside and given back only under it, together with
+  /// its ledger entry, so that the two books agree whenever it is held.
+  package let lock = ForkSafeLock()
+  /// 1 once destroyed. Changes under `lock`.
+  let isDestroyed = Atomic<Bool>(false)
+  /// What the block cache keeps for this arena (an object retained for good), 0 for nothing yet.
+  package let attachment = Atomic<UInt>(0)
+  /// Counts down to an allocation that fails on purpose; 0 for none. For tests of exhaustion.
+  package let failureCountdown = Atomic<Int>(0)
+
+  /// Creates an arena.
+  /// - Throws: ``ArenaError`` naming the `mallctl` key that failed, or that the ledger is full.
+  public init(name: String, configuration: Configuration = Configuration()) throws(ArenaError) {
+    self.name = name
+    self.configuration = configuration
+    index = try Mallctl.createArena()
+    do throws(ArenaError) {
+      try Mallctl.write("arena.\(index).oversize_threshold", size_t(max(0, configuration.oversizeThreshold)))
+      try Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(configuration.dirtyDecay))
+      try Mallctl.write("arena.\(index).muzzy_decay_ms", ssize_t(configuration.muzzyDecay))
+      do throws(LedgerError) { domain = try Ledger.shared.addDomain(.arena, name: name) } catch {
+        throw ArenaError(.ledger(error), arena: name)
+      }
+    } catch {
+      try? Mallctl.call("arena.\(index).destroy")
+      throw error
+    }
+    ArenaDirectory.add(self)
+    ForkGuard.protect(lock, order: index)
+  }
+
+  /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep theirs: trim them first.
+  /// Cost: `madvise` per run of pages; keep it off threads that must not wait.
+  public func purge() throws(ArenaError) { try Mallctl.call("arena.\(index).purge") }
+
+  /// Lets jemalloc give back the pages whose decay time has come.
+  public func decay() throws(ArenaError) { try Mallctl.call("arena.\(index).decay") }
+
+  /// Returns everything to the kernel. Idle blocks are given back first.
+  /// - Throws: ``ArenaError/Code/blocksLive(count:byteCount:)`` while a buffer, or memory allocated raw,
+  ///   is live; ``ArenaError/Code/destroyed`` the second time.
+  public func destroy() throws(ArenaError) {
+    ArenaDirectory.reclaimIdleBlocks(of: self)
+    lock.lock()
+    defer { lock.unlock() }
+    guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
+    try Mallctl.refreshStatistics()
+    let counts = try readCounts()
+    guard counts.count == 0 else {
+      throw ArenaError(.blocksLive(count: counts.count, byteCount: counts.byteCount), arena: name)
+    }
+    try Mallctl.call("arena.\(index).destroy")
+    isDestroyed.store(true, ordering: .relaxed)
+    ForkGuard.unprotect(lock)
+    ArenaDirectory.remove(self)
+    Ledger.shared.removeDomain(domain)
+  }
+}

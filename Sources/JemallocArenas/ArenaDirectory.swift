@@ -1,0 +1,34 @@
+package import ResourceLedger
+import Synchronization
+
+/// The arenas of this process, by their domain. Holds each until it is destroyed.
+package enum ArenaDirectory {
+  private struct State {
+    var arenas: [DomainID: Arena] = [:]
+    var reclaim: (@Sendable (Arena) -> Void)?
+  }
+
+  private static let lock = ForkSafeLock()
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var state = State()
+
+  static func add(_ arena: Arena) { lock.withLock { unsafe state.arenas[arena.domain] = arena } }
+  static func remove(_ arena: Arena) { lock.withLock { unsafe state.arenas[arena.domain] = nil } }
+
+  /// All arenas, by ascending index: the order in which their locks are taken.
+  package static var all: [Arena] {
+    lock.withLock { unsafe Array(state.arenas.values) }.sorted { $0.index < $1.index }
+  }
+
+  package static func arena(_ domain: DomainID) -> Arena? { lock.withLock { unsafe state.arenas[domain] } }
+
+  /// Says how an arena's idle blocks are given back; the block cache does, once.
+  package static func onReclaim(_ body: @escaping @Sendable (Arena) -> Void) {
+    lock.withLock { unsafe state.reclaim = body }
+  }
+
+  static func reclaimIdleBlocks(of arena: Arena) {
+    let reclaim = lock.withLock { unsafe state.reclaim }
+    reclaim?(arena)
+  }
+}

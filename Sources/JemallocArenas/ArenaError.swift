@@ -1,0 +1,55 @@
+import Glibc
+public import ResourceLedger
+
+/// What an arena, or jemalloc's control interface, refused.
+public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
+  public enum Code: Equatable, Sendable {
+    /// `mallctl` answered with an errno value for this key.
+    case mallctl(key: String, errno: Int32)
+    /// No memory for a block of this size and alignment, in bytes.
+    case outOfMemory(byteCount: Int, alignment: Int)
+    /// A negative size, or one that no address space holds.
+    case invalidByteCount(Int)
+    /// An alignment that is no power of two, or lies outside 1 to 2 MiB.
+    case invalidAlignment(Int)
+    /// Blocks are live: the arena cannot be destroyed.
+    case blocksLive(count: Int, byteCount: Int)
+    /// The arena was destroyed.
+    case destroyed
+    /// The ledger has no room for another arena.
+    case ledger(LedgerError)
+    /// The process's malloc is not this jemalloc, so its allocations cannot be captured.
+    case captureUnavailable
+  }
+
+  public let code: Code
+  /// The arena's name, where one is concerned.
+  public let arena: String?
+
+  package init(_ code: Code, arena: String? = nil) {
+    self.code = code
+    self.arena = arena
+  }
+
+  public var description: String { arena.map { "arena \"\($0)\": \(message)" } ?? message }
+
+  private var message: String {
+    switch code {
+    case .mallctl(let key, let code):
+      "jemalloc refused \"\(key)\" with errno \(code) (\(unsafe String(cString: strerror(code))))."
+    case .outOfMemory(let byteCount, let alignment):
+      "no memory for a block of \(byteCount) bytes aligned to \(alignment). Dispose buffers, trim idle blocks, "
+        + "or ask for less."
+    case .invalidByteCount(let byteCount):
+      "\(byteCount) is no size for a block: sizes go from 0 to what the address space holds."
+    case .invalidAlignment(let alignment):
+      "\(alignment) is no alignment: it must be a power of two from 1 to 2,097,152."
+    case .blocksLive(let count, let byteCount):
+      "it cannot be destroyed while \(count) blocks of \(byteCount) bytes are live. Dispose their buffers first."
+    case .destroyed: "it was destroyed; nothing can be allocated from it."
+    case .ledger(let error): error.description
+    case .captureUnavailable:
+      "malloc calls cannot be captured: this process's malloc is not the jemalloc that the arenas use."
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import CJemalloc
+import ResourceLedger
+
+/// Counts what a C library leaves behind: every `malloc` on this thread goes to an arena of its own for
+/// the time of a call, and what that arena holds afterwards is what the call did not free.
+///
+/// Source: jemalloc(3), `thread.arena` and `thread.tcache.enabled`. Costs about 15 µs beside the counting.
+public enum MallocCapture {
+  /// What a call allocated and did not free on its thread.
+  public struct Remainder: Sendable, Equatable {
+    public let count: Int
+    public let byteCount: Int
+  }
+
+  private static let lock = ForkSafeLock()
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var spareArenas: [UInt32] = []
+
+  /// Runs `body` and counts what it left behind.
+  ///
+  /// What `body` hands to another thread to free, or keeps in a cache on purpose, counts as left behind.
+  /// Swift objects count too: return only what was made before.
+  /// - Throws: what `body` throws, ``ArenaError`` where malloc is not jemalloc or the switch fails.
+  public static func run<R>(_ body: () throws -> R) throws -> (result: R, remainder: Remainder) {
+    guard cjemalloc_is_process_malloc() else { throw ArenaError(.captureUnavailable) }
+    let arena = try spareArena()
+    let outerArena: UInt32 = try Mallctl.read("thread.arena")
+    let hadCache = try Mallctl.readFlag("thread.tcache.enabled")
+    if hadCache { try Mallctl.call("thread.tcache.flush") }
+    try Mallctl.write("thread.tcache.enabled", false)
+    defer { try? Mallctl.write("thread.tcache.enabled", hadCache) }
+    try Mallctl.write("thread.arena", arena)
+    let result: Result<R, any Error>
+    do {
+      defer { try? Mallctl.write("thread.arena", outerArena) }
+      result = Result { try body() }
+    }
+    try Mallctl.refreshStatistics()
+    let counts = try ArenaStatistics.shared.get().read(arena: Int(arena))
+    if counts.count == 0 { lock.withLock { unsafe spareArenas.append(arena) } }
+    return (try result.get(), Remainder(count: counts.count, byteCount: counts.byteCount))
+  }
+
+  /// An arena that holds nothing. One in which something stayed behind is not used again.
+  private static func spareArena() throws(ArenaError) -> UInt32 {
+    if let spare = lock.withLock({ unsafe spareArenas.popLast() }) { return spare }
+    return try Mallctl.createArena()
+  }
+}

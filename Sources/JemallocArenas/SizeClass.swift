@@ -1,0 +1,47 @@
+import CJemalloc
+
+/// jemalloc's size classes as arithmetic: 8, then multiples of 16 to 128, then four classes per doubling.
+///
+/// Source: jemalloc 5.3, `sz_size2index_compute` and `sz_index2size_compute` (16-byte quantum, four
+/// classes per group). Tests hold every class against what `mallctl` and `nallocx` say.
+public enum SizeClass {
+  /// Classes from 8 bytes to 7 × 2^60.
+  public static let count = 235
+  /// Every block starts on a cache line, so requests are rounded up to whole lines first.
+  public static let blockAlignmentLog2: UInt32 = 6
+
+  /// The number of the smallest class that holds `byteCount` (1 or more) bytes. A few shifts.
+  @inlinable
+  public static func index(holding byteCount: Int) -> Int {
+    if byteCount <= 8 { return 0 }
+    let size = UInt(bitPattern: byteCount)
+    let highBit = UInt.bitWidth - 1 - ((size << 1) - 1).leadingZeroBitCount
+    let shift = highBit < 6 ? 0 : highBit - 6
+    let deltaLog2 = highBit < 7 ? 4 : highBit - 3
+    let step = Int((size - 1) >> UInt(deltaLog2)) & 3
+    return 1 + shift << 2 + step
+  }
+
+  /// The size of a class in bytes.
+  public static func byteCount(at index: Int) -> Int {
+    if index == 0 { return 8 }
+    let group = (index - 1) >> 2
+    let step = (index - 1) & 3
+    if group == 0 { return (step + 1) << 4 }
+    return (1 << (group + 5)) + (step + 1) << (group + 3)
+  }
+
+  /// The class that a block of `byteCount` bytes at 2^`alignmentLog2` takes; nil where none is large enough.
+  package static func byteCount(holding byteCount: Int, alignmentLog2: UInt32) -> Int? {
+    let lineSize = 1 << Int(blockAlignmentLog2)
+    let (padded, overflow) = max(byteCount, 1).addingReportingOverflow(lineSize - 1)
+    if overflow { return nil }
+    let size = padded & ~(lineSize - 1)
+    if alignmentLog2 <= blockAlignmentLog2 {
+      let index = index(holding: size)
+      return index < count ? Self.byteCount(at: index) : nil
+    }
+    let rounded = cjemalloc_size_class(size, alignmentLog2)
+    return rounded > 0 ? rounded : nil
+  }
+}

@@ -1,0 +1,56 @@
+/// What is behind a ledger entry.
+public enum EntryState: UInt64, Sendable, CaseIterable {
+  /// No resource.
+  case free = 0
+  /// Memory kept for reuse.
+  case idle = 1
+  /// A handle owns the resource.
+  case live = 2
+  /// Released, held back on purpose.
+  case quarantined = 3
+}
+
+/// An entry's state word: everything about a resource's ownership that threads change at the same time,
+/// in 64 bits, so that each change is one compare-and-exchange.
+///
+///     bits 0–2    state
+///     bit 3       release requested: no new pin; the last pin's end, or the requester, releases
+///     bit 4       exclusive pin held
+///     bit 5       detached: the pointer was handed out for good
+///     bits 6–23   shared pins
+///     bits 24–63  generation: lives this entry has had, one more at each end of a life
+///
+/// The generation makes a handle's word unequal to that of every later owner of the same entry. It
+/// never wraps: an entry that reaches the last generation is taken out of use.
+public struct EntryWord: Equatable, Sendable {
+  public var rawValue: UInt64
+
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  package init(state: EntryState, generation: UInt64) {
+    rawValue = state.rawValue | generation << Self.generationShift
+  }
+
+  package static let stateMask: UInt64 = 0b111
+  package static let releaseRequestedBit: UInt64 = 1 << 3
+  package static let exclusiveBit: UInt64 = 1 << 4
+  package static let detachedBit: UInt64 = 1 << 5
+  package static let pinUnit: UInt64 = 1 << 6
+  package static let pinMask: UInt64 = 0xFF_FFC0
+  package static let generationShift: UInt64 = 24
+  package static let lastGeneration: UInt64 = (1 << 40) - 1
+  package static let maximumPinCount = Int(pinMask / pinUnit)
+
+  /// An unknown state reads as `free`: hostile bytes in a mapped ledger must not trap a reader.
+  public var state: EntryState { EntryState(rawValue: rawValue & Self.stateMask) ?? .free }
+  public var generation: UInt64 { rawValue >> Self.generationShift }
+  public var isReleaseRequested: Bool { rawValue & Self.releaseRequestedBit != 0 }
+  public var isExclusivelyPinned: Bool { rawValue & Self.exclusiveBit != 0 }
+  public var isDetached: Bool { rawValue & Self.detachedBit != 0 }
+  public var pinCount: Int { Int((rawValue & Self.pinMask) / Self.pinUnit) }
+
+  /// Same life of the same resource, whatever its pins.
+  package func isSameLife(as other: EntryWord) -> Bool {
+    (rawValue ^ other.rawValue) & ~(Self.pinMask | Self.exclusiveBit | Self.releaseRequestedBit | Self.detachedBit) == 0
+  }
+}

@@ -1,0 +1,68 @@
+import Glibc
+import Synchronization
+
+/// Keeps locks whole across `fork`: the forking thread takes them all first, so that the child does not
+/// inherit one in the hands of a thread that it does not have.
+///
+/// The ledger's pages are private to the process: the child goes on with a copy of its own.
+package enum ForkGuard {
+  private struct Locks: @unchecked Sendable {
+    // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
+    var arenas: [(order: UInt32, lock: ForkSafeLock)] = []
+    var ledgers: [ForkSafeLock] = []
+    var isInstalled = false
+  }
+
+  private static let registration = ForkSafeLock()
+  nonisolated(unsafe) private static var locks = Locks()  // SAFETY: guarded by `registration`.
+
+  static func protect(_ ledger: Ledger) {
+    registration.withLock {
+      unsafe locks.ledgers += [ledger.growth, ledger.interning]
+      install()
+    }
+  }
+
+  /// Adds an arena's slow-path lock; locks are taken by ascending `order`.
+  package static func protect(_ lock: ForkSafeLock, order: UInt32) {
+    registration.withLock {
+      unsafe locks.arenas.append((order, lock))
+      unsafe locks.arenas.sort { $0.order < $1.order }
+      install()
+    }
+  }
+
+  package static func unprotect(_ lock: ForkSafeLock) {
+    registration.withLock { unsafe locks.arenas.removeAll { $0.lock === lock } }
+  }
+
+  private static func install() {
+    guard unsafe !locks.isInstalled else { return }
+    unsafe locks.isInstalled = true
+    pthread_atfork(
+      {
+        ForkGuard.registration.lock()
+        for (_, lock) in unsafe ForkGuard.locks.arenas { lock.lock() }
+        for lock in unsafe ForkGuard.locks.ledgers { lock.lock() }
+      },
+      { ForkGuard.releaseAll() },
+      {
+        ForkGuard.releaseAll()
+        Ledger.shared.adoptProcess()
+      })
+  }
+
+  private static func releaseAll() {
+    for lock in unsafe locks.ledgers.reversed() { lock.unlock() }
+    for (_, lock) in unsafe locks.arenas.reversed() { lock.unlock() }
+    registration.unlock()
+  }
+}
+
+extension Ledger {
+  /// Writes the number of the process that goes on with this copy of the ledger.
+  func adoptProcess() {
+    let process = UInt32(bitPattern: getpid())
+    unsafe atomic32(at: LedgerLayout.processOffset).pointee.store(process, ordering: .releasing)
+  }
+}

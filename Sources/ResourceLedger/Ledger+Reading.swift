@@ -1,0 +1,96 @@
+import Synchronization
+
+/// What a set of entries adds up to.
+public struct EntryTotals: Equatable, Sendable {
+  /// Entries that a handle owns, detached ones not counted.
+  public var liveCount = 0
+  /// Bytes asked for, of those.
+  public var liveByteCount = 0
+  /// Bytes the domain set aside, of those.
+  public var liveCapacity = 0
+  /// Entries kept for reuse.
+  public var idleCount = 0
+  public var idleCapacity = 0
+  /// Entries released and held back on purpose.
+  public var quarantinedCount = 0
+  public var quarantinedCapacity = 0
+  /// Entries whose pointer was handed out for good.
+  public var detachedCount = 0
+  public var detachedCapacity = 0
+
+  public init() {}
+
+  /// Entries with a resource behind them.
+  public var count: Int { liveCount + idleCount + quarantinedCount + detachedCount }
+  /// Bytes set aside for them.
+  public var capacity: Int { liveCapacity + idleCapacity + quarantinedCapacity + detachedCapacity }
+
+  public static func += (a: inout EntryTotals, b: EntryTotals) {
+    a.liveCount += b.liveCount
+    a.liveByteCount += b.liveByteCount
+    a.liveCapacity += b.liveCapacity
+    a.idleCount += b.idleCount
+    a.idleCapacity += b.idleCapacity
+    a.quarantinedCount += b.quarantinedCount
+    a.quarantinedCapacity += b.quarantinedCapacity
+    a.detachedCount += b.detachedCount
+    a.detachedCapacity += b.detachedCapacity
+  }
+
+  mutating func add(_ word: EntryWord, byteCount: Int, capacity: Int) {
+    switch word.state {
+    case .free: break
+    case .idle:
+      idleCount += 1
+      idleCapacity += capacity
+    case .live where word.isDetached:
+      detachedCount += 1
+      detachedCapacity += capacity
+    case .live:
+      liveCount += 1
+      liveByteCount += byteCount
+      liveCapacity += capacity
+    case .quarantined:
+      quarantinedCount += 1
+      quarantinedCapacity += capacity
+    }
+  }
+}
+
+extension Ledger {
+  /// Totals per bucket of each of the given domains, in one pass over the entries.
+  ///
+  /// The number of entries with a resource behind them is exact for a domain whose resources are neither
+  /// added nor removed meanwhile (an arena: while its slow-path lock is held). Handles that change hands
+  /// meanwhile are counted as they were at some moment of the pass.
+  /// Cost: 64 bytes of memory read per entry ever in use at the same time.
+  package func totals(of domains: [DomainID], bucketCount: Int) -> [[EntryTotals]] {
+    var row = [Int](repeating: -1, count: domainCount)
+    for (index, domain) in domains.enumerated() where Int(domain.rawValue) < row.count {
+      row[Int(domain.rawValue)] = index
+    }
+    var sums = [EntryTotals](repeating: EntryTotals(), count: domains.count * bucketCount)
+    for index in 0..<entryCount {
+      let entry = entry(at: index)
+      let word = entry.word
+      if word.state == .free { continue }
+      let classification = entry.classification
+      let domain = Int(classification.domain.rawValue)
+      guard domain < row.count, row[domain] >= 0, Int(classification.bucket) < bucketCount else { continue }
+      sums[row[domain] * bucketCount + Int(classification.bucket)]
+        .add(word, byteCount: entry.byteCount, capacity: entry.capacity)
+    }
+    return (0..<domains.count).map { Array(sums[$0 * bucketCount..<($0 + 1) * bucketCount]) }
+  }
+
+  /// Calls `body` with every entry that holds a resource and does not change hands at that moment.
+  package func forEachResource(_ body: (LedgerEntry, EntrySnapshot) -> Void) {
+    for index in 0..<entryCount {
+      let entry = entry(at: index)
+      if entry.word.state == .free { continue }
+      var snapshot = entry.snapshot()
+      for _ in 0..<8 where snapshot == nil { snapshot = entry.snapshot() }
+      if let snapshot, snapshot.word.state != .free { body(entry, snapshot) }
+    }
+  }
+}

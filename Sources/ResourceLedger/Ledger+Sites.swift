@@ -1,0 +1,107 @@
+import Synchronization
+
+// A site is interned once: its texts are copied into the region, and its number stands for it everywhere.
+
+extension Ledger {
+  private static let recordFileOffset = 0
+  private static let recordFileLength = 4
+  private static let recordFunctionOffset = 8
+  private static let recordFunctionLength = 12
+  private static let recordLine = 16
+  private static let recordRescuedCount = 24
+  private static let recordRescuedBytes = 32
+
+  /// The number of a line of code. No lock and no string work where the line was seen before.
+  /// - Returns: the unknown site where all 65,535 records, or their 16 MiB of text, are used up.
+  package func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    let key = SiteIndex.key(file: file, line: line)
+    if key != 0, let site = siteIndex.site(for: key) { return site }
+    return internSlowly(file: file, line: line, function: function, key: key)
+  }
+
+  @inline(never)
+  private func internSlowly(file: StaticString, line: UInt, function: StaticString, key: UInt64) -> SiteID {
+    let site = Site(file: "\(file)", line: Int(clamping: line), function: "\(function)")
+    return interning.withLock {
+      if key != 0, let added = siteIndex.site(for: key) { return added }
+      let id = siteNames[site] ?? append(site)
+      siteIndex.add(key, site: id)
+      return id
+    }
+  }
+
+  /// Under `interning`.
+  private func append(_ site: Site) -> SiteID {
+    let count = siteCount
+    guard count < LedgerLayout.siteCapacity, let file = place(site.file), let function = place(site.function) else {
+      return SiteID(rawValue: 0)
+    }
+    let record = LedgerLayout.sitesOffset + count * LedgerLayout.recordSize
+    unsafe base.storeBytes(of: file.offset, toByteOffset: record + Self.recordFileOffset, as: UInt32.self)
+    unsafe base.storeBytes(of: file.length, toByteOffset: record + Self.recordFileLength, as: UInt32.self)
+    unsafe base.storeBytes(of: function.offset, toByteOffset: record + Self.recordFunctionOffset, as: UInt32.self)
+    unsafe base.storeBytes(of: function.length, toByteOffset: record + Self.recordFunctionLength, as: UInt32.self)
+    unsafe base.storeBytes(of: UInt32(clamping: site.line), toByteOffset: record + Self.recordLine, as: UInt32.self)
+    unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.store(UInt32(count + 1), ordering: .releasing)
+    let id = SiteID(rawValue: UInt32(count))
+    siteNames[site] = id
+    return id
+  }
+
+  /// Puts a text into the region once. Under `interning`.
+  private func place(_ text: String) -> (offset: UInt32, length: UInt32)? {
+    if let placed = strings[text] { return placed }
+    let bytes = Array(text.utf8)
+    let used = Int(unsafe atomic64(at: LedgerLayout.stringsCountOffset).pointee.load(ordering: .relaxed))
+    guard used + bytes.count <= LedgerLayout.stringsCapacity else { return nil }
+    for (index, byte) in bytes.enumerated() {
+      unsafe base.storeBytes(of: byte, toByteOffset: LedgerLayout.stringsOffset + used + index, as: UInt8.self)
+    }
+    unsafe atomic64(at: LedgerLayout.stringsCountOffset).pointee
+      .store(UInt64(used + bytes.count), ordering: .releasing)
+    let placed = (offset: UInt32(used), length: UInt32(bytes.count))
+    strings[text] = placed
+    return placed
+  }
+
+  /// Sites interned, the unknown one included.
+  public var siteCount: Int {
+    Int(unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.load(ordering: .acquiring))
+  }
+
+  /// The line of code behind a number; the unknown site for a number never given out.
+  public func site(_ id: SiteID) -> Site {
+    guard id.rawValue > 0, Int(id.rawValue) < siteCount else { return .unknown }
+    let record = LedgerLayout.sitesOffset + Int(id.rawValue) * LedgerLayout.recordSize
+    return Site(
+      file: text(at: record + Self.recordFileOffset),
+      line: Int(unsafe base.load(fromByteOffset: record + Self.recordLine, as: UInt32.self)),
+      function: text(at: record + Self.recordFunctionOffset))
+  }
+
+  private func text(at field: Int) -> String {
+    let offset = Int(unsafe base.load(fromByteOffset: field, as: UInt32.self))
+    let length = Int(unsafe base.load(fromByteOffset: field + 4, as: UInt32.self))
+    guard offset + length <= LedgerLayout.stringsCapacity else { return Site.unknown.file }
+    let bytes = unsafe UnsafeRawBufferPointer(start: base + LedgerLayout.stringsOffset + offset, count: length)
+    return unsafe String(decoding: bytes, as: UTF8.self)
+  }
+
+  // MARK: Rescues
+
+  /// Records that a resource of this site was released by deinit.
+  package func recordRescue(at site: SiteID, byteCount: Int) {
+    let record = LedgerLayout.sitesOffset + Int(site.rawValue) * LedgerLayout.recordSize
+    unsafe atomic64(at: record + Self.recordRescuedCount).pointee.add(1, ordering: .relaxed)
+    unsafe atomic64(at: record + Self.recordRescuedBytes).pointee.add(UInt64(byteCount), ordering: .relaxed)
+  }
+
+  /// Rescues of one site since the process began: how many, and bytes asked for.
+  public func rescues(at site: SiteID) -> (count: Int, byteCount: Int) {
+    guard Int(site.rawValue) < siteCount else { return (0, 0) }
+    let record = LedgerLayout.sitesOffset + Int(site.rawValue) * LedgerLayout.recordSize
+    let count = unsafe atomic64(at: record + Self.recordRescuedCount).pointee.load(ordering: .relaxed)
+    let byteCount = unsafe atomic64(at: record + Self.recordRescuedBytes).pointee.load(ordering: .relaxed)
+    return (Int(clamping: count), Int(clamping: byteCount))
+  }
+}

@@ -1,0 +1,164 @@
+import Glibc
+import Synchronization
+
+// Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift draws its bytes ·
+// LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word ·
+// Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources ·
+// Ledger+Reading.swift adds up.
+//
+// Lock order, for the whole package: arena slow-path locks by ascending arena index, then `growth`,
+// then `interning`. No lock is held while code of a client runs.
+
+/// The registry's table: one 64-byte entry per resource, in memory reserved once and never moved.
+///
+/// Entries are handed out and taken back without a lock, except where the ledger grows. The state of an
+/// entry changes by one atomic operation on its own word.
+@safe public final class Ledger: @unchecked Sendable {
+  // SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the named lock.
+
+  /// The process's ledger: room for 16,777,216 resources, or for fewer where the process may not reserve
+  /// 1 GiB of address space (nothing of it is resident before it is used).
+  public static let shared: Ledger = makeShared()
+
+  /// Entries that the region has room for.
+  public let entryCapacity: Int
+
+  let base: UnsafeMutableRawPointer
+  let regionSize: Int
+  let entries: UnsafeMutablePointer<EntryRecord>
+
+  /// Entries handed out before and given back.
+  let freeEntries = EntryStack()
+  /// Guards `committedEntries` and the growth of `entryCount`.
+  let growth = ForkSafeLock()
+  /// Entries whose memory is readable and writable. Changes under `growth`.
+  var committedEntries = 0
+  /// Guards the site, string and domain records that are not published yet, and `siteNames`, `strings`.
+  let interning = ForkSafeLock()
+  var siteNames: [Site: SiteID] = [:]
+  var strings: [String: (offset: UInt32, length: UInt32)] = [:]
+  let siteIndex: SiteIndex
+
+  /// Reserves a ledger of its own; most code wants ``shared``.
+  /// - Parameter entryCapacity: entries to reserve address space for, 1 to 268,435,454, 64 bytes each.
+  package init(entryCapacity: Int) throws(LedgerError) {
+    precondition(MemoryLayout<EntryRecord>.stride == LedgerLayout.recordSize)
+    precondition((1..<(1 << 28 - 1)).contains(entryCapacity), "a ledger has 1 to 268,435,454 entries")
+    self.entryCapacity = entryCapacity
+    regionSize = LedgerLayout.entriesOffset + entryCapacity * LedgerLayout.recordSize
+    // SAFETY: a fresh private mapping; zero bytes are valid for every record (all integers and atomics).
+    let region = unsafe mmap(nil, regionSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let region = unsafe region, unsafe region != MAP_FAILED else {
+      throw LedgerError(.reservationFailed(byteCount: regionSize, errno: errno))
+    }
+    guard unsafe mprotect(region, LedgerLayout.entriesOffset, PROT_READ | PROT_WRITE) == 0 else {
+      let code = errno
+      unsafe munmap(region, regionSize)
+      throw LedgerError(.growthFailed(entryCount: 0, errno: code))
+    }
+    unsafe base = region
+    unsafe entries = (region + LedgerLayout.entriesOffset)
+      .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
+    siteIndex = try SiteIndex()
+    writeHeader()
+  }
+
+  deinit { unsafe munmap(base, regionSize) }
+
+  private static func makeShared() -> Ledger {
+    var failure: LedgerError?
+    for shift in [24, 22, 20, 18, 16] {
+      do throws(LedgerError) {
+        let ledger = try Ledger(entryCapacity: 1 << shift)
+        ForkGuard.protect(ledger)
+        return ledger
+      } catch {
+        failure = error
+      }
+    }
+    fatalError("NativeBuffers: no address space for the ledger: \(failure.map(String.init(describing:)) ?? "")")
+  }
+
+  private func writeHeader() {
+    unsafe base.storeBytes(of: LedgerLayout.version, toByteOffset: LedgerLayout.versionOffset, as: UInt32.self)
+    unsafe base.storeBytes(
+      of: UInt32(bitPattern: getpid()), toByteOffset: LedgerLayout.processOffset, as: UInt32.self)
+    for (offset, value) in [
+      (LedgerLayout.entriesOffsetOffset, LedgerLayout.entriesOffset),
+      (LedgerLayout.entryCapacityOffset, entryCapacity),
+      (LedgerLayout.sitesOffsetOffset, LedgerLayout.sitesOffset),
+      (LedgerLayout.stringsOffsetOffset, LedgerLayout.stringsOffset),
+      (LedgerLayout.stringsCapacityOffset, LedgerLayout.stringsCapacity),
+      (LedgerLayout.domainsOffsetOffset, LedgerLayout.domainsOffset),
+    ] {
+      unsafe base.storeBytes(of: UInt64(value), toByteOffset: offset, as: UInt64.self)
+    }
+    unsafe base.storeBytes(
+      of: UInt32(LedgerLayout.siteCapacity), toByteOffset: LedgerLayout.siteCapacityOffset, as: UInt32.self)
+    unsafe base.storeBytes(
+      of: UInt32(LedgerLayout.domainCapacity), toByteOffset: LedgerLayout.domainCapacityOffset, as: UInt32.self)
+    unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.store(1, ordering: .releasing)
+    unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.store(1, ordering: .releasing)
+    // Last, so that whoever sees the magic sees a whole header.
+    unsafe atomic64(at: 0).pointee.store(LedgerLayout.magic, ordering: .releasing)
+  }
+
+  /// The field of 8 bytes at an offset that LedgerLayout.swift names; alive as long as the ledger.
+  func atomic64(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    // SAFETY: the layout puts an aligned integer of this width there, written by atomic operations only.
+    unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+  /// The same for 4 bytes.
+  func atomic32(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    // SAFETY: as above.
+    unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  // MARK: Entries
+
+  package func index(of entry: LedgerEntry) -> Int { unsafe entry.record - entries }
+
+  /// The entry at an index below ``entryCount``.
+  package func entry(at index: Int) -> LedgerEntry { unsafe LedgerEntry(record: entries + index) }
+
+  /// Entries ever handed out: only these need to be read.
+  public var entryCount: Int { Int(unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.load(ordering: .acquiring)) }
+
+  /// Takes an entry for a resource. It stays in state `free` until the caller says otherwise.
+  /// Cost: two atomic operations, or a lock where the ledger grows.
+  package func acquireEntry(_ classification: LedgerEntry.Classification) throws(LedgerError) -> LedgerEntry {
+    let entry: LedgerEntry
+    if let free = freeEntries.pop(in: self) {
+      entry = free
+    } else {
+      entry = try growth.withLock { () throws(LedgerError) in try appendEntry() }
+    }
+    entry.classification = classification
+    return entry
+  }
+
+  /// Gives an entry back. It must be owned by the caller and hold no resource any more.
+  package func releaseEntry(_ entry: LedgerEntry) {
+    entry.setState(.free)
+    guard entry.word.generation < EntryWord.lastGeneration else { return }
+    freeEntries.push(entry, in: self)
+  }
+
+  /// Entries made readable and writable at a time: 1 MiB.
+  private static let growthStep = 16_384
+
+  private func appendEntry() throws(LedgerError) -> LedgerEntry {
+    let count = entryCount
+    guard count < entryCapacity else { throw LedgerError(.full(entryCapacity: entryCapacity)) }
+    if count == committedEntries {
+      let added = min(Self.growthStep, entryCapacity - count)
+      let start = unsafe UnsafeMutableRawPointer(entries + count)
+      guard unsafe mprotect(start, added * LedgerLayout.recordSize, PROT_READ | PROT_WRITE) == 0 else {
+        throw LedgerError(.growthFailed(entryCount: count, errno: errno))
+      }
+      committedEntries += added
+    }
+    unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.store(UInt64(count + 1), ordering: .releasing)
+    return entry(at: count)
+  }
+}

@@ -1,0 +1,36 @@
+import Glibc
+
+/// Why the ledger cannot take one more resource, site or domain.
+public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
+  public enum Code: Equatable, Sendable {
+    /// The kernel gave no address space for the region.
+    case reservationFailed(byteCount: Int, errno: Int32)
+    /// The kernel gave no memory for more entries.
+    case growthFailed(entryCount: Int, errno: Int32)
+    /// Every entry is in use.
+    case full(entryCapacity: Int)
+    /// Every domain record is in use.
+    case tooManyDomains(capacity: Int)
+  }
+
+  public let code: Code
+
+  package init(_ code: Code) { self.code = code }
+
+  public var description: String {
+    switch code {
+    case .reservationFailed(let byteCount, let code):
+      "the ledger could not reserve \(byteCount) bytes of address space: \(Self.message(code)). "
+        + "Raise the limit on address space (ulimit -v)."
+    case .growthFailed(let entryCount, let code):
+      "the ledger could not grow past \(entryCount) entries: \(Self.message(code)). Dispose buffers, or give "
+        + "the process more memory."
+    case .full(let capacity):
+      "all \(capacity) ledger entries are in use. Dispose buffers, or trim the arenas' idle blocks."
+    case .tooManyDomains(let capacity):
+      "all \(capacity) domain records of the ledger are in use. Destroy arenas that are no longer needed."
+    }
+  }
+
+  private static func message(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+}

@@ -1,0 +1,86 @@
+// The ledger's bytes, version 1.
+//
+// One mapped region, little endian, no pointers in it but block addresses. Another process that maps
+// it needs this page alone. Every field that changes after it was first written is changed by one
+// atomic store of its own width, so a reader never sees half of one.
+//
+//   offset 0             header, 4,096 bytes
+//   domainsOffset        domain records, 64 bytes each; record 0 means "no domain"
+//   sitesOffset          site records, 64 bytes each; record 0 means "site unknown"
+//   stringsOffset        UTF-8 text that site records point into, not terminated
+//   entriesOffset        entries, 64 bytes each, grown upwards, never moved
+//
+// header            bytes   field
+//                   0–7     magic, the ASCII text "SWLEDGER"
+//                   8–11    version, 1
+//                   12–15   process id of the writer
+//                   16–23   entriesOffset
+//                   24–31   entryCapacity: entries the region has room for
+//                   32–39   entryCount: entries ever handed out; only these need to be read
+//                   40–47   sitesOffset
+//                   48–51   siteCapacity
+//                   52–55   siteCount, record 0 included
+//                   56–63   stringsOffset
+//                   64–71   stringsCapacity, bytes
+//                   72–79   stringsCount, bytes in use
+//                   80–87   domainsOffset
+//                   88–91   domainCapacity
+//                   92–95   domainCount, record 0 included
+//                   96–4095 zero
+//
+// domain record     0–3     kind (see DomainKind); 0 where the record is not in use
+//                   4–7     zero
+//                   8–63    name, UTF-8, padded with zeros
+//
+// site record       0–3     file: offset into the strings
+//                   4–7     file: length, bytes
+//                   8–11    function: offset into the strings
+//                   12–15   function: length, bytes
+//                   16–19   line
+//                   20–23   zero
+//                   24–31   rescued: resources released by deinit that nobody disposed
+//                   32–39   rescued: their bytes
+//                   40–63   zero
+//
+// entry             0–7     state word (see EntryWord)
+//                   8–15    address of the block; 0 where the resource is no memory
+//                   16–23   bytes asked for
+//                   24–31   bytes the domain set aside (an arena: the size class)
+//                   32–35   site id
+//                   36–37   domain id
+//                   38–39   bucket: how the domain sorts its resources (an arena: the size class index)
+//                   40–43   link: next entry of the list that this entry is on; no meaning for readers
+//                   44–47   base-2 logarithm of the alignment
+//                   48–51   scope id, 0 for none
+//                   52–63   zero
+
+/// Where things are in a ledger's region, in bytes. See the top of this file for the whole layout.
+enum LedgerLayout {
+  static let magic: UInt64 = 0x5245_4744_454C_5753  // "SWLEDGER"
+  static let version: UInt32 = 1
+  static let recordSize = 64
+
+  static let versionOffset = 8
+  static let processOffset = 12
+  static let entriesOffsetOffset = 16
+  static let entryCapacityOffset = 24
+  static let entryCountOffset = 32
+  static let sitesOffsetOffset = 40
+  static let siteCapacityOffset = 48
+  static let siteCountOffset = 52
+  static let stringsOffsetOffset = 56
+  static let stringsCapacityOffset = 64
+  static let stringsCountOffset = 72
+  static let domainsOffsetOffset = 80
+  static let domainCapacityOffset = 88
+  static let domainCountOffset = 92
+
+  static let domainCapacity = 8_192
+  static let siteCapacity = 65_536
+  static let stringsCapacity = 16 << 20
+
+  static let domainsOffset = 4_096
+  static let sitesOffset = domainsOffset + domainCapacity * recordSize
+  static let stringsOffset = sitesOffset + siteCapacity * recordSize
+  static let entriesOffset = stringsOffset + stringsCapacity
+}

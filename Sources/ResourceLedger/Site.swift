@@ -1,0 +1,33 @@
+/// A line of code that creates resources.
+public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Comparable {
+  /// Module and file name, as `#fileID` gives them: `Bitmaps/Decoder.swift`.
+  public var file: String
+  public var line: Int
+  /// The function around the line, as `#function` gives it.
+  public var function: String
+
+  public init(file: String, line: Int, function: String) {
+    self.file = file
+    self.line = line
+    self.function = function
+  }
+
+  /// What stands for a line that the ledger had no room to record.
+  public static let unknown = Site(file: "(unknown)", line: 0, function: "(unknown)")
+
+  public var description: String { "\(file):\(line) in \(function)" }
+
+  public static func < (a: Site, b: Site) -> Bool { (a.file, a.line, a.function) < (b.file, b.line, b.function) }
+}
+
+/// A site's number in its ledger. 0 is the unknown site.
+public struct SiteID: Hashable, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+}
+
+/// A domain's number in its ledger. 0 is no domain.
+public struct DomainID: Hashable, Sendable {
+  public let rawValue: UInt16
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+}

@@ -1,0 +1,63 @@
+import Glibc
+import Synchronization
+
+/// From a `#fileID` literal's address and a line to a site id: an open-addressing hash table of 131,072
+/// slots that is read without a lock and only ever added to (under the ledger's `interning` lock).
+///
+/// The address of a string literal identifies its text as long as the program runs, so a hit compares one
+/// word and touches no string.
+@safe final class SiteIndex: @unchecked Sendable {
+  // SAFETY: slots are atomic; a slot's id is stored before its key is published with release order.
+  private struct Slot: ~Copyable {
+    let key: Atomic<UInt64>
+    let site: Atomic<UInt64>
+  }
+
+  private static let slotCount = 1 << 17
+  private let slots: UnsafeMutablePointer<Slot>
+  /// Slots in use. Changes under the ledger's `interning` lock.
+  private var count = 0
+
+  init() throws(LedgerError) {
+    let size = Self.slotCount * MemoryLayout<Slot>.stride
+    let region = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let region = unsafe region, unsafe region != MAP_FAILED else {
+      throw LedgerError(.reservationFailed(byteCount: size, errno: errno))
+    }
+    unsafe slots = region.bindMemory(to: Slot.self, capacity: Self.slotCount)
+  }
+
+  deinit { unsafe munmap(slots, Self.slotCount * MemoryLayout<Slot>.stride) }
+
+  /// A user-space address has 47 bits; the line takes the other 17. 0 is no key: a line too large for it.
+  static func key(file: StaticString, line: UInt) -> UInt64 {
+    guard line < 1 << 17, file.hasPointerRepresentation else { return 0 }
+    return unsafe UInt64(UInt(bitPattern: file.utf8Start)) | UInt64(line) << 47
+  }
+
+  private static func firstSlot(for key: UInt64) -> Int {
+    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 47)
+  }
+
+  func site(for key: UInt64) -> SiteID? {
+    var slot = Self.firstSlot(for: key)
+    while true {
+      let found = unsafe slots[slot].key.load(ordering: .acquiring)
+      if found == key {
+        return SiteID(rawValue: UInt32(truncatingIfNeeded: unsafe slots[slot].site.load(ordering: .relaxed)))
+      }
+      if found == 0 { return nil }
+      slot = (slot + 1) & (Self.slotCount - 1)
+    }
+  }
+
+  /// Adds a key that is not there. Full at three quarters: later keys take the slow way each time.
+  func add(_ key: UInt64, site: SiteID) {
+    guard key != 0, count < Self.slotCount / 4 * 3 else { return }
+    var slot = Self.firstSlot(for: key)
+    while unsafe slots[slot].key.load(ordering: .relaxed) != 0 { slot = (slot + 1) & (Self.slotCount - 1) }
+    unsafe slots[slot].site.store(UInt64(site.rawValue), ordering: .relaxed)
+    unsafe slots[slot].key.store(key, ordering: .releasing)
+    count += 1
+  }
+}
