@@ -32,8 +32,7 @@ extension Arena {
   package func allocate(_ request: Request, zeroed: Bool) throws(ArenaError) -> UnsafeMutableRawPointer {
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
     let pointer =
-      mustFail()
-      ? nil : cjemalloc_allocate(request.capacity, index, request.alignmentLog2, zeroed)
+      unsafe mustFail() ? nil : cjemalloc_allocate(request.capacity, index, request.alignmentLog2, zeroed)
     guard let pointer = unsafe pointer else {
       throw ArenaError(
         .outOfMemory(byteCount: request.byteCount, alignment: 1 << Int(request.alignmentLog2)), arena: name)
@@ -67,8 +66,8 @@ extension Arena {
     let owner = unsafe Mallctl.arenaIndex(owning: pointer)
     guard owner == index else {
       let found = owner.map { "to jemalloc's arena \($0)" } ?? "to no arena of jemalloc"
-      fatalError(
-        "NativeBuffers: \(unsafe pointer) was given to arena \"\(name)\" (\(index)) to free, but belongs \(found).")
+      unsafe fatalError(
+        "NativeBuffers: \(pointer) was given to arena \"\(name)\" (\(index)) to free, but belongs \(found).")
     }
     lock.withLock { unsafe deallocate(pointer) }
   }

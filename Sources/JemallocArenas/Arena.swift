@@ -52,8 +52,10 @@ public final class Arena: Sendable {
   package let lock = ForkSafeLock()
   /// 1 once destroyed. Changes under `lock`.
   let isDestroyed = Atomic<Bool>(false)
-  /// What the block cache keeps for this arena (an object retained for good), 0 for nothing yet.
+  /// What the block cache keeps for this arena: a retained object, 0 for nothing yet. Set once, under `lock`.
   package let attachment = Atomic<UInt>(0)
+  /// Lives of ledger entries that the arena gave back, see LedgerEntry.endedLives.
+  package let retiredLives = Atomic<Int>(0)
   /// Counts down to an allocation that fails on purpose; 0 for none. For tests of exhaustion.
   package let failureCountdown = Atomic<Int>(0)
 
@@ -76,6 +78,12 @@ public final class Arena: Sendable {
     }
     ArenaDirectory.add(self)
     ForkGuard.protect(lock, order: index)
+  }
+
+  deinit {
+    if let object = unsafe UnsafeRawPointer(bitPattern: attachment.load(ordering: .acquiring)) {
+      unsafe Unmanaged<AnyObject>.fromOpaque(object).release()
+    }
   }
 
   /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep theirs: trim them first.

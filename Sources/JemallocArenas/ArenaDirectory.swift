@@ -6,6 +6,7 @@ package enum ArenaDirectory {
   private struct State {
     var arenas: [DomainID: Arena] = [:]
     var reclaim: (@Sendable (Arena) -> Void)?
+    var forget: (@Sendable (Arena) -> Void)?
   }
 
   private static let lock = ForkSafeLock()
@@ -13,7 +14,13 @@ package enum ArenaDirectory {
   nonisolated(unsafe) private static var state = State()
 
   static func add(_ arena: Arena) { lock.withLock { unsafe state.arenas[arena.domain] = arena } }
-  static func remove(_ arena: Arena) { lock.withLock { unsafe state.arenas[arena.domain] = nil } }
+  static func remove(_ arena: Arena) {
+    let forget = lock.withLock {
+      unsafe state.arenas[arena.domain] = nil
+      return unsafe state.forget
+    }
+    forget?(arena)
+  }
 
   /// All arenas, by ascending index: the order in which their locks are taken.
   package static var all: [Arena] {
@@ -22,9 +29,15 @@ package enum ArenaDirectory {
 
   package static func arena(_ domain: DomainID) -> Arena? { lock.withLock { unsafe state.arenas[domain] } }
 
-  /// Says how an arena's idle blocks are given back; the block cache does, once.
-  package static func onReclaim(_ body: @escaping @Sendable (Arena) -> Void) {
-    lock.withLock { unsafe state.reclaim = body }
+  /// The block cache says, once, how an arena's idle blocks are given back, and how it forgets an arena
+  /// that is being destroyed.
+  package static func setBlockCache(
+    reclaim: @escaping @Sendable (Arena) -> Void, forget: @escaping @Sendable (Arena) -> Void
+  ) {
+    lock.withLock {
+      unsafe state.reclaim = reclaim
+      unsafe state.forget = forget
+    }
   }
 
   static func reclaimIdleBlocks(of arena: Arena) {

@@ -18,6 +18,9 @@ public struct EntryTotals: Equatable, Sendable {
   public var detachedCount = 0
   public var detachedCapacity = 0
 
+  /// Lives that ended, of entries that still belong to the domain.
+  public var endedLives = 0
+
   public init() {}
 
   /// Entries with a resource behind them.
@@ -35,9 +38,12 @@ public struct EntryTotals: Equatable, Sendable {
     a.quarantinedCapacity += b.quarantinedCapacity
     a.detachedCount += b.detachedCount
     a.detachedCapacity += b.detachedCapacity
+    a.endedLives += b.endedLives
   }
 
-  mutating func add(_ word: EntryWord, byteCount: Int, capacity: Int) {
+  mutating func add(_ word: EntryWord, of entry: LedgerEntry) {
+    let capacity = entry.capacity
+    endedLives += Int(clamping: Int64(bitPattern: word.generation &- entry.firstGeneration))
     switch word.state {
     case .free: break
     case .idle:
@@ -48,7 +54,7 @@ public struct EntryTotals: Equatable, Sendable {
       detachedCapacity += capacity
     case .live:
       liveCount += 1
-      liveByteCount += byteCount
+      liveByteCount += entry.byteCount
       liveCapacity += capacity
     case .quarantined:
       quarantinedCount += 1
@@ -78,7 +84,7 @@ extension Ledger {
       let domain = Int(classification.domain.rawValue)
       guard domain < row.count, row[domain] >= 0, Int(classification.bucket) < bucketCount else { continue }
       sums[row[domain] * bucketCount + Int(classification.bucket)]
-        .add(word, byteCount: entry.byteCount, capacity: entry.capacity)
+        .add(word, of: entry)
     }
     return (0..<domains.count).map { Array(sums[$0 * bucketCount..<($0 + 1) * bucketCount]) }
   }

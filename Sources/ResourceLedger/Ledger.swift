@@ -134,14 +134,19 @@ import Synchronization
       entry = try growth.withLock { () throws(LedgerError) in try appendEntry() }
     }
     entry.classification = classification
+    entry.firstGeneration = entry.word.generation
     return entry
   }
 
   /// Gives an entry back. It must be owned by the caller and hold no resource any more.
-  package func releaseEntry(_ entry: LedgerEntry) {
+  /// - Returns: the lives it had in its domain, which the domain adds to what it remembers.
+  @discardableResult
+  package func releaseEntry(_ entry: LedgerEntry) -> Int {
+    let lives = entry.endedLives
     entry.setState(.free)
-    guard entry.word.generation < EntryWord.lastGeneration else { return }
-    freeEntries.push(entry, in: self)
+    // An entry that had its last generation stays free for good.
+    if entry.word.generation < EntryWord.lastGeneration { freeEntries.push(entry, in: self) }
+    return lives
   }
 
   /// Entries made readable and writable at a time: 1 MiB.

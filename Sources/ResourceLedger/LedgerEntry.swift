@@ -12,7 +12,8 @@ struct EntryRecord: ~Copyable {
   let link: Atomic<UInt32>
   let alignmentLog2: Atomic<UInt32>
   let scope: Atomic<UInt32>
-  let reserved: (UInt32, UInt64)
+  let reserved: UInt32
+  let firstGeneration: Atomic<UInt64>
 }
 
 /// A ledger entry: a reference to 64 bytes that stay mapped as long as their ledger.
@@ -56,6 +57,14 @@ struct EntryRecord: ~Copyable {
     get { unsafe record.pointee.scope.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.scope.store(newValue, ordering: .relaxed) }
   }
+  /// The entry's generation when it joined its domain: the difference is the lives it had there.
+  var firstGeneration: UInt64 {
+    get { unsafe record.pointee.firstGeneration.load(ordering: .relaxed) }
+    nonmutating set { unsafe record.pointee.firstGeneration.store(newValue, ordering: .relaxed) }
+  }
+  /// Lives that ended since the entry joined its domain.
+  package var endedLives: Int { Int(clamping: Int64(bitPattern: word.generation &- firstGeneration)) }
+
   var link: UInt32 {
     get { unsafe record.pointee.link.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.link.store(newValue, ordering: .relaxed) }

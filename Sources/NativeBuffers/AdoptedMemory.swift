@@ -1,0 +1,43 @@
+import ResourceLedger
+
+/// Memory that somebody else allocated and a buffer adopted: its ledger entries and its deallocators.
+enum AdoptedMemory {
+  typealias Deallocator = @Sendable (UnsafeMutableRawPointer) -> Void
+
+  private static let lock = ForkSafeLock()
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var deallocators: [Int: Deallocator] = unsafe [:]
+
+  private static let domain: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
+    try Ledger.shared.addDomain(.adoptedMemory, name: "adopted memory")
+  }
+
+  static func adopt(
+    _ base: UnsafeMutableRawPointer, byteCount: Int, site: SiteID, deallocator: @escaping Deallocator
+  ) throws(LedgerError) -> Block {
+    let entry = try Ledger.shared.acquireEntry(.init(domain: try domain.get(), bucket: 0))
+    lock.withLock { unsafe deallocators[Ledger.shared.index(of: entry)] = deallocator }
+    entry.address = UInt(bitPattern: base)
+    entry.capacity = byteCount
+    entry.alignmentLog2 = 0
+    let key = entry.beginLife(byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
+    return unsafe Block(base: base, byteCount: byteCount, entry: entry, key: key)
+  }
+
+  /// Runs the deallocator of an entry whose release was claimed, on this thread and under no lock.
+  static func release(_ entry: LedgerEntry) {
+    // SAFETY: a claimed entry's memory is reached by nobody else.
+    let base = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
+    let deallocator = unsafe forget(entry)
+    unsafe deallocator?(base)
+  }
+
+  /// Takes an entry out of the books without running its deallocator.
+  @discardableResult
+  static func forget(_ entry: LedgerEntry) -> Deallocator? {
+    let deallocator = unsafe lock.withLock { unsafe deallocators.removeValue(forKey: Ledger.shared.index(of: entry)) }
+    _ = entry.endLife(as: .free)
+    Ledger.shared.releaseEntry(entry)
+    return unsafe deallocator
+  }
+}

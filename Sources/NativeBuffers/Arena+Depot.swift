@@ -1,0 +1,16 @@
+public import JemallocArenas
+import ResourceLedger
+
+extension Arena {
+  /// Gives idle blocks back to jemalloc, large ones first.
+  ///
+  /// jemalloc keeps their pages until they decay; `purge()` returns those at once. Buffers that are created
+  /// and disposed meanwhile are not disturbed.
+  /// - Parameter limit: bytes of idle blocks that may stay.
+  /// - Returns: bytes given back.
+  @discardableResult
+  public func trim(keeping limit: Int = 0) -> Int { Depot.of(self).trim(keeping: max(0, limit)) }
+
+  /// Buffers of this arena whose last release found them undisposed.
+  package var rescueCount: Int { Depot.of(self).rescueCount }
+}

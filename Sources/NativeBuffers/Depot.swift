@@ -1,0 +1,196 @@
+import Glibc
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+
+/// An arena's idle blocks, sorted by alignment and size class. A block keeps its ledger entry while it
+/// waits here, so taking and returning one touches neither the allocator nor the registry.
+///
+/// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
+@safe final class Depot: @unchecked Sendable {
+  // SAFETY: `bins` is allocated once and made of atomics.
+  private let bins: UnsafeMutablePointer<EntryStack>
+  private unowned let arena: Arena
+  private let idleByteLimit: Int
+  /// Bytes of all idle blocks: never less than what lies in the bins.
+  private let idleByteCount = Atomic<Int>(0)
+  private let rescues = Atomic<Int>(0)
+
+  /// Alignments of a cache line to 2 MiB, each with all size classes.
+  private static let alignmentCount = 21 - Int(SizeClass.blockAlignmentLog2) + 1
+  private static let binCount = alignmentCount * SizeClass.count
+
+  private init(arena: Arena) {
+    self.arena = arena
+    idleByteLimit = arena.configuration.idleByteLimit
+    unsafe bins = .allocate(capacity: Self.binCount)
+    for bin in 0..<Self.binCount { unsafe (bins + bin).initialize(to: EntryStack()) }
+  }
+
+  deinit {
+    unsafe bins.deinitialize(count: Self.binCount)
+    unsafe bins.deallocate()
+  }
+
+  // MARK: Finding one
+
+  /// Depots by domain, each kept alive by its arena. Domains of other kinds have none.
+  private static let byDomain: DepotTable = {
+    ArenaDirectory.setBlockCache(
+      reclaim: { arena in _ = Depot.of(arena).trim(keeping: 0) },
+      // Its number may be given to a domain of another kind next.
+      forget: { arena in byDomain[arena.domain] = nil })
+    return DepotTable()
+  }()
+
+  static func of(_ arena: Arena) -> Depot { byDomain[arena.domain] ?? make(for: arena) }
+
+  static func of(_ entry: LedgerEntry) -> Depot? { byDomain[entry.classification.domain] }
+
+  private static func make(for arena: Arena) -> Depot {
+    arena.lock.withLock {
+      if let depot = byDomain[arena.domain] { return depot }
+      let depot = Depot(arena: arena)
+      byDomain[arena.domain] = depot
+      let object = unsafe Unmanaged<AnyObject>.passRetained(depot).toOpaque()
+      arena.attachment.store(UInt(bitPattern: object), ordering: .releasing)
+      return depot
+    }
+  }
+
+  // MARK: Taking and returning
+
+  private func bin(alignmentLog2: UInt32, capacity: Int) -> UnsafeMutablePointer<EntryStack> {
+    let row = Int(alignmentLog2) - Int(SizeClass.blockAlignmentLog2)
+    return unsafe bins + (row * SizeClass.count + SizeClass.index(holding: capacity))
+  }
+
+  /// An idle block for a request, nil where none is kept.
+  func pop(_ request: Arena.Request) -> LedgerEntry? {
+    let bin = unsafe bin(alignmentLog2: request.alignmentLog2, capacity: request.capacity)
+    guard let entry = unsafe bin.pointee.pop(in: .shared) else { return nil }
+    idleByteCount.subtract(request.capacity, ordering: .relaxed)
+    return entry
+  }
+
+  /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
+  func push(_ entry: LedgerEntry) {
+    let capacity = entry.capacity
+    guard entry.endLife(as: .idle) else { return giveBack([entry]) }
+    guard idleByteCount.add(capacity, ordering: .relaxed).newValue <= idleByteLimit else {
+      idleByteCount.subtract(capacity, ordering: .relaxed)
+      return giveBack([entry])
+    }
+    unsafe bin(alignmentLog2: entry.alignmentLog2, capacity: capacity).pointee.push(entry, in: .shared)
+  }
+
+  func recordRescue() { rescues.add(1, ordering: .relaxed) }
+  var rescueCount: Int { rescues.load(ordering: .relaxed) }
+
+  // MARK: The slow path
+
+  /// Fresh memory with its ledger entry, in state `idle` and on no list. Where the arena has none, idle
+  /// blocks are given up for it first.
+  func allocate(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
+    let isTestOfFailure = arena.failureCountdown.load(ordering: .relaxed) > 0
+    do throws(ArenaError) { return try allocateOnce(request, zeroed: zeroed) } catch {
+      guard case .outOfMemory = error.code, !isTestOfFailure, trim(keeping: 0) > 0 else { throw error }
+      try arena.purge()
+      return try allocateOnce(request, zeroed: zeroed)
+    }
+  }
+
+  private func allocateOnce(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
+    arena.lock.lock()
+    defer { arena.lock.unlock() }
+    let pointer = unsafe try arena.allocate(request, zeroed: zeroed)
+    do throws(LedgerError) {
+      let bucket = UInt16(SizeClass.index(holding: request.capacity))
+      let entry = try Ledger.shared.acquireEntry(.init(domain: arena.domain, bucket: bucket))
+      entry.address = UInt(bitPattern: pointer)
+      entry.capacity = request.capacity
+      entry.alignmentLog2 = request.alignmentLog2
+      entry.setState(.idle)
+      return entry
+    } catch {
+      unsafe arena.deallocate(pointer)
+      throw ArenaError(.ledger(error), arena: arena.name)
+    }
+  }
+
+  /// Returns idle blocks that are on no list to jemalloc.
+  private func giveBack(_ entries: [LedgerEntry]) {
+    arena.lock.withLock {
+      for entry in entries {
+        // SAFETY: an idle entry on no list is the caller's alone, and so is its block.
+        let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
+        arena.retiredLives.add(Ledger.shared.releaseEntry(entry), ordering: .relaxed)
+        unsafe arena.deallocate(pointer)
+      }
+    }
+  }
+
+  /// Gives idle blocks back to jemalloc until at most `limit` bytes of them are kept, large ones first.
+  /// - Returns: bytes given back.
+  func trim(keeping limit: Int) -> Int {
+    var freed = 0
+    for sizeClass in (0..<SizeClass.count).reversed() {
+      for row in 0..<Self.alignmentCount {
+        let bin = unsafe bins + (row * SizeClass.count + sizeClass)
+        while idleByteCount.load(ordering: .relaxed) > limit, let entry = unsafe bin.pointee.pop(in: .shared) {
+          idleByteCount.subtract(entry.capacity, ordering: .relaxed)
+          freed += entry.capacity
+          giveBack([entry])
+        }
+      }
+    }
+    return freed
+  }
+
+  /// For tests: every listed block is idle, has its address, and lies in its own bin. Nobody else may use
+  /// the depot meanwhile.
+  func _checkInvariants() {
+    var listed = 0
+    for row in 0..<Self.alignmentCount {
+      for sizeClass in 0..<SizeClass.count {
+        let bin = unsafe bins + (row * SizeClass.count + sizeClass)
+        var kept: [LedgerEntry] = []
+        while let entry = unsafe bin.pointee.pop(in: .shared) { kept.append(entry) }
+        for entry in kept.reversed() {
+          precondition(entry.word.state == .idle, "a listed block is \(entry.word.state)")
+          precondition(entry.address % (1 << UInt(entry.alignmentLog2)) == 0, "a listed block is misaligned")
+          precondition(entry.capacity == SizeClass.byteCount(at: sizeClass), "a block lies in another class's bin")
+          precondition(Int(entry.alignmentLog2) == row + Int(SizeClass.blockAlignmentLog2), "in another row")
+          precondition(entry.classification.domain == arena.domain, "a block of another arena")
+          listed += entry.capacity
+          unsafe bin.pointee.push(entry, in: .shared)
+        }
+      }
+    }
+    precondition(listed == idleByteCount.load(ordering: .relaxed), "listed \(listed) idle bytes, counted otherwise")
+  }
+}
+
+/// A depot per domain number. Each slot is set once per domain and read without a lock.
+@safe private final class DepotTable: @unchecked Sendable {
+  // SAFETY: slots are atomic; a depot is kept alive by its arena, which its blocks keep from being destroyed.
+  private let slots: UnsafeMutablePointer<Atomic<UInt>>
+  private static let count = 1 << 13
+
+  init() {
+    unsafe slots = .allocate(capacity: Self.count)
+    for slot in 0..<Self.count { unsafe (slots + slot).initialize(to: Atomic(0)) }
+  }
+
+  subscript(domain: DomainID) -> Depot? {
+    get {
+      let address = unsafe slots[Int(domain.rawValue)].load(ordering: .acquiring)
+      guard let object = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
+      return unsafe Unmanaged<Depot>.fromOpaque(object).takeUnretainedValue()
+    }
+    set {
+      let address = newValue.map { unsafe UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque()) } ?? 0
+      unsafe slots[Int(domain.rawValue)].store(address, ordering: .releasing)
+    }
+  }
+}

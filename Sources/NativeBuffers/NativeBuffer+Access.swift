@@ -1,0 +1,60 @@
+import ResourceLedger
+
+// Every access is a pin: shared for reading, exclusive for changing. Each costs two atomic operations.
+
+extension NativeBuffer {
+  /// Calls a closure with the bytes. `dispose()` meanwhile does not take them away.
+  /// - Throws: ``NativeBufferError`` where the buffer was disposed or is being changed; what `body` throws.
+  public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
+    let pin = try pin()
+    return try body(pin.bytes)
+  }
+
+  /// Calls a closure with the bytes, to change.
+  /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use; what `body` throws.
+  public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
+    var pin = try pinMutable()
+    var bytes = pin.mutableBytes
+    return try body(&bytes)
+  }
+
+  /// Calls a closure with the bytes' address, which it must not let escape.
+  /// - Throws: as ``withBytes(_:)``.
+  public func withUnsafeBytes<R: ~Copyable>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+    let pin = try pin()
+    defer { withExtendedLifetime(pin) {} }
+    return unsafe try body(UnsafeRawBufferPointer(start: block.base, count: byteCount))
+  }
+
+  /// Calls a closure with the bytes' address, to change them; it must not let the address escape.
+  /// - Throws: as ``withMutableBytes(_:)``.
+  public func withUnsafeMutableBytes<R: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
+    let pin = try pinMutable()
+    defer { withExtendedLifetime(pin) {} }
+    return unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount))
+  }
+
+  /// Keeps the bytes valid and unchanged until the pin ends, whatever happens to the handle.
+  /// - Throws: ``NativeBufferError`` where the buffer was disposed, is being changed, or has 262,143 pins.
+  public func pin() throws(NativeBufferError) -> Pin { unsafe try pin(base: block.base, byteCount: byteCount) }
+
+  /// Keeps the bytes valid, and for the pin's holder alone, until the pin ends.
+  /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use.
+  public func pinMutable() throws(NativeBufferError) -> MutablePin {
+    unsafe try pinMutable(base: block.base, byteCount: byteCount)
+  }
+
+  /// A pin whose bytes are a part of the buffer's.
+  func pin(base: UnsafeMutableRawPointer, byteCount: Int) throws(NativeBufferError) -> Pin {
+    let outcome = block.entry.pin(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    return unsafe Pin(entry: block.entry, base: base, byteCount: byteCount)
+  }
+
+  /// A mutable pin whose bytes are a part of the buffer's; it locks the whole buffer.
+  func pinMutable(base: UnsafeMutableRawPointer, byteCount: Int) throws(NativeBufferError) -> MutablePin {
+    let outcome = block.entry.pinExclusively(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    return unsafe MutablePin(entry: block.entry, base: base, byteCount: byteCount)
+  }
+}

@@ -1,0 +1,166 @@
+public import JemallocArenas
+public import ResourceLedger
+import Synchronization
+
+/// A shared handle to native memory outside Swift's heap.
+///
+/// The memory is released exactly once: by ``dispose(file:line:function:)``; or by the last release of the
+/// handle, which is recorded as a rescue with the line that created it; or by whoever ``unsafeDetach()``
+/// handed it to. After `dispose()` every access throws; a ``Pin`` taken before keeps the bytes until it ends.
+///
+/// Safe access is free of data races: any number of readers, or one writer; overlapping access throws
+/// ``NativeBufferError/Code/overlappingAccess``. The handle and the ledger entry are all it costs: the object
+/// and 64 bytes.
+public final class NativeBuffer: Sendable {
+  let block: Block
+  let createdSite: SiteID
+  /// 0 until disposed.
+  private let disposedSite = Atomic<UInt32>(0)
+
+  init(block: Block, site: SiteID) {
+    self.block = block
+    createdSite = site
+  }
+
+  /// A buffer of zeros.
+  /// - Parameters:
+  ///   - byteCount: bytes, 0 or more. A buffer of 0 bytes is valid and empty.
+  ///   - alignment: of the first byte, in bytes: a power of two from 1 to 2,097,152.
+  ///   - arena: where the memory comes from.
+  ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
+  /// - Throws: ``NativeBufferError`` for a bad size or alignment, or where memory or ledger are exhausted;
+  ///   then nothing is allocated.
+  /// - Complexity: O(`byteCount`) for the zeros, unless the pages are fresh from the kernel.
+  public init(
+    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(NativeBufferError) {
+    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
+    block = try Block.acquire(
+      byteCount: byteCount, alignment: alignment, contents: .zeroed, arena: arena, site: createdSite)
+  }
+
+  /// A buffer whose bytes are whatever the last owner of the memory left.
+  ///
+  /// For memory that is overwritten at once, by a codec for example. O(1). Parameters and errors as for
+  /// ``init(byteCount:alignment:arena:file:line:function:)``.
+  public init(
+    uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(NativeBufferError) {
+    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
+    block = try Block.acquire(
+      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: createdSite)
+  }
+
+  /// A buffer that a closure fills from its first byte on.
+  ///
+  /// Bytes that it does not write are zero: the last owner's never show. Where it throws, the memory is
+  /// released and the error passed on. Other parameters and errors as for
+  /// ``init(byteCount:alignment:arena:file:line:function:)``.
+  public init(
+    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    initializingWith initializer: (inout OutputRawSpan) throws -> Void
+  ) throws {
+    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
+    block = try Block.acquire(
+      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: createdSite)
+    try block.initialize(initializer)
+  }
+
+  /// A handle to memory that somebody else allocated.
+  ///
+  /// The ledger counts it in the domain "adopted memory", which no allocator audits.
+  /// - Parameters:
+  ///   - pointer: the first of `byteCount` initialised bytes that nobody else uses from now on.
+  ///   - deallocator: called once with `pointer`, on the thread that releases the buffer, under no lock of
+  ///     this library. Not called after ``unsafeDetach()``, nor where this initialiser throws.
+  /// - Throws: ``NativeBufferError`` for a negative size, or where the ledger is full.
+  public init(
+    unsafeAdopting pointer: UnsafeMutableRawPointer, byteCount: Int,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    deallocator: @escaping @Sendable (UnsafeMutableRawPointer) -> Void
+  ) throws(NativeBufferError) {
+    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
+    guard byteCount >= 0 else {
+      throw NativeBufferError(.invalidByteCount(byteCount), created: Ledger.shared.site(createdSite))
+    }
+    do throws(LedgerError) {
+      block = unsafe try AdoptedMemory.adopt(
+        pointer, byteCount: byteCount, site: createdSite, deallocator: deallocator)
+    } catch {
+      throw NativeBufferError(.ledger(error), created: Ledger.shared.site(createdSite))
+    }
+  }
+
+  deinit { block.rescue() }
+
+  /// Bytes asked for. Stays after `dispose()`.
+  public var byteCount: Int { block.byteCount }
+
+  /// Whether the buffer was disposed or detached. Another thread may do so right after.
+  public var isDisposed: Bool { !block.entry.isUsable(key: block.key) }
+
+  /// The line that created the buffer.
+  public var site: Site { Ledger.shared.site(createdSite) }
+
+  /// Gives the memory up. May be called any number of times, from any thread.
+  ///
+  /// Pins taken before keep the bytes; the last one to end releases them, on its thread. Never unmaps
+  /// memory and calls nothing of the kernel's, unless the memory was adopted (then its deallocator runs) or
+  /// the arena keeps its limit of idle blocks.
+  /// - Returns: whether this call was the one that disposed the buffer.
+  @discardableResult
+  public func dispose(
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) -> Bool {
+    guard block.dispose() else { return false }
+    disposedSite.store(Ledger.shared.intern(file: file, line: line, function: function).rawValue, ordering: .releasing)
+    return true
+  }
+
+  /// Hands the memory and the duty to free it to the caller; this handle is disposed.
+  ///
+  /// Adopted memory goes back to its former owner's rules. Memory of an arena is freed with C's `free`
+  /// (where the process's malloc is jemalloc, see the README). Until then the books show it as detached.
+  /// An audit cannot tell, within one size class, a detached block that was freed from another one that was
+  /// freed behind the library's back.
+  /// - Throws: ``NativeBufferError`` where the buffer was disposed, or its bytes are pinned.
+  public func unsafeDetach(
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(NativeBufferError) -> UnsafeMutableRawPointer {
+    let outcome = block.entry.detach(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    disposedSite.store(Ledger.shared.intern(file: file, line: line, function: function).rawValue, ordering: .releasing)
+    if Depot.of(block.entry) == nil { unsafe AdoptedMemory.forget(block.entry) }
+    return unsafe block.base
+  }
+
+  /// The error for an access that was refused.
+  func error(for outcome: PinOutcome) -> NativeBufferError {
+    switch outcome {
+    case .conflict: return NativeBufferError(.overlappingAccess, created: site)
+    case .tooMany: return NativeBufferError(.tooManyPins, created: site)
+    case .released, .pinned:
+      let disposed = SiteID(rawValue: disposedSite.load(ordering: .acquiring))
+      return NativeBufferError(.disposed, created: site, disposed: Ledger.shared.site(disposed))
+    }
+  }
+}
+
+extension Block {
+  /// Lets a closure write the bytes, zeroes the rest; releases the block where it throws.
+  func initialize(_ initializer: (inout OutputRawSpan) throws -> Void) throws {
+    let memory = unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+    var span = unsafe OutputRawSpan(buffer: memory, initializedCount: 0)
+    do {
+      try initializer(&span)
+    } catch {
+      _ = dispose()
+      throw error
+    }
+    let count = unsafe span.finalize(for: memory)
+    unsafe (base + count).initializeMemory(as: UInt8.self, repeating: 0, count: byteCount - count)
+  }
+}

@@ -1,0 +1,58 @@
+import ResourceLedger
+
+/// A witness that a buffer's bytes stay valid and unchanged while it lives.
+///
+/// A disposed buffer is released when its last pin ends; so is one whose handle is gone. Taking and ending
+/// one costs one atomic operation each. May be ended on another thread than the one that took it.
+@safe public struct Pin: ~Copyable, @unchecked Sendable {
+  // SAFETY: the shared pin keeps the memory alive and free of writers.
+  private let entry: LedgerEntry
+  private let base: UnsafeRawPointer
+  public let byteCount: Int
+
+  /// The caller holds a shared pin of the entry, which this value takes over.
+  init(entry: LedgerEntry, base: UnsafeRawPointer, byteCount: Int) {
+    self.entry = entry
+    unsafe self.base = base
+    self.byteCount = byteCount
+  }
+
+  /// The pinned bytes, for as long as the pin.
+  public var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get { unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self) }
+  }
+
+  deinit { if entry.unpin() { Block.release(entry) } }
+}
+
+/// A witness that a buffer's bytes stay valid and belong to its holder alone while it lives.
+@safe public struct MutablePin: ~Copyable, @unchecked Sendable {
+  // SAFETY: the exclusive pin keeps the memory alive and everybody else out.
+  private let entry: LedgerEntry
+  private let base: UnsafeMutableRawPointer
+  public let byteCount: Int
+
+  /// The caller holds the exclusive pin of the entry, which this value takes over.
+  init(entry: LedgerEntry, base: UnsafeMutableRawPointer, byteCount: Int) {
+    self.entry = entry
+    unsafe self.base = base
+    self.byteCount = byteCount
+  }
+
+  /// The pinned bytes, for as long as the pin.
+  public var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get { unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self) }
+  }
+
+  /// The pinned bytes, to change, for as long as the pin.
+  public var mutableBytes: MutableRawSpan {
+    @_lifetime(&self)
+    mutating get {
+      unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: base, byteCount: byteCount), mutating: &self)
+    }
+  }
+
+  deinit { if entry.unpinExclusively() { Block.release(entry) } }
+}

@@ -1,0 +1,93 @@
+public import JemallocArenas
+public import ResourceLedger
+
+/// A handle to native memory with one owner, checked by the compiler: using it after `dispose()` does not
+/// build, and its spans cannot outlive it. No object is allocated for it.
+///
+/// A value that goes out of scope undisposed releases its memory and is recorded as a rescue.
+@safe public struct UniqueBuffer: ~Copyable, @unchecked Sendable {
+  // SAFETY: there is one owner; spans borrow it.
+  private let block: Block
+
+  /// A buffer of zeros. Parameters, errors and cost as for `NativeBuffer`.
+  public init(
+    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(NativeBufferError) {
+    let site = Ledger.shared.intern(file: file, line: line, function: function)
+    block = try Block.acquire(byteCount: byteCount, alignment: alignment, contents: .zeroed, arena: arena, site: site)
+  }
+
+  /// A buffer whose bytes are whatever the last owner of the memory left. O(1).
+  public init(
+    uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(NativeBufferError) {
+    let site = Ledger.shared.intern(file: file, line: line, function: function)
+    block = try Block.acquire(
+      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: site)
+  }
+
+  /// A buffer that a closure fills from its first byte on; bytes that it does not write are zero.
+  public init(
+    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    initializingWith initializer: (inout OutputRawSpan) throws -> Void
+  ) throws {
+    let site = Ledger.shared.intern(file: file, line: line, function: function)
+    let block = try Block.acquire(
+      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: site)
+    try block.initialize(initializer)
+    self.block = block
+  }
+
+  deinit { block.rescue() }
+
+  /// Bytes asked for.
+  public var byteCount: Int { block.byteCount }
+
+  /// The line that created the buffer.
+  public var site: Site { Ledger.shared.site(block.entry.site) }
+
+  /// The bytes, for as long as the buffer.
+  public var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get { unsafe _overrideLifetime(RawSpan(_unsafeStart: block.base, byteCount: byteCount), borrowing: self) }
+  }
+
+  /// The bytes, to change, for as long as the buffer.
+  public var mutableBytes: MutableRawSpan {
+    @_lifetime(&self)
+    mutating get {
+      unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: block.base, byteCount: byteCount), mutating: &self)
+    }
+  }
+
+  /// Calls a closure with the bytes' address, which it must not let escape.
+  public borrowing func withUnsafeBytes<R: ~Copyable, E: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    unsafe try body(UnsafeRawBufferPointer(start: block.base, count: byteCount))
+  }
+
+  /// Calls a closure with the bytes' address, to change them; it must not let the address escape.
+  public mutating func withUnsafeMutableBytes<R: ~Copyable, E: Error>(
+    _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount))
+  }
+
+  /// Gives the memory up, now.
+  public consuming func dispose() {
+    let block = block
+    discard self
+    _ = block.dispose()
+  }
+
+  /// Makes the handle shared: the memory, its ledger entry and its site stay the same.
+  public consuming func share() -> NativeBuffer {
+    let block = block
+    discard self
+    return NativeBuffer(block: block, site: block.entry.site)
+  }
+}

@@ -1,0 +1,110 @@
+import Synchronization
+
+/// Which scope a thread or task tree is in, so that a resource can carry the scope it was created in.
+///
+/// While no scope is open anywhere, creating a resource pays one relaxed load for this.
+package enum ScopeTracking {
+  private static let openCount = Atomic<Int>(0)
+
+  /// The innermost scope of this task, or of this thread outside tasks; 0 for none. Child tasks inherit it.
+  @TaskLocal private static var current: UInt32 = 0
+
+  /// What was rescued inside a scope.
+  package struct Rescues: Sendable {
+    package var bySite: [SiteID: (count: Int, byteCount: Int)] = [:]
+
+    mutating func add(_ count: Int, byteCount: Int, at site: SiteID) {
+      bySite[site, default: (0, 0)].count += count
+      bySite[site, default: (0, 0)].byteCount += byteCount
+    }
+  }
+
+  private struct State {
+    var lastScope: UInt32 = 0
+    /// The scope around each scope that is open, or that closed inside one that is.
+    var parents: [UInt32: UInt32] = [:]
+    var rescues: [UInt32: Rescues] = [:]
+    var open: Set<UInt32> = []
+  }
+
+  private static let lock = ForkSafeLock()
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var state = State()
+
+  /// The scope for a resource created now; 0 for none.
+  package static var scopeForNewResource: UInt32 { openCount.load(ordering: .relaxed) == 0 ? 0 : current }
+
+  package static func open() -> UInt32 {
+    let parent = current
+    let scope = lock.withLock {
+      unsafe state.lastScope &+= 1
+      unsafe state.parents[state.lastScope] = parent
+      unsafe state.open.insert(state.lastScope)
+      return unsafe state.lastScope
+    }
+    openCount.add(1, ordering: .relaxed)
+    return scope
+  }
+
+  package static func with<R>(_ scope: UInt32, _ body: () throws -> R) rethrows -> R {
+    try $current.withValue(scope, operation: body)
+  }
+
+  package static func with<R>(
+    _ scope: UInt32, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
+  ) async rethrows -> R {
+    try await $current.withValue(scope, operation: body)
+  }
+
+  /// Closes a scope.
+  /// - Returns: the scopes whose resources belong to it (itself and those closed or open inside it), and
+  ///   what was rescued of them so far.
+  package static func close(_ scope: UInt32) -> (scopes: Set<UInt32>, rescues: Rescues) {
+    openCount.subtract(1, ordering: .relaxed)
+    return lock.withLock {
+      let inside = unsafe Set(state.parents.keys.filter { isInside($0, scope) })
+      let rescues = unsafe state.rescues[scope] ?? Rescues()
+      unsafe state.open.remove(scope)
+      unsafe state.rescues[scope] = nil
+      if let around = openScope(around: scope) {
+        for (site, sum) in rescues.bySite {
+          unsafe state.rescues[around, default: Rescues()].add(sum.count, byteCount: sum.byteCount, at: site)
+        }
+      } else {
+        // Nobody will ask for these any more.
+        for closed in inside where unsafe !state.open.contains(closed) { unsafe state.parents[closed] = nil }
+      }
+      return (inside, rescues)
+    }
+  }
+
+  /// The scope itself where it is open, or the innermost open one around it. Under `lock`.
+  private static func openScope(around scope: UInt32) -> UInt32? {
+    var scope = scope
+    while scope != 0 {
+      if unsafe state.open.contains(scope) { return scope }
+      scope = unsafe state.parents[scope] ?? 0
+    }
+    return nil
+  }
+
+  /// Under `lock`.
+  private static func isInside(_ scope: UInt32, _ ancestor: UInt32) -> Bool {
+    var scope = scope
+    while scope != 0 {
+      if scope == ancestor { return true }
+      scope = unsafe state.parents[scope] ?? 0
+    }
+    return false
+  }
+
+  /// Records a rescue of a resource created in `scope`.
+  package static func recordRescue(in scope: UInt32, at site: SiteID, byteCount: Int) {
+    guard scope != 0 else { return }
+    lock.withLock {
+      // A resource may outlive its scope: the innermost one that is still open hears of it.
+      guard let open = openScope(around: scope) else { return }
+      unsafe state.rescues[open, default: Rescues()].add(1, byteCount: byteCount, at: site)
+    }
+  }
+}
