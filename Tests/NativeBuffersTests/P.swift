@@ -7,7 +7,7 @@ import NativeBuffers
   #expect(v == 7)
   #expect(b.dispose())
   #expect(!b.dispose())
-  #expect(throws: NativeBufferError.self) { try b.pin() }
-  do { _ = try b.pin() } catch { print(error) }
+  #expect(throws: NativeBufferError.self) { _ = try b.pin() }
+  do { _ = _ = try b.pin() } catch { print(error) }
   print(try Arena.shared.counts().count)
 }
