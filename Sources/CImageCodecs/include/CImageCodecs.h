@@ -1,0 +1,110 @@
+// What Swift cannot express about libjpeg and libpng: setjmp, longjmp, callbacks out of a C library's
+// depths, and macros. No policy lives here: limits and sizes come in, a report goes out.
+//
+// Three rules hold for every function below.
+// 1. Nothing outlives a call. A codec is made, used and destroyed inside it, on every path, so there
+//    is no handle that a caller could forget.
+// 2. Pixels go straight into memory that the caller owns, and never outside the rows it described.
+// 3. Every function is safe to call from any number of threads at once; there is no shared state.
+
+#ifndef CIMAGECODECS_H
+#define CIMAGECODECS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum cimage_status {
+  CIMAGE_OK = 0,
+  CIMAGE_TRUNCATED = 1,      // the data ends before the picture does
+  CIMAGE_CORRUPT = 2,        // the data breaks the rules of its format
+  CIMAGE_UNSUPPORTED = 3,    // a legal file that the library was not built to read
+  CIMAGE_WORKING_MEMORY = 4, // the codec asked for more than the working memory it was given
+  CIMAGE_OUT_OF_MEMORY = 5,  // malloc said no
+  CIMAGE_SCAN_LIMIT = 6,     // a JPEG with more scans than allowed
+  CIMAGE_DIMENSIONS = 7,     // wider or higher than the format or the given limits allow
+  CIMAGE_OUTPUT_FULL = 8,    // the encoded picture did not fit; needed_bytes says what it takes
+  CIMAGE_MISUSE = 9,         // the caller's rows do not fit the picture
+} cimage_status;
+
+// How pixels lie in the caller's rows. The value is the number of bytes of a pixel.
+typedef enum cimage_layout {
+  CIMAGE_GRAY8 = 1,
+  CIMAGE_RGB8 = 3,
+  CIMAGE_RGBA8 = 4,
+} cimage_layout;
+
+// Row y is the width * layout bytes from base + y * bytes_per_row on.
+typedef struct cimage_rows {
+  void *base;
+  size_t bytes_per_row;
+  uint32_t width;
+  uint32_t height;
+  cimage_layout layout;
+} cimage_rows;
+
+// What a call has to tell. Filled in on success too.
+typedef struct cimage_report {
+  cimage_status status;
+  uint32_t warnings;         // all that the library warned of
+  uint32_t losses;           // those of them that say: pixels are missing or wrong
+  size_t peak_bytes;         // libpng: the most memory it held at once; libjpeg does not say (0)
+  size_t outstanding_blocks; // libpng: blocks it had not given back when it was done (then freed here)
+  size_t outstanding_bytes;
+  char message[256]; // the library's own words: of the error, else of the first loss, else of the first warning
+} cimage_report;
+
+static inline const char *cimage_report_message(const cimage_report *report) { return report->message; }
+
+// ---- JPEG, by libjpeg-turbo ----
+
+typedef enum cimage_jpeg_color {
+  CIMAGE_JPEG_GRAY = 1,
+  CIMAGE_JPEG_COLOR = 3, // YCbCr or RGB
+  CIMAGE_JPEG_CMYK = 4,  // CMYK or YCCK
+} cimage_jpeg_color;
+
+typedef struct cimage_jpeg_info {
+  uint32_t width;
+  uint32_t height;
+  cimage_jpeg_color color;
+  bool progressive;
+  bool whole_image_buffered;  // several scans: libjpeg must hold every coefficient at once
+  uint64_t coefficient_bytes; // what that takes
+} cimage_jpeg_info;
+
+// Reads the header only.
+cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_jpeg_info *info, cimage_report *report);
+
+// Decodes at 1/denominator (1, 2, 4 or 8) of the size; rows must have ceil(size / denominator) pixels
+// each way. Any kind of JPEG can be decoded to any layout; CMYK is converted without colour management.
+// Of working_bytes, libjpeg honours the limit for whole-image buffers; a few rows come on top.
+cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
+                                 uint32_t scan_limit, cimage_rows rows, cimage_report *report);
+
+// Encodes a baseline JPEG into at most `capacity` bytes. The alpha of RGBA is ignored. *needed_bytes is the size of
+// the encoded picture, also when it did not fit (CIMAGE_OUTPUT_FULL), so that one retry is enough.
+cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, void *destination, size_t capacity,
+                                 size_t *needed_bytes, cimage_report *report);
+
+// ---- PNG, by libpng ----
+
+typedef struct cimage_png_info {
+  uint32_t width;
+  uint32_t height;
+  uint32_t bit_depth;
+  bool color;      // after palette expansion
+  bool alpha;      // an alpha channel, or a transparent colour
+  bool interlaced;
+} cimage_png_info;
+
+// Reads up to the first chunk of pixels. Size limits are not applied here: the caller wants to name the size.
+cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working_bytes, cimage_png_info *info,
+                                 cimage_report *report);
+
+// RGBA takes every PNG; RGB takes those without alpha, gray those with neither alpha nor colour.
+// 16-bit samples are rounded to 8. All of libpng's and zlib's memory counts against working_bytes.
+cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_rows rows,
+                                cimage_report *report);
+
+#endif

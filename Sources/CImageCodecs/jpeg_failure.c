@@ -1,0 +1,87 @@
+#include "jpeg_failure.h"
+
+#include <jerror.h>
+#include <string.h>
+
+static cimage_status status_of_code(int code) {
+  switch (code) {
+  case JERR_INPUT_EOF:
+  case JERR_INPUT_EMPTY:
+    return CIMAGE_TRUNCATED;
+  // libjpeg-turbo has no backing store: where it would need a temporary file, it fails with this.
+  case JERR_NO_BACKING_STORE:
+    return CIMAGE_WORKING_MEMORY;
+  case JERR_OUT_OF_MEMORY:
+    return CIMAGE_OUT_OF_MEMORY;
+  case JERR_IMAGE_TOO_BIG:
+  case JERR_WIDTH_OVERFLOW:
+    return CIMAGE_DIMENSIONS;
+  case JERR_ARITH_NOTIMPL:
+  case JERR_BAD_PRECISION:
+  case JERR_CCIR601_NOTIMPL:
+  case JERR_CONVERSION_NOTIMPL:
+  case JERR_FRACT_SAMPLE_NOTIMPL:
+  case JERR_NOTIMPL:
+  case JERR_NOT_COMPILED:
+  case JERR_SOF_UNSUPPORTED:
+    return CIMAGE_UNSUPPORTED;
+  default:
+    return CIMAGE_CORRUPT;
+  }
+}
+
+// A warning is a loss where libjpeg went on by inventing pixels.
+static bool is_loss(int code) {
+  switch (code) {
+  case JWRN_ARITH_BAD_CODE:
+  case JWRN_BOGUS_PROGRESSION:
+  case JWRN_HIT_MARKER:
+  case JWRN_HUFF_BAD_CODE:
+  case JWRN_JPEG_EOF:
+  case JWRN_MUST_RESYNC:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void store_message(j_common_ptr cinfo, cimage_report *report) {
+  char message[JMSG_LENGTH_MAX];
+  cinfo->err->format_message(cinfo, message);
+  snprintf(report->message, sizeof report->message, "%s", message);
+}
+
+static void error_exit(j_common_ptr cinfo) {
+  struct jpeg_failure *failure = (struct jpeg_failure *)cinfo->err;
+  failure->report->status = status_of_code(cinfo->err->msg_code);
+  store_message(cinfo, failure->report);
+  longjmp(failure->escape, 1);
+}
+
+static void emit_message(j_common_ptr cinfo, int level) {
+  if (level >= 0) return; // a trace, not a warning
+  cimage_report *report = ((struct jpeg_failure *)cinfo->err)->report;
+  bool loss = is_loss(cinfo->err->msg_code);
+  if (report->warnings == 0 || (loss && report->losses == 0)) store_message(cinfo, report);
+  if (report->warnings < UINT32_MAX) report->warnings++;
+  if (loss && report->losses < UINT32_MAX) report->losses++;
+}
+
+static void output_message(j_common_ptr cinfo) { (void)cinfo; } // the default prints on standard error
+
+struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage_report *report) {
+  memset(report, 0, sizeof *report);
+  failure->report = report;
+  jpeg_std_error(&failure->errors);
+  failure->errors.error_exit = error_exit;
+  failure->errors.emit_message = emit_message;
+  failure->errors.output_message = output_message;
+  return &failure->errors;
+}
+
+void jpeg_failure_escape(j_common_ptr cinfo, cimage_status status, const char *message) {
+  struct jpeg_failure *failure = (struct jpeg_failure *)cinfo->err;
+  failure->report->status = status;
+  snprintf(failure->report->message, sizeof failure->report->message, "%s", message);
+  longjmp(failure->escape, 1);
+}

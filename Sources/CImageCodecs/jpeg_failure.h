@@ -1,0 +1,25 @@
+// Errors and warnings of libjpeg, turned into a report. Included by the two JPEG files only.
+
+#ifndef JPEG_FAILURE_H
+#define JPEG_FAILURE_H
+
+#include "CImageCodecs.h"
+
+#include <setjmp.h>
+#include <stdio.h> // jpeglib.h uses FILE without including it
+
+#include <jpeglib.h>
+
+struct jpeg_failure {
+  struct jpeg_error_mgr errors; // first, so that cinfo->err is also a pointer to this
+  jmp_buf escape;
+  cimage_report *report;
+};
+
+// Call before jpeg_create_*; then setjmp(failure->escape) before anything that can fail.
+struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage_report *report);
+
+// Ends the call with a reason that libjpeg has no message for.
+_Noreturn void jpeg_failure_escape(j_common_ptr cinfo, cimage_status status, const char *message);
+
+#endif

@@ -1,0 +1,185 @@
+#include "jpeg_failure.h"
+
+#include <jerror.h>
+#include <limits.h>
+#include <string.h>
+
+// Everything that a longjmp must not lose lives in here, never in a local of the function that calls setjmp.
+struct jpeg_reader {
+  struct jpeg_decompress_struct codec;
+  struct jpeg_failure failure;
+  struct jpeg_source_mgr source;
+  struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
+  uint32_t scan_limit;
+};
+
+// ---- Source: memory, and an error at its end ----
+// libjpeg's own memory source invents an end-of-image marker there, and a cut file becomes a half-grey picture.
+
+static void source_ignore(j_decompress_ptr cinfo) { (void)cinfo; }
+
+static boolean source_fill(j_decompress_ptr cinfo) {
+  ERREXIT(cinfo, JERR_INPUT_EOF);
+  return FALSE;
+}
+
+static void source_skip(j_decompress_ptr cinfo, long count) {
+  if (count <= 0) return;
+  if ((size_t)count > cinfo->src->bytes_in_buffer) ERREXIT(cinfo, JERR_INPUT_EOF);
+  cinfo->src->next_input_byte += count;
+  cinfo->src->bytes_in_buffer -= (size_t)count;
+}
+
+// ---- Progress: the only place where a file of endless scans can be stopped ----
+
+static void check_scans(j_common_ptr cinfo) {
+  struct jpeg_reader *reader = cinfo->client_data;
+  int scan = reader->codec.input_scan_number;
+  if (scan > 0 && (uint32_t)scan > reader->scan_limit)
+    jpeg_failure_escape(cinfo, CIMAGE_SCAN_LIMIT, "More scans than allowed");
+}
+
+// The reader must already have its setjmp.
+static void open_reader(struct jpeg_reader *reader, const void *bytes, size_t count) {
+  jpeg_create_decompress(&reader->codec);
+  reader->codec.client_data = reader;
+  reader->source.init_source = source_ignore;
+  reader->source.fill_input_buffer = source_fill;
+  reader->source.skip_input_data = source_skip;
+  reader->source.resync_to_restart = jpeg_resync_to_restart;
+  reader->source.term_source = source_ignore;
+  reader->source.next_input_byte = bytes;
+  reader->source.bytes_in_buffer = count;
+  reader->codec.src = &reader->source;
+  jpeg_read_header(&reader->codec, TRUE);
+}
+
+static uint64_t round_up(uint64_t value, int multiple) {
+  return (value + (uint64_t)multiple - 1) / (uint64_t)multiple * (uint64_t)multiple;
+}
+
+cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_jpeg_info *info, cimage_report *report) {
+  struct jpeg_reader reader;
+  memset(&reader, 0, sizeof reader);
+  memset(info, 0, sizeof *info);
+  reader.codec.err = jpeg_failure_prepare(&reader.failure, report);
+  if (setjmp(reader.failure.escape) == 0) {
+    open_reader(&reader, bytes, count);
+    struct jpeg_decompress_struct *codec = &reader.codec;
+    info->width = codec->image_width;
+    info->height = codec->image_height;
+    info->progressive = codec->progressive_mode;
+    info->whole_image_buffered = jpeg_has_multiple_scans(codec);
+    switch (codec->jpeg_color_space) {
+    case JCS_GRAYSCALE:
+      info->color = CIMAGE_JPEG_GRAY;
+      break;
+    case JCS_CMYK:
+    case JCS_YCCK:
+      info->color = CIMAGE_JPEG_CMYK;
+      break;
+    case JCS_RGB:
+    case JCS_YCbCr:
+      info->color = CIMAGE_JPEG_COLOR;
+      break;
+    default:
+      jpeg_failure_escape((j_common_ptr)codec, CIMAGE_UNSUPPORTED, "Unknown colour space");
+    }
+    for (int i = 0; i < codec->num_components; i++) {
+      const jpeg_component_info *component = &codec->comp_info[i];
+      info->coefficient_bytes += round_up(component->width_in_blocks, component->h_samp_factor) *
+                                 round_up(component->height_in_blocks, component->v_samp_factor) * sizeof(JBLOCK);
+    }
+  }
+  jpeg_destroy_decompress(&reader.codec);
+  return report->status;
+}
+
+// ---- Pixels ----
+
+static uint8_t product(unsigned a, unsigned b) { return (uint8_t)((a * b + 127) / 255); }
+
+// Adobe's files hold 255 - ink, others ink; with paper = 255 - ink, red is paper(cyan) * paper(black).
+static void convert_cmyk(const uint8_t *cmyk, uint8_t *row, uint32_t width, cimage_layout layout, bool inverted) {
+  unsigned flip = inverted ? 0 : 255;
+  for (uint32_t x = 0; x < width; x++, cmyk += 4, row += layout) {
+    unsigned black = cmyk[3] ^ flip;
+    uint8_t red = product(cmyk[0] ^ flip, black);
+    uint8_t green = product(cmyk[1] ^ flip, black);
+    uint8_t blue = product(cmyk[2] ^ flip, black);
+    if (layout == CIMAGE_GRAY8) { // the weights of BT.601, as libjpeg uses them
+      row[0] = (uint8_t)((19595u * red + 38470u * green + 7471u * blue + 32768u) >> 16);
+    } else {
+      row[0] = red;
+      row[1] = green;
+      row[2] = blue;
+      if (layout == CIMAGE_RGBA8) row[3] = 255;
+    }
+  }
+}
+
+static void read_cmyk_rows(struct jpeg_decompress_struct *codec, cimage_rows rows) {
+  JSAMPROW scratch = codec->mem->alloc_large((j_common_ptr)codec, JPOOL_IMAGE, (size_t)codec->output_width * 4);
+  uint8_t *row = rows.base;
+  while (codec->output_scanline < codec->output_height) {
+    if (jpeg_read_scanlines(codec, &scratch, 1) != 1) ERREXIT(codec, JERR_INPUT_EOF);
+    convert_cmyk(scratch, row, codec->output_width, rows.layout, codec->saw_Adobe_marker);
+    row += rows.bytes_per_row;
+  }
+}
+
+static void read_rows(struct jpeg_decompress_struct *codec, cimage_rows rows) {
+  enum { batch = 8 };
+  JSAMPROW pointers[batch];
+  while (codec->output_scanline < codec->output_height) {
+    uint32_t left = codec->output_height - codec->output_scanline;
+    uint32_t count = left < batch ? left : batch;
+    for (uint32_t i = 0; i < count; i++)
+      pointers[i] = (uint8_t *)rows.base + (codec->output_scanline + i) * rows.bytes_per_row;
+    if (jpeg_read_scanlines(codec, pointers, count) == 0) ERREXIT(codec, JERR_INPUT_EOF);
+  }
+}
+
+static J_COLOR_SPACE color_space(cimage_layout layout) {
+  switch (layout) {
+  case CIMAGE_GRAY8:
+    return JCS_GRAYSCALE;
+  case CIMAGE_RGB8:
+    return JCS_EXT_RGB;
+  case CIMAGE_RGBA8:
+    return JCS_EXT_RGBA;
+  }
+  return JCS_UNKNOWN;
+}
+
+cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
+                                 uint32_t scan_limit, cimage_rows rows, cimage_report *report) {
+  struct jpeg_reader reader;
+  memset(&reader, 0, sizeof reader);
+  reader.scan_limit = scan_limit;
+  reader.progress.progress_monitor = check_scans;
+  reader.codec.err = jpeg_failure_prepare(&reader.failure, report);
+  if (setjmp(reader.failure.escape) == 0) {
+    struct jpeg_decompress_struct *codec = &reader.codec;
+    open_reader(&reader, bytes, count);
+    codec->progress = &reader.progress;
+    // Set after creation, which would take a value from the environment.
+    codec->mem->max_memory_to_use = working_bytes > LONG_MAX ? LONG_MAX : (long)working_bytes;
+    bool cmyk = codec->jpeg_color_space == JCS_CMYK || codec->jpeg_color_space == JCS_YCCK;
+    codec->out_color_space = cmyk ? JCS_CMYK : color_space(rows.layout);
+    codec->scale_num = 1;
+    codec->scale_denom = denominator;
+    jpeg_calc_output_dimensions(codec);
+    if (codec->output_width != rows.width || codec->output_height != rows.height ||
+        rows.bytes_per_row / (size_t)rows.layout < rows.width)
+      jpeg_failure_escape((j_common_ptr)codec, CIMAGE_MISUSE, "The rows given do not fit the picture");
+    jpeg_start_decompress(codec);
+    if (cmyk)
+      read_cmyk_rows(codec, rows);
+    else
+      read_rows(codec, rows);
+    jpeg_finish_decompress(codec); // reads on to the end-of-image marker
+  }
+  jpeg_destroy_decompress(&reader.codec);
+  return report->status;
+}

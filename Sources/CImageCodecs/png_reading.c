@@ -1,0 +1,140 @@
+#include "png_memory.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+// Everything that a longjmp must not lose lives in here, never in a local of the function that calls setjmp.
+struct png_reader {
+  png_structp png;
+  png_infop info;
+  jmp_buf escape;
+  struct png_memory memory;
+  const uint8_t *next;
+  size_t left;
+  cimage_report *report;
+};
+
+static _Noreturn void escape(struct png_reader *reader, cimage_status status, const char *message) {
+  reader->report->status = status;
+  snprintf(reader->report->message, sizeof reader->report->message, "%s", message);
+  longjmp(reader->escape, 1);
+}
+
+// Memory that was refused reaches libpng as NULL and comes back as whatever error it makes of it.
+static void handle_error(png_structp png, png_const_charp message) {
+  struct png_reader *reader = png_get_error_ptr(png);
+  cimage_status status = reader->memory.hit_limit   ? CIMAGE_WORKING_MEMORY
+                         : reader->memory.exhausted ? CIMAGE_OUT_OF_MEMORY
+                                                    : CIMAGE_CORRUPT;
+  escape(reader, status, message);
+}
+
+static void handle_warning(png_structp png, png_const_charp message) {
+  cimage_report *report = ((struct png_reader *)png_get_error_ptr(png))->report;
+  if (report->warnings == 0) snprintf(report->message, sizeof report->message, "%s", message);
+  if (report->warnings < UINT32_MAX) report->warnings++;
+}
+
+static void read_bytes(png_structp png, png_bytep destination, size_t count) {
+  struct png_reader *reader = png_get_io_ptr(png);
+  if (count > reader->left) escape(reader, CIMAGE_TRUNCATED, "Premature end of data");
+  memcpy(destination, reader->next, count);
+  reader->next += count;
+  reader->left -= count;
+}
+
+static void prepare(struct png_reader *reader, const void *bytes, size_t count, size_t working_bytes,
+                    cimage_report *report) {
+  memset(reader, 0, sizeof *reader);
+  memset(report, 0, sizeof *report);
+  reader->report = report;
+  reader->next = bytes;
+  reader->left = count;
+  reader->memory.limit_bytes = working_bytes;
+}
+
+// The reader must already have its setjmp. Reads up to the first IDAT.
+static void open_reader(struct png_reader *reader, uint32_t width_limit, uint32_t height_limit) {
+  reader->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, reader, handle_error, handle_warning, &reader->memory,
+                                         png_memory_allocate, png_memory_free);
+  if (reader->png != NULL) reader->info = png_create_info_struct(reader->png);
+  if (reader->info == NULL)
+    escape(reader, reader->memory.hit_limit ? CIMAGE_WORKING_MEMORY : CIMAGE_OUT_OF_MEMORY, "Out of memory");
+  png_structp png = reader->png;
+  png_set_read_fn(png, reader, read_bytes);
+  png_set_user_limits(png, width_limit, height_limit);
+  png_set_chunk_malloc_max(png, reader->memory.limit_bytes);
+  // Pixels need IHDR, PLTE, tRNS, IDAT and IEND; all else is skipped unread, so that neither its
+  // size nor a compressed text in it can cost anything.
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+  // A wrong checksum means a damaged file, whichever chunk it is in. (By default libpng drops a damaged
+  // tRNS with a warning, and a transparent picture turns opaque.)
+  png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  png_read_info(png, reader->info);
+}
+
+static void close_reader(struct png_reader *reader) {
+  png_destroy_read_struct(&reader->png, &reader->info, NULL);
+  png_memory_settle(&reader->memory, reader->report);
+}
+
+static bool has_alpha(struct png_reader *reader) {
+  return (png_get_color_type(reader->png, reader->info) & PNG_COLOR_MASK_ALPHA) != 0 ||
+         png_get_valid(reader->png, reader->info, PNG_INFO_tRNS) != 0;
+}
+
+static bool has_color(struct png_reader *reader) {
+  return (png_get_color_type(reader->png, reader->info) & PNG_COLOR_MASK_COLOR) != 0;
+}
+
+cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working_bytes, cimage_png_info *info,
+                                 cimage_report *report) {
+  struct png_reader reader;
+  prepare(&reader, bytes, count, working_bytes, report);
+  memset(info, 0, sizeof *info);
+  if (setjmp(reader.escape) == 0) {
+    open_reader(&reader, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    info->width = png_get_image_width(reader.png, reader.info);
+    info->height = png_get_image_height(reader.png, reader.info);
+    info->bit_depth = png_get_bit_depth(reader.png, reader.info);
+    info->color = has_color(&reader);
+    info->alpha = has_alpha(&reader);
+    info->interlaced = png_get_interlace_type(reader.png, reader.info) != PNG_INTERLACE_NONE;
+  }
+  close_reader(&reader);
+  return report->status;
+}
+
+static void set_transformations(struct png_reader *reader, cimage_layout layout) {
+  png_structp png = reader->png;
+  if (layout != CIMAGE_RGBA8 && has_alpha(reader)) escape(reader, CIMAGE_MISUSE, "The picture has alpha");
+  if (layout == CIMAGE_GRAY8 && has_color(reader)) escape(reader, CIMAGE_MISUSE, "The picture has colour");
+  png_set_expand(png);   // palettes, 1, 2 and 4 bits, tRNS
+  png_set_scale_16(png); // rounds; png_set_strip_16 would cut
+  if (layout != CIMAGE_GRAY8) png_set_gray_to_rgb(png);
+  if (layout == CIMAGE_RGBA8) png_set_add_alpha(png, 0xff, PNG_FILLER_AFTER);
+}
+
+cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_rows rows,
+                                cimage_report *report) {
+  struct png_reader reader;
+  prepare(&reader, bytes, count, working_bytes, report);
+  if (setjmp(reader.escape) == 0) {
+    open_reader(&reader, rows.width, rows.height);
+    png_structp png = reader.png;
+    set_transformations(&reader, rows.layout);
+    int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, reader.info);
+    if (png_get_image_width(png, reader.info) != rows.width || png_get_image_height(png, reader.info) != rows.height ||
+        png_get_rowbytes(png, reader.info) != (size_t)rows.width * (size_t)rows.layout ||
+        png_get_rowbytes(png, reader.info) > rows.bytes_per_row)
+      escape(&reader, CIMAGE_MISUSE, "The rows given do not fit the picture");
+    for (int pass = 0; pass < passes; pass++)
+      for (uint32_t y = 0; y < rows.height; y++)
+        png_read_row(png, (uint8_t *)rows.base + (size_t)y * rows.bytes_per_row, NULL);
+    png_read_end(png, NULL); // checks what follows the pixels, up to IEND
+  }
+  close_reader(&reader);
+  return report->status;
+}
