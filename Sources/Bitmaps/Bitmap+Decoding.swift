@@ -1,0 +1,75 @@
+public import NativeBuffers
+
+extension Bitmap {
+  /// Decodes the JPEG or PNG picture in a file.
+  ///
+  /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. The format is
+  /// told by the file's content. An orientation in EXIF data is not applied yet, and colour profiles are ignored.
+  ///
+  /// - Parameters:
+  ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
+  ///   - format: The pixel format to deliver; nil for the smallest that loses no channel, see
+  ///     ``PictureInfo/pixelFormat``. Alpha that the format cannot hold is laid on white.
+  ///   - minimumWidth: Where given, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if that is still at least so wide.
+  ///     That is several times faster, and the reduction is a good one. Other formats come in full size.
+  ///   - limits: What the picture may cost.
+  /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`.
+  public init(
+    decodingFileAt path: String, format: PixelFormat? = nil, minimumWidth: Int? = nil,
+    limits: DecodingLimits = .default, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) { bytes throws(BitmapError) in
+      try unsafe Bitmap(bytes, format: format, minimumWidth: minimumWidth, limits: limits, origin: origin)
+    }
+  }
+
+  /// Decodes a JPEG or PNG picture that is in memory. As ``init(decodingFileAt:format:minimumWidth:limits:arena:file:line:function:)``.
+  public init(
+    decoding bytes: RawSpan, format: PixelFormat? = nil, minimumWidth: Int? = nil,
+    limits: DecodingLimits = .default, arena: Arena = .shared,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    self = try unsafe bytes.reading { bytes throws(BitmapError) in
+      try unsafe Bitmap(bytes, format: format, minimumWidth: minimumWidth, limits: limits, origin: origin)
+    }
+  }
+
+  private init(
+    _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, limits: DecodingLimits, origin: Origin
+  ) throws(BitmapError) {
+    guard bytes.count <= limits.encodedByteCount else {
+      throw BitmapError(
+        exceeding: .init(
+          name: "encodedByteCount", needed: bytes.count, allowed: limits.encodedByteCount, unit: "bytes"),
+        format: nil, subject: "this picture")
+    }
+    let info = try unsafe PictureInfo(inspecting: bytes, limits: limits)
+    try limits.check(info)
+    if info.format == .jpeg {
+      let denominator = JPEGCodec.denominator(for: info.width, minimumWidth: minimumWidth)
+      self = try origin.bitmap(
+        width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
+        format: format ?? info.pixelFormat
+      ) { bitmap throws(BitmapError) in
+        try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, into: bitmap)
+      }
+    } else {
+      // libpng can add channels; taking them away is a matter of taste, and done here.
+      let decoded = format == .rgba8 || format == .rgb8 && !info.pixelFormat.hasAlpha ? format : nil
+      let bitmap = try origin.bitmap(
+        width: info.width, height: info.height, format: decoded ?? info.pixelFormat
+      ) { bitmap throws(BitmapError) in
+        try unsafe PNGCodec.decode(bytes, limits: limits, into: bitmap)
+      }
+      guard let format, format != bitmap.format else {
+        self = bitmap
+        return
+      }
+      defer { origin.dispose(bitmap) }
+      self = try bitmap.converted(to: format, origin: origin)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import CImageCodecs
+
+extension BitmapError {
+  /// The error that a codec's report tells of, or nil where the picture is whole.
+  ///
+  /// `workingMemory` and `scans` are the limits that the codec was given.
+  init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits) {
+    var report = report
+    // SAFETY: the message is a C string inside the report, which outlives the closure.
+    let message = unsafe withUnsafePointer(to: &report) { unsafe String(cString: cimage_report_message($0)) }
+    switch report.status {
+    case CIMAGE_OK where report.losses == 0:
+      return nil
+    case CIMAGE_OK, CIMAGE_CORRUPT:
+      // With losses and no error, libjpeg went on and made pixels up.
+      self.init(
+        .corrupt, "the \(format) data is damaged (\(message)). Fetch the file again from where it came from.",
+        format: format)
+    case CIMAGE_TRUNCATED:
+      self.init(
+        .truncated,
+        "the \(format) data ends before the picture does (\(message)). Fetch the file again from where it came from.",
+        format: format)
+    case CIMAGE_UNSUPPORTED:
+      self.init(
+        .unsupported, "this kind of \(format) is not supported (\(message)). Convert it to a plain one.", format: format
+      )
+    case CIMAGE_WORKING_MEMORY:
+      let allowed = limits.workingMemoryByteCount
+      self.init(
+        exceeding: .init(name: "workingMemoryByteCount", needed: nil, allowed: allowed, unit: "bytes"),
+        format: format, subject: "decoding this \(format)")
+    case CIMAGE_SCAN_LIMIT:
+      self.init(
+        exceeding: .init(name: "scanCount", needed: nil, allowed: limits.scanCount, unit: "scans"),
+        format: format, subject: "this progressive \(format)")
+    case CIMAGE_OUT_OF_MEMORY:
+      self.init(.outOfMemory, "there is no memory left for the \(format) codec (\(message)).", format: format)
+    case CIMAGE_DIMENSIONS:
+      self.init(.unsupported, "\(format) cannot be of that size (\(message)).", format: format)
+    default:
+      self.init(.invalidArgument, "the \(format) codec was given rows that do not fit (\(message)).", format: format)
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/// Why a picture could not be decoded, changed or written.
+///
+/// ``code`` is for programs, ``description`` for people: where, what happened, and what helps. Whenever a function of
+/// this module throws, every native buffer that it made has been released.
+public struct BitmapError: Error, Sendable {
+  /// What went wrong, coarsely: what a program would act on.
+  public struct Code: Hashable, Sendable {
+    enum Kind: String {
+      case notAPicture, unsupported, corrupt, truncated, limitExceeded
+      case unreadableFile, unwritableFile, outOfMemory, invalidArgument, pixelsUnavailable
+    }
+
+    let kind: Kind
+
+    /// The bytes are not those of a picture, or there are none.
+    public static let notAPicture = Code(kind: .notAPicture)
+    /// A picture, but of a format or a variant that is not decoded here.
+    public static let unsupported = Code(kind: .unsupported)
+    /// The bytes break the rules of their format.
+    public static let corrupt = Code(kind: .corrupt)
+    /// The bytes end before the picture does.
+    public static let truncated = Code(kind: .truncated)
+    /// The picture would cost more than allowed; ``BitmapError/exceededLimit`` has the figures.
+    public static let limitExceeded = Code(kind: .limitExceeded)
+    /// The file is missing, forbidden, not a regular file, or failed while it was read.
+    public static let unreadableFile = Code(kind: .unreadableFile)
+    /// The file could not be created or written. What was there before is untouched.
+    public static let unwritableFile = Code(kind: .unwritableFile)
+    /// There was no memory for the pixels or for the codec.
+    public static let outOfMemory = Code(kind: .outOfMemory)
+    /// The caller asked for something that makes no sense, as a width of 0.
+    public static let invalidArgument = Code(kind: .invalidArgument)
+    /// The bitmap was disposed, or is being written by somebody else.
+    public static let pixelsUnavailable = Code(kind: .pixelsUnavailable)
+  }
+
+  /// A limit, what the picture would have needed, and what was allowed.
+  public struct ExceededLimit: Hashable, Sendable {
+    /// The name of the property of ``DecodingLimits``, or of the argument, that set the limit.
+    public var name: String
+    /// Nil where the codec stopped at the limit and did not say how much more it wanted.
+    public var needed: Int?
+    public var allowed: Int
+    /// "pixels", "bytes" or "scans".
+    public var unit: String
+  }
+
+  public var code: Code
+  /// The format of the picture, as far as it was known.
+  public var format: PictureFormat?
+  /// The file, where there was one.
+  public var path: String?
+  /// What happened and what helps, without the path.
+  public var reason: String
+  public var exceededLimit: ExceededLimit?
+  /// The `errno` of a failed system call.
+  public var systemErrorNumber: Int32?
+  /// The error of a lower layer, as the allocator's.
+  public var underlyingError: (any Error)?
+
+  init(
+    _ code: Code, _ reason: String, format: PictureFormat? = nil, path: String? = nil, systemErrorNumber: Int32? = nil,
+    underlyingError: (any Error)? = nil
+  ) {
+    self.code = code
+    self.reason = reason
+    self.format = format
+    self.path = path
+    self.systemErrorNumber = systemErrorNumber
+    self.underlyingError = underlyingError
+  }
+
+  init(exceeding limit: ExceededLimit, format: PictureFormat?, subject: String) {
+    self.init(.limitExceeded, "", format: format)
+    let needed = limit.needed.map { "needs \(Self.amount($0, limit.unit))" } ?? "needs more"
+    reason =
+      "\(subject) \(needed); the limit `\(limit.name)` is \(Self.amount(limit.allowed, limit.unit)). "
+      + "Raise the limit if you trust where the picture comes from."
+    exceededLimit = limit
+  }
+
+  /// The same error with the file named, for layers that know it.
+  func naming(_ path: String) -> BitmapError {
+    var copy = self
+    copy.path = self.path ?? path
+    return copy
+  }
+
+  private static func amount(_ value: Int, _ unit: String) -> String {
+    guard unit == "bytes", value >= 1 << 20 else { return "\(value) \(unit)" }
+    let tenths = value / ((1 << 20) / 10)
+    return "\(value) bytes (\(tenths / 10).\(tenths % 10) MiB)"
+  }
+}
+
+extension BitmapError: CustomStringConvertible {
+  public var description: String { path.map { "\($0): \(reason)" } ?? reason }
+}
+
+extension BitmapError.Code: CustomStringConvertible {
+  public var description: String { kind.rawValue }
+}

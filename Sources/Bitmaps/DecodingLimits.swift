@@ -1,0 +1,50 @@
+/// What a picture may cost before it is refused. Every limit is checked before the memory it guards is allocated.
+///
+/// The defaults take any photo of today's cameras and refuse files made to exhaust a server. A refusal is a
+/// ``BitmapError`` with the code ``BitmapError/Code/limitExceeded`` that names the limit and both figures.
+public struct DecodingLimits: Hashable, Sendable {
+  /// Pixels from left to right, as the file declares them. Default: 65,535, the most that JPEG can say.
+  public var width = 65_535
+
+  /// Pixels from top to bottom, as the file declares them. Default: 65,535.
+  public var height = 65_535
+
+  /// Width times height, as the file declares them, also where the picture is shrunk on loading.
+  /// Default: 134,217,728 (2^27), half a gigabyte of `rgba8`.
+  public var pixelCount = 1 << 27
+
+  /// What the codec may hold beside the pixels, in bytes. Default: 256 MiB.
+  ///
+  /// libpng's and zlib's memory is counted exactly. Of libjpeg's, this bounds the buffers for whole pictures that
+  /// progressive files need; it takes some hundred kilobytes beside them, proportional to the width.
+  public var workingMemoryByteCount = 256 << 20
+
+  /// Scans of a progressive JPEG; each costs a pass over the whole picture. Default: 100. Encoders make about 10.
+  public var scanCount = 100
+
+  /// The size of the encoded picture, in bytes. Default: 256 MiB.
+  public var encodedByteCount = 256 << 20
+
+  public init() {}
+
+  public static let `default` = DecodingLimits()
+}
+
+extension DecodingLimits {
+  /// Throws where one of the file's own figures is beyond a limit.
+  func check(_ info: PictureInfo) throws(BitmapError) {
+    try check("width", info.width, allowed: width, unit: "pixels", of: info)
+    try check("height", info.height, allowed: height, unit: "pixels", of: info)
+    // Cannot overflow: neither codec knows dimensions of 2^31 or more.
+    try check("pixelCount", info.width * info.height, allowed: pixelCount, unit: "pixels", of: info)
+    try check("workingMemoryByteCount", info.codecByteCount, allowed: workingMemoryByteCount, unit: "bytes", of: info)
+  }
+
+  private func check(_ name: String, _ needed: Int, allowed: Int, unit: String, of info: PictureInfo) throws(BitmapError)
+  {
+    guard needed > allowed else { return }
+    throw BitmapError(
+      exceeding: .init(name: name, needed: needed, allowed: allowed, unit: unit), format: info.format,
+      subject: "this \(info.isProgressive ? "progressive " : "")\(info.format) of \(info.width)×\(info.height)")
+  }
+}

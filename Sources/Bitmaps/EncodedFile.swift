@@ -1,0 +1,128 @@
+import Glibc
+import NativeBuffers
+
+/// Reading a picture's file whole, into a native buffer.
+///
+/// Read, not mapped: a file that shrinks while a mapping of it is decoded ends the process with SIGBUS.
+enum EncodedFile {
+  /// Calls `body` with the bytes of a file that starts like a picture that can be decoded.
+  ///
+  /// Errors name the file, those of `body` too. Cost: one copy of the file; a file that is no picture costs 16 bytes.
+  static func withBytes<R>(
+    ofFileAt path: String, limits: DecodingLimits, origin: Origin,
+    _ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R
+  ) throws(BitmapError) -> R {
+    do throws(BitmapError) {
+      let descriptor = try open(path)
+      defer { close(descriptor) }
+      let byteCount = try regularFileByteCount(of: descriptor)
+      try checkSignature(of: descriptor)
+      guard byteCount <= limits.encodedByteCount else {
+        throw BitmapError(
+          exceeding: .init(
+            name: "encodedByteCount", needed: byteCount, allowed: limits.encodedByteCount, unit: "bytes"),
+          format: nil, subject: "this file")
+      }
+      let buffer = try origin.buffer(byteCount: byteCount)
+      defer { origin.dispose(buffer) }
+      let readCount = try unsafe buffer.writing { bytes throws(BitmapError) in
+        try unsafe read(descriptor, into: bytes)
+      }
+      return try unsafe buffer.reading { bytes throws(BitmapError) in
+        // Fewer than expected if the file was cut meanwhile: then the codec says that the data ends early.
+        try unsafe body(UnsafeRawBufferPointer(rebasing: bytes[..<readCount]))
+      }
+    } catch {
+      throw error.naming(path)
+    }
+  }
+
+  private static func open(_ path: String) throws(BitmapError) -> Int32 {
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+      throw BitmapError(.unreadableFile, "this is no path of a file: it is empty or has a NUL in it.")
+    }
+    // O_NONBLOCK: opening a FIFO must not wait for a writer. It changes nothing for regular files.
+    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard descriptor >= 0 else {
+      throw BitmapError(.unreadableFile, "the file cannot be opened", systemErrorNumber: errno).explained()
+    }
+    return descriptor
+  }
+
+  private static func regularFileByteCount(of descriptor: Int32) throws(BitmapError) -> Int {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      throw BitmapError(.unreadableFile, "the file cannot be examined", systemErrorNumber: errno).explained()
+    }
+    let kind: String
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return Int(status.st_size)
+    case S_IFDIR: kind = "a folder"
+    case S_IFIFO: kind = "a pipe"
+    case S_IFCHR, S_IFBLK: kind = "a device"
+    default: kind = "something else"
+    }
+    throw BitmapError(.unreadableFile, "this is \(kind), not a file. Give the path of a picture.")
+  }
+
+  private static func checkSignature(of descriptor: Int32) throws(BitmapError) {
+    var signature = InlineArray<16, UInt8>(repeating: 0)
+    precondition(signature.count == PictureFormat.signatureByteCount)
+    var span = signature.mutableSpan
+    let result = unsafe span.withUnsafeMutableBytes { bytes in
+      retryingInterrupted { unsafe pread(descriptor, bytes.baseAddress, bytes.count, 0) }
+    }
+    guard result >= 0 else {
+      throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
+    }
+    // SAFETY: bytes are what the array holds; every bit of them is initialised.
+    _ = try unsafe PictureFormat(decodable: signature.span.bytes.extracting(..<result))
+  }
+
+  private static func read(_ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer) throws(BitmapError) -> Int {
+    var count = 0
+    while count < bytes.count {
+      let result = retryingInterrupted {
+        unsafe pread(descriptor, bytes.baseAddress?.advanced(by: count), bytes.count - count, off_t(count))
+      }
+      if result < 0 {
+        throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
+      }
+      if result == 0 { break }
+      count += result
+    }
+    return count
+  }
+}
+
+/// Repeats a system call that a signal interrupted.
+func retryingInterrupted(_ call: () -> Int) -> Int {
+  while true {
+    let result = call()
+    if result >= 0 || errno != EINTR { return result }
+  }
+}
+
+extension BitmapError {
+  /// The same error with what the system says and what helps, in words.
+  func explained() -> BitmapError {
+    guard let number = systemErrorNumber else { return self }
+    let explanation: String
+    switch number {
+    case ENOENT: explanation = "there is no such file. Look whether the path is right, or the file was moved meanwhile"
+    case ENOTDIR: explanation = "a part of its path is not a folder"
+    case EACCES, EPERM: explanation = "permission denied. Look at the rights of the file and of its folder"
+    case EMFILE, ENFILE: explanation = "too many files are open"
+    case ENOSPC, EDQUOT: explanation = "the disk is full"
+    case EROFS: explanation = "the file system is read-only"
+    case ENAMETOOLONG: explanation = "the name is too long"
+    case EISDIR: explanation = "there is a folder of that name"
+    default:
+      // SAFETY: glibc's strerror answers with a constant or a thread-local string; it is copied at once.
+      explanation = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
+    }
+    var copy = self
+    copy.reason = "\(reason): \(explanation)."
+    return copy
+  }
+}

@@ -1,0 +1,89 @@
+import CImageCodecs
+import NativeBuffers
+
+/// JPEG by libjpeg-turbo: arguments in, reports out, no pixels of its own.
+enum JPEGCodec {
+  static func inspect(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> PictureInfo {
+    var info = cimage_jpeg_info()
+    var report = cimage_report()
+    _ = unsafe cimage_jpeg_inspect(bytes.baseAddress, bytes.count, &info, &report)
+    if let error = BitmapError(report, format: .jpeg, limits: limits) { throw error }
+    return PictureInfo(
+      format: .jpeg, width: Int(info.width), height: Int(info.height),
+      pixelFormat: info.color == CIMAGE_JPEG_GRAY ? .gray8 : .rgb8, isProgressive: info.progressive,
+      codecByteCount: info.whole_image_buffered ? Int(clamping: info.coefficient_bytes) : 0)
+  }
+
+  /// The strongest of the reductions that libjpeg makes while it decodes, and that leaves at least `minimumWidth`.
+  static func denominator(for width: Int, minimumWidth: Int?) -> Int {
+    guard let minimumWidth else { return 1 }
+    return [8, 4, 2].first { reduced(width, by: $0) >= minimumWidth } ?? 1
+  }
+
+  /// A side of a picture decoded at 1/`denominator`, as libjpeg rounds it.
+  static func reduced(_ side: Int, by denominator: Int) -> Int {
+    (side + denominator - 1) / denominator
+  }
+
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, into bitmap: Bitmap
+  ) throws(BitmapError) {
+    var report = cimage_report()
+    try unsafe bitmap.withCodecRows { rows in
+      _ = unsafe cimage_jpeg_decode(
+        bytes.baseAddress, bytes.count, UInt32(denominator), limits.workingMemoryByteCount,
+        UInt32(clamping: limits.scanCount), rows, &report)
+    }
+    if let error = BitmapError(report, format: .jpeg, limits: limits) { throw error }
+  }
+
+  enum EncodingResult {
+    case fits(byteCount: Int)
+    case needs(byteCount: Int)
+  }
+
+  static func encode(
+    _ bitmap: Bitmap, quality: Int, into bytes: UnsafeMutableRawBufferPointer
+  ) throws(BitmapError) -> EncodingResult {
+    var report = cimage_report()
+    var needed = 0
+    try unsafe bitmap.withReadOnlyCodecRows { rows in
+      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), bytes.baseAddress, bytes.count, &needed, &report)
+    }
+    if report.status == CIMAGE_OUTPUT_FULL { return .needs(byteCount: needed) }
+    if let error = BitmapError(report, format: .jpeg, limits: .default) { throw error }
+    return .fits(byteCount: needed)
+  }
+}
+
+extension PixelFormat {
+  var codecLayout: cimage_layout {
+    switch kind {
+    case .gray8: CIMAGE_GRAY8
+    case .rgb8: CIMAGE_RGB8
+    case .rgba8: CIMAGE_RGBA8
+    }
+  }
+}
+
+extension Bitmap {
+  func withCodecRows(_ body: (cimage_rows) -> Void) throws(BitmapError) {
+    try unsafe withUnsafeMutableRows { rows throws(BitmapError) in
+      unsafe body(codecRows(at: rows.base))
+    }
+  }
+
+  func withReadOnlyCodecRows(_ body: (cimage_rows) -> Void) throws(BitmapError) {
+    try unsafe withUnsafeRows { rows throws(BitmapError) in
+      // SAFETY: C has one type for both directions; the encoder only reads.
+      unsafe body(codecRows(at: UnsafeMutableRawPointer(mutating: rows.base)))
+    }
+  }
+
+  private func codecRows(at base: UnsafeMutableRawPointer) -> cimage_rows {
+    // Sizes beyond 32 bits saturate, and no codec takes them.
+    unsafe cimage_rows(
+      base: base, bytes_per_row: bytesPerRow, width: UInt32(clamping: width), height: UInt32(clamping: height),
+      layout: format.codecLayout)
+  }
+}

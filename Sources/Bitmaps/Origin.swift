@@ -1,0 +1,94 @@
+import NativeBuffers
+
+/// Which arena buffers come from, and which line of the caller's code they are recorded for.
+///
+/// Every function that makes a bitmap takes these from its caller and hands them down, so that a report names the line
+/// that asked for a picture and not a line in here.
+struct Origin {
+  let arena: Arena
+  let file: StaticString
+  let line: UInt
+  let function: StaticString
+
+  func buffer(byteCount: Int) throws(BitmapError) -> NativeBuffer {
+    do {
+      return try NativeBuffer(
+        uninitializedByteCount: byteCount, arena: arena, file: file, line: line, function: function)
+    } catch {
+      throw BitmapError(allocationOf: byteCount, failedWith: error)
+    }
+  }
+
+  func zeroedBuffer(byteCount: Int) throws(BitmapError) -> NativeBuffer {
+    do {
+      return try NativeBuffer(byteCount: byteCount, arena: arena, file: file, line: line, function: function)
+    } catch {
+      throw BitmapError(allocationOf: byteCount, failedWith: error)
+    }
+  }
+
+  /// Calls `body` with memory that is gone when this returns or throws.
+  func withScratch<R>(
+    byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> R
+  ) throws(BitmapError) -> R {
+    let scratch = try buffer(byteCount: byteCount)
+    defer { dispose(scratch) }
+    return try unsafe scratch.writing(body)
+  }
+
+  func dispose(_ buffer: NativeBuffer) {
+    buffer.dispose(file: file, line: line, function: function)
+  }
+
+  func dispose(_ bitmap: Bitmap) {
+    dispose(bitmap.pixels)
+  }
+
+  /// A bitmap of which `fill` writes every pixel; disposed where `fill` throws.
+  func bitmap(
+    width: Int, height: Int, format: PixelFormat, fill: (Bitmap) throws(BitmapError) -> Void
+  ) throws(BitmapError) -> Bitmap {
+    let bitmap = try Bitmap(uninitializedWidth: width, height: height, format: format, origin: self)
+    do {
+      try fill(bitmap)
+      return bitmap
+    } catch {
+      dispose(bitmap)
+      throw error
+    }
+  }
+}
+
+extension NativeBuffer {
+  /// `withUnsafeBytes` with errors of this module.
+  func reading<R>(_ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
+    do {
+      return try unsafe withUnsafeBytes { bytes in try unsafe body(bytes) }
+    } catch let error as BitmapError {
+      throw error
+    } catch {
+      throw BitmapError(accessFailedWith: error)
+    }
+  }
+
+  /// `withUnsafeMutableBytes` with errors of this module.
+  func writing<R>(_ body: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
+    do {
+      return try unsafe withUnsafeMutableBytes { bytes in try unsafe body(bytes) }
+    } catch let error as BitmapError {
+      throw error
+    } catch {
+      throw BitmapError(accessFailedWith: error)
+    }
+  }
+}
+
+extension BitmapError {
+  init(allocationOf byteCount: Int, failedWith error: any Error) {
+    self.init(.outOfMemory, "there is no memory for \(byteCount) bytes of pixels (\(error)).", underlyingError: error)
+  }
+
+  init(accessFailedWith error: any Error) {
+    self.init(.pixelsUnavailable, "the pixels cannot be reached (\(error)).", underlyingError: error)
+  }
+}

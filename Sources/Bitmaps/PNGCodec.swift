@@ -1,0 +1,36 @@
+import CImageCodecs
+import NativeBuffers
+
+/// PNG by libpng: arguments in, reports out, no pixels of its own.
+enum PNGCodec {
+  static func inspect(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> PictureInfo {
+    var info = cimage_png_info()
+    var report = cimage_report()
+    _ = unsafe cimage_png_inspect(bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, &info, &report)
+    if let error = BitmapError(report, format: .png, limits: limits) { throw error }
+    return PictureInfo(
+      format: .png, width: Int(info.width), height: Int(info.height),
+      pixelFormat: info.alpha ? .rgba8 : info.color ? .rgb8 : .gray8, isProgressive: info.interlaced,
+      // Two rows and zlib's window; libpng's callbacks hold the limit exactly.
+      codecByteCount: 0)
+  }
+
+  /// What libpng's memory came to in one call.
+  struct MemoryUse {
+    var peakByteCount: Int
+    /// What libpng had not given back at the end. It was freed then; 0 unless libpng leaks.
+    var outstandingBlockCount: Int
+  }
+
+  @discardableResult
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, into bitmap: Bitmap
+  ) throws(BitmapError) -> MemoryUse {
+    var report = cimage_report()
+    try unsafe bitmap.withCodecRows { rows in
+      _ = unsafe cimage_png_decode(bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, rows, &report)
+    }
+    if let error = BitmapError(report, format: .png, limits: limits) { throw error }
+    return MemoryUse(peakByteCount: report.peak_bytes, outstandingBlockCount: report.outstanding_blocks)
+  }
+}
