@@ -20,7 +20,8 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) { bytes throws(BitmapError) in
+    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
+      bytes throws(BitmapError) in
       try unsafe Bitmap(bytes, format: format, minimumWidth: minimumWidth, limits: limits, origin: origin)
     }
   }

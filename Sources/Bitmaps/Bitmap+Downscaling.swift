@@ -6,7 +6,7 @@ extension Bitmap {
   /// The exact box filter: no aliasing of the kind that skipping pixels gives, a little softer than Lanczos. Colours are
   /// weighted with their alpha, so that transparent pixels do not bleed. Averages are of the encoded (sRGB) values.
   ///
-  /// Costs one pass over the source, and scratch memory of 4 bytes per channel of one source row.
+  /// Costs one pass over the source, and scratch memory: 4 bytes per channel of one source row, 24 per target column.
   ///
   /// - Throws: `invalidArgument` where a side is below 1 or larger than it was: enlarging takes another filter.
   public func downscaled(
@@ -61,13 +61,12 @@ extension Bitmap {
   }
 
   private func averageAreas(into result: Bitmap, origin: Origin) throws(BitmapError) {
-    let valueCount = width * format.channelCount
-    try unsafe origin.withScratch(byteCount: valueCount * MemoryLayout<Float>.stride) { scratch throws(BitmapError) in
+    let byteCount = AreaScratch(from: self, to: result).byteCount
+    try unsafe origin.withScratch(byteCount: byteCount) { scratch throws(BitmapError) in
       try unsafe withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          // SAFETY: scratch is aligned to 64 bytes, holds valueCount floats and nothing else.
-          let sums = unsafe scratch.bindMemory(to: Float.self)
-          unsafe AreaFilter(from: self, to: result).run(source, target, sums: sums)
+          guard let filter = unsafe AreaFilter(from: self, to: result, scratch: scratch) else { throw .emptyBuffer }
+          unsafe filter.run(source, target)
         }
       }
     }

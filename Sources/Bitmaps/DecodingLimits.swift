@@ -40,7 +40,8 @@ extension DecodingLimits {
     try check("workingMemoryByteCount", info.codecByteCount, allowed: workingMemoryByteCount, unit: "bytes", of: info)
   }
 
-  private func check(_ name: String, _ needed: Int, allowed: Int, unit: String, of info: PictureInfo) throws(BitmapError)
+  private func check(_ name: String, _ needed: Int, allowed: Int, unit: String, of info: PictureInfo)
+    throws(BitmapError)
   {
     guard needed > allowed else { return }
     throw BitmapError(

@@ -31,9 +31,21 @@ struct Origin {
   func withScratch<R>(
     byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
-    let scratch = try buffer(byteCount: byteCount)
-    defer { dispose(scratch) }
-    return try unsafe scratch.writing(body)
+    var scratch: UniqueBuffer
+    do {
+      scratch = try UniqueBuffer(
+        uninitializedByteCount: byteCount, arena: arena, file: file, line: line, function: function)
+    } catch {
+      throw BitmapError(allocationOf: byteCount, failedWith: error)
+    }
+    do throws(BitmapError) {
+      let result = try unsafe scratch.withUnsafeMutableBytes(body)
+      scratch.dispose()
+      return result
+    } catch {
+      scratch.dispose()
+      throw error
+    }
   }
 
   func dispose(_ buffer: NativeBuffer) {

@@ -34,7 +34,9 @@ extension PictureFormat {
   public init?(recognizing bytes: RawSpan) {
     func starts(with signature: [UInt8], at offset: Int = 0) -> Bool {
       guard bytes.byteCount >= offset + signature.count else { return false }
-      return signature.indices.allSatisfy { unsafe bytes.unsafeLoad(fromByteOffset: offset + $0, as: UInt8.self) == signature[$0] }
+      return signature.indices.allSatisfy {
+        unsafe bytes.unsafeLoad(fromByteOffset: offset + $0, as: UInt8.self) == signature[$0]
+      }
     }
     if starts(with: [0xFF, 0xD8, 0xFF]) {
       self = .jpeg

@@ -35,7 +35,8 @@ extension PictureInfo {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) { bytes throws(BitmapError) in
+    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
+      bytes throws(BitmapError) in
       try unsafe PictureInfo(inspecting: bytes, limits: limits)
     }
   }
