@@ -90,3 +90,14 @@ struct ArenaStatistics {
       metadata: try bytes(base) + bytes(`internal`), resident: try bytes(resident))
   }
 }
+
+// What the auditor asks of an arena whose lock it holds.
+extension Arena {
+  package var isDestroyedNow: Bool { isDestroyed.load(ordering: .relaxed) }
+  package var retiredLifeCount: Int { retiredLives.load(ordering: .relaxed) }
+
+  /// Gives an entry of this arena back, and remembers the lives it had.
+  package func retireEntry(_ entry: LedgerEntry, in ledger: Ledger) {
+    retiredLives.add(ledger.releaseEntry(entry), ordering: .relaxed)
+  }
+}

@@ -55,7 +55,7 @@ public final class Arena: Sendable {
   /// What the block cache keeps for this arena: a retained object, 0 for nothing yet. Set once, under `lock`.
   package let attachment = Atomic<UInt>(0)
   /// Lives of ledger entries that the arena gave back, see LedgerEntry.endedLives.
-  package let retiredLives = Atomic<Int>(0)
+  let retiredLives = Atomic<Int>(0)
   /// Counts down to an allocation that fails on purpose; 0 for none. For tests of exhaustion.
   package let failureCountdown = Atomic<Int>(0)
 

@@ -6,7 +6,7 @@ import CJemalloc
 /// classes per group). Tests hold every class against what `mallctl` and `nallocx` say.
 public enum SizeClass {
   /// Classes from 8 bytes to 7 × 2^60.
-  public static let count = 235
+  public static let count = 232
   /// Every block starts on a cache line, so requests are rounded up to whole lines first.
   public static let blockAlignmentLog2: UInt32 = 6
 

@@ -124,7 +124,7 @@ import Synchronization
       for entry in entries {
         // SAFETY: an idle entry on no list is the caller's alone, and so is its block.
         let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
-        arena.retiredLives.add(Ledger.shared.releaseEntry(entry), ordering: .relaxed)
+        arena.retireEntry(entry, in: .shared)
         unsafe arena.deallocate(pointer)
       }
     }

@@ -1,0 +1,99 @@
+// The report as a person reads it. Sizes are in bytes, grouped by thousands; nothing is rounded.
+
+extension AuditReport {
+  /// The books of every arena, the findings and the verdict, as plain text of several lines.
+  public var text: String {
+    var lines: [String] = []
+    for arena in arenas { lines += arena.textLines + [""] }
+    if adopted.count > 0 {
+      lines += ["adopted memory: \(adopted.count.grouped) live, \(adopted.byteCount.grouped) bytes (one book only)", ""]
+    }
+    lines.append(
+      "outside the arenas: \(outside.allocated.grouped) bytes of malloc, \(outside.metadata.grouped) of jemalloc's own; "
+        + "resident set \(outside.residentSet.grouped)")
+    lines.append("")
+    lines += Finding.textLines(findings)
+    lines.append(verdict.text)
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension Verdict {
+  /// One line.
+  public var text: String {
+    switch self {
+    case .clean: "verdict: clean. Both books agree, and nothing was left."
+    case .notes: "verdict: clean, with notes. Both books agree; see the notes above."
+    case .faults: "verdict: faults. See the findings above."
+    }
+  }
+}
+
+extension Finding {
+  /// A heading and a line per finding and per site; nothing where there are no findings.
+  public static func textLines(_ findings: [Finding]) -> [String] {
+    guard !findings.isEmpty else { return [] }
+    var lines = ["findings"]
+    for finding in findings {
+      let kind = finding.kind.isFault ? finding.kind.rawValue : "\(finding.kind.rawValue) (note)"
+      var line = "  \(kind): \(finding.count.grouped) of \(finding.byteCount.grouped) bytes"
+      if let sizeClass = finding.sizeClass { line += ", size class \(sizeClass.grouped)" }
+      if let arena = finding.arena { line += ", arena \"\(arena)\"" }
+      lines.append(line)
+      lines.append("    \(finding.kind.explanation)")
+      for site in finding.sites {
+        lines.append(
+          "    \(site.count.grouped) × \(site.file):\(site.line) in \(site.function), \(site.byteCount.grouped) bytes")
+      }
+    }
+    return lines + [""]
+  }
+}
+
+extension ArenaBooks {
+  /// The two books side by side, what they differ by, and what is kept.
+  public var textLines: [String] {
+    let ledgerCount = live.count + idle.count + quarantined.count + detached.count
+    let ledgerBytes = live.byteCount + idle.byteCount + quarantined.byteCount + detached.byteCount
+    var rows: [[String]] = [
+      ["", "blocks", "bytes"],
+      ["allocator live", allocatorCount.grouped, allocatorByteCount.grouped],
+      ["ledger live + idle", ledgerCount.grouped, ledgerBytes.grouped],
+      ["  live", live.count.grouped, live.byteCount.grouped],
+      ["  idle", idle.count.grouped, idle.byteCount.grouped],
+    ]
+    if quarantined.count > 0 { rows.append(["  quarantined", quarantined.count.grouped, quarantined.byteCount.grouped]) }
+    if detached.count > 0 { rows.append(["  detached", detached.count.grouped, detached.byteCount.grouped]) }
+    rows.append(["difference", difference.grouped, (allocatorByteCount - ledgerBytes).grouped])
+    return ["arena \"\(name)\""] + table(rows)
+      + [
+        "  kept, no leak: idle \(retention.idle.grouped), dirty \(retention.dirty.grouped), muzzy "
+          + "\(retention.muzzy.grouped), retained \(retention.retained.grouped), rounding \(retention.rounding.grouped)"
+      ]
+  }
+}
+
+/// Columns as wide as their widest cell, the first to the left, the others to the right.
+private func table(_ rows: [[String]]) -> [String] {
+  let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+  return rows.map { row in
+    "  "
+      + row.enumerated().map { column, cell in
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        return column == 0 ? cell + padding : padding + cell
+      }.joined(separator: "  ")
+  }
+}
+
+extension Int {
+  /// With a comma at every thousand: 33,177,600.
+  package var grouped: String {
+    let digits = String(magnitude)
+    var text = ""
+    for (position, digit) in digits.enumerated() {
+      if position > 0, (digits.count - position) % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return self < 0 ? "-" + text : text
+  }
+}

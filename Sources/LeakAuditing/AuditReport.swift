@@ -1,0 +1,95 @@
+/// Both books of every arena, what differs, and where the rest of the memory is.
+public struct AuditReport: Codable, Sendable {
+  public let verdict: Verdict
+  /// Faults first; within a kind, most bytes first.
+  public let findings: [Finding]
+  public let arenas: [ArenaBooks]
+  /// Memory that buffers adopted: in one book only, so nothing audits it.
+  public let adopted: AdoptedTotals
+  public let outside: OutsideMemory
+
+  /// Live resources of a domain without a census.
+  public struct AdoptedTotals: Codable, Sendable, Equatable {
+    public let count: Int
+    public let byteCount: Int
+  }
+
+  /// Memory of the process that is not in our arenas, in bytes.
+  public struct OutsideMemory: Codable, Sendable, Equatable {
+    /// Allocated with malloc by everything in the process, our arenas not counted.
+    public let allocated: Int
+    /// jemalloc's own structures, all arenas.
+    public let metadata: Int
+    /// The whole process's resident set, from `/proc/self/statm`; 0 where that cannot be read.
+    public let residentSet: Int
+  }
+}
+
+/// One arena's two books.
+public struct ArenaBooks: Codable, Sendable {
+  public let name: String
+  /// jemalloc's number for it.
+  public let index: Int
+  /// Live allocations as jemalloc counts them, and their bytes by its own totals.
+  public let allocatorCount: Int
+  public let allocatorByteCount: Int
+  /// Blocks as the ledger counts them.
+  public let live: BookTotals
+  public let idle: BookTotals
+  public let quarantined: BookTotals
+  /// Handed on by `unsafeDetach()` and not seen freed.
+  public let detached: BookTotals
+  /// Allocator less ledger, in blocks. 0 where the books agree in total; each class is compared too.
+  public let difference: Int
+  /// Size classes with a block in either book, smallest first.
+  public let sizeClasses: [SizeClassBooks]
+  public let retention: Retention
+  /// Buffers of this arena since it was created.
+  public let buffers: BufferTotals
+}
+
+/// Blocks and the bytes of their size classes.
+public struct BookTotals: Codable, Sendable, Equatable {
+  public let count: Int
+  public let byteCount: Int
+}
+
+/// One size class in both books.
+public struct SizeClassBooks: Codable, Sendable, Equatable {
+  /// Bytes of one block.
+  public let sizeClass: Int
+  public let allocatorCount: Int
+  public let liveCount: Int
+  public let idleCount: Int
+  public let quarantinedCount: Int
+  public let detachedCount: Int
+
+  /// Allocator less ledger, in blocks.
+  public var difference: Int { allocatorCount - liveCount - idleCount - quarantinedCount - detachedCount }
+}
+
+/// Memory that is kept and no leak, in bytes.
+public struct Retention: Codable, Sendable, Equatable {
+  /// Idle blocks of the block cache.
+  public let idle: Int
+  /// Resident pages that jemalloc may purge.
+  public let dirty: Int
+  /// Pages that the kernel may take.
+  public let muzzy: Int
+  /// Address space without memory behind it.
+  public let retained: Int
+  /// Size classes beyond what live buffers asked for.
+  public let rounding: Int
+}
+
+/// How buffers ended.
+public struct BufferTotals: Codable, Sendable, Equatable {
+  public let created: Int
+  /// By `dispose()`.
+  public let disposed: Int
+  /// By deinit.
+  public let rescued: Int
+  public let live: Int
+  /// Handed on by `unsafeDetach()`, and not seen freed.
+  public let detached: Int
+}

@@ -1,0 +1,61 @@
+import ResourceLedger
+
+/// What a scope left behind.
+public struct ScopeReport: Codable, Sendable {
+  public let name: String
+  public let verdict: Verdict
+  /// `held`: created in the scope and live at its end. `rescued`: created in it, and released undisposed.
+  public let findings: [Finding]
+}
+
+extension LeakAuditor {
+  /// Runs a closure and reports what it created, on this thread or in its child tasks, and left live.
+  ///
+  /// Scopes nest; an inner scope's resources belong to the outer one too. What a detached task, or a thread
+  /// that the closure starts by other means, creates is not counted. A buffer that the closure returns is
+  /// live, and reported as held. The count is exact while other threads allocate and dispose.
+  /// - Returns: the closure's value and the report.
+  /// - Throws: what the closure throws; then there is no report.
+  /// - Complexity: 64 bytes read per ledger entry at the end. While any scope is open in the process,
+  ///   creating a buffer costs about 20 ns more.
+  public static func scope<R>(_ name: String, _ body: () throws -> R) rethrows -> (value: R, report: ScopeReport) {
+    let scope = ScopeTracking.open()
+    let value: R
+    do {
+      value = try ScopeTracking.with(scope, body)
+    } catch {
+      _ = ScopeTracking.close(scope)
+      throw error
+    }
+    return (value, report(name, closing: scope))
+  }
+
+  /// As the synchronous one, for a closure that suspends.
+  public static func scope<R>(
+    _ name: String, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
+  ) async rethrows -> (value: R, report: ScopeReport) {
+    let scope = ScopeTracking.open()
+    let value: R
+    do {
+      value = try await ScopeTracking.with(scope, isolation: isolation, body)
+    } catch {
+      _ = ScopeTracking.close(scope)
+      throw error
+    }
+    return (value, report(name, closing: scope))
+  }
+
+  private static func report(_ name: String, closing scope: UInt32) -> ScopeReport {
+    let ledger = Ledger.shared
+    let (scopes, rescues) = ScopeTracking.close(scope)
+    var held = SiteSums()
+    ledger.forEachResource { _, entry in
+      guard entry.word.state == .live, !entry.word.isDetached, scopes.contains(entry.scope) else { return }
+      held.add(byteCount: entry.byteCount, capacity: entry.capacity, at: entry.site)
+    }
+    var rescued = SiteSums()
+    for (site, sum) in rescues.bySite { rescued.add(sum.count, byteCount: sum.byteCount, at: site) }
+    let findings = [held.finding(.held, in: ledger), rescued.finding(.rescued, in: ledger)].compactMap { $0 }
+    return ScopeReport(name: name, verdict: Verdict(findings), findings: findings)
+  }
+}

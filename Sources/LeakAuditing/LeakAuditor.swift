@@ -1,0 +1,142 @@
+import Glibc
+import JemallocArenas
+import NativeBuffers
+import ResourceLedger
+
+/// Compares the allocator's counts with the ledger's entries.
+public enum LeakAuditor {
+  /// Audits every arena of this process.
+  ///
+  /// The comparison is exact whatever other threads do: memory behind ledger entries is set aside and given
+  /// back only under its arena's lock, which the audit holds meanwhile; creating and disposing buffers goes
+  /// on wherever the block cache serves it. A live buffer is no finding here: for that, see
+  /// ``scope(_:file:line:function:_:)``.
+  ///
+  /// An arena block that was given to C's `free` shows once the freeing thread's jemalloc cache was flushed;
+  /// the audit flushes its own thread's. Rescues are those since the process began.
+  /// - Throws: `ArenaError` where jemalloc's statistics cannot be read.
+  /// - Complexity: 64 bytes read per ledger entry, and about 50 µs per arena.
+  public static func audit() throws -> AuditReport {
+    Arena.flushThreadCache()
+    let ledger = Ledger.shared
+    let comparison = try compareBooks(ledger)
+    let findings = comparison.findings + [rescues(in: ledger)].compactMap { $0 }
+    return AuditReport(
+      verdict: Verdict(findings), findings: findings, arenas: comparison.arenas,
+      adopted: adoptedTotals(in: ledger), outside: comparison.outside)
+  }
+
+  private struct Comparison {
+    var findings: [Finding]
+    var arenas: [ArenaBooks]
+    var outside: AuditReport.OutsideMemory
+  }
+
+  private static func compareBooks(_ ledger: Ledger) throws -> Comparison {
+    let locked = ArenaDirectory.all
+    for arena in locked { arena.lock.lock() }
+    defer { for arena in locked.reversed() { arena.lock.unlock() } }
+    // One may have been destroyed between asking for the list and locking it.
+    let arenas = locked.filter { !$0.isDestroyedNow }
+    let counts = try Arena.readCounts(of: arenas)
+    let process = try Arena.readProcessCounts()
+    var totals = ledger.totals(of: arenas.map(\.domain), bucketCount: SizeClass.count)
+    var findings: [Finding] = []
+    var books: [ArenaBooks] = []
+    for (position, arena) in arenas.enumerated() {
+      DetachedBlocks.settle(of: arena, counts: counts[position], totals: &totals[position], in: ledger)
+      findings += compare(arena, counts[position], totals[position], in: ledger)
+      books.append(ArenaBooks(arena, counts[position], totals[position]))
+    }
+    let outside = AuditReport.OutsideMemory(
+      allocated: process.allocated - counts.reduce(0) { $0 + $1.byteCount }, metadata: process.metadata,
+      residentSet: residentSet())
+    return Comparison(findings: findings.sorted { $0.byteCount > $1.byteCount }, arenas: books, outside: outside)
+  }
+
+  /// Orphans and ghosts of one arena, per size class.
+  private static func compare(
+    _ arena: Arena, _ counts: ArenaCounts, _ totals: [EntryTotals], in ledger: Ledger
+  ) -> [Finding] {
+    (0..<SizeClass.count).compactMap { bucket in
+      let difference = counts.liveCounts[bucket] - totals[bucket].count
+      guard difference != 0 else { return nil }
+      let size = SizeClass.byteCount(at: bucket)
+      let allAreGone = difference < 0 && counts.liveCounts[bucket] == 0
+      return Finding(
+        kind: difference > 0 ? .orphan : .ghost, count: abs(difference), byteCount: abs(difference) * size,
+        sizeClass: size, arena: arena.name,
+        sites: allAreGone ? sites(of: arena, bucket: bucket, in: ledger) : [])
+    }
+  }
+
+  private static func sites(of arena: Arena, bucket: Int, in ledger: Ledger) -> [SiteTotals] {
+    var sums = SiteSums()
+    ledger.forEachResource { _, entry in
+      guard entry.domain == arena.domain, Int(entry.bucket) == bucket else { return }
+      sums.add(byteCount: entry.byteCount, at: entry.site)
+    }
+    return sums.sorted(in: ledger)
+  }
+
+  private static func rescues(in ledger: Ledger) -> Finding? {
+    var sums = SiteSums()
+    for number in 0..<ledger.siteCount {
+      let site = SiteID(rawValue: UInt32(number))
+      let rescues = ledger.rescues(at: site)
+      if rescues.count > 0 { sums.add(rescues.count, byteCount: rescues.byteCount, at: site) }
+    }
+    return sums.finding(.rescued, in: ledger)
+  }
+
+  private static func adoptedTotals(in ledger: Ledger) -> AuditReport.AdoptedTotals {
+    let domains = (1..<max(1, ledger.domainCount)).map { DomainID(rawValue: UInt16($0)) }
+      .filter { ledger.domainKind($0) == .adoptedMemory }
+    let totals = ledger.totals(of: domains, bucketCount: 1).map { $0[0] }
+    return AuditReport.AdoptedTotals(
+      count: totals.reduce(0) { $0 + $1.liveCount }, byteCount: totals.reduce(0) { $0 + $1.liveByteCount })
+  }
+
+  /// Bytes of this process that are in memory now.
+  static func residentSet() -> Int {
+    guard let file = unsafe fopen("/proc/self/statm", "r") else { return 0 }
+    defer { unsafe fclose(file) }
+    var text = [CChar](repeating: 0, count: 128)
+    guard unsafe fgets(&text, Int32(text.count), file) != nil else { return 0 }
+    let fields = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: " ")
+    guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
+    return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+  }
+}
+
+extension ArenaBooks {
+  /// Both books of an arena, read under its lock.
+  init(_ arena: Arena, _ counts: ArenaCounts, _ totals: [EntryTotals]) {
+    var sum = EntryTotals()
+    for bucket in totals { sum += bucket }
+    name = arena.name
+    index = Int(arena.index)
+    allocatorCount = counts.count
+    allocatorByteCount = counts.byteCount
+    live = BookTotals(count: sum.liveCount, byteCount: sum.liveCapacity)
+    idle = BookTotals(count: sum.idleCount, byteCount: sum.idleCapacity)
+    quarantined = BookTotals(count: sum.quarantinedCount, byteCount: sum.quarantinedCapacity)
+    detached = BookTotals(count: sum.detachedCount, byteCount: sum.detachedCapacity)
+    difference = counts.count - sum.count
+    sizeClasses = totals.indices.compactMap { bucket in
+      guard counts.liveCounts[bucket] != 0 || totals[bucket].count != 0 else { return nil }
+      return SizeClassBooks(
+        sizeClass: SizeClass.byteCount(at: bucket), allocatorCount: counts.liveCounts[bucket],
+        liveCount: totals[bucket].liveCount, idleCount: totals[bucket].idleCount,
+        quarantinedCount: totals[bucket].quarantinedCount, detachedCount: totals[bucket].detachedCount)
+    }
+    retention = Retention(
+      idle: sum.idleCapacity, dirty: counts.dirty, muzzy: counts.muzzy, retained: counts.retained,
+      rounding: sum.liveCapacity - sum.liveByteCount)
+    let ended = sum.endedLives + arena.retiredLifeCount
+    let rescued = arena.rescueCount
+    buffers = BufferTotals(
+      created: ended + sum.liveCount + sum.detachedCount, disposed: max(0, ended - rescued), rescued: rescued,
+      live: sum.liveCount, detached: sum.detachedCount)
+  }
+}
