@@ -1,0 +1,55 @@
+import ArgumentParser
+import Glibc
+
+/// `leak-audit demo`: thumbnails of real pictures, then the audit.
+struct DemoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Makes a thumbnail of every picture with all pixels in native buffers, then audits.",
+    discussion: """
+      Exit code: 0 where both books agree and nothing was left; 1 where the audit finds a fault (held, orphan, \
+      ghost; with --strict also rescued); 2 where a file or folder could not be processed and there is no fault; \
+      64 for a mistake on the command line.
+      """)
+
+  enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+  @Argument(help: "Folders, walked recursively, or files. Without one, the demo draws its own pictures.")
+  var folders: [String] = []
+
+  @Option(help: ArgumentHelp("Where thumbnails go; kept. Without it: a temporary folder.", valueName: "dir"))
+  var output: String?
+
+  @Option(
+    name: .customLong("plant"),
+    help: ArgumentHelp(
+      "Commit a fault once, on purpose, to see what the audit says. Repeatable.", valueName: "kind"))
+  var plants: [Plant] = []
+
+  @Flag(help: "End with exit code 1 for notes (rescued) too.")
+  var strict = false
+
+  @Option(help: "How to print the report on standard output.")
+  var format = Format.text
+
+  func run() throws {
+    let report: DemoReport
+    do {
+      report = try DemoRun(folders: folders, output: output, plants: plants).report()
+    } catch let error as DemoError {
+      StandardError.write("leak-audit: \(error)\n")
+      throw ExitCode(2)
+    }
+    switch format {
+    case .text: print(report.text)
+    case .json: print(try report.json())
+    }
+    let hasFault = report.verdict == .faults || strict && report.verdict == .notes
+    throw ExitCode(hasFault ? 1 : report.run.failures.isEmpty ? 0 : 2)
+  }
+}
+
+/// What keeps the demo from running at all.
+struct DemoError: Error, CustomStringConvertible {
+  let description: String
+}

@@ -1,0 +1,88 @@
+import Bitmaps
+import Foundation
+import LeakAuditing
+import NativeBuffers
+
+/// The demo's work: thumbnails of every picture, faults where asked for, then the audit.
+struct DemoRun {
+  let folders: [String]
+  let output: String?
+  let plants: [Plant]
+
+  static let thumbnailWidth = 256
+  static let drawnCount = 12
+  static let drawnSize = (width: 3_840, height: 2_160)
+
+  func report() throws -> DemoReport {
+    let target = try ThumbnailFolder(output)
+    defer { target.removeIfTemporary() }
+    let start = ProcessUsage.now()
+    let (work, scope) = try LeakAuditor.scope("demo") {
+      let work = folders.isEmpty ? drawnPictures(into: target) : pictures(into: target)
+      for plant in plants where plant.isInsideScope { try plant.commit() }
+      return work
+    }
+    let usage = ProcessUsage.now().since(start)
+    for plant in plants where !plant.isInsideScope { try plant.commit() }
+    let audit = try LeakAuditor.audit()
+    // Whatever was rescued in the scope is among the rescues of the process.
+    let findings = scope.findings.filter { $0.kind == .held } + audit.findings
+    return DemoReport(
+      verdict: Verdict(findings), findings: findings, arenas: audit.arenas, outside: audit.outside,
+      run: DemoReport.Run(
+        folders: folders, drawn: folders.isEmpty, pictures: work.count, failures: work.failures,
+        output: output, usage: usage, arenas: audit.arenas))
+  }
+
+  private struct Work {
+    var count = 0
+    var failures: [DemoReport.Failure] = []
+  }
+
+  private func pictures(into target: ThumbnailFolder) -> Work {
+    let walk = PictureWalk(folders)
+    var work = Work(failures: walk.failures)
+    for failure in walk.failures { StandardError.write("\(failure.path): \(failure.reason)\n") }
+    let progress = Progress(total: walk.files.count)
+    var names = ThumbnailNames()
+    for (index, file) in walk.files.enumerated() {
+      progress.show(index + 1, file.relativePath)
+      do {
+        let thumbnail = try Bitmap(thumbnailOfFileAt: file.path, width: Self.thumbnailWidth)
+        defer { thumbnail.dispose() }
+        try target.write(thumbnail, to: names.name(for: file.relativePath))
+        work.count += 1
+      } catch {
+        let reason = (error as? BitmapError)?.reason ?? "\(error)"
+        work.failures.append(.init(path: file.path, reason: reason))
+        progress.clear()
+        StandardError.write("\(file.path): \(reason)\n")
+      }
+    }
+    progress.clear()
+    return work
+  }
+
+  private func drawnPictures(into target: ThumbnailFolder) -> Work {
+    var work = Work()
+    let progress = Progress(total: Self.drawnCount)
+    for variant in 0..<Self.drawnCount {
+      let name = "drawn-\(variant + 1).jpg"
+      progress.show(variant + 1, name)
+      do {
+        let picture = try Bitmap.drawn(width: Self.drawnSize.width, height: Self.drawnSize.height, variant: variant)
+        defer { picture.dispose() }
+        let thumbnail = try picture.downscaled(toWidth: Self.thumbnailWidth)
+        defer { thumbnail.dispose() }
+        try target.write(thumbnail, to: name)
+        work.count += 1
+      } catch {
+        work.failures.append(.init(path: name, reason: "\(error)"))
+        progress.clear()
+        StandardError.write("\(name): \(error)\n")
+      }
+    }
+    progress.clear()
+    return work
+  }
+}

@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// `leak-audit`: shows what the two books say.
+@main
+struct LeakAudit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "leak-audit",
+    abstract: "Audits native memory: the allocator's counts against the ledger.",
+    subcommands: [DemoCommand.self])
+}

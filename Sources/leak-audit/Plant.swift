@@ -1,0 +1,42 @@
+import ArgumentParser
+import Glibc
+import NativeBuffers
+import Synchronization
+
+/// A fault that the demo commits on purpose, so that a reader sees what the audit says about it.
+enum Plant: String, ExpressibleByArgument, CaseIterable {
+  case held, rescued, orphan, ghost
+
+  /// Faults of ownership are committed inside the demo's scope, where they are looked for.
+  var isInsideScope: Bool { self == .held || self == .rescued }
+
+  func commit() throws {
+    switch self {
+    case .held:
+      // Two objects that hold each other: nobody can reach the buffer, nothing will release it.
+      let owner = CycleMember(buffer: try NativeBuffer(byteCount: 1_000_000))
+      owner.other = CycleMember(buffer: nil)
+      owner.other?.other = owner
+    case .rescued:
+      // Dropped without dispose(): the last release gives the memory back.
+      _ = try NativeBuffer(byteCount: 500_000)
+    case .orphan:
+      // Memory of the arena that nobody registers.
+      _ = unsafe try Arena.shared.unsafeAllocate(byteCount: 300_000)
+    case .ghost:
+      // Freed behind the library's back. The handle is kept for good: its memory is no longer its own.
+      let buffer = try NativeBuffer(byteCount: 200_000)
+      try buffer.withUnsafeBytes { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+      Self.ghosts.withLock { $0.append(buffer) }
+    }
+  }
+
+  private static let ghosts = Mutex<[NativeBuffer]>([])
+}
+
+private final class CycleMember {
+  let buffer: NativeBuffer?
+  var other: CycleMember?
+
+  init(buffer: NativeBuffer?) { self.buffer = buffer }
+}

@@ -1,0 +1,26 @@
+import Glibc
+
+/// What the process used, as the kernel counts it.
+struct ProcessUsage {
+  var seconds: Double
+  var minorFaults: Int
+  /// Bytes, the largest so far.
+  var peakResidentSet: Int
+
+  static func now() -> ProcessUsage {
+    var usage = rusage()
+    unsafe getrusage(RUSAGE_SELF, &usage)
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return ProcessUsage(
+      seconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9, minorFaults: usage.ru_minflt,
+      // The kernel counts in KiB.
+      peakResidentSet: usage.ru_maxrss * 1_024)
+  }
+
+  /// Time and faults from `start` to here; the peak is that of the whole process.
+  func since(_ start: ProcessUsage) -> ProcessUsage {
+    ProcessUsage(
+      seconds: seconds - start.seconds, minorFaults: minorFaults - start.minorFaults, peakResidentSet: peakResidentSet)
+  }
+}

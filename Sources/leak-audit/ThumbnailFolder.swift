@@ -1,0 +1,49 @@
+import Bitmaps
+import Foundation
+
+/// Where thumbnails go: a folder that the user named, or a temporary one that is removed at the end.
+struct ThumbnailFolder {
+  let path: String
+  let isTemporary: Bool
+
+  init(_ output: String?) throws(DemoError) {
+    isTemporary = output == nil
+    path =
+      output ?? (NSTemporaryDirectory() as NSString).appendingPathComponent("leak-audit-\(UUID().uuidString)")
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw DemoError(
+        description: "the folder for thumbnails, \(path), cannot be made: \(error.localizedDescription) "
+          + "Name another one with --output.")
+    }
+  }
+
+  /// Writes a thumbnail, and the folders that its name asks for.
+  func write(_ thumbnail: Bitmap, to name: String) throws {
+    let file = (path as NSString).appendingPathComponent(name)
+    try FileManager.default.createDirectory(
+      atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    try thumbnail.writeJPEG(toFileAt: file)
+  }
+
+  func removeIfTemporary() {
+    if isTemporary { try? FileManager.default.removeItem(atPath: path) }
+  }
+}
+
+/// Names for thumbnails: the picture's, ending in `.jpg`; with its whole old name where that is taken.
+struct ThumbnailNames {
+  private var taken: Set<String> = []
+
+  mutating func name(for relativePath: String) -> String {
+    var name = (relativePath as NSString).deletingPathExtension + ".jpg"
+    if taken.contains(name) { name = relativePath + ".jpg" }
+    var number = 2
+    while !taken.insert(name).inserted {
+      name = relativePath + ".\(number).jpg"
+      number += 1
+    }
+    return name
+  }
+}
