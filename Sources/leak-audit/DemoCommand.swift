@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import LeakAuditing
 
 /// `leak-audit demo`: thumbnails of real pictures, then the audit.
 struct DemoCommand: ParsableCommand {

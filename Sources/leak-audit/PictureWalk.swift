@@ -15,7 +15,7 @@ struct PictureWalk {
     for path in paths {
       var isFolder: ObjCBool = false
       // A path that is not there fails like any other folder that cannot be read.
-      let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       if exists, !isFolder.boolValue {
         files.append(File(path: path, relativePath: (path as NSString).lastPathComponent))
       } else {
@@ -48,7 +48,7 @@ struct PictureWalk {
 
   private static func isFolder(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 
   /// The system's own words where Foundation wraps them.

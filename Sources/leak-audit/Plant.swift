@@ -26,7 +26,7 @@ enum Plant: String, ExpressibleByArgument, CaseIterable {
     case .ghost:
       // Freed behind the library's back. The handle is kept for good: its memory is no longer its own.
       let buffer = try NativeBuffer(byteCount: 200_000)
-      try buffer.withUnsafeBytes { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+      unsafe try buffer.withUnsafeBytes { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
       Self.ghosts.withLock { $0.append(buffer) }
     }
   }

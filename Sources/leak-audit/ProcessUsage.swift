@@ -9,7 +9,7 @@ struct ProcessUsage {
 
   static func now() -> ProcessUsage {
     var usage = rusage()
-    unsafe getrusage(RUSAGE_SELF, &usage)
+    unsafe getrusage(RUSAGE_SELF.rawValue, &usage)
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return ProcessUsage(
