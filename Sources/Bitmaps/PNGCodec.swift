@@ -15,22 +15,31 @@ enum PNGCodec {
       codecByteCount: 0)
   }
 
-  /// What libpng's memory came to in one call.
-  struct MemoryUse {
+  /// How a decode ended, and what libpng's memory came to.
+  struct Outcome {
+    /// Nil where the picture is whole.
+    var error: BitmapError?
     var peakByteCount: Int
     /// What libpng had not given back at the end. It was freed then; 0 unless libpng leaks.
     var outstandingBlockCount: Int
   }
 
-  @discardableResult
   static func decode(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, into bitmap: Bitmap
-  ) throws(BitmapError) -> MemoryUse {
+  ) throws(BitmapError) {
+    let outcome = try unsafe attempt(bytes, limits: limits, into: bitmap)
+    if let error = outcome.error { throw error }
+  }
+
+  static func attempt(
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, into bitmap: Bitmap
+  ) throws(BitmapError) -> Outcome {
     var report = cimage_report()
     try unsafe bitmap.withCodecRows { rows in
       _ = unsafe cimage_png_decode(bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, rows, &report)
     }
-    if let error = BitmapError(report, format: .png, limits: limits) { throw error }
-    return MemoryUse(peakByteCount: report.peak_bytes, outstandingBlockCount: report.outstanding_blocks)
+    return Outcome(
+      error: BitmapError(report, format: .png, limits: limits), peakByteCount: report.peak_bytes,
+      outstandingBlockCount: report.outstanding_blocks)
   }
 }

@@ -1,0 +1,135 @@
+import JemallocArenas
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+@Suite("Files cut short, and files with flipped bytes")
+struct DamagedFileTests {
+  static let corpusNames = Corpus.isPresent ? Corpus.names(in: "photos") + Corpus.names(in: "derived") : []
+
+  /// Every kilobyte; of files over 300 KB, whose every prefix takes long to decode, 16 cuts.
+  static func cuts(of count: Int) -> [Int] {
+    Array(stride(from: 0, to: count, by: count <= 300_000 ? 1024 : count / 16)) + [count - 1]
+  }
+
+  @Test(
+    "A photo cut anywhere is an error, and leaves nothing in the arena", .enabled(if: Corpus.isPresent, Corpus.absence),
+    arguments: corpusNames)
+  func cutPhotos(name: String) throws {
+    let file = try Corpus.bytes(name)
+    try withOwnArena { arena in
+      for cut in Self.cuts(of: file.count) {
+        let error = try bitmapError("\(name) cut to \(cut) bytes") {
+          try Bitmap.decode(Array(file[..<cut]), minimumWidth: 64, arena: arena).dispose()
+        }
+        #expect([.truncated, .corrupt].contains(error.code) || cut == 0, "\(error)")
+        try arena.expectEmpty("\(name) cut to \(cut) bytes")
+      }
+      try Bitmap.decode(file, minimumWidth: 64, arena: arena).dispose()
+    }
+  }
+
+  /// Small files, whole in every clone.
+  static func samples(arena: Arena) throws -> [[UInt8]] {
+    let rows = (0..<40).map { y in (0..<120).map { UInt8(truncatingIfNeeded: $0 * 7 ^ y * 13) } }
+    return [
+      try JPEGDecodingTests.drawnJPEG(width: 120, height: 90, arena: arena),
+      PNGWriter(width: 40, height: 40, colorType: .rgb, rows: rows).encoded(),
+    ]
+  }
+
+  @Test("Cut at every byte, a small file is an error")
+  func cutEverywhere() throws {
+    try withOwnArena { arena in
+      for file in try Self.samples(arena: arena) {
+        for cut in 0..<file.count {
+          let error = try bitmapError("cut to \(cut) bytes") {
+            try Bitmap.decode(Array(file[..<cut]), arena: arena).dispose()
+          }
+          #expect([.truncated, .corrupt, .notAPicture].contains(error.code))
+        }
+        try arena.expectEmpty()
+      }
+    }
+  }
+
+  @Test("With random bytes changed, a file is a picture or an error, and leaves nothing behind")
+  func flipped() throws {
+    try withOwnArena { arena in
+      var generator = SeededGenerator(state: 20_261_122)
+      var limits = DecodingLimits()
+      limits.pixelCount = 1 << 20
+      for file in try Self.samples(arena: arena) {
+        for _ in 0..<400 {
+          var changed = file
+          for _ in 0..<Int.random(in: 1...4, using: &generator) {
+            changed[Int.random(in: 0..<changed.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+          }
+          do {
+            try Bitmap.decode(changed, limits: limits, arena: arena).dispose()
+          } catch let error as BitmapError {
+            #expect(!error.reason.isEmpty)
+          }
+        }
+        try arena.expectEmpty()
+      }
+    }
+  }
+
+  @Test(
+    "The codecs' own heap is clean after every cut",
+    .enabled("malloc is not jemalloc's, so it cannot be captured") { MallocCapture.isAvailable })
+  func codecHeap() throws {
+    try withOwnArena { arena in
+      var files = try Self.samples(arena: arena)
+      if Corpus.isPresent {
+        for name in ["rocket_progressive_420.jpg", "rocket_cmyk.jpg", "coffee_palette64.png"] {
+          files.append(try Corpus.bytes("derived/\(name)"))
+        }
+      }
+      func attempt(_ bytes: [UInt8]) { try? Bitmap.decode(bytes, arena: arena).dispose() }
+      for file in files {
+        let cuts = Array(stride(from: 0, to: file.count, by: 1024)) + [file.count]
+        let prefixes = cuts.map { Array(file[..<$0]) }
+        prefixes.forEach(attempt)  // what Swift makes once for all is made now
+        for prefix in prefixes {
+          let remainder = try MallocCapture.run { attempt(prefix) }.remainder
+          #expect(remainder.count == 0, "\(remainder.byteCount) bytes left by a file cut to \(prefix.count)")
+        }
+      }
+    }
+  }
+
+  @Test("Whichever allocation fails, the pipeline throws and leaves nothing, or works")
+  func failingAllocations() throws {
+    try withOwnArena { arena in
+      let file = try Self.samples(arena: arena)[0]
+      try Files.withTemporaryFolder { folder in
+        let source = "\(folder)/source.jpg"
+        try Files.write(file, to: source)
+        var failures = 0
+        for n in 1... {
+          arena.failureCountdown.store(n, ordering: .relaxed)
+          defer { arena.failureCountdown.store(0, ordering: .relaxed) }
+          do {
+            let thumbnail = try Bitmap(thumbnailOfFileAt: source, width: 50, arena: arena)
+            defer { thumbnail.dispose() }
+            try thumbnail.writeJPEG(toFileAt: "\(folder)/thumbnail.jpg", arena: arena)
+            if arena.failureCountdown.load(ordering: .relaxed) > 0 { break }  // n is beyond the last allocation
+          } catch let error as BitmapError {
+            #expect(error.code == .outOfMemory && error.underlyingError is NativeBufferError)
+            failures += 1
+          }
+          try arena.expectEmpty("allocation \(n) failing")
+        }
+        #expect(failures == 5, "file, pixels, thumbnail, scratch, encoded")
+        #expect(Files.names(in: folder) == ["source.jpg", "thumbnail.jpg"])
+      }
+    }
+  }
+}
+
+extension MallocCapture {
+  static var isAvailable: Bool { (try? run {}) != nil }
+}

@@ -1,0 +1,114 @@
+import Bitmaps
+import NativeBuffers
+import Testing
+
+@Suite("Decoding JPEG")
+struct JPEGDecodingTests {
+  /// A JPEG of a drawn picture, so that these tests need no corpus.
+  static func drawnJPEG(width: Int, height: Int, quality: Int = 95, arena: Arena) throws -> [UInt8] {
+    let drawn = try Bitmap.drawn(width: width, height: height, variant: 3, arena: arena)
+    defer { drawn.dispose() }
+    let encoded = try drawn.encodedJPEG(quality: quality, arena: arena)
+    defer { encoded.dispose() }
+    return try encoded.withBytes { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } }
+  }
+
+  @Test("A picture that was encoded decodes to nearly the same pixels")
+  func roundTrip() throws {
+    try withOwnArena { arena in
+      let drawn = try Bitmap.drawn(width: 203, height: 117, variant: 3, arena: arena).takePacked()
+      let bitmap = try Bitmap.decode(Self.drawnJPEG(width: 203, height: 117, arena: arena), arena: arena)
+      #expect(bitmap.width == 203 && bitmap.height == 117 && bitmap.format == .rgb8)
+      #expect(bitmap.bytesPerRow % 64 == 0)
+      #expect(meanDifference(try bitmap.takePacked(), drawn) < 3)
+    }
+  }
+
+  @Test("Every pixel format shows the same picture")
+  func formats() throws {
+    try withOwnArena { arena in
+      let file = try Self.drawnJPEG(width: 61, height: 40, arena: arena)
+      let rgb = try Bitmap.decode(file, format: .rgb8, arena: arena).takePacked()
+      let rgba = try Bitmap.decode(file, format: .rgba8, arena: arena).takePacked()
+      let gray = try Bitmap.decode(file, format: .gray8, arena: arena).takePacked()
+      for i in 0..<61 * 40 {
+        #expect(Array(rgba[4 * i..<4 * i + 4]) == Array(rgb[3 * i..<3 * i + 3]) + [255])
+        let luma = 0.299 * Double(rgb[3 * i]) + 0.587 * Double(rgb[3 * i + 1]) + 0.114 * Double(rgb[3 * i + 2])
+        // Gray is the file's own luma; the colours that it was made of may lie outside of RGB.
+        #expect(abs(Double(gray[i]) - luma) < 24)
+      }
+    }
+  }
+
+  @Test(
+    "A wanted width shrinks the picture by halves while it is decoded",
+    arguments: [
+      (800, 800, 600), (401, 800, 600), (400, 400, 300), (200, 200, 150), (100, 100, 75), (10, 100, 75),
+      (2000, 800, 600),
+    ])
+  func shrinking(minimumWidth: Int, width: Int, height: Int) throws {
+    try withOwnArena { arena in
+      let file = try Self.drawnJPEG(width: 800, height: 600, arena: arena)
+      let bitmap = try Bitmap.decode(file, minimumWidth: minimumWidth, arena: arena)
+      defer { bitmap.dispose() }
+      #expect(bitmap.width == width && bitmap.height == height)
+    }
+  }
+
+  @Test("A shrunk picture is close to the area average of the whole one")
+  func shrinkingQuality() throws {
+    try withOwnArena { arena in
+      let file = try Self.drawnJPEG(width: 640, height: 402, arena: arena)
+      let whole = try Bitmap.decode(file, arena: arena)
+      defer { whole.dispose() }
+      let average = try whole.downscaled(toWidth: 160, height: 101, arena: arena).takePacked()
+      let shrunk = try Bitmap.decode(file, minimumWidth: 160, arena: arena).takePacked()
+      #expect(meanDifference(shrunk, average) < 3)
+    }
+  }
+
+  @Test(
+    "Gray, CMYK, progressive and 4:4:4 show the picture that they were made from",
+    .enabled(if: Corpus.isPresent, Corpus.absence),
+    arguments: ["rocket_gray.jpg", "rocket_cmyk.jpg", "rocket_progressive_420.jpg", "rocket_444.jpg"])
+  func kinds(name: String) throws {
+    try withOwnArena { arena in
+      let file = try Corpus.bytes("derived/\(name)")
+      let bitmap = try Bitmap.decode(file, arena: arena)
+      #expect(bitmap.format == (name == "rocket_gray.jpg" ? .gray8 : .rgb8))
+      let original = try Corpus.bytes("photos/rocket.jpg")
+      for format in [bitmap.format, .gray8, .rgba8] {
+        let expected = try Bitmap.decode(
+          original, format: bitmap.format == .gray8 ? .gray8 : format, arena: arena
+        ).takePacked()
+        let actual = try Bitmap.decode(
+          file, format: bitmap.format == .gray8 ? .gray8 : format, arena: arena
+        ).takePacked()
+        #expect(meanDifference(actual, expected) < 4)
+      }
+      bitmap.dispose()
+    }
+  }
+
+  @Test("What a header says is known without decoding", .enabled(if: Corpus.isPresent, Corpus.absence))
+  func probing() throws {
+    try withOwnArena { arena in
+      let info = try PictureInfo(
+        probingFileAt: Corpus.path("photos/seeding_by_Clements_Engelhardt.jpg"), arena: arena)
+      #expect(info.format == .jpeg && info.width == 5312 && info.height == 2988)
+      #expect(info.isProgressive && info.pixelFormat == .rgb8)
+    }
+  }
+
+  @Test("Damaged pixel data is an error and never a picture with invented parts")
+  func damage() throws {
+    try withOwnArena { arena in
+      var file = try Self.drawnJPEG(width: 256, height: 256, arena: arena)
+      // A marker in the midst of the entropy-coded data ends it.
+      let middle = file.count / 2
+      file.replaceSubrange(middle..<middle + 2, with: [0xFF, 0xD9])
+      let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+      #expect(error.code == .corrupt && error.format == .jpeg)
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import Bitmaps
+import NativeBuffers
+import Testing
+
+@Suite("Limits")
+struct LimitTests {
+  @Test("Hostile dimensions are refused before anything is allocated")
+  func dimensions() throws {
+    try withOwnArena { arena in
+      let bomb = PNGWriter(width: 60_000, height: 60_000, colorType: .rgba, rows: []).encoded()
+      // Any allocation would fail, and say so.
+      arena.failureCountdown.store(1, ordering: .relaxed)
+      let error = try bitmapError { try Bitmap.decode(bomb, arena: arena).dispose() }
+      arena.failureCountdown.store(0, ordering: .relaxed)
+      #expect(error.code == .limitExceeded)
+      #expect(
+        error.exceededLimit
+          == .init(name: "pixelCount", needed: 3_600_000_000, allowed: 134_217_728, unit: "pixels"))
+      #expect(error.description.contains("3600000000 pixels") && error.description.contains("134217728"))
+    }
+  }
+
+  @Test("A side beyond its limit is named, whatever the other one is")
+  func sides() throws {
+    try withOwnArena { arena in
+      let wide = PNGWriter(width: 2_000_000_000, height: 1, colorType: .gray, rows: []).encoded()
+      let tall = PNGWriter(width: 1, height: 2_000_000_000, colorType: .gray, rows: []).encoded()
+      #expect(try bitmapError { try Bitmap.decode(wide, arena: arena).dispose() }.exceededLimit?.name == "width")
+      #expect(try bitmapError { try Bitmap.decode(tall, arena: arena).dispose() }.exceededLimit?.name == "height")
+    }
+  }
+
+  @Test("A JPEG that declares huge dimensions is refused")
+  func hugeJPEG() throws {
+    try withOwnArena { arena in
+      var file = try JPEGDecodingTests.drawnJPEG(width: 16, height: 16, arena: arena)
+      let frame = try #require((0..<file.count - 1).first { file[$0] == 0xFF && file[$0 + 1] == 0xC0 })
+      file.replaceSubrange(frame + 5..<frame + 9, with: [0xFF, 0x00, 0xFF, 0x00])
+      let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+      #expect(error.exceededLimit?.needed == 65_280 * 65_280)
+    }
+  }
+
+  @Test("A limit that just holds lets the picture through")
+  func exact() throws {
+    try withOwnArena { arena in
+      let file = try JPEGDecodingTests.drawnJPEG(width: 30, height: 20, arena: arena)
+      var limits = DecodingLimits()
+      limits.width = 30
+      limits.height = 20
+      limits.pixelCount = 600
+      limits.encodedByteCount = file.count
+      try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+      for (name, path) in [
+        ("width", \DecodingLimits.width), ("height", \.height), ("pixelCount", \.pixelCount),
+        ("encodedByteCount", \.encodedByteCount),
+      ] {
+        var tighter = limits
+        tighter[keyPath: path] -= 1
+        let error = try bitmapError { try Bitmap.decode(file, limits: tighter, arena: arena).dispose() }
+        #expect(error.code == .limitExceeded && error.exceededLimit?.name == name)
+        #expect(error.exceededLimit?.needed == limits[keyPath: path])
+      }
+    }
+  }
+
+  @Test(
+    "A progressive JPEG's working memory is limited, and the error names both figures",
+    .enabled(if: Corpus.isPresent, Corpus.absence))
+  func workingMemory() throws {
+    try withOwnArena { arena in
+      var limits = DecodingLimits()
+      limits.workingMemoryByteCount = 10 << 20
+      let path = Corpus.path("photos/seeding_by_Clements_Engelhardt.jpg")
+      let error = try bitmapError {
+        try Bitmap(decodingFileAt: path, minimumWidth: 256, limits: limits, arena: arena).dispose()
+      }
+      // 5312×2988 in 4:2:0: 332×187 blocks of 16×16 pixels, six 128-byte blocks of coefficients in each.
+      #expect(
+        error.exceededLimit
+          == .init(name: "workingMemoryByteCount", needed: 332 * 187 * 6 * 128, allowed: 10 << 20, unit: "bytes"))
+      #expect(error.path == path)
+    }
+  }
+
+  @Test("A progressive JPEG's scans are limited", .enabled(if: Corpus.isPresent, Corpus.absence))
+  func scans() throws {
+    try withOwnArena { arena in
+      let file = try Corpus.bytes("derived/rocket_progressive_420.jpg")
+      var limits = DecodingLimits()
+      limits.scanCount = 5
+      let error = try bitmapError { try Bitmap.decode(file, limits: limits, arena: arena).dispose() }
+      #expect(error.exceededLimit == .init(name: "scanCount", needed: nil, allowed: 5, unit: "scans"))
+      limits.scanCount = 20
+      try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+    }
+  }
+
+  @Test("libpng's working memory is limited, wherever it hits the limit")
+  func pngWorkingMemory() throws {
+    try withOwnArena { arena in
+      let file = PNGWriter(
+        width: 100, height: 2, colorType: .gray, rows: [[UInt8](repeating: 9, count: 100), [UInt8](1...100)]
+      ).encoded()
+      var limits = DecodingLimits()
+      var refused = 0
+      for byteCount in stride(from: 0, through: 65_536, by: 1024) {
+        limits.workingMemoryByteCount = byteCount
+        do {
+          try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+        } catch let error as BitmapError {
+          #expect(error.exceededLimit?.name == "workingMemoryByteCount", "\(error)")
+          refused += 1
+        }
+        try arena.expectEmpty()
+      }
+      #expect(refused > 10 && refused < 64)
+    }
+  }
+}

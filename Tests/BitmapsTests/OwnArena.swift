@@ -1,0 +1,104 @@
+import JemallocArenas
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+/// Calls `body` with an arena of its own, and checks afterwards that nothing is left in it and nothing was rescued.
+///
+/// Its own, so that the counts are exact though other tests run at the same time.
+func withOwnArena<R>(
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: (Arena) throws -> R
+) throws -> R {
+  let arena = try Arena(name: "test")
+  let result = try body(arena)
+  try arena.expectEmpty(sourceLocation: sourceLocation)
+  try arena.destroy()
+  return result
+}
+
+extension Arena {
+  /// By the allocator's book: the memory itself is back, not only the handles.
+  func expectEmpty(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    trim()
+    #expect(try counts().count == 0, comment, sourceLocation: sourceLocation)
+    #expect(rescueCount == 0, "Every buffer is disposed, none left to deinit.", sourceLocation: sourceLocation)
+  }
+}
+
+/// Calls `body`, which must throw a `BitmapError`, and returns that.
+func bitmapError(
+  _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
+) throws -> BitmapError {
+  try #require(throws: BitmapError.self, comment, sourceLocation: sourceLocation) { try body() }
+}
+
+extension Bitmap {
+  /// Decodes an array of bytes.
+  static func decode(
+    _ bytes: [UInt8], format: PixelFormat? = nil, minimumWidth: Int? = nil, limits: DecodingLimits = .default,
+    arena: Arena
+  ) throws -> Bitmap {
+    // SAFETY: an array of bytes is initialised throughout.
+    try unsafe Bitmap(
+      decoding: bytes.span.bytes, format: format, minimumWidth: minimumWidth, limits: limits, arena: arena)
+  }
+
+  /// A bitmap of given pixels, row by row without padding.
+  static func make(
+    width: Int, height: Int, format: PixelFormat, arena: Arena, _ value: (_ index: Int) -> UInt8
+  ) throws -> Bitmap {
+    let bitmap = try Bitmap(width: width, height: height, format: format, arena: arena)
+    let count = width * format.bytesPerPixel
+    for y in 0..<height {
+      try bitmap.withMutableRow(y) { row in
+        for i in 0..<count { row.storeBytes(of: value(y * count + i), toByteOffset: i, as: UInt8.self) }
+      }
+    }
+    return bitmap
+  }
+
+  /// The pixels, row by row without padding.
+  func packed() throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(width * height * format.bytesPerPixel)
+    for y in 0..<height {
+      try withRow(y) { row in unsafe row.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) } }
+    }
+    return bytes
+  }
+
+  /// The pixels, after which the bitmap is disposed.
+  func takePacked() throws -> [UInt8] {
+    defer { dispose() }
+    return try packed()
+  }
+}
+
+/// The mean of the absolute differences.
+func meanDifference(_ a: [UInt8], _ b: [UInt8]) -> Double {
+  precondition(a.count == b.count)
+  var sum = 0
+  for i in a.indices { sum += abs(Int(a[i]) - Int(b[i])) }
+  return Double(sum) / Double(max(1, a.count))
+}
+
+func maximumDifference(_ a: [UInt8], _ b: [UInt8]) -> Int {
+  precondition(a.count == b.count)
+  var maximum = 0
+  for i in a.indices { maximum = max(maximum, abs(Int(a[i]) - Int(b[i]))) }
+  return maximum
+}
+
+/// SplitMix64: the same numbers in every run.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
