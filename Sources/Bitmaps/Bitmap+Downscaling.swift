@@ -31,8 +31,8 @@ extension Bitmap {
   func downscaled(toWidth newWidth: Int, origin: Origin) throws(BitmapError) -> Bitmap {
     let newWidth = min(newWidth, width)
     // Rounded to nearest, and a row is left even of a picture that is a thousand times wider than high.
-    let scaled = (height.multipliedFullWidth(by: 2 * max(newWidth, 0)))
-    let newHeight = max(1, ((2 * width).dividingFullWidth(scaled).quotient + 1) / 2)
+    let doubled = width.dividingFullWidth(height.multipliedFullWidth(by: 2 * max(newWidth, 0))).quotient
+    let newHeight = max(1, (doubled + 1) / 2)
     return try downscaled(toWidth: newWidth, height: min(newHeight, height), origin: origin)
   }
 

@@ -39,7 +39,8 @@ private struct Drawing {
   init(width: Int, height: Int, variant: Int) {
     // Fibonacci hashing: neighbours among the variants look nothing alike.
     func hash(_ salt: Int) -> Int {
-      Int((UInt64(truncatingIfNeeded: variant &* 8 &+ salt) &+ 1) &* 0x9E37_79B9_7F4A_7C15 >> 33)
+      let key = UInt64(truncatingIfNeeded: variant &* 8 &+ salt) &+ 1
+      return Int((key &* 0x9E37_79B9_7F4A_7C15) >> 33)
     }
     func color(_ salt: Int) -> SIMD3<Int> {
       SIMD3(hash(salt) & 255, hash(salt) >> 8 & 255, hash(salt) >> 16 & 255)

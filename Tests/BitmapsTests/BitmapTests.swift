@@ -12,7 +12,8 @@ struct BitmapTests {
       #expect(bitmap.bytesPerRow % 64 == 0 && bitmap.bytesPerRow >= 65 * format.bytesPerPixel)
       #expect(bitmap.pixels.byteCount == bitmap.bytesPerRow * 3)
       try unsafe bitmap.pixels.withUnsafeBytes { bytes in
-        #expect(unsafe UInt(bitPattern: bytes.baseAddress) % 64 == 0)
+        let address = UInt(bitPattern: bytes.baseAddress)
+        #expect(address % 64 == 0)
       }
       #expect(try bitmap.takePacked().allSatisfy { $0 == 0 })
     }

@@ -1,5 +1,6 @@
 import JemallocArenas
 import NativeBuffers
+import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -88,7 +89,7 @@ struct DamagedFileTests {
           files.append(try Corpus.bytes("derived/\(name)"))
         }
       }
-      func attempt(_ bytes: [UInt8]) { try? Bitmap.decode(bytes, arena: arena).dispose() }
+      func attempt(_ bytes: [UInt8]) { _ = try? Bitmap.decode(bytes, arena: arena).dispose() }
       for file in files {
         let cuts = Array(stride(from: 0, to: file.count, by: 1024)) + [file.count]
         let prefixes = cuts.map { Array(file[..<$0]) }

@@ -1,7 +1,8 @@
-import Bitmaps
 import Glibc
 import NativeBuffers
 import Testing
+
+@testable import Bitmaps
 
 @Suite("Encoding JPEG")
 struct EncodingTests {
@@ -21,7 +22,7 @@ struct EncodingTests {
       let encoded = try noise.encodedJPEG(quality: 100, arena: arena)
       defer { encoded.dispose() }
       #expect(encoded.byteCount > 500 * 300 / 2 + 32_768 && encoded.format == .jpeg)
-      try encoded.withBytes { bytes in try Bitmap(decoding: bytes, arena: arena).dispose() }
+      _ = try encoded.withBytes { bytes in try Bitmap(decoding: bytes, arena: arena).dispose() }
     }
   }
 

@@ -1,7 +1,8 @@
-import Bitmaps
 import Glibc
 import NativeBuffers
 import Testing
+
+@testable import Bitmaps
 
 @Suite("Files that are no pictures")
 struct FileTests {
@@ -57,7 +58,8 @@ struct FileTests {
   @Test("A path with a NUL in it opens no other file")
   func nul() throws {
     try withOwnArena { arena in
-      #expect(try Self.error(decoding: "/etc/hostname\0.jpg", arena: arena).code == .unreadableFile)
+      let error = try Self.error(decoding: "/etc/hostname\0.jpg", arena: arena)
+      #expect(error.code == .unreadableFile)
     }
   }
 

@@ -1,6 +1,8 @@
-import Bitmaps
 import NativeBuffers
+import Synchronization
 import Testing
+
+@testable import Bitmaps
 
 @Suite("Limits")
 struct LimitTests {
@@ -25,8 +27,10 @@ struct LimitTests {
     try withOwnArena { arena in
       let wide = PNGWriter(width: 2_000_000_000, height: 1, colorType: .gray, rows: []).encoded()
       let tall = PNGWriter(width: 1, height: 2_000_000_000, colorType: .gray, rows: []).encoded()
-      #expect(try bitmapError { try Bitmap.decode(wide, arena: arena).dispose() }.exceededLimit?.name == "width")
-      #expect(try bitmapError { try Bitmap.decode(tall, arena: arena).dispose() }.exceededLimit?.name == "height")
+      for (file, name) in [(wide, "width"), (tall, "height")] {
+        let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+        #expect(error.exceededLimit?.name == name)
+      }
     }
   }
 
