@@ -138,10 +138,11 @@ struct AreaFilter {
     unsafe UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: SIMD4<Float>.self)
   }
 
+  /// To the nearest integer. A conversion would check for NaN, infinity and range, each time; averages of bytes are
+  /// from 0 to a hair over 255. At 2^23 the last bit of a float is worth 1, so the sum has the integer in its low bits.
   @inline(__always)
   private static func rounded(_ value: Float) -> UInt8 {
-    // Sums of floats can end a hair beyond 255, and are never negative or NaN.
-    UInt8(min(value + 0.5, 255))
+    UInt8(truncatingIfNeeded: (value + 0x1p23).bitPattern)
   }
 }
 
