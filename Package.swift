@@ -56,21 +56,22 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
       name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "NativeBuffersTests", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger"],
+      name: "NativeBuffersTests", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditingTests",
-      dependencies: ["LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger"],
+      dependencies: ["LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "BitmapsTests", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "LeakAuditCommandTests", dependencies: ["leak-audit", "Bitmaps", "NativeBuffers"],
+      name: "LeakAuditCommandTests", dependencies: ["leak-audit", "Bitmaps", "NativeBuffers", "TestSupport"],
       swiftSettings: swiftSettings),
   ]
 )

@@ -97,7 +97,7 @@ public final class Arena: Sendable {
   /// - Throws: ``ArenaError/Code/blocksLive(count:byteCount:)`` while a buffer, or memory allocated raw,
   ///   is live; ``ArenaError/Code/destroyed`` the second time.
   public func destroy() throws(ArenaError) {
-    ArenaDirectory.reclaimIdleBlocks(of: self)
+    if !isDestroyed.load(ordering: .relaxed) { ArenaDirectory.reclaimIdleBlocks(of: self) }
     lock.lock()
     defer { lock.unlock() }
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }

@@ -64,7 +64,7 @@ extension ArenaBooks {
     ]
     if quarantined.count > 0 { rows.append(["  quarantined", quarantined.count.grouped, quarantined.byteCount.grouped]) }
     if detached.count > 0 { rows.append(["  detached", detached.count.grouped, detached.byteCount.grouped]) }
-    rows.append(["difference", difference.grouped, (allocatorByteCount - ledgerBytes).grouped])
+    rows.append(["difference", difference.grouped, differenceByteCount.grouped])
     return ["arena \"\(name)\""] + table(rows)
       + [
         "  kept, no leak: idle \(retention.idle.grouped), dirty \(retention.dirty.grouped), muzzy "

@@ -39,8 +39,11 @@ public struct ArenaBooks: Codable, Sendable {
   public let quarantined: BookTotals
   /// Handed on by `unsafeDetach()` and not seen freed.
   public let detached: BookTotals
-  /// Allocator less ledger, in blocks. 0 where the books agree in total; each class is compared too.
+  /// Blocks that one book has and the other has not, added up over the size classes: orphans and ghosts
+  /// do not cancel out. 0 where the books agree.
   public let difference: Int
+  /// The bytes of those, as size classes.
+  public let differenceByteCount: Int
   /// Size classes with a block in either book, smallest first.
   public let sizeClasses: [SizeClassBooks]
   public let retention: Retention

@@ -122,7 +122,6 @@ extension ArenaBooks {
     idle = BookTotals(count: sum.idleCount, byteCount: sum.idleCapacity)
     quarantined = BookTotals(count: sum.quarantinedCount, byteCount: sum.quarantinedCapacity)
     detached = BookTotals(count: sum.detachedCount, byteCount: sum.detachedCapacity)
-    difference = counts.count - sum.count
     sizeClasses = totals.indices.compactMap { bucket in
       guard counts.liveCounts[bucket] != 0 || totals[bucket].count != 0 else { return nil }
       return SizeClassBooks(
@@ -130,6 +129,8 @@ extension ArenaBooks {
         liveCount: totals[bucket].liveCount, idleCount: totals[bucket].idleCount,
         quarantinedCount: totals[bucket].quarantinedCount, detachedCount: totals[bucket].detachedCount)
     }
+    difference = sizeClasses.reduce(0) { $0 + abs($1.difference) }
+    differenceByteCount = sizeClasses.reduce(0) { $0 + abs($1.difference) * $1.sizeClass }
     retention = Retention(
       idle: sum.idleCapacity, dirty: counts.dirty, muzzy: counts.muzzy, retained: counts.retained,
       rounding: sum.liveCapacity - sum.liveByteCount)

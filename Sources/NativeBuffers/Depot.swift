@@ -43,16 +43,24 @@ import Synchronization
     return DepotTable()
   }()
 
-  static func of(_ arena: Arena) -> Depot { byDomain[arena.domain] ?? make(for: arena) }
+  static func of(_ arena: Arena) -> Depot { attached(to: arena) ?? make(for: arena) }
 
   static func of(_ entry: LedgerEntry) -> Depot? { byDomain[entry.classification.domain] }
 
+  private static func attached(to arena: Arena) -> Depot? {
+    let address = arena.attachment.load(ordering: .acquiring)
+    guard let object = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
+    // SAFETY: only this type attaches objects, and the arena keeps them.
+    return unsafe Unmanaged<Depot>.fromOpaque(object).takeUnretainedValue()
+  }
+
   private static func make(for arena: Arena) -> Depot {
     arena.lock.withLock {
-      if let depot = byDomain[arena.domain] { return depot }
+      if let depot = attached(to: arena) { return depot }
       let depot = Depot(arena: arena)
-      byDomain[arena.domain] = depot
-      let object = unsafe Unmanaged<AnyObject>.passRetained(depot).toOpaque()
+      // A destroyed arena's number may be another domain's by now.
+      if !arena.isDestroyedNow { byDomain[arena.domain] = depot }
+      let object = unsafe Unmanaged.passRetained(depot).toOpaque()
       arena.attachment.store(UInt(bitPattern: object), ordering: .releasing)
       return depot
     }

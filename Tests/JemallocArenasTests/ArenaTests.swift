@@ -1,0 +1,150 @@
+import Foundation
+import ResourceLedger
+import Testing
+
+@testable import JemallocArenas
+
+@Suite("Arenas")
+struct ArenaTests {
+  @Test("Every size class is what jemalloc's own table says")
+  func sizeClasses() throws {
+    let small = Int(try Mallctl.read("arenas.nbins", as: UInt32.self))
+    let large = Int(try Mallctl.read("arenas.nlextents", as: UInt32.self))
+    #expect(small + large == SizeClass.count)
+    for index in 0..<SizeClass.count {
+      let key = index < small ? "arenas.bin.\(index).size" : "arenas.lextent.\(index - small).size"
+      let size = Int(try Mallctl.read(key, as: size_t.self))
+      #expect(SizeClass.byteCount(at: index) == size)
+      #expect(SizeClass.index(holding: size) == index)
+      if index > 0 { #expect(SizeClass.index(holding: SizeClass.byteCount(at: index - 1) + 1) == index) }
+    }
+  }
+
+  @Test("The class computed for a request is the class the allocator uses", arguments: [1, 64, 4096, 2 << 20])
+  func requestedClass(alignment: Int) throws {
+    let arena = try Arena(name: "classes")
+    var seed = SystemRandomNumberGenerator()
+    let sizes = [0, 1, 63, 64, 65, 80, 128, 4095, 4096, 14_337, 16_385, 33_177_600] + (0..<30).map { _ in
+      Int.random(in: 1...5_000_000, using: &seed)
+    }
+    for size in sizes {
+      let pointer = unsafe try arena.unsafeAllocate(byteCount: size, alignment: alignment)
+      #expect(UInt(bitPattern: pointer) % UInt(alignment) == 0, "size \(size)")
+      let counts = try arena.counts()
+      let expected = try Arena.Request(byteCount: size, alignment: alignment).capacity
+      #expect(counts.liveCounts[SizeClass.index(holding: expected)] == 1, "size \(size)")
+      #expect(counts.count == 1 && counts.byteCount == expected, "size \(size)")
+      unsafe arena.unsafeDeallocate(pointer)
+    }
+    try arena.destroy()
+  }
+
+  @Test("Counts are exact: one allocation is one")
+  func exactCounts() throws {
+    let arena = try Arena(name: "exact")
+    #expect(try arena.counts().count == 0)
+    let pointers = unsafe try (0..<10).map { _ in unsafe try arena.unsafeAllocate(byteCount: 100) }
+    #expect(try arena.counts().count == 10)
+    #expect(try arena.counts().byteCount == 1_280)
+    for unsafe pointer in unsafe pointers { unsafe arena.unsafeDeallocate(pointer) }
+    #expect(try arena.counts().count == 0)
+    try arena.destroy()
+  }
+
+  @Test("The settings that an arena was created with are jemalloc's")
+  func settings() throws {
+    let arena = try Arena(name: "settings", configuration: .init(oversizeThreshold: 1 << 40, dirtyDecay: 1_234, muzzyDecay: 77))
+    #expect(try Mallctl.read("arena.\(arena.index).oversize_threshold", as: size_t.self) == 1 << 40)
+    #expect(try Mallctl.read("arena.\(arena.index).dirty_decay_ms", as: ssize_t.self) == 1_234)
+    #expect(try Mallctl.read("arena.\(arena.index).muzzy_decay_ms", as: ssize_t.self) == 77)
+    try arena.destroy()
+  }
+
+  @Test("A freed frame keeps its pages until purge returns them")
+  func purge() throws {
+    let arena = try Arena(name: "purge")
+    let pointer = unsafe try arena.unsafeAllocate(byteCount: 33_177_600)
+    unsafe pointer.initializeMemory(as: UInt8.self, repeating: 1, count: 33_177_600)
+    unsafe arena.unsafeDeallocate(pointer)
+    #expect(try arena.counts().dirty > 33_000_000)
+    try arena.purge()
+    #expect(try arena.counts().dirty == 0)
+    try arena.destroy()
+  }
+
+  @Test("Destroy is refused while blocks live, works then, and not twice; a destroyed arena refuses everything")
+  func destroy() throws {
+    let arena = try Arena(name: "doomed")
+    let pointer = unsafe try arena.unsafeAllocate(byteCount: 1_000)
+    #expect(throws: ArenaError(.blocksLive(count: 1, byteCount: 1_024), arena: "doomed")) { try arena.destroy() }
+    unsafe arena.unsafeDeallocate(pointer)
+    try arena.destroy()
+    #expect(throws: ArenaError(.destroyed, arena: "doomed")) { try arena.destroy() }
+    #expect(throws: ArenaError(.destroyed, arena: "doomed")) { _ = unsafe try arena.unsafeAllocate(byteCount: 1) }
+    #expect(throws: ArenaError(.destroyed, arena: "doomed")) { _ = try arena.counts() }
+  }
+
+  @Test("A failing mallctl names its key and errno")
+  func mallctlErrors() throws {
+    #expect(throws: ArenaError(.mallctl(key: "no.such.key", errno: 2))) { try Mallctl.call("no.such.key") }
+    #expect(throws: ArenaError(.mallctl(key: "arena.99999.purge", errno: 2))) { try Mallctl.call("arena.99999.purge") }
+    #expect(throws: ArenaError(.mallctl(key: "opt.abort", errno: 1))) { try Mallctl.write("opt.abort", true) }
+    let text = String(describing: ArenaError(.mallctl(key: "no.such.key", errno: 2)))
+    #expect(text == "jemalloc refused \"no.such.key\" with errno 2 (No such file or directory).")
+  }
+
+  @Test("Sizes and alignments out of range are refused by name, and nothing is allocated")
+  func badRequests() throws {
+    let arena = try Arena(name: "bad")
+    for alignment in [0, -1, 3, 48, 4 << 20] {
+      #expect(throws: ArenaError(.invalidAlignment(alignment))) {
+        _ = unsafe try arena.unsafeAllocate(byteCount: 1, alignment: alignment)
+      }
+    }
+    for size in [-1, Int.min, Int.max, Int.max - 63] {
+      #expect(throws: ArenaError(.invalidByteCount(size))) { _ = unsafe try arena.unsafeAllocate(byteCount: size) }
+    }
+    #expect(throws: ArenaError(.outOfMemory(byteCount: 1 << 47, alignment: 64), arena: "bad")) {
+      _ = unsafe try arena.unsafeAllocate(byteCount: 1 << 47)
+    }
+    #expect(try arena.counts().count == 0)
+    try arena.destroy()
+  }
+
+  @Test("Freeing an address of another allocator traps and names the arena")
+  func foreignFree() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let arena = try Arena(name: "mine")
+      let foreign = unsafe malloc(64)
+      if let foreign = unsafe foreign { unsafe arena.unsafeDeallocate(foreign) }
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(text.contains("was given to arena \"mine\""))
+  }
+
+  @Test("A capture counts what C calls on this thread leave behind")
+  func capture() throws {
+    let clean = try MallocCapture.run {
+      for size in [10, 1_000, 100_000] { unsafe free(malloc(size)) }
+      if let file = unsafe fopen("/proc/self/status", "r") { unsafe fclose(file) }
+    }
+    #expect(clean.remainder == .init(count: 0, byteCount: 0))
+    let leaky = unsafe try MallocCapture.run { unsafe (strdup("left behind"), realloc(malloc(10), 5_000)) }
+    let remainder = unsafe leaky.remainder
+    #expect(remainder == .init(count: 2, byteCount: 16 + 5_120))
+    unsafe free(leaky.result.0)
+    unsafe free(leaky.result.1)
+    struct Failure: Error {}
+    #expect(throws: Failure.self) { _ = try MallocCapture.run { throw Failure() } }
+  }
+
+  @Test("Arenas are listed until they are destroyed, whoever holds them")
+  func directory() throws {
+    var arena: Arena? = try Arena(name: "listed")
+    let domain = try #require(arena).domain
+    arena = nil
+    #expect(ArenaDirectory.all.contains { $0.domain == domain })
+    try #require(ArenaDirectory.arena(domain)).destroy()
+    #expect(ArenaDirectory.arena(domain) == nil)
+  }
+}

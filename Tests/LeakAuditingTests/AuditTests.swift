@@ -1,0 +1,146 @@
+import Glibc
+import JemallocArenas
+import NativeBuffers
+import ResourceLedger
+import Testing
+
+@testable import LeakAuditing
+
+@Suite("Audit: both books")
+struct AuditTests {
+  /// What an audit says about one arena: other tests run at the same time.
+  private func audit(_ arena: Arena) throws -> (books: ArenaBooks, findings: [Finding]) {
+    let report = try LeakAuditor.audit()
+    let books = try #require(report.arenas.first { $0.name == arena.name })
+    return (books, report.findings.filter { $0.arena == arena.name })
+  }
+
+  @Test("Live, idle and disposed buffers agree in both books, class by class")
+  func agree() throws {
+    let arena = try Arena(name: "agree")
+    var live = try (1...20).map { try NativeBuffer(byteCount: $0 * 1_000, arena: arena) }
+    for buffer in live.prefix(5) { buffer.dispose() }
+    live.removeFirst(5)
+    let (books, findings) = try audit(arena)
+    #expect(findings.isEmpty)
+    #expect(books.difference == 0 && books.differenceByteCount == 0)
+    #expect(books.allocatorCount == 20 && books.live.count == 15 && books.idle.count == 5)
+    #expect(books.allocatorByteCount == books.live.byteCount + books.idle.byteCount)
+    #expect(books.sizeClasses.allSatisfy { $0.difference == 0 })
+    #expect(books.buffers == BufferTotals(created: 20, disposed: 5, rescued: 0, live: 15, detached: 0))
+    #expect(books.retention.idle == books.idle.byteCount)
+    #expect(books.retention.rounding == books.live.byteCount - (6...20).reduce(0) { $0 + $1 * 1_000 })
+    for buffer in live { buffer.dispose() }
+    try arena.destroy()
+  }
+
+  @Test("Memory allocated raw is an orphan, of its size class, until it is freed")
+  func orphan() throws {
+    let arena = try Arena(name: "orphan")
+    let raw = unsafe try arena.unsafeAllocate(byteCount: 5_000)
+    let (books, findings) = try audit(arena)
+    #expect(
+      findings == [Finding(kind: .orphan, count: 1, byteCount: 5_120, sizeClass: 5_120, arena: "orphan", sites: [])])
+    #expect(books.difference == 1)
+    unsafe arena.unsafeDeallocate(raw)
+    #expect(try audit(arena).findings.isEmpty)
+    try arena.destroy()
+  }
+
+  @Test("A buffer freed by C behind the library's back is a ghost, with its line", arguments: [1_000, 100_000])
+  func ghost(byteCount: Int) throws {
+    let arena = try Arena(name: "ghost \(byteCount)")
+    let buffer = try NativeBuffer(byteCount: byteCount, arena: arena); let line = #line
+    unsafe try buffer.withUnsafeBytes { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+    let finding = try #require(try audit(arena).findings.first)
+    #expect(finding.kind == .ghost && finding.count == 1)
+    #expect(finding.sites.map(\.line) == [line])
+    #expect(finding.sizeClass == finding.byteCount)
+    // The handle's memory is gone: it must not be disposed, or the block would be used again.
+    _ = unsafe Unmanaged.passRetained(buffer)
+  }
+
+  @Test("An orphan and a ghost of different classes do not cancel out")
+  func both() throws {
+    let arena = try Arena(name: "both")
+    let raw = unsafe try arena.unsafeAllocate(byteCount: 40_000)
+    let buffer = try NativeBuffer(byteCount: 100_000, arena: arena)
+    unsafe try buffer.withUnsafeBytes { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+    let (books, findings) = try audit(arena)
+    #expect(Set(findings.map(\.kind)) == [.orphan, .ghost])
+    #expect(books.difference == 2 && books.differenceByteCount == 40_960 + 114_688)
+    unsafe arena.unsafeDeallocate(raw)
+    _ = unsafe Unmanaged.passRetained(buffer)
+  }
+
+  @Test("A detached block is no finding, neither while C has it nor after C freed it")
+  func detached() throws {
+    let arena = try Arena(name: "detached audit")
+    let pointer = unsafe try NativeBuffer(byteCount: 100_000, arena: arena).unsafeDetach()
+    var (books, findings) = try audit(arena)
+    #expect(findings.isEmpty && books.detached.count == 1 && books.live.count == 0 && books.difference == 0)
+    unsafe free(pointer)
+    (books, findings) = try audit(arena)
+    #expect(findings.isEmpty && books.detached.count == 0 && books.difference == 0)
+    try arena.destroy()
+  }
+
+  @Test("A live buffer is no finding, a rescued one is a note with its line, and a note is no fault")
+  func rescued() throws {
+    let arena = try Arena(name: "rescued audit")
+    let live = try NativeBuffer(byteCount: 10, arena: arena)
+    _ = try NativeBuffer(byteCount: 777, arena: arena); let line = #line
+    let report = try LeakAuditor.audit()
+    let finding = try #require(report.findings.first { $0.kind == .rescued })
+    let site = try #require(finding.sites.first { $0.file == "LeakAuditingTests/AuditTests.swift" && $0.line == line })
+    #expect(site.count == 1 && site.byteCount == 777 && site.function == "rescued()")
+    #expect(!Finding.Kind.rescued.isFault)
+    #expect(Verdict([finding]) == .notes)
+    #expect(Verdict([]) == .clean)
+    live.dispose()
+    try arena.destroy()
+  }
+
+  @Test("Adopted memory is counted, and audited by nobody")
+  func adopted() throws {
+    let memory = unsafe try #require(malloc(12_345))
+    let buffer = unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: 12_345) { unsafe free($0) }
+    let report = try LeakAuditor.audit()
+    #expect(report.adopted.count >= 1 && report.adopted.byteCount >= 12_345)
+    buffer.dispose()
+  }
+
+  @Test("Counts are those of the arena's whole life, whatever went back to the allocator")
+  func lives() throws {
+    let arena = try Arena(name: "lives", configuration: .init(idleByteLimit: 0))
+    for _ in 0..<100 { try NativeBuffer(byteCount: 3_000, arena: arena).dispose() }
+    let (books, _) = try audit(arena)
+    #expect(books.buffers.created == 100 && books.buffers.disposed == 100)
+    #expect(books.allocatorCount == 0)
+    try arena.destroy()
+  }
+
+  @Test("The report reads as text")
+  func text() throws {
+    let report = AuditReport(
+      verdict: .faults,
+      findings: [
+        Finding(
+          kind: .held, count: 2, byteCount: 2_000_000, sizeClass: 1_048_576, arena: nil,
+          sites: [SiteTotals(file: "App/Frame.swift", line: 7, function: "decode()", count: 2, byteCount: 2_000_000)])
+      ],
+      arenas: [], adopted: .init(count: 0, byteCount: 0),
+      outside: .init(allocated: 1_234, metadata: 5, residentSet: 67_890))
+    #expect(
+      report.text == """
+        outside the arenas: 1,234 bytes of malloc, 5 of jemalloc's own; resident set 67,890
+
+        findings
+          held: 2 of 2,000,000 bytes, size class 1,048,576
+            live after the scope that should have released it: a live reference or a retain cycle
+            2 × App/Frame.swift:7 in decode(), 2,000,000 bytes
+
+        verdict: faults. See the findings above.
+        """)
+  }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import JemallocArenas
+import NativeBuffers
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import LeakAuditing
+
+@Suite("Audit: under load")
+struct StressTests {
+  private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
+
+  @Test("Not one false finding in 10 million operations of two threads, audited all the while")
+  func exactUnderLoad() throws {
+    // A small limit of idle blocks keeps the slow path busy as well.
+    let arena = try Arena(name: "stress", configuration: .init(idleByteLimit: 300_000))
+    let operations = Self.isLong ? 50_000_000 : 5_000_000
+    let seed = UInt64.random(in: 0 ... .max)
+    print("stress: seed \(seed), 2 × \(operations) operations")
+    let slots = SharedSlots<NativeBuffer>(count: 256)
+    let state = State()
+    onThreads(3) { thread in
+      if thread == 2 { return Self.auditAllTheWhile(state) }
+      var generator = SeededGenerator(seed: seed &+ UInt64(thread))
+      for _ in 0..<operations { Self.step(arena, slots, &generator, state) }
+      state.finished.add(1, ordering: .relaxed)
+    }
+    for slot in 0..<256 { slots.exchange(slot, nil)?.dispose() }
+    let audits = state.audits.load(ordering: .relaxed)
+    print("stress: \(audits) audits, \(state.failures.load(ordering: .relaxed)) failed operations")
+    #expect(state.falseFindings.withLock { $0 } == [])
+    #expect(state.failures.load(ordering: .relaxed) == 0)
+    #expect(audits > 10)
+    let books = try #require(try LeakAuditor.audit().arenas.first { $0.name == "stress" })
+    #expect(books.live.count == 0 && books.difference == 0)
+    #expect(books.buffers.created == state.created.load(ordering: .relaxed))
+    #expect(books.buffers.created == books.buffers.disposed + books.buffers.rescued)
+    try arena.destroy()
+  }
+
+  private final class State: Sendable {
+    let finished = Atomic<Int>(0)
+    let audits = Atomic<Int>(0)
+    let created = Atomic<Int>(0)
+    let failures = Atomic<Int>(0)
+    let falseFindings = Mutex<[String]>([])
+  }
+
+  private static func auditAllTheWhile(_ state: State) {
+    while state.finished.load(ordering: .relaxed) < 2 {
+      do {
+        let report = try LeakAuditor.audit()
+        let wrong = report.findings.filter { $0.arena == "stress" }.map { "\($0)" }
+        if !wrong.isEmpty { state.falseFindings.withLock { $0 += wrong } }
+        state.audits.add(1, ordering: .relaxed)
+      } catch {
+        state.falseFindings.withLock { $0.append("the audit threw: \(error)") }
+      }
+    }
+  }
+
+  /// One random step: create, dispose, drop, or pin what some thread left in a slot.
+  private static func step(
+    _ arena: Arena, _ slots: SharedSlots<NativeBuffer>, _ generator: inout SeededGenerator, _ state: State
+  ) {
+    let random = generator.next()
+    let slot = Int(random & 255)
+    switch random >> 8 & 7 {
+    case 0, 1, 2:
+      do {
+        let size = Int(random >> 16 & 0x3FFF)
+        let buffer = try NativeBuffer(uninitializedByteCount: size, arena: arena)
+        state.created.add(1, ordering: .relaxed)
+        slots.exchange(slot, buffer)?.dispose()
+      } catch {
+        state.failures.add(1, ordering: .relaxed)
+      }
+    case 3: slots.exchange(slot, nil)?.dispose()
+    case 4:
+      // Dispose under a pin: the end of the pin releases.
+      guard let buffer = slots.peek(slot), let pin = try? buffer.pin() else { return }
+      buffer.dispose()
+      if pin.byteCount < 0 { state.failures.add(1, ordering: .relaxed) }
+    case 5 where random >> 40 & 15 == 0: _ = slots.exchange(slot, nil)  // dropped: a rescue
+    default:
+      guard let buffer = slots.peek(slot) else { return }
+      if let pin = try? buffer.pin(), pin.byteCount != buffer.byteCount { state.failures.add(1, ordering: .relaxed) }
+    }
+  }
+}

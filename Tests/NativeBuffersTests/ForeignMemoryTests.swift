@@ -1,0 +1,142 @@
+import Foundation
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+import Testing
+
+@testable import NativeBuffers
+
+@Suite("Adopted and detached memory")
+struct ForeignMemoryTests {
+  private final class Calls: Sendable {
+    let count = Atomic<Int>(0)
+    let address = Atomic<UInt>(0)
+  }
+
+  private func adopted(_ byteCount: Int, _ calls: Calls) throws -> NativeBuffer {
+    let memory = unsafe try #require(calloc(1, byteCount))
+    return unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: byteCount) { pointer in
+      calls.count.add(1, ordering: .relaxed)
+      calls.address.store(UInt(bitPattern: pointer), ordering: .relaxed)
+      unsafe free(pointer)
+    }
+  }
+
+  @Test("The deallocator of adopted memory runs once, on dispose")
+  func dispose() throws {
+    let calls = Calls()
+    let buffer = try adopted(1_000, calls)
+    let address = unsafe try buffer.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+    #expect(calls.count.load(ordering: .relaxed) == 0)
+    #expect(buffer.dispose())
+    #expect(!buffer.dispose())
+    #expect(calls.count.load(ordering: .relaxed) == 1)
+    #expect(calls.address.load(ordering: .relaxed) == address)
+    #expect(throws: NativeBufferError.self) { try buffer.withBytes { _ in } }
+  }
+
+  @Test("The deallocator of adopted memory runs once, on the last release, as a rescue")
+  func rescue() throws {
+    let calls = Calls()
+    var buffer: NativeBuffer? = try adopted(1_000, calls); let line = #line
+    #expect(buffer?.site.line != line, "the helper's line is the site")
+    buffer = nil
+    #expect(calls.count.load(ordering: .relaxed) == 1)
+  }
+
+  @Test("The deallocator of adopted memory waits for the last pin")
+  func pinned() throws {
+    let calls = Calls()
+    let buffer = try adopted(1_000, calls)
+    do {
+      let pin = try buffer.pin()
+      buffer.dispose()
+      #expect(calls.count.load(ordering: .relaxed) == 0)
+      #expect(pin.byteCount == 1_000)
+    }
+    #expect(calls.count.load(ordering: .relaxed) == 1)
+  }
+
+  @Test("A deallocator may create and dispose buffers")
+  func reentrant() throws {
+    let memory = unsafe try #require(calloc(1, 100))
+    let outer = unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: 100) { pointer in
+      (try? NativeBuffer(byteCount: 10))?.dispose()
+      unsafe free(pointer)
+    }
+    #expect(outer.dispose())
+  }
+
+  @Test("Detached adopted memory is the caller's: its deallocator never runs")
+  func detachAdopted() throws {
+    let calls = Calls()
+    let buffer = try adopted(1_000, calls)
+    let pointer = unsafe try buffer.unsafeDetach()
+    #expect(buffer.isDisposed)
+    #expect(!buffer.dispose())
+    #expect(calls.count.load(ordering: .relaxed) == 0)
+    unsafe free(pointer)
+  }
+
+  @Test("A negative size is refused, and the memory stays the caller's")
+  func negative() throws {
+    let memory = unsafe try #require(malloc(10))
+    let calls = Calls()
+    #expect(throws: NativeBufferError.self) {
+      _ = unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: -1) { _ in calls.count.add(1, ordering: .relaxed) }
+    }
+    #expect(calls.count.load(ordering: .relaxed) == 0)
+    unsafe free(memory)
+  }
+
+  @Test("A detached block is live in the books, out of the handle's reach, and keeps its bytes")
+  func detachBlock() throws {
+    let arena = try Arena(name: "detached")
+    let buffer = try NativeBuffer(byteCount: 100_000, arena: arena) { $0.append(UInt8(3)) }
+    let pointer = unsafe try buffer.unsafeDetach()
+    #expect(buffer.isDisposed && !buffer.dispose())
+    #expect(throws: NativeBufferError.self) { try buffer.withBytes { _ in } }
+    #expect(unsafe pointer.load(as: UInt8.self) == 3)
+    #expect(try arena.counts().count == 1)
+    unsafe arena.unsafeDeallocate(pointer)
+    try arena.destroy()
+  }
+}
+
+@Suite("UniqueBuffer")
+struct UniqueBufferTests {
+  @Test("Bytes written through a unique buffer's span are read back, and dispose releases at once")
+  func bytes() throws {
+    let arena = try Arena(name: "unique")
+    var buffer = try UniqueBuffer(byteCount: 100, arena: arena)
+    var bytes = buffer.mutableBytes
+    bytes.storeBytes(of: 5, toByteOffset: 99, as: UInt8.self)
+    #expect(unsafe buffer.bytes.unsafeLoad(fromByteOffset: 99, as: UInt8.self) == 5)
+    #expect(buffer.byteCount == 100)
+    buffer.dispose()
+    #expect(arena.rescueCount == 0)
+    #expect(arena.trim() == 128)
+    try arena.destroy()
+  }
+
+  @Test("A unique buffer that goes out of scope is rescued")
+  func rescue() throws {
+    let arena = try Arena(name: "unique")
+    do { _ = try UniqueBuffer(byteCount: 100, arena: arena).byteCount }
+    #expect(arena.rescueCount == 1)
+    try arena.destroy()
+  }
+
+  @Test("Sharing keeps memory, entry and line")
+  func share() throws {
+    let arena = try Arena(name: "unique")
+    let unique = try UniqueBuffer(byteCount: 100, arena: arena) { $0.append(UInt8(8)) }; let line = #line
+    let shared = unique.share()
+    #expect(shared.site.line == line)
+    let value1 = try shared.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 0, as: UInt8.self) }
+    #expect(value1 == 8)
+    #expect(shared.dispose())
+    #expect(arena.rescueCount == 0)
+    try arena.destroy()
+  }
+}

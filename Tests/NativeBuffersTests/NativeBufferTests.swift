@@ -1,0 +1,258 @@
+import Foundation
+import JemallocArenas
+import ResourceLedger
+import Testing
+
+@testable import NativeBuffers
+
+@Suite("NativeBuffer")
+struct NativeBufferTests {
+  let arena: Arena
+
+  init() throws { arena = try Arena(name: "buffers") }
+
+  @Test("A new buffer is zero, aligned, and as large as asked for; also where memory is reused")
+  func zeroFilled() throws {
+    for size in [1, 64, 100, 4_096, 100_000, 3_000_000] {
+      for _ in 0..<3 {
+        let buffer = try NativeBuffer(byteCount: size, arena: arena)
+        try buffer.withMutableBytes { bytes in
+          #expect(bytes.byteCount == size)
+          unsafe bytes.withUnsafeMutableBytes { memory in
+            #expect(unsafe memory.allSatisfy { $0 == 0 })
+            unsafe memory.initializeMemory(as: UInt8.self, repeating: 0xAA)
+          }
+        }
+        unsafe try buffer.withUnsafeBytes { #expect(UInt(bitPattern: $0.baseAddress) % 64 == 0) }
+        buffer.dispose()
+      }
+    }
+    finish()
+  }
+
+  @Test("An empty buffer is valid, and its bytes are none")
+  func empty() throws {
+    let buffer = try NativeBuffer(byteCount: 0, arena: arena)
+    #expect(try buffer.withBytes { $0.byteCount } == 0)
+    #expect(try buffer.pinMutable().byteCount == 0)
+    #expect(try buffer.slice(0..<0).withBytes { $0.isEmpty })
+    buffer.dispose()
+    finish()
+  }
+
+  @Test("Every alignment from 1 to 2 MiB is kept, also by reused blocks")
+  func alignments() throws {
+    for shift in 0...21 {
+      for size in [1, 100, 5_000, 70_000, 3_000_000] {
+        for _ in 0..<2 {
+          let buffer = try NativeBuffer(uninitializedByteCount: size, alignment: 1 << shift, arena: arena)
+          unsafe try buffer.withUnsafeBytes { #expect(UInt(bitPattern: $0.baseAddress) % (1 << UInt(shift)) == 0) }
+          buffer.dispose()
+        }
+      }
+    }
+    Depot.of(arena)._checkInvariants()
+    finish()
+  }
+
+  @Test("An initialiser's bytes arrive; those it leaves out are zero, whatever was there before")
+  func initializing() throws {
+    let secret = try NativeBuffer(byteCount: 1_000, arena: arena)
+    unsafe try secret.withUnsafeMutableBytes { _ = unsafe $0.initializeMemory(as: UInt8.self, repeating: 0x55) }
+    secret.dispose()
+    let buffer = try NativeBuffer(byteCount: 1_000, arena: arena) { span in
+      for number in 0..<10 { span.append(UInt8(number)) }
+    }
+    try buffer.withBytes { bytes in
+      for index in 0..<1_000 {
+        #expect(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) == (index < 10 ? UInt8(index) : 0))
+      }
+    }
+    buffer.dispose()
+    finish()
+  }
+
+  @Test("An initialiser that throws leaves nothing behind")
+  func initializerThrows() throws {
+    struct Failure: Error {}
+    #expect(throws: Failure.self) {
+      _ = try NativeBuffer(byteCount: 1_000, arena: arena) { _ in throw Failure() }
+    }
+    #expect(throws: Failure.self) {
+      _ = try UniqueBuffer(byteCount: 1_000, arena: arena) { _ in throw Failure() }.byteCount
+    }
+    finish()
+  }
+
+  @Test("Sizes and alignments out of range are refused, with the line, and nothing is allocated")
+  func badRequests() throws {
+    func code(_ body: () throws(NativeBufferError) -> Void) -> NativeBufferError.Code? {
+      do throws(NativeBufferError) { try body() } catch {
+        #expect(error.created.file == "NativeBuffersTests/NativeBufferTests.swift")
+        return error.code
+      }
+      return nil
+    }
+    let entries = Ledger.shared.entryCount
+    #expect(code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: -1, arena: arena) } == .invalidByteCount(-1))
+    #expect(code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: .max, arena: arena) } == .invalidByteCount(.max))
+    #expect(
+      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 3, arena: arena) } == .invalidAlignment(3))
+    #expect(
+      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 4 << 20, arena: arena) }
+        == .invalidAlignment(4 << 20))
+    #expect(
+      code { () throws(NativeBufferError) in _ = try NativeBuffer(uninitializedByteCount: 1 << 47, arena: arena) }
+        == .outOfMemory(byteCount: 1 << 47, alignment: 64))
+    #expect(try arena.counts().count == 0)
+    #expect(Ledger.shared.entryCount - entries < 1_000)
+    finish()
+  }
+
+  @Test("Dispose is idempotent and says which call did it; every access after it throws and names both lines")
+  func useAfterDispose() throws {
+    let buffer = try NativeBuffer(byteCount: 10, arena: arena); let created = #line
+    #expect(!buffer.isDisposed)
+    #expect(buffer.dispose()); let disposed = #line
+    #expect(!buffer.dispose())
+    #expect(buffer.isDisposed)
+    #expect(buffer.byteCount == 10)
+    let accesses: [(String, () throws -> Void)] = [
+      ("withBytes", { try buffer.withBytes { _ in } }),
+      ("withMutableBytes", { try buffer.withMutableBytes { _ in } }),
+      ("withUnsafeBytes", { unsafe try buffer.withUnsafeBytes { _ in } }),
+      ("withUnsafeMutableBytes", { unsafe try buffer.withUnsafeMutableBytes { _ in } }),
+      ("pin", { _ = try buffer.pin() }),
+      ("pinMutable", { _ = try buffer.pinMutable() }),
+      ("slice", { try buffer.slice(0..<1).withBytes { _ in } }),
+      ("unsafeDetach", { _ = unsafe try buffer.unsafeDetach() }),
+    ]
+    for (name, access) in accesses {
+      do {
+        try access()
+        Issue.record("\(name) did not throw")
+      } catch let error as NativeBufferError {
+        #expect(error.code == .disposed, "\(name)")
+        let text = "\(error)"
+        #expect(text.contains("created at NativeBuffersTests/NativeBufferTests.swift:\(created) in useAfterDispose()"))
+        #expect(text.contains("disposed at NativeBuffersTests/NativeBufferTests.swift:\(disposed) in useAfterDispose()"))
+      }
+    }
+    finish()
+  }
+
+  @Test("A stale handle never reaches the next owner of its memory")
+  func staleHandle() throws {
+    let old = try NativeBuffer(byteCount: 64, arena: arena)
+    old.dispose()
+    let new = try NativeBuffer(byteCount: 64, arena: arena)
+    #expect(old.block.entry == new.block.entry, "the block is used again at once")
+    #expect(throws: NativeBufferError.self) { try old.withBytes { _ in } }
+    #expect(!old.dispose())
+    #expect(!new.isDisposed)
+    new.dispose()
+    finish()
+  }
+
+  @Test("Dispose during a pin leaves the bytes to the pin; its end releases them")
+  func disposeWhilePinned() throws {
+    let buffer = try NativeBuffer(byteCount: 5_000, arena: arena)
+    try buffer.withMutableBytes { $0.storeBytes(of: 42, toByteOffset: 4_999, as: UInt8.self) }
+    do {
+      let pin = try buffer.pin()
+      #expect(buffer.dispose())
+      #expect(buffer.isDisposed)
+      #expect(!buffer.dispose())
+      #expect(throws: NativeBufferError.self) { _ = try buffer.pin() }
+      #expect(unsafe pin.bytes.unsafeLoad(fromByteOffset: 4_999, as: UInt8.self) == 42)
+      #expect(arena.trim() == 0, "the block is not idle yet")
+    }
+    #expect(arena.trim() == 5_120)
+    finish()
+  }
+
+  @Test("A pin outlives its handle")
+  func pinOutlivesHandle() throws {
+    func pinned() throws -> Pin {
+      try NativeBuffer(byteCount: 100, arena: arena) { span in span.append(UInt8(9)) }.pin()
+    }
+    do {
+      let pin = try pinned()
+      #expect(unsafe pin.bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self) == 9)
+      #expect(arena.trim() == 0)
+    }
+    #expect(arena.trim() == 128)
+    #expect(arena.rescueCount == 1)
+    finish()
+  }
+
+  @Test("Overlapping exclusive access throws, shared access does not")
+  func exclusivity() throws {
+    let buffer = try NativeBuffer(byteCount: 100, arena: arena)
+    func overlaps(_ body: () throws -> Void) -> Bool {
+      do { try body() } catch { return (error as? NativeBufferError)?.code == .overlappingAccess }
+      return false
+    }
+    try buffer.withBytes { _ in
+      let byteCount = try buffer.withBytes { $0.byteCount }
+      #expect(byteCount == 100)
+      #expect(overlaps { try buffer.withMutableBytes { _ in } })
+      #expect(overlaps { _ = unsafe try buffer.unsafeDetach() })
+    }
+    try buffer.withMutableBytes { _ in
+      #expect(overlaps { try buffer.withBytes { _ in } })
+      #expect(overlaps { try buffer.withMutableBytes { _ in } })
+      #expect(overlaps { try buffer.slice(50..<60).withBytes { _ in } })
+    }
+    try buffer.withMutableBytes { _ in }
+    buffer.dispose()
+    finish()
+  }
+
+  @Test("A slice is a part of its buffer: same bytes, same pins, same end")
+  func slices() throws {
+    let buffer = try NativeBuffer(byteCount: 100, arena: arena)
+    let slice = try buffer.slice(10..<30)
+    try slice.withMutableBytes { bytes in
+      #expect(bytes.byteCount == 20)
+      bytes.storeBytes(of: 7, toByteOffset: 5, as: UInt8.self)
+    }
+    let value1 = try buffer.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 15, as: UInt8.self) }
+    #expect(value1 == 7)
+    let part = try slice.slice(5..<6)
+    #expect(part.range == 15..<16)
+    let value2 = try part.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 0, as: UInt8.self) }
+    #expect(value2 == 7)
+    for range in [-1..<5, 0..<21, 20..<25] {
+      #expect(throws: NativeBufferError.self, "\(range)") { _ = try slice.slice(range) }
+    }
+    buffer.dispose()
+    #expect(slice.isDisposed)
+    #expect(throws: NativeBufferError.self) { try part.withBytes { _ in } }
+    finish()
+  }
+
+  @Test("A slice keeps its buffer alive")
+  func sliceOwns() throws {
+    var slice: NativeBufferSlice? = try NativeBuffer(byteCount: 100, arena: arena).slice(0..<50)
+    #expect(slice?.isDisposed == false)
+    #expect(try slice?.withBytes { $0.byteCount } == 50)
+    slice = nil
+    #expect(arena.rescueCount == 1)
+    finish()
+  }
+
+  @Test("A forgotten buffer is rescued, with its line")
+  func rescue() throws {
+    _ = try NativeBuffer(byteCount: 100, arena: arena); let line = #line
+    #expect(arena.rescueCount == 1)
+    let site = Ledger.shared.intern(file: #fileID, line: UInt(line), function: #function)
+    #expect(Ledger.shared.rescues(at: site).count == 1)
+    finish()
+  }
+
+  /// Everything came back: the arena can be destroyed.
+  private func finish() {
+    #expect(throws: Never.self) { try arena.destroy() }
+  }
+}

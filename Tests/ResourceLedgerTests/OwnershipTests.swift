@@ -1,0 +1,166 @@
+import Synchronization
+import Testing
+
+@testable import ResourceLedger
+
+@Suite("Ledger: the state word")
+struct OwnershipTests {
+  let ledger: Ledger
+  let entry: LedgerEntry
+  let key: EntryWord
+
+  init() throws {
+    ledger = try Ledger(entryCapacity: 16)
+    entry = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0))
+    key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
+  }
+
+  @Test("One request releases, later ones come too late")
+  func releaseOnce() {
+    #expect(entry.requestRelease(key: key) == .releaseNow)
+    #expect(entry.requestRelease(key: key) == .alreadyReleased)
+  }
+
+  @Test("A request during pins is carried out by the end of the last one")
+  func deferred() {
+    #expect(entry.pin(key: key) == .pinned)
+    #expect(entry.pin(key: key) == .pinned)
+    #expect(entry.requestRelease(key: key) == .deferred)
+    #expect(entry.pin(key: key) == .released)
+    #expect(entry.unpin() == false)
+    #expect(entry.unpin() == true)
+  }
+
+  @Test("Shared and exclusive pins exclude each other")
+  func exclusion() {
+    #expect(entry.pinExclusively(key: key) == .pinned)
+    #expect(entry.pin(key: key) == .conflict)
+    #expect(entry.pinExclusively(key: key) == .conflict)
+    #expect(entry.unpinExclusively() == false)
+    #expect(entry.pin(key: key) == .pinned)
+    #expect(entry.pinExclusively(key: key) == .conflict)
+    #expect(entry.unpin() == false)
+  }
+
+  @Test("A key of an earlier life is refused by every step")
+  func staleKey() {
+    #expect(entry.requestRelease(key: key) == .releaseNow)
+    #expect(entry.endLife(as: .idle))
+    let next = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
+    #expect(next != key)
+    #expect(entry.pin(key: key) == .released)
+    #expect(entry.pinExclusively(key: key) == .released)
+    #expect(entry.requestRelease(key: key) == .alreadyReleased)
+    #expect(entry.detach(key: key) == .released)
+    #expect(!entry.isUsable(key: key) && entry.isUsable(key: next))
+    #expect(entry.word == next)
+  }
+
+  @Test("The 262,143rd pin is the last that fits")
+  func tooManyPins() {
+    for _ in 0..<EntryWord.maximumPinCount { #expect(entry.pin(key: key) == .pinned) }
+    #expect(entry.pin(key: key) == .tooMany)
+    #expect(entry.word.pinCount == 262_143)
+    for _ in 0..<EntryWord.maximumPinCount { #expect(entry.unpin() == false) }
+    #expect(entry.word == key)
+  }
+
+  @Test("A detached life stays live in the books and accepts nothing more")
+  func detach() {
+    #expect(entry.detach(key: key) == .pinned)
+    #expect(entry.word.state == .live && entry.word.isDetached)
+    #expect(entry.requestRelease(key: key) == .alreadyReleased)
+    #expect(entry.pin(key: key) == .released)
+  }
+
+  /// Every interleaving of short programs over one word, step by step: each step is one atomic operation,
+  /// so running the steps one after another in every order is every order that threads can take.
+  @Test("In every interleaving of pins, exclusive pins and release requests, one step releases, and nobody is pinned then")
+  func everyInterleaving() throws {
+    enum Step: CaseIterable { case pin, pinExclusively, release, release2 }
+    var schedules = 0
+    for programs in [[Step.pin, .release, .release2], [.pinExclusively, .release, .pin], [.pin, .pin, .release], [.pinExclusively, .release, .release2]] {
+      // Each program is a step, and for pins a second one that ends it.
+      let lengths = programs.map { $0 == .release || $0 == .release2 ? 1 : 2 }
+      for order in Self.orders(lengths) {
+        schedules += 1
+        let entry = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0))
+        let key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
+        var held = [PinOutcome?](repeating: nil, count: programs.count)
+        var releases = 0
+        var requests = 0
+        for thread in order {
+          var isToldToRelease = false
+          switch programs[thread] {
+          case .release, .release2:
+            switch entry.requestRelease(key: key) {
+            case .releaseNow: isToldToRelease = true; requests += 1
+            case .deferred: requests += 1
+            case .alreadyReleased: break
+            }
+          case .pin:
+            if let outcome = held[thread] {
+              if outcome == .pinned { isToldToRelease = entry.unpin() }
+              held[thread] = .released
+            } else { held[thread] = entry.pin(key: key) }
+          case .pinExclusively:
+            if let outcome = held[thread] {
+              if outcome == .pinned { isToldToRelease = entry.unpinExclusively() }
+              held[thread] = .released
+            } else { held[thread] = entry.pinExclusively(key: key) }
+          }
+          if isToldToRelease {
+            releases += 1
+            #expect(!held.contains(.pinned), "released while pinned, order \(order)")
+            #expect(entry.endLife(as: .idle))
+          }
+        }
+        #expect(requests == 1 && releases == 1, "order \(order) of \(programs)")
+        ledger.releaseEntry(entry)
+      }
+    }
+    #expect(schedules > 80)
+  }
+
+  /// All orders in which threads with so many steps each can take turns.
+  private static func orders(_ remaining: [Int]) -> [[Int]] {
+    if remaining.allSatisfy({ $0 == 0 }) { return [[]] }
+    return remaining.indices.filter { remaining[$0] > 0 }.flatMap { thread in
+      var rest = remaining
+      rest[thread] -= 1
+      return orders(rest).map { [thread] + $0 }
+    }
+  }
+
+  @Test("Threads that push to and pop from one stack lose no entry and get none twice")
+  func stack() async throws {
+    let ledger = try Ledger(entryCapacity: 64)
+    let stack = Shared()
+    for _ in 0..<64 {
+      stack.stack.push(try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0)), in: ledger)
+    }
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<4 {
+        group.addTask {
+          for _ in 0..<50_000 {
+            guard let entry = stack.stack.pop(in: ledger) else { continue }
+            // Exactly one holder: the word goes free → live → free, and any second holder would trip.
+            let key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
+            if entry.requestRelease(key: key) != .releaseNow { stack.errors.add(1, ordering: .relaxed) }
+            _ = entry.endLife(as: .free)
+            stack.stack.push(entry, in: ledger)
+          }
+        }
+      }
+    }
+    #expect(stack.errors.load(ordering: .relaxed) == 0)
+    var found = Set<Int>()
+    while let entry = stack.stack.pop(in: ledger) { found.insert(ledger.index(of: entry)) }
+    #expect(found.count == 64)
+  }
+
+  private final class Shared: Sendable {
+    let stack = EntryStack()
+    let errors = Atomic<Int>(0)
+  }
+}

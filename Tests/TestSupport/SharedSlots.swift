@@ -1,0 +1,19 @@
+import Synchronization
+
+/// Places where threads leave objects for each other.
+public final class SharedSlots<Element: Sendable>: Sendable {
+  private let slots: Mutex<[Element?]>
+
+  public init(count: Int) { slots = Mutex(Array(repeating: nil, count: count)) }
+
+  /// Puts a value into a slot and takes out what was there.
+  public func exchange(_ slot: Int, _ value: Element?) -> Element? {
+    slots.withLock { slots in
+      let old = slots[slot]
+      slots[slot] = value
+      return old
+    }
+  }
+
+  public func peek(_ slot: Int) -> Element? { slots.withLock { $0[slot] } }
+}

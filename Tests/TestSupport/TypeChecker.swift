@@ -1,0 +1,54 @@
+import Foundation
+
+/// Runs the compiler on a text, against the modules that this test was built with.
+public enum TypeChecker {
+  public struct Outcome: Sendable {
+    public let succeeded: Bool
+    /// What the compiler printed.
+    public let diagnostics: String
+  }
+
+  /// The folder that holds the package's manifest.
+  public static var packageRoot: URL {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  }
+
+  /// The folder with the test binary, the command and the modules.
+  public static var buildFolder: URL {
+    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+  }
+
+  /// Whether there is a compiler to run.
+  public static var isAvailable: Bool {
+    (try? run(["swiftc", "--version"]).succeeded) ?? false
+  }
+
+  /// Runs the compiler up to the checks of ownership and lifetimes, which type checking alone does not do.
+  public static func check(_ source: String) throws -> Outcome {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("typecheck-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("main.swift")
+    try source.write(to: file, atomically: true, encoding: .utf8)
+    let maps = try FileManager.default.contentsOfDirectory(
+      at: packageRoot.appendingPathComponent("Sources"), includingPropertiesForKeys: nil
+    ).map { $0.appendingPathComponent("include/module.modulemap") }
+      .filter { FileManager.default.fileExists(atPath: $0.path) }
+    return try run(
+      ["swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-I", buildFolder.appendingPathComponent("Modules").path]
+        + maps.flatMap { ["-Xcc", "-fmodule-map-file=\($0.path)"] } + [file.path])
+  }
+
+  private static func run(_ arguments: [String]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let text = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return Outcome(succeeded: process.terminationStatus == 0, diagnostics: String(decoding: text, as: UTF8.self))
+  }
+}
