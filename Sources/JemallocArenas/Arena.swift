@@ -98,8 +98,15 @@ public final class Arena: Sendable {
   ///   is live; ``ArenaError/Code/destroyed`` the second time.
   public func destroy() throws(ArenaError) {
     if !isDestroyed.load(ordering: .relaxed) { ArenaDirectory.reclaimIdleBlocks(of: self) }
-    lock.lock()
-    defer { lock.unlock() }
+    try lock.withLock { () throws(ArenaError) in try destroyEmpty() }
+    // Not under the lock: fork takes the guard's own lock first, then the arenas'.
+    ForkGuard.unprotect(lock)
+    ArenaDirectory.remove(self)
+    Ledger.shared.removeDomain(domain)
+  }
+
+  /// Under `lock`.
+  private func destroyEmpty() throws(ArenaError) {
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
     try Mallctl.refreshStatistics()
     let counts = try readCounts()
@@ -108,8 +115,5 @@ public final class Arena: Sendable {
     }
     try Mallctl.call("arena.\(index).destroy")
     isDestroyed.store(true, ordering: .relaxed)
-    ForkGuard.unprotect(lock)
-    ArenaDirectory.remove(self)
-    Ledger.shared.removeDomain(domain)
   }
 }

@@ -9,7 +9,7 @@ package enum ArenaDirectory {
     var forget: (@Sendable (Arena) -> Void)?
   }
 
-  private static let lock = ForkSafeLock()
+  private static let lock = ForkGuard.innerLock()
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var state = State()
 

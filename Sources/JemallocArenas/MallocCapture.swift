@@ -12,7 +12,7 @@ public enum MallocCapture {
     public let byteCount: Int
   }
 
-  private static let lock = ForkSafeLock()
+  private static let lock = ForkGuard.innerLock()
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var spareArenas: [UInt32] = []
 

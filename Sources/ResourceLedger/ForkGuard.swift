@@ -9,7 +9,8 @@ package enum ForkGuard {
   private struct Locks: @unchecked Sendable {
     // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
     var arenas: [(order: UInt32, lock: ForkSafeLock)] = []
-    var ledgers: [ForkSafeLock] = []
+    /// Locks under which no other lock is taken, and the ledger's in their order.
+    var inner: [ForkSafeLock] = []
     var isInstalled = false
   }
 
@@ -18,9 +19,19 @@ package enum ForkGuard {
 
   static func protect(_ ledger: Ledger) {
     registration.withLock {
-      unsafe locks.ledgers += [ledger.growth, ledger.interning]
+      unsafe locks.inner += [ledger.growth, ledger.interning]
       install()
     }
+  }
+
+  /// A new lock that is kept whole across `fork`; for static properties. Under it no other lock is taken.
+  package static func innerLock() -> ForkSafeLock {
+    let lock = ForkSafeLock()
+    registration.withLock {
+      unsafe locks.inner.append(lock)
+      install()
+    }
+    return lock
   }
 
   /// Adds an arena's slow-path lock; locks are taken by ascending `order`.
@@ -43,7 +54,7 @@ package enum ForkGuard {
       {
         ForkGuard.registration.lock()
         for (_, lock) in unsafe ForkGuard.locks.arenas { lock.lock() }
-        for lock in unsafe ForkGuard.locks.ledgers { lock.lock() }
+        for lock in unsafe ForkGuard.locks.inner { lock.lock() }
       },
       { ForkGuard.releaseAll() },
       {
@@ -53,7 +64,7 @@ package enum ForkGuard {
   }
 
   private static func releaseAll() {
-    for lock in unsafe locks.ledgers.reversed() { lock.unlock() }
+    for lock in unsafe locks.inner.reversed() { lock.unlock() }
     for (_, lock) in unsafe locks.arenas.reversed() { lock.unlock() }
     registration.unlock()
   }

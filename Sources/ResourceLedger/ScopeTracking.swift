@@ -27,7 +27,7 @@ package enum ScopeTracking {
     var open: Set<UInt32> = []
   }
 
-  private static let lock = ForkSafeLock()
+  private static let lock = ForkGuard.innerLock()
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var state = State()
 

@@ -53,7 +53,7 @@ struct DemoRun {
         try target.write(thumbnail, to: names.name(for: file.relativePath))
         work.count += 1
       } catch {
-        let reason = (error as? BitmapError)?.reason ?? "\(error)"
+        let reason = Self.reason(error, for: file.path)
         work.failures.append(.init(path: file.path, reason: reason))
         progress.clear()
         StandardError.write("\(file.path): \(reason)\n")
@@ -61,6 +61,12 @@ struct DemoRun {
     }
     progress.clear()
     return work
+  }
+
+  /// The reason alone where it is about this file; with the path where it is about another one.
+  private static func reason(_ error: any Error, for path: String) -> String {
+    guard let error = error as? BitmapError, error.path == nil || error.path == path else { return "\(error)" }
+    return error.reason
   }
 
   private func drawnPictures(into target: ThumbnailFolder) -> Work {

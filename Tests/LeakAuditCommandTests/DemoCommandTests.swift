@@ -1,0 +1,174 @@
+import Bitmaps
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("leak-audit demo")
+struct DemoCommandTests {
+  private func demo(_ arguments: String...) throws -> Command.Outcome {
+    try Command.run("leak-audit", ["demo"] + arguments)
+  }
+
+  /// The text with what differs from run to run made alike.
+  private func steady(_ text: String) -> String {
+    text.replacing(/[0-9.]+ seconds, [0-9.]+ pictures\/s/, with: "S seconds, R pictures/s")
+      .replacing(/set: [0-9,]+ bytes; minor faults: [0-9,]+/, with: "set: P bytes; minor faults: F")
+      .replacing(/dirty [0-9,]+, muzzy [0-9,]+, retained [0-9,]+/, with: "dirty D, muzzy M, retained R")
+  }
+
+  @Test("A clean run prints pictures, figures, both books and the verdict, and no word on standard error; exit 0")
+  func clean() throws {
+    let folder = try PictureFolder()
+    let outcome = try demo(folder.path)
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.errors == "")
+    let books = try #require(try DemoReport(demo(folder.path, "--format", "json").output).arenas.first)
+    let ledger = books.live.count + books.idle.count
+    #expect(books.allocatorCount == ledger && books.live.count == 0 && books.difference == 0)
+    let lines = steady(outcome.output).split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[0] == "pictures: 2 in S seconds, R pictures/s")
+    #expect(lines[1] == "thumbnails: made in a temporary folder and removed; keep them with --output")
+    #expect(lines[2] == "peak resident set: P bytes; minor faults: F")
+    let buffers = lines[3].wholeMatch(of: /buffers: ([0-9]+) created, ([0-9]+) disposed, 0 rescued/)
+    #expect(buffers.map { $0.1 == $0.2 } == true)
+    #expect(lines[4] == "")
+    #expect(lines[5] == "arena \"shared\"")
+    let rows = [
+      ("allocator live", books.allocatorCount), ("ledger live + idle", ledger), ("  live", 0),
+      ("  idle", books.idle.count), ("difference", 0),
+    ]
+    for (line, (title, count)) in zip(lines[7...11], rows) {
+      #expect(line.hasPrefix("  " + title.padding(toLength: 18, withPad: " ", startingAt: 0)), "\(line)")
+      #expect(line.dropFirst(20).split(separator: " ").first == "\(count)", "\(line)")
+    }
+    #expect(lines[12].wholeMatch(of: /\ \ kept, no leak: idle [0-9,]+, dirty D, muzzy M, retained R, rounding 0/) != nil)
+    #expect(lines[13...].joined(separator: "\n") == "\nverdict: clean. Both books agree, and nothing was left.\n")
+  }
+
+  @Test("Every plant shows as its own finding, with bytes, size class, and the line where it has one")
+  func plants() throws {
+    let folder = try PictureFolder()
+    let kinds = ["held", "rescued", "orphan", "ghost", "orphan"].flatMap { ["--plant", $0] }
+    let outcome = try Command.run("leak-audit", ["demo", folder.path] + kinds)
+    #expect(outcome.exitCode == 1)
+    #expect(outcome.errors == "")
+    let findings = outcome.output.split(separator: "findings\n").last.map(String.init) ?? ""
+    let expected = """
+      __held: 1 of 1,000,000 bytes, size class 1,048,576
+      ____live after the scope that should have released it: a live reference or a retain cycle
+      ____1 × leak_audit/Plant.swift:LINE in commit(), 1,000,000 bytes
+      __orphan: 2 of 655,360 bytes, size class 327,680, arena "shared"
+      ____the allocator has more than the ledger: memory allocated in the arena and never registered
+      __ghost: 1 of 229,376 bytes, size class 229,376, arena "shared"
+      ____the ledger has more than the allocator: memory freed behind the library's back
+      ____1 × leak_audit/Plant.swift:LINE in commit(), 200,000 bytes
+      __rescued (note): 1 of 500,000 bytes
+      ____released by deinit, never disposed: a forgotten dispose()
+      ____1 × leak_audit/Plant.swift:LINE in commit(), 500,000 bytes
+
+      verdict: faults. See the findings above.
+
+      """
+    #expect(findings.replacing(/swift:[0-9]+/, with: "swift:LINE") == expected
+      .replacing("____", with: "    ").replacing("__", with: "  "))
+  }
+
+  @Test(
+    "Each fault alone ends with exit code 1, a rescue with 0, and with 1 where it is strict",
+    arguments: [
+      (["held"], 1, "faults"), (["orphan"], 1, "faults"), (["ghost"], 1, "faults"), (["rescued"], 0, "notes"),
+      (["rescued", "--strict"], 1, "notes"), (["held", "--strict"], 1, "faults"),
+    ] as [([String], Int32, String)])
+  func exitCodes(arguments: [String], code: Int32, verdict: String) throws {
+    let folder = try PictureFolder()
+    let outcome = try Command.run("leak-audit", ["demo", folder.path, "--format", "json", "--plant"] + arguments)
+    #expect(outcome.exitCode == code)
+    let report = try DemoReport(outcome.output)
+    #expect(report.verdict == verdict)
+    #expect(report.findings.map(\.kind) == [arguments[0]])
+    #expect(report.findings.first?.count == 1)
+    if ["held", "rescued"].contains(arguments[0]) {
+      #expect(report.findings.first?.sites.map(\.file) == ["leak_audit/Plant.swift"])
+    }
+  }
+
+  @Test("JSON is all there is on standard output, with verdict, findings, arenas and run")
+  func json() throws {
+    let folder = try PictureFolder()
+    let outcome = try demo(folder.path, "--format", "json", "--strict")
+    #expect(outcome.exitCode == 0 && outcome.errors == "")
+    let report = try DemoReport(outcome.output)
+    #expect(report.verdict == "clean" && report.findings.isEmpty)
+    #expect(report.arenas.map(\.difference) == [0])
+    #expect(report.run.pictures == 2 && !report.run.drawn && report.run.failures.isEmpty)
+    #expect(report.run.buffersCreated > 0 && report.run.buffersCreated == report.run.buffersDisposed)
+    #expect(report.run.buffersRescued == 0)
+    #expect(report.run.minorFaults > 0 && report.run.peakResidentSet > 1 << 20 && report.run.picturesPerSecond > 0)
+  }
+
+  @Test("What is no picture, cut, empty or missing is named with its reason; the rest is done; exit 2, 1 with a fault")
+  func failures() throws {
+    let folder = try PictureFolder()
+    let whole = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
+    try folder.add("cut.jpg", whole.prefix(whole.count / 2))
+    try folder.add("text.jpg", Data("this is a letter".utf8))
+    try folder.add("empty.png", Data())
+    try FileManager.default.createSymbolicLink(
+      at: folder.url.appendingPathComponent("loop"), withDestinationURL: folder.url)
+    let missing = folder.path + "-missing"
+    let outcome = try demo(folder.path, missing, "--format", "json")
+    #expect(outcome.exitCode == 2)
+    let report = try DemoReport(outcome.output)
+    #expect(report.verdict == "clean" && report.run.pictures == 2)
+    #expect(report.arenas.map(\.difference) == [0] && report.run.buffersRescued == 0)
+    let expected = [missing, folder.path + "/cut.jpg", folder.path + "/empty.png", folder.path + "/text.jpg"]
+    #expect(report.run.failures.map(\.path) == expected)
+    #expect(report.run.failures.map(\.reason).allSatisfy { !$0.isEmpty && !$0.contains("BitmapError") })
+    #expect(
+      outcome.errors.split(separator: "\n").map(String.init) == report.run.failures.map { "\($0.path): \($0.reason)" })
+    #expect(try demo(folder.path, "--plant", "held").exitCode == 1)
+  }
+
+  @Test("Thumbnails go where --output says, as the folders lay, 256 pixels wide")
+  func output() throws {
+    let folder = try PictureFolder()
+    let output = folder.url.appendingPathComponent("made here").path
+    let outcome = try demo(folder.path, "--output", output)
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.output.contains("\nthumbnails: \(output)\n"))
+    for name in ["one.jpg", "below/two.jpg"] {
+      let thumbnail = try Bitmap(decodingFileAt: output + "/" + name)
+      #expect(thumbnail.width == 256 && thumbnail.height == 160)
+      thumbnail.dispose()
+    }
+  }
+
+  @Test("Pictures that would share a thumbnail's name get names of their own")
+  func names() throws {
+    let folder = try PictureFolder()
+    let picture = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
+    try folder.add("one.jpeg", picture)
+    try folder.add("one.png", picture)
+    let output = folder.url.appendingPathComponent("made here").path
+    #expect(try demo(folder.path, "--output", output).exitCode == 0)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: output).sorted()
+        == ["below", "one.jpg", "one.jpg.jpg", "one.png.jpg"])
+  }
+
+  @Test("An output folder that cannot be made is named, and nothing runs")
+  func badOutput() throws {
+    let outcome = try demo("--output", "/proc/nowhere/thumbnails")
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.output == "")
+    #expect(
+      outcome.errors.hasPrefix("leak-audit: the folder for thumbnails, /proc/nowhere/thumbnails, cannot be made"))
+  }
+
+  @Test("A mistake on the command line is explained; exit 64")
+  func usage() throws {
+    let outcome = try demo("--plant", "tulips")
+    #expect(outcome.exitCode == 64)
+    #expect(outcome.errors.contains("held") && outcome.errors.contains("ghost"))
+  }
+}

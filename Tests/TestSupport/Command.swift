@@ -1,0 +1,32 @@
+import Foundation
+
+/// Runs a built command as a process of its own.
+public struct Command {
+  public struct Outcome: Sendable {
+    public let exitCode: Int32
+    public let output: String
+    public let errors: String
+  }
+
+  /// A command of this package, as it was built with the tests.
+  public static func run(_ name: String, _ arguments: [String]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = TypeChecker.buildFolder.appendingPathComponent(name)
+    process.arguments = arguments
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("command-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    // Files, not pipes: a full pipe that nobody reads would stop the command.
+    let output = folder.appendingPathComponent("output")
+    let errors = folder.appendingPathComponent("errors")
+    for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    process.waitUntilExit()
+    return Outcome(
+      exitCode: process.terminationStatus,
+      output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+      errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+  }
+}
