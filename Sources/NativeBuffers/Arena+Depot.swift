@@ -11,6 +11,6 @@ extension Arena {
   @discardableResult
   public func trim(keeping limit: Int = 0) -> Int { Depot.of(self).trim(keeping: max(0, limit)) }
 
-  /// Buffers of this arena whose last release found them undisposed.
-  package var rescueCount: Int { Depot.of(self).rescueCount }
+  /// Buffers of this arena whose last release found them undisposed. Takes no lock: the auditor holds it.
+  package var rescueCount: Int { Depot.attached(to: self)?.rescueCount ?? 0 }
 }

@@ -47,7 +47,8 @@ import Synchronization
 
   static func of(_ entry: LedgerEntry) -> Depot? { byDomain[entry.classification.domain] }
 
-  private static func attached(to arena: Arena) -> Depot? {
+  /// The arena's depot where it has one already. Takes no lock.
+  static func attached(to arena: Arena) -> Depot? {
     let address = arena.attachment.load(ordering: .acquiring)
     guard let object = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
     // SAFETY: only this type attaches objects, and the arena keeps them.

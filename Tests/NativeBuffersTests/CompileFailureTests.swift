@@ -30,7 +30,7 @@ struct CompileFailureTests {
 
   @Test("Use of a unique buffer after dispose does not build")
   func useAfterDispose() throws {
-    let text = try diagnostics("let b = try UniqueBuffer(byteCount: 1)\nb.dispose()\nprint(b.bytes.byteCount)")
+    let text = try diagnostics("let b = try UniqueBuffer(byteCount: 1)\nb.dispose()\nprint(b.byteCount)")
     #expect(text.contains("'b' used after consume"))
   }
 
