@@ -105,6 +105,29 @@ public final class Arena: Sendable {
     Ledger.shared.removeDomain(domain)
   }
 
+  /// No entry may name a domain whose number is given to another one. Under `lock`, with no block allocated:
+  /// detached blocks were freed then, and any other entry is a ghost's, whose handle may still come back.
+  private func settleEntries() throws(ArenaError) {
+    var detached: [LedgerEntry] = []
+    var ghosts = (count: 0, byteCount: 0)
+    Ledger.shared.forEachResource { entry, snapshot in
+      guard snapshot.domain == domain else { return }
+      if snapshot.word.isDetached {
+        detached.append(entry)
+      } else {
+        ghosts.count += 1
+        ghosts.byteCount += snapshot.capacity
+      }
+    }
+    guard ghosts.count == 0 else {
+      throw ArenaError(.blocksLive(count: ghosts.count, byteCount: ghosts.byteCount), arena: name)
+    }
+    for entry in detached {
+      _ = entry.endLife(as: .free)
+      retireEntry(entry, in: .shared)
+    }
+  }
+
   /// Under `lock`.
   private func destroyEmpty() throws(ArenaError) {
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
@@ -113,6 +136,7 @@ public final class Arena: Sendable {
     guard counts.count == 0 else {
       throw ArenaError(.blocksLive(count: counts.count, byteCount: counts.byteCount), arena: name)
     }
+    try settleEntries()
     try Mallctl.call("arena.\(index).destroy")
     isDestroyed.store(true, ordering: .relaxed)
   }

@@ -101,6 +101,27 @@ struct AuditTests {
     try arena.destroy()
   }
 
+  @Test("An arena with a ghost in its ledger cannot be destroyed, though the allocator has nothing left")
+  func destroyWithGhost() throws {
+    let arena = try Arena(name: "ghost kept")
+    let buffer = try NativeBuffer(byteCount: 100_000, arena: arena)
+    unsafe try buffer.withUnsafeBytes { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+    #expect(throws: ArenaError(.blocksLive(count: 1, byteCount: 114_688), arena: "ghost kept")) { try arena.destroy() }
+    _ = unsafe Unmanaged.passRetained(buffer)
+  }
+
+  @Test("A destroyed arena takes its detached blocks out of the ledger, so that its number's next owner starts at none")
+  func destroyWithDetached() throws {
+    let first = try Arena(name: "first of a number")
+    unsafe first.unsafeDeallocate(try NativeBuffer(byteCount: 5_000, arena: first).unsafeDetach())
+    try first.destroy()
+    var left = 0
+    Ledger.shared.forEachResource { _, entry in
+      if entry.word.isDetached, entry.domain == first.domain, entry.byteCount == 5_000 { left += 1 }
+    }
+    #expect(left == 0)
+  }
+
   @Test("Adopted memory is counted, and audited by nobody")
   func adopted() throws {
     let memory = unsafe try #require(malloc(12_345))
@@ -115,7 +136,7 @@ struct AuditTests {
     let arena = try Arena(name: "lives", configuration: .init(idleByteLimit: 0))
     for _ in 0..<100 { try NativeBuffer(byteCount: 3_000, arena: arena).dispose() }
     let (books, _) = try audit(arena)
-    #expect(books.buffers.created == 100 && books.buffers.disposed == 100)
+    #expect(books.buffers == BufferTotals(created: 100, disposed: 100, rescued: 0, live: 0, detached: 0))
     #expect(books.allocatorCount == 0)
     try arena.destroy()
   }
