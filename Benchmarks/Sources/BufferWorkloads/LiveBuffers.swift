@@ -1,3 +1,4 @@
+import CBenchmarkSupport
 import NativeBuffers
 
 /// Many live buffers: what an audit has to look at.
@@ -12,6 +13,13 @@ import NativeBuffers
     unsafe buffers = .allocate(capacity: count)
     for index in 0..<count {
       unsafe (buffers + index).initialize(to: try UniqueBuffer(uninitializedByteCount: byteCount))
+    }
+  }
+
+  /// Writes one byte in each page of each buffer.
+  public func touchAll() {
+    for index in 0..<count {
+      unsafe buffers[index].withUnsafeMutableBytes { unsafe bench_touch_pages($0.baseAddress, $0.count) }
     }
   }
 

@@ -1,14 +1,14 @@
 import CBenchmarkSupport
 
 /// Work that is measured. One call does it many times in one loop, which allocates nothing of its own.
-public struct Workload {
+public struct Workload: Sendable {
   /// What is created: `UniqueBuffer`, `malloc`, …
   public let subject: String
   /// Where its memory comes from, see ``Memory``.
   public let memory: Memory
-  public let run: (_ times: Int) throws -> Void
+  public let run: @Sendable (_ times: Int) throws -> Void
 
-  public init(_ subject: String, memory: Memory, run: @escaping (_ times: Int) throws -> Void) {
+  public init(_ subject: String, memory: Memory, run: @escaping @Sendable (_ times: Int) throws -> Void) {
     self.subject = subject
     self.memory = memory
     self.run = run
