@@ -13,7 +13,8 @@ let swiftSettings: [SwiftSetting] = [
 let package = Package(
   name: "native-buffers-benchmarks",
   products: [
-    .executable(name: "buffer-figures", targets: ["buffer-figures"])
+    .executable(name: "buffer-figures", targets: ["buffer-figures"]),
+    .executable(name: "hot-paths", targets: ["hot-paths"]),
   ],
   dependencies: [
     .package(name: "native-buffers", path: "../"),
@@ -23,7 +24,7 @@ let package = Package(
   targets: [
     // Opaque sinks, clocks, fault counts, and the allocators that rows are compared with.
     .target(name: "CBenchmarkSupport", linkerSettings: [.linkedLibrary("jemalloc")]),
-    // The work that rows do, once for both programs below.
+    // The work that rows do, once for all programs below.
     .target(
       name: "BufferWorkloads",
       dependencies: [
@@ -38,6 +39,8 @@ let package = Package(
         .product(name: "LeakAuditing", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
+    // One path at a time, for counting instructions.
+    .executableTarget(name: "hot-paths", dependencies: ["BufferWorkloads"], swiftSettings: swiftSettings),
     // The same work under ordo-one/benchmark: baselines, percentiles, thresholds.
     .executableTarget(
       name: "BufferBenchmarks",

@@ -17,6 +17,23 @@ public enum CreateAndDispose {
     }
   }
 
+  /// Nobody disposes: the end of the value releases the memory and is recorded as a rescue.
+  public static func rescuedUniqueBuffer(_ byteCount: Int) -> Workload {
+    Workload("UniqueBuffer, rescued", memory: .arena) { times in
+      for _ in 0..<times {
+        let buffer = try UniqueBuffer(uninitializedByteCount: byteCount)
+        unsafe buffer.withUnsafeBytes { unsafe bench_sink($0.baseAddress) }
+      }
+    }
+  }
+
+  /// Nobody disposes: the last release does.
+  public static func rescuedNativeBuffer(_ byteCount: Int) -> Workload {
+    Workload("NativeBuffer, rescued", memory: .arena) { times in
+      for _ in 0..<times { keepAlive(try NativeBuffer(uninitializedByteCount: byteCount)) }
+    }
+  }
+
   /// malloc and free as a C program calls them.
   public static func malloc(_ byteCount: Int, _ use: Use) -> Workload {
     Workload("malloc+free", memory: .processMalloc) { times in
