@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Counts the instructions of one operation on each hot path, and compares with what was recorded.
+
+  count.py               counts every path; status 1 where one is more than 5 % off what is recorded
+  count.py --record      counts and writes expected.json anew
+  count.py --profile P   shows which functions path P spends its instructions in
+  count.py [PATH]...     only these paths
+
+Counts do not depend on what else the machine does. A path is run 10,000 and 60,000 times under
+`valgrind --tool=callgrind`; the difference of the two, divided by 50,000, is free of what starting the
+process costs. Where valgrind is missing or cannot run the program, `perf stat` counts instead, and the
+output says so; counts of the two differ slightly, so each is only compared with its own kind.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(HERE)
+EXPECTED = os.path.join(HERE, "expected.json")
+FEW, MANY = 10_000, 60_000
+TOLERANCE = 0.05
+
+
+def run(command, **keywords):
+    return subprocess.run(command, text=True, capture_output=True, **keywords)
+
+
+def fail(message):
+    sys.exit(f"count.py: {message}")
+
+
+def build(folder):
+    """The release program without its debug information, which valgrind cannot read (DWARF 5 by Swift)."""
+    base = ["swift", "build", "--package-path", PACKAGE, "-c", "release"]
+    if subprocess.run(base + ["--product", "hot-paths"], stdout=sys.stderr).returncode != 0:
+        fail("the build failed")
+    products = run(base + ["--show-bin-path"], check=True).stdout.strip()
+    program = os.path.join(folder, "hot-paths")
+    subprocess.run(["strip", "--strip-debug", "-o", program, os.path.join(products, "hot-paths")], check=True)
+    return program
+
+
+def callgrind(program, path, times, folder, keep=None):
+    output = keep or os.path.join(folder, f"callgrind.{path}.{times}")
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", program, path, str(times)]
+    result = run(command)
+    total = re.search(r"refs:\s+([\d,]+)", result.stderr)
+    if result.returncode != 0 or not total:
+        raise RuntimeError(result.stderr.strip().splitlines()[-1] if result.stderr.strip() else "no output")
+    return int(total.group(1).replace(",", ""))
+
+
+def perf(program, path, times):
+    result = run(["perf", "stat", "-x", ",", "-e", "instructions:u", program, path, str(times)])
+    first = result.stderr.split(",")[0]
+    if result.returncode != 0 or not first.isdigit():
+        raise RuntimeError(f"perf stat: {result.stderr.strip() or 'no counter'}")
+    return int(first)
+
+
+def choose_counter(program, folder):
+    """A function (path, times) -> instructions, and its name."""
+    reasons = []
+    if shutil.which("valgrind"):
+        try:
+            callgrind(program, "pin-unpin", 1, folder)
+            return "callgrind", lambda path, times: callgrind(program, path, times, folder)
+        except RuntimeError as error:
+            reasons.append(f"valgrind cannot run the program ({error})")
+    else:
+        reasons.append("valgrind is not installed (Debian package valgrind)")
+    if shutil.which("perf"):
+        try:
+            perf(program, "pin-unpin", 1)
+            print(f"{reasons[0]}: counting with perf stat instead", file=sys.stderr)
+            return "perf", lambda path, times: perf(program, path, times)
+        except RuntimeError as error:
+            reasons.append(str(error))
+    else:
+        reasons.append("perf is not installed (Debian package linux-perf)")
+    fail("nothing here can count instructions: " + "; ".join(reasons))
+
+
+def profile(program, path, folder):
+    if not shutil.which("valgrind"):
+        fail("--profile needs valgrind")
+    output = os.path.join(folder, "profile")
+    callgrind(program, path, 10 * MANY, folder, keep=output)
+    text = run(["callgrind_annotate", "--threshold=98", output], check=True).stdout
+    demangled = run(["swift", "demangle", "--simplified"], input=text)
+    print(demangled.stdout if demangled.returncode == 0 else text)
+
+
+def compare(counter, counts, only_some):
+    if not os.path.exists(EXPECTED):
+        fail("nothing is recorded yet: run with --record")
+    with open(EXPECTED) as file:
+        expected = json.load(file)
+    machine = platform.machine()
+    if expected["machine"] != machine or expected["counter"] != counter:
+        print(f"Recorded for {expected['machine']} with {expected['counter']}; "
+              f"this is {machine} with {counter}: shown, not compared.")
+        for name, count in counts.items():
+            print(f"{name:36} {count:9.1f}")
+        return True
+    met = True
+    print(f"{'path':36} {'counted':>9} {'recorded':>9} {'change':>8}")
+    for name, count in counts.items():
+        recorded = expected["instructions"].get(name)
+        if recorded is None:
+            print(f"{name:36} {count:9.1f} {'none':>9}           NOT RECORDED")
+            met = False
+            continue
+        change = (count - recorded) / recorded
+        verdict = "" if abs(change) <= TOLERANCE else "  MORE" if change > 0 else "  FEWER: record anew"
+        met = met and not verdict
+        print(f"{name:36} {count:9.1f} {recorded:9.1f} {change:+8.1%}{verdict}")
+    for name in [] if only_some else expected["instructions"].keys() - counts.keys():
+        print(f"{name:36} {'gone':>9}           recorded, but no such path: record anew")
+        met = False
+    return met
+
+
+def record(counter, counts):
+    toolchain = run(["swift", "--version"]).stdout.splitlines()[0]
+    content = {
+        "about": "Instructions per operation, written by count.py --record",
+        "machine": platform.machine(), "counter": counter, "toolchain": toolchain,
+        "instructions": {name: round(count, 1) for name, count in counts.items()},
+    }
+    with open(EXPECTED, "w") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    for name, count in counts.items():
+        print(f"{name:36} {count:9.1f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", action="store_true", help="write expected.json")
+    parser.add_argument("--profile", metavar="PATH", help="show the functions of one path")
+    parser.add_argument("paths", nargs="*", metavar="PATH")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        program = build(folder)
+        names = run([program, "--list"], check=True).stdout.split()
+        for name in arguments.paths + ([arguments.profile] if arguments.profile else []):
+            if name not in names:
+                fail(f"no path is named {name}; there are {', '.join(names)}")
+        if arguments.profile:
+            return profile(program, arguments.profile, folder)
+        if arguments.record and arguments.paths:
+            fail("--record takes all paths")
+        counter, count = choose_counter(program, folder)
+        counts = {}
+        for name in arguments.paths or names:
+            counts[name] = (count(name, MANY) - count(name, FEW)) / (MANY - FEW)
+    if arguments.record:
+        record(counter, counts)
+    elif not compare(counter, counts, bool(arguments.paths)):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

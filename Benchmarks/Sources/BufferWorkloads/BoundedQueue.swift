@@ -1,0 +1,64 @@
+import CBenchmarkSupport
+import Glibc
+import Synchronization
+
+/// A ring between one producing and one consuming thread, in memory set aside once. Waiting threads spin,
+/// and let others run where that takes long.
+@safe public final class BoundedQueue<Element: ~Copyable>: @unchecked Sendable {
+  // SAFETY: a slot belongs to the producer until `pushed` says otherwise, to the consumer until `popped` does.
+  private let slots: UnsafeMutablePointer<Element>
+  private let capacity: Int
+  /// Counts of elements, each on cache lines of its own.
+  private let pushed: UnsafeMutablePointer<Atomic<Int>>
+  private let popped: UnsafeMutablePointer<Atomic<Int>>
+
+  public init(capacity: Int) {
+    self.capacity = capacity
+    unsafe slots = .allocate(capacity: capacity)
+    unsafe pushed = Self.makeCount()
+    unsafe popped = Self.makeCount()
+  }
+
+  deinit {
+    let first = unsafe popped.pointee.load(ordering: .acquiring)
+    for position in first..<(unsafe pushed.pointee.load(ordering: .acquiring)) {
+      unsafe (slots + position % capacity).deinitialize(count: 1)
+    }
+    unsafe slots.deallocate()
+    unsafe UnsafeMutableRawPointer(pushed).deallocate()
+    unsafe UnsafeMutableRawPointer(popped).deallocate()
+  }
+
+  private static func makeCount() -> UnsafeMutablePointer<Atomic<Int>> {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 256, alignment: 256)
+    let count = unsafe memory.bindMemory(to: Atomic<Int>.self, capacity: 1)
+    unsafe count.initialize(to: Atomic(0))
+    return unsafe count
+  }
+
+  /// By the producing thread.
+  public func push(_ element: consuming Element) {
+    let position = unsafe pushed.pointee.load(ordering: .relaxed)
+    wait { unsafe position - popped.pointee.load(ordering: .acquiring) < capacity }
+    unsafe (slots + position % capacity).initialize(to: element)
+    unsafe pushed.pointee.store(position + 1, ordering: .releasing)
+  }
+
+  /// By the consuming thread.
+  public func pop() -> Element {
+    let position = unsafe popped.pointee.load(ordering: .relaxed)
+    wait { unsafe position < pushed.pointee.load(ordering: .acquiring) }
+    let element = unsafe (slots + position % capacity).move()
+    unsafe popped.pointee.store(position + 1, ordering: .releasing)
+    return element
+  }
+
+  @inline(__always)
+  private func wait(until condition: () -> Bool) {
+    var rounds = 0
+    while !condition() {
+      rounds += 1
+      if rounds % 1_000 == 0 { sched_yield() } else { bench_relax() }
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import CBenchmarkSupport
+import NativeBuffers
+
+/// Creating and disposing memory of one size, uninitialised, one at a time.
+public enum CreateAndDispose {
+  public static func uniqueBuffer(_ byteCount: Int, _ use: Use) -> Workload {
+    switch use {
+    case .untouched: Workload("UniqueBuffer", memory: .arena) { try uniqueUntouched(byteCount, times: $0) }
+    case .touched: Workload("UniqueBuffer", memory: .arena) { try uniqueTouched(byteCount, times: $0) }
+    }
+  }
+
+  public static func nativeBuffer(_ byteCount: Int, _ use: Use) -> Workload {
+    switch use {
+    case .untouched: Workload("NativeBuffer", memory: .arena) { try nativeUntouched(byteCount, times: $0) }
+    case .touched: Workload("NativeBuffer", memory: .arena) { try nativeTouched(byteCount, times: $0) }
+    }
+  }
+
+  /// Nobody disposes: the end of the value releases the memory and is recorded as a rescue.
+  public static func rescuedUniqueBuffer(_ byteCount: Int) -> Workload {
+    Workload("UniqueBuffer, rescued", memory: .arena) { times in
+      for _ in 0..<times {
+        let buffer = try UniqueBuffer(uninitializedByteCount: byteCount)
+        unsafe buffer.withUnsafeBytes { unsafe bench_sink($0.baseAddress) }
+      }
+    }
+  }
+
+  /// Nobody disposes: the last release does.
+  public static func rescuedNativeBuffer(_ byteCount: Int) -> Workload {
+    Workload("NativeBuffer, rescued", memory: .arena) { times in
+      for _ in 0..<times { keepAlive(try NativeBuffer(uninitializedByteCount: byteCount)) }
+    }
+  }
+
+  /// malloc and free as a C program calls them.
+  public static func malloc(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("malloc+free", memory: .processMalloc) { times in
+      for _ in 0..<times {
+        let pointer = unsafe bench_malloc(byteCount)
+        if use == .touched { unsafe bench_touch_pages(pointer, byteCount) }
+        unsafe bench_free(pointer)
+      }
+    }
+  }
+
+  public static func glibcMalloc(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("malloc+free", memory: .glibcMalloc) { times in
+      for _ in 0..<times {
+        let pointer = unsafe bench_glibc_malloc(byteCount)
+        if use == .touched { unsafe bench_touch_pages(pointer, byteCount) }
+        unsafe bench_glibc_free(pointer)
+      }
+    }
+  }
+
+  public static func rawPointer(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("UnsafeMutableRawPointer", memory: .processMalloc) { times in
+      for _ in 0..<times {
+        let pointer = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 16)
+        if use == .touched { unsafe bench_touch_pages(pointer, byteCount) } else { unsafe bench_sink(pointer) }
+        unsafe pointer.deallocate()
+      }
+    }
+  }
+
+  /// An array whose elements are not initialised, which `[UInt8](repeating:count:)` would do.
+  public static func array(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("[UInt8]", memory: .processMalloc) { times in
+      for _ in 0..<times {
+        var array = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { _, count in count = byteCount }
+        unsafe array.withUnsafeMutableBytes { bytes in
+          let start = bytes.baseAddress
+          if use == .touched { unsafe bench_touch_pages(start, byteCount) } else { unsafe bench_sink(start) }
+        }
+      }
+    }
+  }
+
+  /// The least that a class with the same purpose costs: an object that owns malloc's memory.
+  public static func minimalClass(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("class owning malloc", memory: .processMalloc) { times in
+      for _ in 0..<times {
+        let owner = MallocOwner(byteCount)
+        keepAlive(owner)
+        if use == .touched { unsafe bench_touch_pages(owner.base, byteCount) }
+      }
+    }
+  }
+
+  /// The same over glibc's malloc; the object itself comes from the process's.
+  public static func minimalGlibcClass(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("class owning malloc", memory: .glibcMalloc) { times in
+      for _ in 0..<times {
+        let owner = GlibcOwner(byteCount)
+        keepAlive(owner)
+        if use == .touched { unsafe bench_touch_pages(owner.base, byteCount) }
+      }
+    }
+  }
+
+  /// No allocation at all: the pages of one block that stays, written again and again.
+  public static func bareLoop(_ byteCount: Int) -> Workload {
+    let block = StayingBlock(byteCount)
+    return Workload("bare page loop", memory: .none) { times in
+      for _ in 0..<times { unsafe bench_touch_pages(block.base, byteCount) }
+    }
+  }
+
+  // MARK: The loops over this library's types. Each is the code that a client would write.
+
+  private static func uniqueUntouched(_ byteCount: Int, times: Int) throws {
+    for _ in 0..<times {
+      let buffer = try UniqueBuffer(uninitializedByteCount: byteCount)
+      unsafe buffer.withUnsafeBytes { unsafe bench_sink($0.baseAddress) }
+      buffer.dispose()
+    }
+  }
+
+  private static func uniqueTouched(_ byteCount: Int, times: Int) throws {
+    for _ in 0..<times {
+      var buffer = try UniqueBuffer(uninitializedByteCount: byteCount)
+      unsafe buffer.withUnsafeMutableBytes { unsafe bench_touch_pages($0.baseAddress, $0.count) }
+      buffer.dispose()
+    }
+  }
+
+  private static func nativeUntouched(_ byteCount: Int, times: Int) throws {
+    for _ in 0..<times {
+      let buffer = try NativeBuffer(uninitializedByteCount: byteCount)
+      keepAlive(buffer)
+      buffer.dispose()
+    }
+  }
+
+  private static func nativeTouched(_ byteCount: Int, times: Int) throws {
+    for _ in 0..<times {
+      let buffer = try NativeBuffer(uninitializedByteCount: byteCount)
+      keepAlive(buffer)
+      unsafe try buffer.withUnsafeMutableBytes { unsafe bench_touch_pages($0.baseAddress, $0.count) }
+      buffer.dispose()
+    }
+  }
+}
+
+/// A minimal owner of memory from the process's malloc.
+@safe final class MallocOwner {
+  let base: UnsafeMutableRawPointer
+  init(_ byteCount: Int) { unsafe base = .allocate(byteCount: byteCount, alignment: 16) }
+  deinit { unsafe base.deallocate() }
+}
+
+/// A minimal owner of memory from glibc's malloc.
+@safe final class GlibcOwner {
+  let base: UnsafeMutableRawPointer?
+  init(_ byteCount: Int) { unsafe base = bench_glibc_malloc(byteCount) }
+  deinit { unsafe bench_glibc_free(base) }
+}
+
+/// A block that is allocated and touched once.
+@safe final class StayingBlock: @unchecked Sendable {
+  // SAFETY: the address never changes, and only one thread at a time writes behind it.
+  let base: UnsafeMutableRawPointer
+  init(_ byteCount: Int) {
+    unsafe base = .allocate(byteCount: byteCount, alignment: 4096)
+    unsafe bench_touch_pages(base, byteCount)
+  }
+  deinit { unsafe base.deallocate() }
+}

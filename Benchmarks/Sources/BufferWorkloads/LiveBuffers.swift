@@ -1,0 +1,30 @@
+import CBenchmarkSupport
+import NativeBuffers
+
+/// Many live buffers: what an audit has to look at.
+@safe public final class LiveBuffers {
+  // SAFETY: allocated once with room for `count`, all initialised between init and deinit.
+  private let buffers: UnsafeMutablePointer<UniqueBuffer>
+  public let count: Int
+
+  /// Creates `count` buffers of `byteCount` bytes each.
+  public init(count: Int, byteCount: Int) throws {
+    self.count = count
+    unsafe buffers = .allocate(capacity: count)
+    for index in 0..<count {
+      unsafe (buffers + index).initialize(to: try UniqueBuffer(uninitializedByteCount: byteCount))
+    }
+  }
+
+  /// Writes one byte in each page of each buffer.
+  public func touchAll() {
+    for index in 0..<count {
+      unsafe buffers[index].withUnsafeMutableBytes { unsafe bench_touch_pages($0.baseAddress, $0.count) }
+    }
+  }
+
+  deinit {
+    for index in 0..<count { unsafe (buffers + index).move().dispose() }
+    unsafe buffers.deallocate()
+  }
+}

@@ -1,0 +1,60 @@
+import CBenchmarkSupport
+
+/// Work that is measured. One call does it many times in one loop, which allocates nothing of its own.
+public struct Workload: Sendable {
+  /// What is created: `UniqueBuffer`, `malloc`, …
+  public let subject: String
+  /// Where its memory comes from, see ``Memory``.
+  public let memory: Memory
+  public let run: @Sendable (_ times: Int) throws -> Void
+
+  public init(_ subject: String, memory: Memory, run: @escaping @Sendable (_ times: Int) throws -> Void) {
+    self.subject = subject
+    self.memory = memory
+    self.run = run
+  }
+}
+
+/// Where a row's memory comes from. Every row says it: the library links Debian's unprefixed jemalloc, so
+/// that `malloc` in this process is jemalloc's.
+public enum Memory: String, Sendable {
+  /// This library: an arena of its own in jemalloc.
+  case arena = "jemalloc arena"
+  /// The process's malloc, default settings.
+  case processMalloc = "malloc=jemalloc"
+  /// glibc's malloc, called by its private name.
+  case glibcMalloc = "malloc=glibc"
+  /// Memory allocated once, before the measurement.
+  case none = "none"
+
+  /// Traps where the process's malloc is not what the rows would claim.
+  public static func checkProcessMalloc() {
+    guard bench_malloc_is_jemalloc() else {
+      fatalError("benchmarks: malloc is not jemalloc's here; every row would be labelled wrongly")
+    }
+  }
+}
+
+/// Sizes in bytes, with their names.
+public enum Size {
+  /// A frame of 3840 × 2160 RGBA pixels.
+  public static let frame = 33_177_600
+
+  public static func name(_ byteCount: Int) -> String {
+    if byteCount == frame { return "33177600 B" }
+    if byteCount >= 1 << 20, byteCount % (1 << 20) == 0 { return "\(byteCount >> 20) MiB" }
+    if byteCount >= 1 << 10, byteCount % (1 << 10) == 0 { return "\(byteCount >> 10) KiB" }
+    return "\(byteCount) B"
+  }
+}
+
+/// What is done with the memory between creation and disposal.
+public enum Use: String, Sendable, CaseIterable {
+  case untouched
+  /// One byte written in each page of 4 KiB.
+  case touched
+}
+
+/// Lets an object escape: without it the optimiser may put the object on the stack or remove it.
+@inline(never) @_optimize(none)
+public func keepAlive(_ object: AnyObject) {}

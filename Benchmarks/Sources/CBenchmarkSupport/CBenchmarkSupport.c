@@ -1,0 +1,105 @@
+#include "CBenchmarkSupport.h"
+
+#include <jemalloc/jemalloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+void bench_sink(const void *pointer) { __asm__ volatile("" : : "r"(pointer) : "memory"); }
+
+void bench_touch_pages(void *pointer, size_t byte_count) {
+  volatile char *bytes = pointer;
+  for (size_t offset = 0; offset < byte_count; offset += 4096) bytes[offset] = 1;
+}
+
+double bench_ticks_per_nanosecond(void) {
+  uint64_t start = bench_nanoseconds(), ticks = bench_ticks(), now;
+  do now = bench_nanoseconds();
+  while (now - start < 20000000u);
+  return (double)(bench_ticks() - ticks) / (double)(now - start);
+}
+
+uint64_t bench_minor_faults(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (uint64_t)usage.ru_minflt;
+}
+
+uint64_t bench_resident_bytes(void) {
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (!file) return 0;
+  unsigned long size = 0, resident = 0;
+  int fields = fscanf(file, "%lu %lu", &size, &resident);
+  fclose(file);
+  return fields == 2 ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+static uint64_t read_count(uint32_t arena, const char *name) {
+  char key[96];
+  uint64_t value = 0;
+  size_t size = sizeof value;
+  snprintf(key, sizeof key, "stats.arenas.%u.%s", arena, name);
+  return mallctl(key, &value, &size, NULL, 0) == 0 ? value : 0;
+}
+
+uint64_t bench_arena_calls(uint32_t arena) {
+  uint64_t epoch = 1;
+  mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
+  return read_count(arena, "small.nmalloc") + read_count(arena, "small.ndalloc") +
+         read_count(arena, "large.nmalloc") + read_count(arena, "large.ndalloc");
+}
+
+bool bench_malloc_is_jemalloc(void) {
+  uint64_t before = 0, after = 0;
+  size_t size = sizeof before;
+  if (mallctl("thread.allocated", &before, &size, NULL, 0) != 0) return false;
+  free(bench_malloc(64));
+  return mallctl("thread.allocated", &after, &size, NULL, 0) == 0 && after > before;
+}
+
+__attribute__((noinline)) void *bench_malloc(size_t byte_count) {
+  void *pointer = malloc(byte_count);
+  bench_sink(pointer);
+  return pointer;
+}
+
+__attribute__((noinline)) void bench_free(void *pointer) { free(pointer); }
+
+#if defined(__GLIBC__)
+extern void *__libc_malloc(size_t);
+extern void __libc_free(void *);
+
+void *bench_glibc_malloc(size_t byte_count) { return __libc_malloc(byte_count); }
+void bench_glibc_free(void *pointer) { __libc_free(pointer); }
+#else
+void *bench_glibc_malloc(size_t byte_count) { return NULL; }
+void bench_glibc_free(void *pointer) {}
+#endif
+
+struct thread {
+  pthread_t handle;
+  int index;
+  void (*body)(void *, int);
+  void *context;
+};
+
+static void *run_thread(void *argument) {
+  struct thread *thread = argument;
+  thread->body(thread->context, thread->index);
+  return NULL;
+}
+
+void bench_run_threads(int count, void (*body)(void *, int), void *context) {
+  struct thread threads[count];
+  for (int index = 0; index < count; index += 1) {
+    threads[index] = (struct thread){.index = index, .body = body, .context = context};
+    if (pthread_create(&threads[index].handle, NULL, run_thread, &threads[index]) != 0) {
+      fputs("benchmarks: a thread could not be started\n", stderr);
+      abort();
+    }
+  }
+  for (int index = 0; index < count; index += 1) pthread_join(threads[index].handle, NULL);
+}

@@ -1,0 +1,92 @@
+// What benchmarks need from C: sinks that the Swift optimiser cannot see through, a clock of nanoseconds
+// and one of ticks, counts of the kernel's and the allocator's, and the allocators that rows compare with.
+
+#ifndef C_BENCHMARK_SUPPORT_H
+#define C_BENCHMARK_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#pragma clang assume_nonnull begin
+
+// MARK: Sinks. Each is a call to another file; link-time optimisation stays off.
+
+/// Reads nothing and writes nothing, but the optimiser cannot know.
+void bench_sink(const void *_Nullable pointer);
+
+/// Writes one byte in each 4 KiB page of the memory: what using it costs at the least.
+void bench_touch_pages(void *_Nullable pointer, size_t byte_count);
+
+// MARK: Clocks
+
+static inline uint64_t bench_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/// Time that this thread has spent on a processor.
+static inline uint64_t bench_thread_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/// A tick of the processor's time stamp counter, read in order with the work around it; nanoseconds where
+/// there is none. About 10 ns.
+static inline uint64_t bench_ticks(void) {
+#if defined(__x86_64__)
+  uint32_t low, high;
+  __asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(low), "=d"(high)::"memory");
+  return ((uint64_t)high << 32) | low;
+#else
+  return bench_nanoseconds();
+#endif
+}
+
+/// Ticks per nanosecond, measured over 20 ms.
+double bench_ticks_per_nanosecond(void);
+
+/// For waiting loops.
+static inline void bench_relax(void) {
+#if defined(__x86_64__)
+  __asm__ volatile("pause");
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// MARK: Counts
+
+/// Page faults of this process that needed no disk.
+uint64_t bench_minor_faults(void);
+
+/// Bytes of this process that are in memory now.
+uint64_t bench_resident_bytes(void);
+
+/// Allocations and frees that a jemalloc arena has carried out, past or from its thread caches.
+uint64_t bench_arena_calls(uint32_t arena);
+
+/// Whether malloc is jemalloc's.
+bool bench_malloc_is_jemalloc(void);
+
+// MARK: Allocators
+
+/// malloc of the process, whichever that is. Calls that the compiler cannot pair up and remove.
+void *_Nullable bench_malloc(size_t byte_count);
+void bench_free(void *_Nullable pointer);
+
+/// glibc's own malloc, whatever the process's is. Nil where there is no glibc.
+void *_Nullable bench_glibc_malloc(size_t byte_count);
+void bench_glibc_free(void *_Nullable pointer);
+
+// MARK: Threads
+
+/// Runs `body(context, 0)` to `body(context, count - 1)`, each on a thread of its own; returns when all did.
+void bench_run_threads(int count, void (*body)(void *_Nullable context, int index), void *_Nullable context);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,145 @@
+import BufferWorkloads
+import CBenchmarkSupport
+import NativeBuffers
+import Synchronization
+
+/// Two threads, each its own buffers; and a thread that creates what another disposes.
+enum ThreadFigures {
+  // MARK: Two threads against one
+
+  static func twoThreads(_ effort: Effort) throws -> [Figure] {
+    let spin = Workload("spinning", memory: .none) { times in for _ in 0..<times { bench_relax() } }
+    var workloads = [(spin, "no memory at all")]
+    for byteCount in [64, 64 << 10, 1 << 20].filter(effort.includes) {
+      for workload in [
+        CreateAndDispose.uniqueBuffer(byteCount, .untouched), CreateAndDispose.nativeBuffer(byteCount, .untouched),
+        CreateAndDispose.malloc(byteCount, .untouched),
+      ] { workloads.append((workload, "\(workload.subject) \(Size.name(byteCount))")) }
+    }
+    return workloads.map { workload, name in
+      let pairs = (0..<max(3, effort.samples / 2)).map { _ in
+        (one: rate(of: workload, threads: 1), two: rate(of: workload, threads: 2))
+      }
+      let ratios = pairs.map { $0.two.perSecond / $0.one.perSecond }
+      let processorRatios = pairs.map { 2 * $0.two.perProcessorSecond / $0.one.perProcessorSecond }
+      var figure = Figure(
+        group: "threads", row: "two threads / one, \(name)", memory: workload.memory, median: middle(of: ratios),
+        minimum: ratios.min() ?? 0, unit: .times)
+      // What two threads would reach if nobody else wanted the processors.
+      figure.ratios = [.init(reference: "in processor time", value: middle(of: processorRatios))]
+      if workload.memory == .arena { figure.goals = [.atLeast(1.9)] }
+      return figure
+    }
+  }
+
+  private struct Rate {
+    /// Operations of all threads together per second of the clock.
+    var perSecond: Double
+    /// Operations of all threads together per second that they spent on processors.
+    var perProcessorSecond: Double
+  }
+
+  /// Where threads meet before the start, and leave what they did.
+  private final class Meeting: Sendable {
+    let waiting: Atomic<Int>
+    let sums = Mutex<(perSecond: Double, operations: Double, processorTime: Double)>((0, 0, 0))
+    init(threads: Int) { waiting = Atomic(threads) }
+  }
+
+  private static func rate(of workload: Workload, threads: Int) -> Rate {
+    let meeting = Meeting(threads: threads)
+    onThreads(threads) { _ in
+      try workload.run(1_000)
+      meeting.waiting.subtract(1, ordering: .sequentiallyConsistent)
+      while meeting.waiting.load(ordering: .acquiring) > 0 { bench_relax() }
+      let start = bench_nanoseconds()
+      let processorStart = bench_thread_nanoseconds()
+      var operations = 0.0
+      var now = start
+      while now - start < 20_000_000 {
+        try workload.run(2_000)
+        operations += 2_000
+        now = bench_nanoseconds()
+      }
+      let processorTime = Double(bench_thread_nanoseconds() - processorStart)
+      let perSecond = operations / Double(now - start) * 1e9
+      let done = operations
+      meeting.sums.withLock {
+        $0 = ($0.perSecond + perSecond, $0.operations + done, $0.processorTime + processorTime)
+      }
+    }
+    return meeting.sums.withLock { sums in
+      Rate(perSecond: sums.perSecond, perProcessorSecond: sums.operations / sums.processorTime * 1e9)
+    }
+  }
+
+  // MARK: Producer and consumer
+
+  static func queue(_ effort: Effort) throws -> [Figure] {
+    let byteCount = 64 << 10
+    let count = 100_000
+    let rounds = max(3, effort.samples / 2)
+    var empty: [Double] = []
+    var unique: [Double] = []
+    var native: [Double] = []
+    var mallocs: [Double] = []
+    let residentBefore = bench_resident_bytes()
+    var residentPeak: UInt64 = 0
+    for _ in 0..<rounds {
+      empty.append(handOver(count, make: { 1 }, end: { _ in }))
+      unique.append(
+        handOver(count, make: { try UniqueBuffer(uninitializedByteCount: byteCount) }, end: { $0.dispose() }))
+      native.append(
+        handOver(count, make: { try NativeBuffer(uninitializedByteCount: byteCount) }, end: { $0.dispose() }))
+      mallocs.append(
+        handOver(count, make: { unsafe Address(bench_malloc(byteCount)) }, end: { unsafe bench_free($0.pointer) }))
+      residentPeak = max(residentPeak, bench_resident_bytes())
+    }
+    let waiting = figure("the queue alone", .none, empty)
+    var figures = [waiting]
+    for (name, memory, samples) in [
+      ("UniqueBuffer 64 KiB", Memory.arena, unique), ("NativeBuffer 64 KiB", .arena, native),
+      ("malloc+free 64 KiB", .processMalloc, mallocs),
+    ] {
+      // Beyond the queue: what the buffers add to handing nothing over, round by round.
+      var figure = figure("\(name), beyond the queue", memory, zip(samples, empty).map { $0 - $1 })
+      if memory == .arena { figure.goals = [.atMost(60)] }
+      figures.append(figure)
+    }
+    figures.append(
+      Figure(
+        group: "queue", row: "resident set, growth over \(rounds * count) buffers of each kind", memory: .arena,
+        median: Double(residentPeak) - Double(residentBefore), minimum: 0, unit: .bytes,
+        goals: [.atMost(64 * 1024 * 1024)]))
+    return figures
+  }
+
+  private static func figure(_ row: String, _ memory: Memory, _ samples: [Double]) -> Figure {
+    Figure(
+      group: "queue", row: row, memory: memory, median: middle(of: samples), minimum: samples.min() ?? 0,
+      unit: .nanoseconds)
+  }
+
+  /// An address that may change threads.
+  @safe private struct Address: @unchecked Sendable {
+    // SAFETY: whoever holds the value owns the memory.
+    let pointer: UnsafeMutableRawPointer?
+    init(_ pointer: UnsafeMutableRawPointer?) { unsafe self.pointer = pointer }
+  }
+
+  /// Nanoseconds per element that one thread makes and another ends.
+  private static func handOver<Element: ~Copyable>(
+    _ count: Int, make: @escaping @Sendable () throws -> Element, end: @escaping @Sendable (consuming Element) -> Void
+  ) -> Double {
+    let queue = BoundedQueue<Element>(capacity: 256)
+    let start = bench_nanoseconds()
+    onThreads(2) { index in
+      if index == 0 {
+        for _ in 0..<count { queue.push(try make()) }
+      } else {
+        for _ in 0..<count { end(queue.pop()) }
+      }
+    }
+    return Double(bench_nanoseconds() - start) / Double(count)
+  }
+}

@@ -1,0 +1,21 @@
+import BufferWorkloads
+import Glibc
+
+/// Does one hot path a given number of times, and nothing else: for counting its instructions.
+@main
+struct Main {
+  static func main() throws {
+    let arguments = CommandLine.arguments.dropFirst()
+    if arguments.first == "--list" {
+      for name in HotPaths.names { print(name) }
+      return
+    }
+    guard arguments.count == 2, let name = arguments.first, let times = arguments.last.flatMap({ Int($0) }), times >= 0,
+      let workload = try HotPaths.workload(named: name)
+    else {
+      print("usage: hot-paths --list | hot-paths NAME TIMES")
+      exit(64)
+    }
+    try workload.run(times)
+  }
+}

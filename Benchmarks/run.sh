@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Runs the benchmarks of BufferBenchmarks under ordo-one/benchmark. Figures marked * are per operation.
+#
+#   run.sh                      every row
+#   run.sh --smoke              this library's rows, short, against the committed thresholds: for CI
+#   run.sh --record             writes the thresholds anew (counts only: times differ by machine)
+#   run.sh --baseline NAME      stores a run under a name
+#   run.sh --compare NAME       runs, and fails where a row is worse than the stored run beyond tolerance
+#   run.sh -- ARGUMENTS         anything else that `swift package benchmark` takes
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+thresholds="$here/Thresholds"
+
+benchmark() {
+  swift package --package-path "$here" --allow-writing-to-package-directory benchmark "$@"
+}
+
+# A check ends with status 1 for worse and for better alike; only the text tells them apart.
+check() {
+  local log status=0
+  log=$(mktemp)
+  trap 'rm -f "$log"' RETURN
+  benchmark "$@" --no-progress 2>&1 | tee "$log" || status=$?
+  if [ "$status" -ne 0 ] && grep -q 'benchmarkThresholdImprovement' "$log"; then
+    echo "Better than recorded."
+    return 0
+  fi
+  return "$status"
+}
+
+case "${1:-}" in
+  "") benchmark --no-progress ;;
+  --smoke) NATIVE_BUFFERS_BENCHMARKS=smoke check thresholds check --path "$thresholds" ;;
+  --record)
+    rm -rf "$thresholds"
+    NATIVE_BUFFERS_BENCHMARKS=counts benchmark thresholds update --path "$thresholds" --no-progress
+    chmod 644 "$thresholds"/*.json
+    ;;
+  --baseline) benchmark baseline update "${2:?a name is missing}" --no-progress ;;
+  --compare) check baseline check "${2:?a name is missing}" ;;
+  --) shift; benchmark "$@" ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64 ;;
+esac
