@@ -61,7 +61,9 @@ struct MallctlPath {
       guard let base = buffer.baseAddress else { return EINVAL }
       return unsafe base.withMemoryRebound(to: size_t.self, capacity: count) { unsafe cjemalloc_mib(key, $0, &count) }
     }
-    guard code == 0, count == parts.count else { throw ArenaError(.mallctl(key: key, errno: code == 0 ? EINVAL : code)) }
+    guard code == 0, count == parts.count else {
+      throw ArenaError(.mallctl(key: key, errno: code == 0 ? EINVAL : code))
+    }
     self.parts = parts
   }
 

@@ -6,7 +6,9 @@ extension AuditReport {
     var lines: [String] = []
     for arena in arenas { lines += arena.textLines + [""] }
     if adopted.count > 0 {
-      lines += ["adopted memory: \(adopted.count.grouped) live, \(adopted.byteCount.grouped) bytes (one book only)", ""]
+      lines += [
+        "adopted memory: \(adopted.count.grouped) live, \(adopted.byteCount.grouped) bytes (one book only)", "",
+      ]
     }
     lines.append(
       "outside the arenas: \(outside.allocated.grouped) bytes of malloc, \(outside.metadata.grouped) of jemalloc's own; "
@@ -62,7 +64,9 @@ extension ArenaBooks {
       ["  live", live.count.grouped, live.byteCount.grouped],
       ["  idle", idle.count.grouped, idle.byteCount.grouped],
     ]
-    if quarantined.count > 0 { rows.append(["  quarantined", quarantined.count.grouped, quarantined.byteCount.grouped]) }
+    if quarantined.count > 0 {
+      rows.append(["  quarantined", quarantined.count.grouped, quarantined.byteCount.grouped])
+    }
     if detached.count > 0 { rows.append(["  detached", detached.count.grouped, detached.byteCount.grouped]) }
     rows.append(["difference", difference.grouped, differenceByteCount.grouped])
     return ["arena \"\(name)\""] + table(rows)

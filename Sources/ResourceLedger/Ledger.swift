@@ -123,7 +123,9 @@ import Synchronization
   package func entry(at index: Int) -> LedgerEntry { unsafe LedgerEntry(record: entries + index) }
 
   /// Entries ever handed out: only these need to be read.
-  public var entryCount: Int { Int(unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.load(ordering: .acquiring)) }
+  public var entryCount: Int {
+    Int(unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.load(ordering: .acquiring))
+  }
 
   /// Takes an entry for a resource. It stays in state `free` until the caller says otherwise.
   /// Cost: two atomic operations, or a lock where the ledger grows.

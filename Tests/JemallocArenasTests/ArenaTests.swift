@@ -24,9 +24,11 @@ struct ArenaTests {
   func requestedClass(alignment: Int) throws {
     let arena = try Arena(name: "classes")
     var seed = SystemRandomNumberGenerator()
-    let sizes = [0, 1, 63, 64, 65, 80, 128, 4095, 4096, 14_337, 16_385, 33_177_600] + (0..<30).map { _ in
-      Int.random(in: 1...5_000_000, using: &seed)
-    }
+    let sizes =
+      [0, 1, 63, 64, 65, 80, 128, 4095, 4096, 14_337, 16_385, 33_177_600]
+      + (0..<30).map { _ in
+        Int.random(in: 1...5_000_000, using: &seed)
+      }
     for size in sizes {
       let pointer = unsafe try arena.unsafeAllocate(byteCount: size, alignment: alignment)
       #expect(UInt(bitPattern: pointer) % UInt(alignment) == 0, "size \(size)")
@@ -46,14 +48,15 @@ struct ArenaTests {
     let pointers = unsafe try (0..<10).map { _ in unsafe try arena.unsafeAllocate(byteCount: 100) }
     #expect(try arena.counts().count == 10)
     #expect(try arena.counts().byteCount == 1_280)
-    for unsafe pointer in unsafe pointers { unsafe arena.unsafeDeallocate(pointer) }
+    for unsafepointer in unsafe pointers { unsafe arena.unsafeDeallocate(pointer) }
     #expect(try arena.counts().count == 0)
     try arena.destroy()
   }
 
   @Test("The settings that an arena was created with are jemalloc's")
   func settings() throws {
-    let arena = try Arena(name: "settings", configuration: .init(oversizeThreshold: 1 << 40, dirtyDecay: 1_234, muzzyDecay: 77))
+    let arena = try Arena(
+      name: "settings", configuration: .init(oversizeThreshold: 1 << 40, dirtyDecay: 1_234, muzzyDecay: 77))
     #expect(try Mallctl.read("arena.\(arena.index).oversize_threshold", as: size_t.self) == 1 << 40)
     #expect(try Mallctl.read("arena.\(arena.index).dirty_decay_ms", as: ssize_t.self) == 1_234)
     #expect(try Mallctl.read("arena.\(arena.index).muzzy_decay_ms", as: ssize_t.self) == 77)

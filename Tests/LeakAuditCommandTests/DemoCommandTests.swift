@@ -41,7 +41,8 @@ struct DemoCommandTests {
       #expect(line.hasPrefix("  " + title.padding(toLength: 18, withPad: " ", startingAt: 0)), "\(line)")
       #expect(line.dropFirst(20).split(separator: " ").first == "\(count)", "\(line)")
     }
-    #expect(lines[12].wholeMatch(of: /\ \ kept, no leak: idle [0-9,]+, dirty D, muzzy M, retained R, rounding 0/) != nil)
+    #expect(
+      lines[12].wholeMatch(of: /\ \ kept, no leak: idle [0-9,]+, dirty D, muzzy M, retained R, rounding 0/) != nil)
     #expect(lines[13...].joined(separator: "\n") == "\nverdict: clean. Both books agree, and nothing was left.\n")
   }
 
@@ -69,8 +70,10 @@ struct DemoCommandTests {
       verdict: faults. See the findings above.
 
       """
-    #expect(findings.replacing(/swift:[0-9]+/, with: "swift:LINE") == expected
-      .replacing("____", with: "    ").replacing("__", with: "  "))
+    #expect(
+      findings.replacing(/swift:[0-9]+/, with: "swift:LINE")
+        == expected
+        .replacing("____", with: "    ").replacing("__", with: "  "))
   }
 
   @Test(

@@ -47,11 +47,14 @@ struct CompileFailureTests {
 
   @Test("A span of a pin cannot leave its pin")
   func spanEscapesPin() throws {
-    _ = try diagnostics("let b = try NativeBuffer(byteCount: 1)\nvar s = RawSpan()\ndo { let p = try b.pin(); s = p.bytes }\nprint(s.byteCount)")
+    _ = try diagnostics(
+      "let b = try NativeBuffer(byteCount: 1)\nvar s = RawSpan()\ndo { let p = try b.pin(); s = p.bytes }\nprint(s.byteCount)"
+    )
   }
 
   @Test("Bytes of a shared pin cannot be changed")
   func readOnlyPin() throws {
-    _ = try diagnostics("let p = try NativeBuffer(byteCount: 1).pin()\np.bytes.storeBytes(of: 1, toByteOffset: 0, as: UInt8.self)")
+    _ = try diagnostics(
+      "let p = try NativeBuffer(byteCount: 1).pin()\np.bytes.storeBytes(of: 1, toByteOffset: 0, as: UInt8.self)")
   }
 }

@@ -18,7 +18,9 @@ struct ForkTests {
     onThreads(2) { thread in
       if thread == 0 {
         // Every one of these takes the arena's lock: idle blocks are not kept.
-        while !isDone.value.load(ordering: .relaxed) { _ = try? NativeBuffer(byteCount: 20_000, arena: arena).dispose() }
+        while !isDone.value.load(ordering: .relaxed) {
+          _ = try? NativeBuffer(byteCount: 20_000, arena: arena).dispose()
+        }
         return
       }
       for _ in 0..<50 {

@@ -94,10 +94,15 @@ struct NativeBufferTests {
       return nil
     }
     let entries = Ledger.shared.entryCount
-    #expect(code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: -1, arena: arena) } == .invalidByteCount(-1))
-    #expect(code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: .max, arena: arena) } == .invalidByteCount(.max))
     #expect(
-      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 3, arena: arena) } == .invalidAlignment(3))
+      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: -1, arena: arena) }
+        == .invalidByteCount(-1))
+    #expect(
+      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: .max, arena: arena) }
+        == .invalidByteCount(.max))
+    #expect(
+      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 3, arena: arena) }
+        == .invalidAlignment(3))
     #expect(
       code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 4 << 20, arena: arena) }
         == .invalidAlignment(4 << 20))
@@ -135,7 +140,8 @@ struct NativeBufferTests {
         #expect(error.code == .disposed, "\(name)")
         let text = "\(error)"
         #expect(text.contains("created at NativeBuffersTests/NativeBufferTests.swift:\(created) in useAfterDispose()"))
-        #expect(text.contains("disposed at NativeBuffersTests/NativeBufferTests.swift:\(disposed) in useAfterDispose()"))
+        #expect(
+          text.contains("disposed at NativeBuffersTests/NativeBufferTests.swift:\(disposed) in useAfterDispose()"))
       }
     }
     finish()

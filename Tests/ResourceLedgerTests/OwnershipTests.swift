@@ -75,11 +75,15 @@ struct OwnershipTests {
 
   /// Every interleaving of short programs over one word, step by step: each step is one atomic operation,
   /// so running the steps one after another in every order is every order that threads can take.
-  @Test("In every interleaving of pins, exclusive pins and release requests, one step releases, and nobody is pinned then")
+  @Test(
+    "In every interleaving of pins, exclusive pins and release requests, one step releases, and nobody is pinned then")
   func everyInterleaving() throws {
     enum Step: CaseIterable { case pin, pinExclusively, release, release2 }
     var schedules = 0
-    for programs in [[Step.pin, .release, .release2], [.pinExclusively, .release, .pin], [.pin, .pin, .release], [.pinExclusively, .release, .release2]] {
+    for programs in [
+      [Step.pin, .release, .release2], [.pinExclusively, .release, .pin], [.pin, .pin, .release],
+      [.pinExclusively, .release, .release2],
+    ] {
       // Each program is a step, and for pins a second one that ends it.
       let lengths = programs.map { $0 == .release || $0 == .release2 ? 1 : 2 }
       for order in Self.orders(lengths) {
@@ -102,12 +106,16 @@ struct OwnershipTests {
             if let outcome = held[thread] {
               if outcome == .pinned { isToldToRelease = entry.unpin() }
               held[thread] = .released
-            } else { held[thread] = entry.pin(key: key) }
+            } else {
+              held[thread] = entry.pin(key: key)
+            }
           case .pinExclusively:
             if let outcome = held[thread] {
               if outcome == .pinned { isToldToRelease = entry.unpinExclusively() }
               held[thread] = .released
-            } else { held[thread] = entry.pinExclusively(key: key) }
+            } else {
+              held[thread] = entry.pinExclusively(key: key)
+            }
           }
           if isToldToRelease {
             releases += 1

@@ -35,7 +35,10 @@ public enum TypeChecker {
     ).map { $0.appendingPathComponent("include/module.modulemap") }
       .filter { FileManager.default.fileExists(atPath: $0.path) }
     return try run(
-      ["swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-I", buildFolder.appendingPathComponent("Modules").path]
+      [
+        "swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-I",
+        buildFolder.appendingPathComponent("Modules").path,
+      ]
         + maps.flatMap { ["-Xcc", "-fmodule-map-file=\($0.path)"] } + [file.path])
   }
 
