@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Prints a command of the README: the code block behind <!-- command: NAME -->.
+set -euo pipefail
+name=${1:?usage: readme-command.sh NAME}
+readme=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/README.md
+command=$(awk -v marker="<!-- command: $name -->" '
+  $0 == marker { found = 1; next }
+  found && /^```/ { if (inside) exit; inside = 1; next }
+  inside' "$readme")
+[ -n "$command" ] || { echo "README.md has no command \"$name\"" >&2; exit 1; }
+printf '%s\n' "$command"
