@@ -48,7 +48,7 @@ struct ArenaTests {
     let pointers = unsafe try (0..<10).map { _ in unsafe try arena.unsafeAllocate(byteCount: 100) }
     #expect(try arena.counts().count == 10)
     #expect(try arena.counts().byteCount == 1_280)
-    for unsafepointer in unsafe pointers { unsafe arena.unsafeDeallocate(pointer) }
+    unsafe pointers.forEach { unsafe arena.unsafeDeallocate($0) }
     #expect(try arena.counts().count == 0)
     try arena.destroy()
   }
