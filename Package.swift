@@ -35,11 +35,14 @@ let package = Package(
   targets: [
     // Floor 0
     .target(name: "CJemalloc", cSettings: jemallocC, linkerSettings: jemallocLink),
+    .target(name: "CThreadState"),
     .target(name: "ResourceLedger", swiftSettings: swiftSettings),
     // Floor 1
     .target(name: "JemallocArenas", dependencies: ["CJemalloc", "ResourceLedger"], swiftSettings: swiftSettings),
     // Floor 2
-    .target(name: "NativeBuffers", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
+    .target(
+      name: "NativeBuffers", dependencies: ["CThreadState", "JemallocArenas", "ResourceLedger"],
+      swiftSettings: swiftSettings),
     // Floor 3
     .target(
       name: "LeakAuditing", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger"],

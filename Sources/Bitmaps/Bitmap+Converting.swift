@@ -6,7 +6,7 @@ extension Bitmap {
   /// Alpha that the new format cannot hold is laid on white. Gray is the luma of BT.601 (0.299, 0.587, 0.114), as in
   /// JPEG. Costs a pass over the pixels.
   public func converted(
-    to format: PixelFormat, arena: Arena = .shared,
+    to format: PixelFormat, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     try converted(to: format, origin: Origin(arena: arena, file: file, line: line, function: function))

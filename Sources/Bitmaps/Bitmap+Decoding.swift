@@ -16,7 +16,7 @@ extension Bitmap {
   /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`.
   public init(
     decodingFileAt path: String, format: PixelFormat? = nil, minimumWidth: Int? = nil,
-    limits: DecodingLimits = .default, arena: Arena = .shared,
+    limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
@@ -29,7 +29,7 @@ extension Bitmap {
   /// Decodes a JPEG or PNG picture that is in memory. As ``init(decodingFileAt:format:minimumWidth:limits:arena:file:line:function:)``.
   public init(
     decoding bytes: RawSpan, format: PixelFormat? = nil, minimumWidth: Int? = nil,
-    limits: DecodingLimits = .default, arena: Arena = .shared,
+    limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)

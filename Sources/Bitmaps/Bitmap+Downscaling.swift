@@ -10,7 +10,7 @@ extension Bitmap {
   ///
   /// - Throws: `invalidArgument` where a side is below 1 or larger than it was: enlarging takes another filter.
   public func downscaled(
-    toWidth newWidth: Int, height newHeight: Int, arena: Arena = .shared,
+    toWidth newWidth: Int, height newHeight: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
@@ -21,7 +21,7 @@ extension Bitmap {
   ///
   /// A picture that is not wider than that is copied as it is: pictures are never enlarged.
   public func downscaled(
-    toWidth newWidth: Int, arena: Arena = .shared,
+    toWidth newWidth: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     let origin = Origin(arena: arena, file: file, line: line, function: function)

@@ -6,7 +6,7 @@ extension Bitmap {
   /// The same arguments give the same pixels on every machine. `variant` changes colours and places. The format is
   /// `rgb8`. Costs some nanoseconds a pixel.
   public static func drawn(
-    width: Int, height: Int, variant: Int = 0, arena: Arena = .shared,
+    width: Int, height: Int, variant: Int = 0, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     let origin = Origin(arena: arena, file: file, line: line, function: function)

@@ -11,7 +11,7 @@ extension Bitmap {
   /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`; `unsupported` where a side is
   ///   beyond JPEG's 65,500.
   public func encodedJPEG(
-    quality: Int = 85, maximumByteCount: Int = .max, arena: Arena = .shared,
+    quality: Int = 85, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> EncodedPicture {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
@@ -26,7 +26,7 @@ extension Bitmap {
   ///
   /// - Throws: as ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``, and `unwritableFile`.
   public func writeJPEG(
-    toFileAt path: String, quality: Int = 85, arena: Arena = .shared,
+    toFileAt path: String, quality: Int = 85, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)

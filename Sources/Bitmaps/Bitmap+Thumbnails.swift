@@ -9,7 +9,7 @@ extension Bitmap {
   /// - Throws: as ``init(decodingFileAt:format:minimumWidth:limits:arena:file:line:function:)``, and `invalidArgument`
   ///   where `width` is below 1.
   public init(
-    thumbnailOfFileAt path: String, width: Int, limits: DecodingLimits = .default, arena: Arena = .shared,
+    thumbnailOfFileAt path: String, width: Int, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     guard width > 0 else {

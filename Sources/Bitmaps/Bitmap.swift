@@ -23,7 +23,7 @@ public struct Bitmap: Sendable {
   /// Throws where a dimension is below 1 or the size is beyond what can be addressed (`invalidArgument`), or where there
   /// is no memory (`outOfMemory`).
   public init(
-    width: Int, height: Int, format: PixelFormat, arena: Arena = .shared,
+    width: Int, height: Int, format: PixelFormat, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)

@@ -5,7 +5,7 @@ import NativeBuffers
 /// Every function that makes a bitmap takes these from its caller and hands them down, so that a report names the line
 /// that asked for a picture and not a line in here.
 struct Origin {
-  let arena: Arena
+  let arena: Arena?
   let file: StaticString
   let line: UInt
   let function: StaticString

@@ -31,7 +31,7 @@ extension PictureInfo {
 
   /// Reads the header of the picture in a file. The file is read whole, into a native buffer.
   public init(
-    probingFileAt path: String, limits: DecodingLimits = .default, arena: Arena = .shared,
+    probingFileAt path: String, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)

@@ -94,9 +94,10 @@ public final class Arena: Sendable {
   public func decay() throws(ArenaError) { try Mallctl.call("arena.\(index).decay") }
 
   /// Returns everything to the kernel. Idle blocks are given back first.
-  /// - Throws: ``ArenaError/Code/blocksLive(count:byteCount:)`` while a buffer, or memory allocated raw,
+  /// - Throws: ``ArenaError/Code/sharedArena`` for ``shared``; ``ArenaError/Code/blocksLive(count:byteCount:)`` while a buffer, or memory allocated raw,
   ///   is live; ``ArenaError/Code/destroyed`` the second time.
   public func destroy() throws(ArenaError) {
+    guard self !== Arena.shared else { throw ArenaError(.sharedArena, arena: name) }
     if !isDestroyed.load(ordering: .relaxed) { ArenaDirectory.reclaimIdleBlocks(of: self) }
     try lock.withLock { () throws(ArenaError) in try destroyEmpty() }
     // Not under the lock: fork takes the guard's own lock first, then the arenas'.

@@ -14,6 +14,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidAlignment(Int)
     /// Blocks are live: the arena cannot be destroyed.
     case blocksLive(count: Int, byteCount: Int)
+    /// The shared arena is everybody's, and stays.
+    case sharedArena
     /// The arena was destroyed.
     case destroyed
     /// The ledger has no room for another arena.
@@ -46,6 +48,7 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(alignment) is no alignment: it must be a power of two from 1 to 2,097,152."
     case .blocksLive(let count, let byteCount):
       "it cannot be destroyed while \(count) blocks of \(byteCount) bytes are live. Dispose their buffers first."
+    case .sharedArena: "it is the process's shared arena, which cannot be destroyed; trim and purge it instead."
     case .destroyed: "it was destroyed; nothing can be allocated from it."
     case .ledger(let error): error.description
     case .captureUnavailable:

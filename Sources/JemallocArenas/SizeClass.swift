@@ -6,9 +6,9 @@ import CJemalloc
 /// classes per group). Tests hold every class against what `mallctl` and `nallocx` say.
 public enum SizeClass {
   /// Classes from 8 bytes to 7 × 2^60.
-  public static let count = 232
+  @inlinable public static var count: Int { 232 }
   /// Every block starts on a cache line, so requests are rounded up to whole lines first.
-  public static let blockAlignmentLog2: UInt32 = 6
+  @inlinable public static var blockAlignmentLog2: UInt32 { 6 }
 
   /// The number of the smallest class that holds `byteCount` (1 or more) bytes. A few shifts.
   @inlinable
@@ -23,6 +23,7 @@ public enum SizeClass {
   }
 
   /// The size of a class in bytes.
+  @inlinable
   public static func byteCount(at index: Int) -> Int {
     if index == 0 { return 8 }
     let group = (index - 1) >> 2

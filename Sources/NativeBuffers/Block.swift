@@ -1,48 +1,83 @@
-import JemallocArenas
-import ResourceLedger
+import CThreadState
+public import JemallocArenas
+public import ResourceLedger
 
 /// What a handle owns: memory, its ledger entry, and the key of the life that the handle began.
 ///
 /// A trivial value; the handle (`NativeBuffer`, `UniqueBuffer`) sees to it that the life ends once.
+@usableFromInline
 @safe struct Block: @unchecked Sendable {
   // SAFETY: the memory is reached only under a pin of `entry`, or by the one owner of a unique handle.
-  let base: UnsafeMutableRawPointer
-  let byteCount: Int
-  let entry: LedgerEntry
-  let key: EntryWord
+  @usableFromInline let base: UnsafeMutableRawPointer
+  @usableFromInline let byteCount: Int
+  @usableFromInline let entry: LedgerEntry
+  @usableFromInline let key: EntryWord
 
-  enum Contents {
+  @usableFromInline enum Contents {
     /// Whatever the last owner left.
     case uninitialized
     case zeroed
   }
 
-  /// Takes a block for a new handle: one kept for reuse, or else fresh memory.
-  /// Cost: a few atomic operations on the block cache; where it is empty, see ``Depot/allocate(_:zeroed:)``.
-  static func acquire(
-    byteCount: Int, alignment: Int, contents: Contents, arena: Arena, site: SiteID
-  ) throws(NativeBufferError) -> Block {
-    do throws(ArenaError) {
-      let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
-      let depot = Depot.of(arena)
-      if let entry = depot.pop(request) {
-        let block = Block(beginning: entry, byteCount: byteCount, site: site)
-        if contents == .zeroed { unsafe block.base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount) }
-        return block
-      }
-      let entry = try depot.allocate(request, zeroed: contents == .zeroed)
-      return Block(beginning: entry, byteCount: byteCount, site: site)
-    } catch {
-      throw NativeBufferError(error, created: Ledger.shared.site(site))
+  /// What a new buffer is asked to be, and where.
+  @usableFromInline
+  struct Request {
+    @usableFromInline let byteCount: Int
+    @usableFromInline let alignment: Int
+    @usableFromInline let contents: Contents
+    /// Nil for the shared one.
+    @usableFromInline let arena: Arena?
+    @usableFromInline let file: StaticString
+    @usableFromInline let line: UInt
+    @usableFromInline let function: StaticString
+
+    @inlinable
+    @inline(__always)
+    init(
+      _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
+      function: StaticString
+    ) {
+      self.byteCount = byteCount
+      self.alignment = alignment
+      self.contents = contents
+      self.arena = arena
+      self.file = file
+      self.line = line
+      self.function = function
     }
   }
 
-  private init(beginning entry: LedgerEntry, byteCount: Int, site: SiteID) {
+  /// Takes a block for a new handle.
+  /// Cost: the thread's cache serves it in a few loads and stores; otherwise see ``acquireSlowly(_:)``.
+  @inlinable
+  @inline(__always)
+  static func acquire(_ request: Request, cache: UnsafeMutableRawPointer?) throws(NativeBufferError) -> Block {
+    if request.arena == nil, request.alignment & (request.alignment &- 1) == 0, 1...64 ~= request.alignment,
+      0...ThreadCacheStorage.largestByteCount ~= request.byteCount, let cache = unsafe ThreadCache(cache)
+    {
+      let bin = SizeClass.index(holding: (max(request.byteCount, 1) &+ 63) & ~63)
+      if let entry = cache.pop(bin, capacity: SizeClass.byteCount(at: bin)) {
+        let site = cache.site(file: request.file, line: request.line, function: request.function)
+        let block = Block(beginning: entry, byteCount: request.byteCount, site: site, scope: cache.scope)
+        if case .zeroed = request.contents { block.zero() }
+        return block
+      }
+    }
+    return try acquireSlowly(request)
+  }
+
+  @inlinable
+  @inline(__always)
+  func zero() { unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount) }
+
+  @inlinable
+  @inline(__always)
+  init(beginning entry: LedgerEntry, byteCount: Int, site: SiteID, scope: UInt32) {
     // SAFETY: the entry's address is its block's, set when the block was allocated and never 0.
     unsafe base = UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
     self.byteCount = byteCount
     self.entry = entry
-    key = entry.beginLife(byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
+    key = entry.beginLife(byteCount: byteCount, site: site, scope: scope)
   }
 
   init(base: UnsafeMutableRawPointer, byteCount: Int, entry: LedgerEntry, key: EntryWord) {
@@ -52,19 +87,57 @@ import ResourceLedger
     self.key = key
   }
 
+  /// Takes a block where the thread's cache has none: from the depot, or else fresh memory. Cost: a few
+  /// atomic operations in the depot; for fresh memory see ``Depot/allocate(_:zeroed:)``.
+  @usableFromInline
+  @inline(never)
+  static func acquireSlowly(_ request: Request) throws(NativeBufferError) -> Block {
+    let site = Ledger.shared.intern(file: request.file, line: request.line, function: request.function)
+    do throws(ArenaError) {
+      let arena = request.arena ?? Arena.shared
+      let checked = try Arena.Request(byteCount: request.byteCount, alignment: request.alignment)
+      let depot = Depot.of(arena)
+      let kept = depot.isCachedByThreads(checked) ? popForThread(checked, depot) : depot.pop(checked)
+      let isZeroed = request.contents == .zeroed
+      let entry = if let kept { kept } else { try depot.allocate(checked, zeroed: isZeroed) }
+      let block = Block(
+        beginning: entry, byteCount: request.byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
+      if isZeroed, kept != nil { block.zero() }
+      return block
+    } catch {
+      throw NativeBufferError(error, created: Ledger.shared.site(site))
+    }
+  }
+
+  /// A block of the shared arena that threads keep: the thread's own, or the first of a batch.
+  private static func popForThread(_ request: Arena.Request, _ depot: Depot) -> LedgerEntry? {
+    guard let cache = ThreadCaches.current() else { return depot.pop(request) }
+    let bin = SizeClass.index(holding: request.capacity)
+    return cache.pop(bin, capacity: request.capacity) ?? cache.refill(bin, from: depot)
+  }
+
   /// Asks for the end of this life; releases the memory where nobody has it pinned.
   /// - Returns: whether this was the request that counts.
-  func dispose() -> Bool {
+  @inlinable
+  @inline(__always)
+  func dispose(cache: UnsafeMutableRawPointer?) -> Bool {
     switch entry.requestRelease(key: key) {
     case .releaseNow:
-      Block.release(entry)
+      unsafe Block.release(entry, cache: cache)
       return true
     case .deferred: return true
     case .alreadyReleased: return false
     }
   }
 
-  /// As ``dispose()``, by a deinit: recorded as a rescue.
+  /// Ends the life of a block that only the caller can reach: no pin, no other handle.
+  @inlinable
+  @inline(__always)
+  func disposeUnshared(cache: UnsafeMutableRawPointer?) { unsafe Block.release(entry, cache: cache) }
+
+  /// As ``dispose(cache:)``, by a deinit: recorded as a rescue.
+  @usableFromInline
+  @inline(never)
   func rescue() {
     guard entry.isUsable(key: key) else { return }
     let site = entry.site
@@ -72,11 +145,42 @@ import ResourceLedger
     ScopeTracking.recordRescue(in: entry.scope, at: site, byteCount: byteCount)
     Ledger.shared.recordRescue(at: site, byteCount: byteCount)
     Depot.of(entry)?.recordRescue()
-    _ = dispose()
+    _ = unsafe dispose(cache: cthreadstate_cache())
   }
 
   /// Releases what is behind an entry whose life was claimed for it.
-  static func release(_ entry: LedgerEntry) {
+  /// Cost: a few loads and stores where the thread's cache keeps it; otherwise see ``releaseSlowly(_:)``.
+  @inlinable
+  @inline(__always)
+  static func release(_ entry: LedgerEntry, cache: UnsafeMutableRawPointer?) {
+    if let cache = unsafe ThreadCache(cache) {
+      // Domain in the low half, bin in the high one: one comparison for each.
+      let bin = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
+      if bin & 0xFFFF == 0, bin < UInt32(ThreadCacheStorage.binCount) << 16, entry.endLife(as: .idle) {
+        let bin = Int(bin >> 16)
+        if !cache.push(entry, bin: bin, capacity: SizeClass.byteCount(at: bin)) { spill(bin) }
+        return
+      }
+    }
+    releaseSlowly(entry)
+  }
+
+  /// At the end of the last pin of a disposed buffer.
+  @usableFromInline
+  @inline(never)
+  static func releasePinned(_ entry: LedgerEntry) { unsafe release(entry, cache: cthreadstate_cache()) }
+
+  @usableFromInline
+  @inline(never)
+  static func spill(_ bin: Int) {
+    ThreadCaches.current()?.spill(bin, to: Depot.of(Arena.shared))
+  }
+
+  /// Releases to the depot, or by the deallocator of adopted memory. Also where ``release(_:cache:)`` found
+  /// the entry to have had its last life: ending that once more only leaves it where it is.
+  @usableFromInline
+  @inline(never)
+  static func releaseSlowly(_ entry: LedgerEntry) {
     if let depot = Depot.of(entry) { depot.push(entry) } else { AdoptedMemory.release(entry) }
   }
 }

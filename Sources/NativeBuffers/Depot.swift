@@ -82,10 +82,27 @@ import Synchronization
     return entry
   }
 
+  /// Whether threads keep blocks that such a request takes.
+  func isCachedByThreads(_ request: Arena.Request) -> Bool {
+    request.alignmentLog2 == SizeClass.blockAlignmentLog2
+      && request.capacity <= ThreadCacheStorage.largestByteCount && arena === Arena.shared
+  }
+
+  /// An idle block of a size class below 64 at cache-line alignment.
+  func popSmall(_ sizeClass: Int) -> LedgerEntry? {
+    guard let entry = unsafe bins[sizeClass].pop(in: .shared) else { return nil }
+    idleByteCount.subtract(SizeClass.byteCount(at: sizeClass), ordering: .relaxed)
+    return entry
+  }
+
   /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
   func push(_ entry: LedgerEntry) {
-    let capacity = entry.capacity
     guard entry.endLife(as: .idle) else { return giveBack([entry]) }
+    keep(entry, capacity: entry.capacity)
+  }
+
+  /// Keeps an idle block that is on no list, or gives it back to the arena where enough is kept.
+  func keep(_ entry: LedgerEntry, capacity: Int) {
     guard idleByteCount.add(capacity, ordering: .relaxed).newValue <= idleByteLimit else {
       idleByteCount.subtract(capacity, ordering: .relaxed)
       return giveBack([entry])

@@ -1,10 +1,11 @@
-import ResourceLedger
+public import ResourceLedger
 
 // Every access is a pin: shared for reading, exclusive for changing. Each costs two atomic operations.
 
 extension NativeBuffer {
   /// Calls a closure with the bytes. `dispose()` meanwhile does not take them away.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is being changed; what `body` throws.
+  @inlinable
   public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
     let pin = try pin()
     return try body(pin.bytes)
@@ -12,6 +13,7 @@ extension NativeBuffer {
 
   /// Calls a closure with the bytes, to change.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use; what `body` throws.
+  @inlinable
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
     var pin = try pinMutable()
     var bytes = pin.mutableBytes
@@ -20,6 +22,7 @@ extension NativeBuffer {
 
   /// Calls a closure with the bytes' address, which it must not let escape.
   /// - Throws: as ``withBytes(_:)``.
+  @inlinable
   public func withUnsafeBytes<R: ~Copyable>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
     let pin = try pin()
     defer { withExtendedLifetime(pin) {} }
@@ -28,6 +31,7 @@ extension NativeBuffer {
 
   /// Calls a closure with the bytes' address, to change them; it must not let the address escape.
   /// - Throws: as ``withMutableBytes(_:)``.
+  @inlinable
   public func withUnsafeMutableBytes<R: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
     let pin = try pinMutable()
     defer { withExtendedLifetime(pin) {} }
@@ -36,15 +40,18 @@ extension NativeBuffer {
 
   /// Keeps the bytes valid and unchanged until the pin ends, whatever happens to the handle.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed, is being changed, or has 262,143 pins.
+  @inlinable
   public func pin() throws(NativeBufferError) -> Pin { unsafe try pin(base: block.base, byteCount: byteCount) }
 
   /// Keeps the bytes valid, and for the pin's holder alone, until the pin ends.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use.
+  @inlinable
   public func pinMutable() throws(NativeBufferError) -> MutablePin {
     unsafe try pinMutable(base: block.base, byteCount: byteCount)
   }
 
   /// A pin whose bytes are a part of the buffer's.
+  @inlinable
   func pin(base: UnsafeMutableRawPointer, byteCount: Int) throws(NativeBufferError) -> Pin {
     let outcome = block.entry.pin(key: block.key)
     guard outcome == .pinned else { throw error(for: outcome) }
@@ -52,6 +59,7 @@ extension NativeBuffer {
   }
 
   /// A mutable pin whose bytes are a part of the buffer's; it locks the whole buffer.
+  @inlinable
   func pinMutable(base: UnsafeMutableRawPointer, byteCount: Int) throws(NativeBufferError) -> MutablePin {
     let outcome = block.entry.pinExclusively(key: block.key)
     guard outcome == .pinned else { throw error(for: outcome) }

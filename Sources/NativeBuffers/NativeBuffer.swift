@@ -1,6 +1,7 @@
+public import CThreadState
 public import JemallocArenas
 public import ResourceLedger
-import Synchronization
+public import Synchronization
 
 /// A shared handle to native memory outside Swift's heap.
 ///
@@ -12,11 +13,12 @@ import Synchronization
 /// ``NativeBufferError/Code/overlappingAccess``. The handle and the ledger entry are all it costs: the object
 /// and 64 bytes.
 public final class NativeBuffer: Sendable {
-  let block: Block
-  let createdSite: SiteID
+  @usableFromInline let block: Block
+  @usableFromInline let createdSite: SiteID
   /// 0 until disposed.
-  private let disposedSite = Atomic<UInt32>(0)
+  @usableFromInline let disposedSite = Atomic<UInt32>(0)
 
+  @inlinable
   init(block: Block, site: SiteID) {
     self.block = block
     createdSite = site
@@ -31,26 +33,31 @@ public final class NativeBuffer: Sendable {
   /// - Throws: ``NativeBufferError`` for a bad size or alignment, or where memory or ledger are exhausted;
   ///   then nothing is allocated.
   /// - Complexity: O(`byteCount`) for the zeros, unless the pages are fresh from the kernel.
+  @inlinable
   public init(
-    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
-    block = try Block.acquire(
-      byteCount: byteCount, alignment: alignment, contents: .zeroed, arena: arena, site: createdSite)
+    let request = Block.Request(
+      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function)
+    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    createdSite = block.entry.site
   }
 
   /// A buffer whose bytes are whatever the last owner of the memory left.
   ///
   /// For memory that is overwritten at once, by a codec for example. O(1). Parameters and errors as for
   /// ``init(byteCount:alignment:arena:file:line:function:)``.
+  @inlinable
   public init(
-    uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
-    block = try Block.acquire(
-      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: createdSite)
+    let request = Block.Request(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function)
+    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    createdSite = block.entry.site
   }
 
   /// A buffer that a closure fills from its first byte on.
@@ -58,14 +65,17 @@ public final class NativeBuffer: Sendable {
   /// Bytes that it does not write are zero: the last owner's never show. Where it throws, the memory is
   /// released and the error passed on. Other parameters and errors as for
   /// ``init(byteCount:alignment:arena:file:line:function:)``.
+  @inlinable
   public init(
-    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
-    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
-    block = try Block.acquire(
-      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: createdSite)
+    let request = Block.Request(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function)
+    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    createdSite = block.entry.site
     try block.initialize(initializer)
   }
 
@@ -94,12 +104,15 @@ public final class NativeBuffer: Sendable {
     }
   }
 
-  deinit { block.rescue() }
+  @inlinable
+  deinit { if block.entry.isUsable(key: block.key) { block.rescue() } }
 
   /// Bytes asked for. Stays after `dispose()`.
+  @inlinable
   public var byteCount: Int { block.byteCount }
 
   /// Whether the buffer was disposed or detached. Another thread may do so right after.
+  @inlinable
   public var isDisposed: Bool { !block.entry.isUsable(key: block.key) }
 
   /// The line that created the buffer.
@@ -111,12 +124,17 @@ public final class NativeBuffer: Sendable {
   /// memory and calls nothing of the kernel's, unless the memory was adopted (then its deallocator runs) or
   /// the arena keeps its limit of idle blocks.
   /// - Returns: whether this call was the one that disposed the buffer.
+  @inlinable
   @discardableResult
   public func dispose(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) -> Bool {
-    guard block.dispose() else { return false }
-    disposedSite.store(Ledger.shared.intern(file: file, line: line, function: function).rawValue, ordering: .releasing)
+    let cache = unsafe cthreadstate_cache()
+    guard unsafe block.dispose(cache: cache) else { return false }
+    let site =
+      unsafe ThreadCache(cache)?.site(file: file, line: line, function: function)
+      ?? Self.intern(file: file, line: line, function: function)
+    disposedSite.store(site.rawValue, ordering: .releasing)
     return true
   }
 
@@ -137,7 +155,13 @@ public final class NativeBuffer: Sendable {
     return unsafe block.base
   }
 
+  @usableFromInline
+  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    Ledger.shared.intern(file: file, line: line, function: function)
+  }
+
   /// The error for an access that was refused.
+  @usableFromInline
   func error(for outcome: PinOutcome) -> NativeBufferError {
     switch outcome {
     case .conflict: return NativeBufferError(.overlappingAccess, created: site)
@@ -151,13 +175,14 @@ public final class NativeBuffer: Sendable {
 
 extension Block {
   /// Lets a closure write the bytes, zeroes the rest; releases the block where it throws.
+  @usableFromInline
   func initialize(_ initializer: (inout OutputRawSpan) throws -> Void) throws {
     let memory = unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
     var span = unsafe OutputRawSpan(buffer: memory, initializedCount: 0)
     do {
       try initializer(&span)
     } catch {
-      _ = dispose()
+      unsafe disposeUnshared(cache: cthreadstate_cache())
       throw error
     }
     let count = unsafe span.finalize(for: memory)

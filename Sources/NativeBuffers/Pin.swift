@@ -1,16 +1,18 @@
-import ResourceLedger
+public import ResourceLedger
 
 /// A witness that a buffer's bytes stay valid and unchanged while it lives.
 ///
 /// A disposed buffer is released when its last pin ends; so is one whose handle is gone. Taking and ending
 /// one costs one atomic operation each. May be ended on another thread than the one that took it.
+@frozen
 @safe public struct Pin: ~Copyable, @unchecked Sendable {
   // SAFETY: the shared pin keeps the memory alive and free of writers.
-  private let entry: LedgerEntry
-  private let base: UnsafeRawPointer
+  @usableFromInline let entry: LedgerEntry
+  @usableFromInline let base: UnsafeRawPointer
   public let byteCount: Int
 
   /// The caller holds a shared pin of the entry, which this value takes over.
+  @inlinable
   init(entry: LedgerEntry, base: UnsafeRawPointer, byteCount: Int) {
     self.entry = entry
     unsafe self.base = base
@@ -18,22 +20,26 @@ import ResourceLedger
   }
 
   /// The pinned bytes, for as long as the pin.
+  @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self)
     get { unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self) }
   }
 
-  deinit { if entry.unpin() { Block.release(entry) } }
+  @inlinable
+  deinit { if entry.unpin() { Block.releasePinned(entry) } }
 }
 
 /// A witness that a buffer's bytes stay valid and belong to its holder alone while it lives.
+@frozen
 @safe public struct MutablePin: ~Copyable, @unchecked Sendable {
   // SAFETY: the exclusive pin keeps the memory alive and everybody else out.
-  private let entry: LedgerEntry
-  private let base: UnsafeMutableRawPointer
+  @usableFromInline let entry: LedgerEntry
+  @usableFromInline let base: UnsafeMutableRawPointer
   public let byteCount: Int
 
   /// The caller holds the exclusive pin of the entry, which this value takes over.
+  @inlinable
   init(entry: LedgerEntry, base: UnsafeMutableRawPointer, byteCount: Int) {
     self.entry = entry
     unsafe self.base = base
@@ -41,12 +47,14 @@ import ResourceLedger
   }
 
   /// The pinned bytes, for as long as the pin.
+  @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self)
     get { unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self) }
   }
 
   /// The pinned bytes, to change, for as long as the pin.
+  @inlinable
   public var mutableBytes: MutableRawSpan {
     @_lifetime(&self)
     mutating get {
@@ -54,5 +62,6 @@ import ResourceLedger
     }
   }
 
-  deinit { if entry.unpinExclusively() { Block.release(entry) } }
+  @inlinable
+  deinit { if entry.unpinExclusively() { Block.releasePinned(entry) } }
 }

@@ -1,3 +1,4 @@
+public import CThreadState
 public import JemallocArenas
 public import ResourceLedger
 
@@ -5,57 +6,68 @@ public import ResourceLedger
 /// build, and its spans cannot outlive it. No object is allocated for it.
 ///
 /// A value that goes out of scope undisposed releases its memory and is recorded as a rescue.
+@frozen
 @safe public struct UniqueBuffer: ~Copyable, @unchecked Sendable {
   // SAFETY: there is one owner; spans borrow it.
-  private let block: Block
+  @usableFromInline let block: Block
 
   /// A buffer of zeros. Parameters, errors and cost as for `NativeBuffer`.
+  @inlinable
   public init(
-    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    let site = Ledger.shared.intern(file: file, line: line, function: function)
-    block = try Block.acquire(byteCount: byteCount, alignment: alignment, contents: .zeroed, arena: arena, site: site)
+    let request = Block.Request(
+      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function)
+    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
   }
 
   /// A buffer whose bytes are whatever the last owner of the memory left. O(1).
+  @inlinable
   public init(
-    uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    let site = Ledger.shared.intern(file: file, line: line, function: function)
-    block = try Block.acquire(
-      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: site)
+    let request = Block.Request(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function)
+    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
   }
 
   /// A buffer that a closure fills from its first byte on; bytes that it does not write are zero.
+  @inlinable
   public init(
-    byteCount: Int, alignment: Int = 64, arena: Arena = .shared,
+    byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
-    let site = Ledger.shared.intern(file: file, line: line, function: function)
-    let block = try Block.acquire(
-      byteCount: byteCount, alignment: alignment, contents: .uninitialized, arena: arena, site: site)
+    let request = Block.Request(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function)
+    let block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
     try block.initialize(initializer)
     self.block = block
   }
 
+  @inlinable
   deinit { block.rescue() }
 
   /// Bytes asked for.
+  @inlinable
   public var byteCount: Int { block.byteCount }
 
   /// The line that created the buffer.
   public var site: Site { Ledger.shared.site(block.entry.site) }
 
   /// The bytes, for as long as the buffer.
+  @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self)
     get { unsafe _overrideLifetime(RawSpan(_unsafeStart: block.base, byteCount: byteCount), borrowing: self) }
   }
 
   /// The bytes, to change, for as long as the buffer.
+  @inlinable
   public var mutableBytes: MutableRawSpan {
     @_lifetime(&self)
     mutating get {
@@ -64,6 +76,7 @@ public import ResourceLedger
   }
 
   /// Calls a closure with the bytes' address, which it must not let escape.
+  @inlinable
   public borrowing func withUnsafeBytes<R: ~Copyable, E: Error>(
     _ body: (UnsafeRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {
@@ -71,6 +84,7 @@ public import ResourceLedger
   }
 
   /// Calls a closure with the bytes' address, to change them; it must not let the address escape.
+  @inlinable
   public mutating func withUnsafeMutableBytes<R: ~Copyable, E: Error>(
     _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {
@@ -78,13 +92,15 @@ public import ResourceLedger
   }
 
   /// Gives the memory up, now.
+  @inlinable
   public consuming func dispose() {
     let block = block
     discard self
-    _ = block.dispose()
+    unsafe block.disposeUnshared(cache: cthreadstate_cache())
   }
 
   /// Makes the handle shared: the memory, its ledger entry and its site stay the same.
+  @inlinable
   public consuming func share() -> NativeBuffer {
     let block = block
     discard self

@@ -25,29 +25,31 @@ public enum EntryState: UInt64, Sendable, CaseIterable {
 public struct EntryWord: Equatable, Sendable {
   public var rawValue: UInt64
 
+  @inlinable
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
+  @inlinable
   package init(state: EntryState, generation: UInt64) {
     rawValue = state.rawValue | generation << Self.generationShift
   }
 
-  package static let stateMask: UInt64 = 0b111
-  package static let releaseRequestedBit: UInt64 = 1 << 3
-  package static let exclusiveBit: UInt64 = 1 << 4
-  package static let detachedBit: UInt64 = 1 << 5
-  package static let pinUnit: UInt64 = 1 << 6
-  package static let pinMask: UInt64 = 0xFF_FFC0
-  package static let generationShift: UInt64 = 24
-  package static let lastGeneration: UInt64 = (1 << 40) - 1
-  package static let maximumPinCount = Int(pinMask / pinUnit)
+  @inlinable package static var stateMask: UInt64 { 0b111 }
+  @inlinable package static var releaseRequestedBit: UInt64 { 1 << 3 }
+  @inlinable package static var exclusiveBit: UInt64 { 1 << 4 }
+  @inlinable package static var detachedBit: UInt64 { 1 << 5 }
+  @inlinable package static var pinUnit: UInt64 { 1 << 6 }
+  @inlinable package static var pinMask: UInt64 { 0xFF_FFC0 }
+  @inlinable package static var generationShift: UInt64 { 24 }
+  @inlinable package static var lastGeneration: UInt64 { (1 << 40) - 1 }
+  @inlinable package static var maximumPinCount: Int { Int(pinMask / pinUnit) }
 
   /// An unknown state reads as `free`: hostile bytes in a mapped ledger must not trap a reader.
-  public var state: EntryState { EntryState(rawValue: rawValue & Self.stateMask) ?? .free }
-  public var generation: UInt64 { rawValue >> Self.generationShift }
-  public var isReleaseRequested: Bool { rawValue & Self.releaseRequestedBit != 0 }
-  public var isExclusivelyPinned: Bool { rawValue & Self.exclusiveBit != 0 }
-  public var isDetached: Bool { rawValue & Self.detachedBit != 0 }
-  public var pinCount: Int { Int((rawValue & Self.pinMask) / Self.pinUnit) }
+  @inlinable public var state: EntryState { EntryState(rawValue: rawValue & Self.stateMask) ?? .free }
+  @inlinable public var generation: UInt64 { rawValue >> Self.generationShift }
+  @inlinable public var isReleaseRequested: Bool { rawValue & Self.releaseRequestedBit != 0 }
+  @inlinable public var isExclusivelyPinned: Bool { rawValue & Self.exclusiveBit != 0 }
+  @inlinable public var isDetached: Bool { rawValue & Self.detachedBit != 0 }
+  @inlinable public var pinCount: Int { Int((rawValue & Self.pinMask) / Self.pinUnit) }
 
   /// Same life of the same resource, whatever its pins.
   package func isSameLife(as other: EntryWord) -> Bool {

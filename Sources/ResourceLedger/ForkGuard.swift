@@ -11,6 +11,8 @@ package enum ForkGuard {
     var arenas: [(order: UInt32, lock: ForkSafeLock)] = []
     /// Locks under which no other lock is taken, and the ledger's in their order.
     var inner: [ForkSafeLock] = []
+    /// Run in the child, after its locks are free.
+    var childActions: [@Sendable () -> Void] = []
     var isInstalled = false
   }
 
@@ -32,6 +34,14 @@ package enum ForkGuard {
       install()
     }
     return lock
+  }
+
+  /// Has `body` run in every forked child, which has one thread only, before the child's own code goes on.
+  package static func onChild(_ body: @escaping @Sendable () -> Void) {
+    registration.withLock {
+      unsafe locks.childActions.append(body)
+      install()
+    }
   }
 
   /// Adds an arena's slow-path lock; locks are taken by ascending `order`.
@@ -60,6 +70,7 @@ package enum ForkGuard {
       {
         ForkGuard.releaseAll()
         Ledger.shared.adoptProcess()
+        for action in unsafe ForkGuard.locks.childActions { action() }
       })
   }
 

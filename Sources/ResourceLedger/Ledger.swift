@@ -117,6 +117,9 @@ import Synchronization
 
   // MARK: Entries
 
+  /// The record of index 0; entries follow one another.
+  package var firstRecord: UnsafeMutablePointer<EntryRecord> { unsafe entries }
+
   package func index(of entry: LedgerEntry) -> Int { unsafe entry.record - entries }
 
   /// The entry at an index below ``entryCount``.

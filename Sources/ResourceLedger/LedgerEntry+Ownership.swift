@@ -1,4 +1,4 @@
-import Synchronization
+public import Synchronization
 
 // The state word's protocol. A handle keeps a *key*: the word its life began with (state live, no pins).
 // Every step below is one atomic operation on the word, and each says what it costs where it is hot.
@@ -9,6 +9,7 @@ import Synchronization
 // Exactly one caller is told to release: the requester when there is no pin, otherwise whoever ends the
 // last pin. That caller ends the life with ``endLife(as:)`` when the resource is out of use.
 
+@usableFromInline
 package enum PinOutcome: Sendable {
   case pinned
   /// The handle's life is over, or its release was requested.
@@ -19,6 +20,7 @@ package enum PinOutcome: Sendable {
   case tooMany
 }
 
+@usableFromInline
 package enum ReleaseOutcome: Sendable {
   /// The caller releases the resource, now.
   case releaseNow
@@ -31,6 +33,7 @@ package enum ReleaseOutcome: Sendable {
 extension LedgerEntry {
   /// Begins a life. The caller owns the entry: it came off a list, or was just acquired.
   /// - Returns: the key of the new life.
+  @inlinable
   package func beginLife(byteCount: Int, site: SiteID, scope: UInt32) -> EntryWord {
     // The fields must not be seen with the word of the life before: see snapshot().
     atomicMemoryFence(ordering: .releasing)
@@ -44,19 +47,23 @@ extension LedgerEntry {
 
   /// Ends a life. The caller was told to release, or owns the entry outright.
   /// - Returns: false where the entry has had its last life and must not be used again.
+  @inlinable
   package func endLife(as state: EntryState) -> Bool {
-    let generation = word.generation + 1
+    // Never past the last one: such an entry is out of use already.
+    let generation = min(word.generation + 1, EntryWord.lastGeneration)
     unsafe record.pointee.word.store(EntryWord(state: state, generation: generation).rawValue, ordering: .releasing)
     return generation < EntryWord.lastGeneration
   }
 
   /// Changes the state of an entry that the caller owns and no handle does.
+  @inlinable
   package func setState(_ state: EntryState) {
     let word = EntryWord(state: state, generation: word.generation)
     unsafe record.pointee.word.store(word.rawValue, ordering: .releasing)
   }
 
   /// Takes a shared pin. One load and one compare-and-exchange where nobody interferes.
+  @inlinable
   package func pin(key: EntryWord) -> PinOutcome {
     var expected = unsafe record.pointee.word.load(ordering: .relaxed)
     while true {
@@ -74,12 +81,14 @@ extension LedgerEntry {
 
   /// Ends a shared pin.
   /// - Returns: true where this was the last one of a resource whose release was requested: the caller releases.
+  @inlinable
   package func unpin() -> Bool {
     let word = unsafe record.pointee.word.subtract(EntryWord.pinUnit, ordering: .acquiringAndReleasing).newValue
     return word & (EntryWord.releaseRequestedBit | EntryWord.pinMask) == EntryWord.releaseRequestedBit
   }
 
   /// Takes the exclusive pin: only where no other pin is held.
+  @inlinable
   package func pinExclusively(key: EntryWord) -> PinOutcome {
     let (exchanged, original) = unsafe record.pointee.word.compareExchange(
       expected: key.rawValue, desired: key.rawValue | EntryWord.exclusiveBit, ordering: .acquiring)
@@ -90,12 +99,14 @@ extension LedgerEntry {
 
   /// Ends the exclusive pin.
   /// - Returns: true where the release was requested meanwhile: the caller releases.
+  @inlinable
   package func unpinExclusively() -> Bool {
     let word = unsafe record.pointee.word.bitwiseAnd(~EntryWord.exclusiveBit, ordering: .acquiringAndReleasing).newValue
     return word & EntryWord.releaseRequestedBit != 0
   }
 
   /// Asks for the release of the life that `key` began. Any number of threads may ask; one is told to act.
+  @inlinable
   package func requestRelease(key: EntryWord) -> ReleaseOutcome {
     var expected = unsafe record.pointee.word.load(ordering: .relaxed)
     while true {
@@ -110,6 +121,7 @@ extension LedgerEntry {
   }
 
   /// Marks an unpinned life as detached: its handle is done, the resource stays live in the books.
+  @inlinable
   package func detach(key: EntryWord) -> PinOutcome {
     let (exchanged, original) = unsafe record.pointee.word.compareExchange(
       expected: key.rawValue,
@@ -120,6 +132,7 @@ extension LedgerEntry {
   }
 
   /// Whether the life that `key` began still accepts pins.
+  @inlinable
   package func isUsable(key: EntryWord) -> Bool {
     (word.rawValue ^ key.rawValue) & ~(EntryWord.pinMask | EntryWord.exclusiveBit) == 0
   }

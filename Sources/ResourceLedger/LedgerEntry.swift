@@ -1,19 +1,20 @@
-import Synchronization
+public import Synchronization
 
 /// The 64 bytes of one entry, as LedgerLayout.swift draws them.
-struct EntryRecord: ~Copyable {
-  let word: Atomic<UInt64>
-  let address: Atomic<UInt64>
-  let byteCount: Atomic<UInt64>
-  let capacity: Atomic<UInt64>
-  let site: Atomic<UInt32>
+@usableFromInline
+package struct EntryRecord: ~Copyable {
+  @usableFromInline package let word: Atomic<UInt64>
+  @usableFromInline package let address: Atomic<UInt64>
+  @usableFromInline package let byteCount: Atomic<UInt64>
+  @usableFromInline package let capacity: Atomic<UInt64>
+  @usableFromInline package let site: Atomic<UInt32>
   /// Domain in the low 16 bits, bucket in the high 16: readers want both from one load.
-  let classification: Atomic<UInt32>
-  let link: Atomic<UInt32>
-  let alignmentLog2: Atomic<UInt32>
-  let scope: Atomic<UInt32>
-  let reserved: UInt32
-  let firstGeneration: Atomic<UInt64>
+  @usableFromInline package let classification: Atomic<UInt32>
+  @usableFromInline package let link: Atomic<UInt32>
+  @usableFromInline package let alignmentLog2: Atomic<UInt32>
+  @usableFromInline package let scope: Atomic<UInt32>
+  @usableFromInline package let reserved: UInt32
+  @usableFromInline package let firstGeneration: Atomic<UInt64>
 }
 
 /// A ledger entry: a reference to 64 bytes that stay mapped as long as their ledger.
@@ -21,39 +22,41 @@ struct EntryRecord: ~Copyable {
 /// Synchronisation: `word` is the entry's lock and its publication. The other fields are written by the
 /// owner alone, before the `live` word is published with release order; a reader takes the word with
 /// acquire order, reads, and takes the word again (``snapshot()``).
+@usableFromInline
 @safe package struct LedgerEntry: @unchecked Sendable, Equatable {
   // SAFETY: points into a ledger's region, which is unmapped only with its ledger; every field is atomic.
-  let record: UnsafeMutablePointer<EntryRecord>
+  @usableFromInline package let record: UnsafeMutablePointer<EntryRecord>
 
-  init(record: UnsafeMutablePointer<EntryRecord>) { unsafe self.record = record }
+  @inlinable
+  package init(record: UnsafeMutablePointer<EntryRecord>) { unsafe self.record = record }
 
-  package var word: EntryWord { EntryWord(rawValue: unsafe record.pointee.word.load(ordering: .acquiring)) }
+  @inlinable package var word: EntryWord { EntryWord(rawValue: unsafe record.pointee.word.load(ordering: .acquiring)) }
 
-  package var address: UInt {
+  @inlinable package var address: UInt {
     get { UInt(unsafe record.pointee.address.load(ordering: .relaxed)) }
     nonmutating set { unsafe record.pointee.address.store(UInt64(newValue), ordering: .relaxed) }
   }
-  package var byteCount: Int {
+  @inlinable package var byteCount: Int {
     get { Int(truncatingIfNeeded: unsafe record.pointee.byteCount.load(ordering: .relaxed)) }
     nonmutating set { unsafe record.pointee.byteCount.store(UInt64(newValue), ordering: .relaxed) }
   }
-  package var capacity: Int {
+  @inlinable package var capacity: Int {
     get { Int(truncatingIfNeeded: unsafe record.pointee.capacity.load(ordering: .relaxed)) }
     nonmutating set { unsafe record.pointee.capacity.store(UInt64(newValue), ordering: .relaxed) }
   }
-  package var site: SiteID {
+  @inlinable package var site: SiteID {
     get { SiteID(rawValue: unsafe record.pointee.site.load(ordering: .relaxed)) }
     nonmutating set { unsafe record.pointee.site.store(newValue.rawValue, ordering: .relaxed) }
   }
-  package var classification: Classification {
+  @inlinable package var classification: Classification {
     get { Classification(rawValue: unsafe record.pointee.classification.load(ordering: .relaxed)) }
     nonmutating set { unsafe record.pointee.classification.store(newValue.rawValue, ordering: .relaxed) }
   }
-  package var alignmentLog2: UInt32 {
+  @inlinable package var alignmentLog2: UInt32 {
     get { unsafe record.pointee.alignmentLog2.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.alignmentLog2.store(newValue, ordering: .relaxed) }
   }
-  package var scope: UInt32 {
+  @inlinable package var scope: UInt32 {
     get { unsafe record.pointee.scope.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.scope.store(newValue, ordering: .relaxed) }
   }
@@ -65,19 +68,22 @@ struct EntryRecord: ~Copyable {
   /// Lives that ended since the entry joined its domain.
   package var endedLives: Int { Int(clamping: Int64(bitPattern: word.generation &- firstGeneration)) }
 
-  var link: UInt32 {
+  @inlinable package var link: UInt32 {
     get { unsafe record.pointee.link.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.link.store(newValue, ordering: .relaxed) }
   }
 
-  package static func == (a: LedgerEntry, b: LedgerEntry) -> Bool { unsafe a.record == b.record }
+  @inlinable package static func == (a: LedgerEntry, b: LedgerEntry) -> Bool { unsafe a.record == b.record }
 
   /// Which domain an entry belongs to, and where the domain sorts it.
+  @usableFromInline
   package struct Classification: Equatable, Sendable {
-    package var rawValue: UInt32
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-    package init(domain: DomainID, bucket: UInt16) { rawValue = UInt32(domain.rawValue) | UInt32(bucket) << 16 }
-    package var domain: DomainID { DomainID(rawValue: UInt16(truncatingIfNeeded: rawValue)) }
-    package var bucket: UInt16 { UInt16(truncatingIfNeeded: rawValue >> 16) }
+    @usableFromInline package var rawValue: UInt32
+    @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable package init(domain: DomainID, bucket: UInt16) {
+      rawValue = UInt32(domain.rawValue) | UInt32(bucket) << 16
+    }
+    @inlinable package var domain: DomainID { DomainID(rawValue: UInt16(truncatingIfNeeded: rawValue)) }
+    @inlinable package var bucket: UInt16 { UInt16(truncatingIfNeeded: rawValue >> 16) }
   }
 }

@@ -1,11 +1,10 @@
-import Synchronization
+public import Synchronization
 
 /// Which scope a thread or task tree is in, so that a resource can carry the scope it was created in.
 ///
 /// While no scope is open anywhere, creating a resource pays one relaxed load for this.
+@usableFromInline
 package enum ScopeTracking {
-  private static let openCount = Atomic<Int>(0)
-
   /// The innermost scope of this task, or of this thread outside tasks; 0 for none. Child tasks inherit it.
   @TaskLocal private static var current: UInt32 = 0
 
@@ -31,8 +30,27 @@ package enum ScopeTracking {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var state = State()
 
-  /// The scope for a resource created now; 0 for none.
-  package static var scopeForNewResource: UInt32 { openCount.load(ordering: .relaxed) == 0 ? 0 : current }
+  /// The scope for a resource created now; 0 for none. One relaxed load while no scope is open.
+  package static var scopeForNewResource: UInt32 {
+    unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? 0 : current
+  }
+
+  /// The same by way of ``openCount``, whose address the caller has at hand.
+  @inlinable
+  package static func scopeForNewResource(openCount: UnsafeMutablePointer<Atomic<Int>>) -> UInt32 {
+    unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? 0 : currentScope
+  }
+
+  @usableFromInline
+  package static var currentScope: UInt32 { current }
+
+  /// Scopes that are open in the process, at an address that never changes.
+  // SAFETY: allocated once, never freed, atomic.
+  @usableFromInline nonisolated(unsafe) package static let openCount: UnsafeMutablePointer<Atomic<Int>> = {
+    let count = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
+    unsafe count.initialize(to: Atomic(0))
+    return unsafe count
+  }()
 
   package static func open() -> UInt32 {
     let parent = current
@@ -42,7 +60,7 @@ package enum ScopeTracking {
       unsafe state.open.insert(state.lastScope)
       return unsafe state.lastScope
     }
-    openCount.add(1, ordering: .relaxed)
+    unsafe openCount.pointee.add(1, ordering: .relaxed)
     return scope
   }
 
@@ -60,7 +78,7 @@ package enum ScopeTracking {
   /// - Returns: the scopes whose resources belong to it (itself and those closed or open inside it), and
   ///   what was rescued of them so far.
   package static func close(_ scope: UInt32) -> (scopes: Set<UInt32>, rescues: Rescues) {
-    openCount.subtract(1, ordering: .relaxed)
+    unsafe openCount.pointee.subtract(1, ordering: .relaxed)
     return lock.withLock {
       let inside = unsafe Set(state.parents.keys.filter { isInside($0, scope) })
       let rescues = unsafe state.rescues[scope] ?? Rescues()

@@ -23,11 +23,11 @@ public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Compar
 /// A site's number in its ledger. 0 is the unknown site.
 public struct SiteID: Hashable, Sendable {
   public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 }
 
 /// A domain's number in its ledger. 0 is no domain.
 public struct DomainID: Hashable, Sendable {
   public let rawValue: UInt16
-  public init(rawValue: UInt16) { self.rawValue = rawValue }
+  @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 }

@@ -1,0 +1,3 @@
+#include "CThreadState.h"
+
+_Thread_local void *cthreadstate_cache_pointer;
