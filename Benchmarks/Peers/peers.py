@@ -138,7 +138,8 @@ def jvm_peers():
     classes = os.path.join(BUILD, "classes")
     os.makedirs(classes, exist_ok=True)
     source = os.path.join(HERE, "Java")
-    compile_command = [javac or "javac", "-nowarn", "-XDignore.symbol.file", "-d", classes, os.path.join(source, "PeerRun.java")]
+    compile_command = [
+        javac or "javac", "-nowarn", "-XDignore.symbol.file", "-d", classes, os.path.join(source, "PeerRun.java")]
     failure = no_java or build(compile_command + [os.path.join(source, "CleanerPeer.java")], "the JDK program")
     netty_failure = failure or no_netty or build(
         compile_command + ["-cp", ":".join(jars), os.path.join(source, "NettyPeer.java")], "the Netty program")
@@ -146,7 +147,8 @@ def jvm_peers():
     netty = "netty " + package_version("libnetty-java").split(":")[-1].split("-")[0]
     peers = [
         Peer(f"Netty pooled, leak detection {level}", "jvm", "pooled direct memory of Netty's", f"{netty}, {jdk}",
-             common + NETTY_FLAGS + [f"-Dio.netty.leakDetection.level={level}", "-cp", ":".join([classes] + jars), "NettyPeer"],
+             common + NETTY_FLAGS
+             + [f"-Dio.netty.leakDetection.level={level}", "-cp", ":".join([classes] + jars), "NettyPeer"],
              missing=netty_failure)
         for level in ("disabled", "simple", "advanced", "paranoid")
     ]

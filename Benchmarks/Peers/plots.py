@@ -57,24 +57,25 @@ def spread(wanted, gap, low, high):
     return result
 
 
-def line_plot(title, series, size_name, value_name):
+def line_plot(title, about, series, size_name, value_name, least=0):
     """An SVG drawing of {(name, family): {size: value}}: sizes evenly spaced, values logarithmic.
 
-    Values of 0 lie on a line of their own at the bottom.
+    Values under `least`, and 0, lie on a line of their own at the bottom.
     """
     sizes = sorted({size for values in series.values() for size in values})
-    positive = [value for values in series.values() for value in values.values() if value > 0] or [1]
-    has_zero = any(value == 0 for values in series.values() for value in values.values())
+    everything = [value for values in series.values() for value in values.values()]
+    positive = [value for value in everything if value > 0 and value >= least] or [1]
+    has_bottom = len(positive) < len(everything)
     lowest = math.floor(math.log10(min(positive)))
     highest = max(math.ceil(math.log10(max(positive))), lowest + 1)
-    floor = lowest - 1 if has_zero else lowest
+    floor = lowest - 1 if has_bottom else lowest
     plot_width, plot_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
     def x(size):
         return LEFT + plot_width * (sizes.index(size) + 0.5) / len(sizes)
 
     def y(value):
-        power = math.log10(value) if value > 0 else floor
+        power = math.log10(value) if value > 0 and value >= least else floor
         return TOP + plot_height * (highest - power) / (highest - floor)
 
     parts = [
@@ -82,12 +83,13 @@ def line_plot(title, series, size_name, value_name):
         f'aria-label="{html.escape(title)}">',
         f"<style>{style()}</style>", f'<rect class="background" width="{WIDTH}" height="{HEIGHT}"/>',
         f'<text class="title" x="{LEFT}" y="26">{html.escape(title)}</text>',
-        f'<text class="axis" x="{LEFT}" y="43">per operation, median, logarithmic; lower is better</text>',
+        f'<text class="axis" x="{LEFT}" y="43">{html.escape(about)}</text>',
     ]
     for power in range(floor, highest + 1):
-        is_zero = has_zero and power == floor
-        height = y(0) if is_zero else y(10.0 ** power)
-        label = "0" if is_zero else value_name(10.0 ** power).replace(".0", "")
+        is_bottom = has_bottom and power == floor
+        height = y(0) if is_bottom else y(10.0 ** power)
+        bottom_label = f"under {value_name(least)}" if least else "0"
+        label = bottom_label if is_bottom else value_name(10.0 ** power).replace(".0 ", " ")
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{LEFT + plot_width}" y1="{height:.1f}" y2="{height:.1f}"/>')
         parts.append(f'<text class="axis" x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{label}</text>')
     for size in sizes:
@@ -125,6 +127,8 @@ def legend(families):
     parts = []
     for position, family in enumerate(shown):
         left = LEFT + position * step
-        parts.append(f'<line class="line c-{family}" x1="{left}" x2="{left + 22}" y1="{HEIGHT - 16}" y2="{HEIGHT - 16}"/>'
-                     f'<text class="t-{family}" x="{left + 28}" y="{HEIGHT - 12}">{html.escape(FAMILIES[family])}</text>')
+        base = HEIGHT - 12
+        parts.append(
+            f'<line class="line c-{family}" x1="{left}" x2="{left + 22}" y1="{base - 4}" y2="{base - 4}"/>'
+            f'<text class="t-{family}" x="{left + 28}" y="{base}">{html.escape(FAMILIES[family])}</text>')
     return "\n".join(parts)

@@ -14,10 +14,12 @@ A peer that cannot run here is named in the table with the reason.
 import argparse
 import csv
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 
 import peers as definitions
 import plots
@@ -43,9 +45,10 @@ def run_peer(peer, samples, milliseconds, sizes):
         return [{**base, "missing": peer.missing}]
     command = peer.command + [str(samples), str(milliseconds)] + [str(size) for size in sizes]
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        environment = {**os.environ, **peer.environment}
         try:
             process = subprocess.Popen(
-                command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env={**os.environ, **peer.environment})
+                command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
         except OSError as error:
             return [{**base, "missing": f"cannot be started: {error.strerror}"}]
         status, usage = wait(process)
@@ -60,8 +63,6 @@ def run_peer(peer, samples, milliseconds, sizes):
 
 def wait(process):
     """Exit status and resource usage; the process is ended where it takes too long."""
-    import signal
-    import threading
     timer = threading.Timer(PATIENCE_SECONDS, process.send_signal, [signal.SIGKILL])
     timer.start()
     _, status, usage = os.wait4(process.pid, 0)
@@ -74,7 +75,8 @@ def row(line, peak):
     size, use, times, faults, *nanoseconds = line.split()
     values = [float(value) for value in nanoseconds]
     return {
-        "size": int(size), "use": use, "median_ns": round(statistics.median(values), 2), "min_ns": round(min(values), 2),
+        "size": int(size), "use": use,
+        "median_ns": round(statistics.median(values), 2), "min_ns": round(min(values), 2),
         "minor_faults_per_operation": round(int(faults) / int(times) / len(values), 4), "samples": len(values),
         "operations_per_sample": int(times), "peak_resident_bytes": peak,
     }
@@ -160,7 +162,10 @@ def draw(rows, folder):
             if not row["missing"] and row["use"] == use:
                 series.setdefault((row["peer"], row["family"]), {})[row["size"]] = row[field]
         if series:
-            drawing = plots.line_plot(title, series, size_name, text)
+            is_count = text is count
+            about = "per operation" if is_count else "per operation, median of the samples"
+            drawing = plots.line_plot(
+                title, about + "; logarithmic, lower is better", series, size_name, text, least=1 if is_count else 0)
             with open(os.path.join(folder, f"peers-{name}.svg"), "w") as file:
                 file.write(drawing)
 
