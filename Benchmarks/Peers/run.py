@@ -83,7 +83,8 @@ def row(line, peak):
 
 
 def duration(nanoseconds):
-    for limit, divisor, unit in [(1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms"), (float("inf"), 1e9, "s")]:
+    units = [(1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms"), (float("inf"), 1e9, "s")]
+    for limit, divisor, unit in units:
         if nanoseconds < limit:
             value = nanoseconds / divisor
             return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
