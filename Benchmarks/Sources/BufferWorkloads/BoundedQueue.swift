@@ -3,7 +3,8 @@ import Glibc
 import Synchronization
 
 /// A ring between one producing and one consuming thread, in memory set aside once. Waiting threads spin,
-/// and let others run where that takes long.
+/// and let others run where that takes long. Each side remembers the other's count and looks again only
+/// when it has to, so that handing over costs little and the elements' own cost shows.
 @safe public final class BoundedQueue<Element: ~Copyable>: @unchecked Sendable {
   // SAFETY: a slot belongs to the producer until `pushed` says otherwise, to the consumer until `popped` does.
   private let slots: UnsafeMutablePointer<Element>
@@ -11,12 +12,19 @@ import Synchronization
   /// Counts of elements, each on cache lines of its own.
   private let pushed: UnsafeMutablePointer<Atomic<Int>>
   private let popped: UnsafeMutablePointer<Atomic<Int>>
+  /// What the producer last saw of `popped`, and the consumer of `pushed`, each beside its own count.
+  private let poppedAsSeen: UnsafeMutablePointer<Int>
+  private let pushedAsSeen: UnsafeMutablePointer<Int>
 
   public init(capacity: Int) {
     self.capacity = capacity
     unsafe slots = .allocate(capacity: capacity)
     unsafe pushed = Self.makeCount()
     unsafe popped = Self.makeCount()
+    unsafe poppedAsSeen = UnsafeMutableRawPointer(pushed).advanced(by: 64).bindMemory(to: Int.self, capacity: 1)
+    unsafe pushedAsSeen = UnsafeMutableRawPointer(popped).advanced(by: 64).bindMemory(to: Int.self, capacity: 1)
+    unsafe poppedAsSeen.initialize(to: 0)
+    unsafe pushedAsSeen.initialize(to: 0)
   }
 
   deinit {
@@ -39,7 +47,12 @@ import Synchronization
   /// By the producing thread.
   public func push(_ element: consuming Element) {
     let position = unsafe pushed.pointee.load(ordering: .relaxed)
-    wait { unsafe position - popped.pointee.load(ordering: .acquiring) < capacity }
+    if unsafe position - poppedAsSeen.pointee >= capacity {
+      wait {
+        unsafe poppedAsSeen.pointee = popped.pointee.load(ordering: .acquiring)
+        return unsafe position - poppedAsSeen.pointee < capacity
+      }
+    }
     unsafe (slots + position % capacity).initialize(to: element)
     unsafe pushed.pointee.store(position + 1, ordering: .releasing)
   }
@@ -47,7 +60,12 @@ import Synchronization
   /// By the consuming thread.
   public func pop() -> Element {
     let position = unsafe popped.pointee.load(ordering: .relaxed)
-    wait { unsafe position < pushed.pointee.load(ordering: .acquiring) }
+    if unsafe position >= pushedAsSeen.pointee {
+      wait {
+        unsafe pushedAsSeen.pointee = pushed.pointee.load(ordering: .acquiring)
+        return unsafe position < pushedAsSeen.pointee
+      }
+    }
     let element = unsafe (slots + position % capacity).move()
     unsafe popped.pointee.store(position + 1, ordering: .releasing)
     return element

@@ -1,0 +1,32 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+// Peers of native-buffers that are written in Swift, and native-buffers itself. A package of its own, so
+// that nobody else resolves swift-nio.
+let package = Package(
+  name: "native-buffers-peers",
+  dependencies: [
+    .package(name: "native-buffers", path: "../../../"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+  ],
+  targets: [
+    .target(name: "CPeerSupport"),
+    // Links no jemalloc: malloc is glibc's.
+    .executableTarget(
+      name: "swift-peer", dependencies: ["CPeerSupport", .product(name: "NIOCore", package: "swift-nio")],
+      swiftSettings: swiftSettings),
+    // Links jemalloc by way of native-buffers.
+    .executableTarget(
+      name: "native-buffers-peer",
+      dependencies: ["CPeerSupport", .product(name: "NativeBuffers", package: "native-buffers")],
+      swiftSettings: swiftSettings),
+  ]
+)

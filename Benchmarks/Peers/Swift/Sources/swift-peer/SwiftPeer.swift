@@ -1,0 +1,65 @@
+import CPeerSupport
+import Foundation
+import NIOCore
+
+/// Buffers that Swift programs use today: `swift-peer SUBJECT SAMPLES MILLISECONDS SIZE...`.
+@main
+struct SwiftPeer {
+  static func main() {
+    let subject = CommandLine.argc > 1 ? CommandLine.arguments[1] : ""
+    // The shared part sees the command line from the subject on.
+    let count = CommandLine.argc - 1
+    let arguments = unsafe CommandLine.unsafeArgv + 1
+    switch subject {
+    case "array": exit(unsafe peer_main(count, arguments, array))
+    case "data": exit(unsafe peer_main(count, arguments, data))
+    case "managed-buffer": exit(unsafe peer_main(count, arguments, managedBuffer))
+    case "nio": exit(unsafe peer_main(count, arguments, byteBuffer))
+    default:
+      print("usage: swift-peer array|data|managed-buffer|nio SAMPLES MILLISECONDS SIZE...")
+      exit(64)
+    }
+  }
+}
+
+private func use(_ start: UnsafeMutableRawPointer?, _ byteCount: Int, _ isTouched: Bool) {
+  if isTouched { unsafe peer_touch_pages(start, byteCount) } else { unsafe peer_sink(start) }
+}
+
+/// Elements stay uninitialised.
+private func array(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
+  for _ in 0..<times {
+    var array = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { _, count in count = byteCount }
+    unsafe array.withUnsafeMutableBytes { unsafe use($0.baseAddress, byteCount, isTouched) }
+  }
+}
+
+/// `Data(count:)` is zero-filled: there is no public way not to.
+private func data(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
+  for _ in 0..<times {
+    var data = Data(count: byteCount)
+    unsafe data.withUnsafeMutableBytes { unsafe use($0.baseAddress, byteCount, isTouched) }
+  }
+}
+
+private final class Frame: ManagedBuffer<Int, UInt8> {}
+
+private func managedBuffer(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
+  for _ in 0..<times {
+    let buffer = Frame.create(minimumCapacity: byteCount) { _ in byteCount }
+    keepAlive(buffer)
+    unsafe buffer.withUnsafeMutablePointerToElements { unsafe use($0, byteCount, isTouched) }
+  }
+}
+
+private func byteBuffer(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
+  let allocator = ByteBufferAllocator()
+  for _ in 0..<times {
+    var buffer = allocator.buffer(capacity: byteCount)
+    unsafe buffer.withUnsafeMutableWritableBytes { unsafe use($0.baseAddress, byteCount, isTouched) }
+  }
+}
+
+/// Lets the object escape: the optimiser may put it on the stack otherwise.
+@inline(never) @_optimize(none)
+private func keepAlive(_ object: AnyObject) {}
