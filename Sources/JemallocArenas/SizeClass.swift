@@ -12,6 +12,7 @@ public enum SizeClass {
 
   /// The number of the smallest class that holds `byteCount` (1 or more) bytes. A few shifts.
   @inlinable
+  @inline(__always)
   public static func index(holding byteCount: Int) -> Int {
     if byteCount <= 8 { return 0 }
     let size = UInt(bitPattern: byteCount)

@@ -19,51 +19,25 @@ public import ResourceLedger
     case zeroed
   }
 
-  /// What a new buffer is asked to be, and where.
-  @usableFromInline
-  struct Request {
-    @usableFromInline let byteCount: Int
-    @usableFromInline let alignment: Int
-    @usableFromInline let contents: Contents
-    /// Nil for the shared one.
-    @usableFromInline let arena: Arena?
-    @usableFromInline let file: StaticString
-    @usableFromInline let line: UInt
-    @usableFromInline let function: StaticString
-
-    @inlinable
-    @inline(__always)
-    init(
-      _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
-      function: StaticString
-    ) {
-      self.byteCount = byteCount
-      self.alignment = alignment
-      self.contents = contents
-      self.arena = arena
-      self.file = file
-      self.line = line
-      self.function = function
-    }
-  }
-
-  /// Takes a block for a new handle.
-  /// Cost: the thread's cache serves it in a few loads and stores; otherwise see ``acquireSlowly(_:)``.
+  /// Takes a block for a new handle; nil for the arena means the shared one.
+  /// Cost: the thread's cache serves it in a few loads and stores; otherwise see ``acquireSlowly``.
   @inlinable
   @inline(__always)
-  static func acquire(_ request: Request, cache: UnsafeMutableRawPointer?) throws(NativeBufferError) -> Block {
-    if request.arena == nil, request.alignment & (request.alignment &- 1) == 0, 1...64 ~= request.alignment,
-      0...ThreadCacheStorage.largestByteCount ~= request.byteCount, let cache = unsafe ThreadCache(cache)
+  static func acquire(
+    _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
+    function: StaticString, cache: UnsafeMutableRawPointer?
+  ) throws(NativeBufferError) -> Block {
+    if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
+      0...ThreadCacheStorage.largestByteCount ~= byteCount, let cache = unsafe ThreadCache(cache),
+      let entry = cache.pop(SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63))
     {
-      let bin = SizeClass.index(holding: (max(request.byteCount, 1) &+ 63) & ~63)
-      if let entry = cache.pop(bin, capacity: SizeClass.byteCount(at: bin)) {
-        let site = cache.site(file: request.file, line: request.line, function: request.function)
-        let block = Block(beginning: entry, byteCount: request.byteCount, site: site, scope: cache.scope)
-        if case .zeroed = request.contents { block.zero() }
-        return block
-      }
+      let site = cache.site(file: file, line: line, function: function)
+      let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
+      if case .zeroed = contents { block.zero() }
+      return block
     }
-    return try acquireSlowly(request)
+    return try acquireSlowly(
+      byteCount, alignment: alignment, contents: contents, arena: arena, file: file, line: line, function: function)
   }
 
   @inlinable
@@ -91,17 +65,18 @@ public import ResourceLedger
   /// atomic operations in the depot; for fresh memory see ``Depot/allocate(_:zeroed:)``.
   @usableFromInline
   @inline(never)
-  static func acquireSlowly(_ request: Request) throws(NativeBufferError) -> Block {
-    let site = Ledger.shared.intern(file: request.file, line: request.line, function: request.function)
+  static func acquireSlowly(
+    _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
+    function: StaticString
+  ) throws(NativeBufferError) -> Block {
+    let site = Ledger.shared.intern(file: file, line: line, function: function)
     do throws(ArenaError) {
-      let arena = request.arena ?? Arena.shared
-      let checked = try Arena.Request(byteCount: request.byteCount, alignment: request.alignment)
-      let depot = Depot.of(arena)
-      let kept = depot.isCachedByThreads(checked) ? popForThread(checked, depot) : depot.pop(checked)
-      let isZeroed = request.contents == .zeroed
-      let entry = if let kept { kept } else { try depot.allocate(checked, zeroed: isZeroed) }
-      let block = Block(
-        beginning: entry, byteCount: request.byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
+      let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
+      let depot = Depot.of(arena ?? Arena.shared)
+      let kept = depot.isCachedByThreads(request) ? popForThread(request, depot) : depot.pop(request)
+      let isZeroed = contents == .zeroed
+      let entry = if let kept { kept } else { try depot.allocate(request, zeroed: isZeroed) }
+      let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
       if isZeroed, kept != nil { block.zero() }
       return block
     } catch {
@@ -113,7 +88,7 @@ public import ResourceLedger
   private static func popForThread(_ request: Arena.Request, _ depot: Depot) -> LedgerEntry? {
     guard let cache = ThreadCaches.current() else { return depot.pop(request) }
     let bin = SizeClass.index(holding: request.capacity)
-    return cache.pop(bin, capacity: request.capacity) ?? cache.refill(bin, from: depot)
+    return cache.pop(bin) ?? cache.refill(bin, from: depot)
   }
 
   /// Asks for the end of this life; releases the memory where nobody has it pinned.
@@ -158,7 +133,7 @@ public import ResourceLedger
       let bin = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       if bin & 0xFFFF == 0, bin < UInt32(ThreadCacheStorage.binCount) << 16, entry.endLife(as: .idle) {
         let bin = Int(bin >> 16)
-        if !cache.push(entry, bin: bin, capacity: SizeClass.byteCount(at: bin)) { spill(bin) }
+        if !cache.push(entry, bin: bin) { spill(bin) }
         return
       }
     }

@@ -38,9 +38,9 @@ public final class NativeBuffer: Sendable {
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    let request = Block.Request(
-      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function)
-    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    block = unsafe try Block.acquire(
+      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function,
+      cache: cthreadstate_cache())
     createdSite = block.entry.site
   }
 
@@ -53,10 +53,9 @@ public final class NativeBuffer: Sendable {
     uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    let request = Block.Request(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function)
-    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    block = unsafe try Block.acquire(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      cache: cthreadstate_cache())
     createdSite = block.entry.site
   }
 
@@ -71,10 +70,9 @@ public final class NativeBuffer: Sendable {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
-    let request = Block.Request(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function)
-    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    block = unsafe try Block.acquire(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      cache: cthreadstate_cache())
     createdSite = block.entry.site
     try block.initialize(initializer)
   }

@@ -19,7 +19,7 @@ extension ThreadCache {
     guard let entry = depot.popSmall(bin) else { return nil }
     for _ in 1..<max(2, Self.batchCount(capacity)) {
       guard unsafe storage.pointee.roomByteCount >= capacity, let next = depot.popSmall(bin) else { break }
-      _ = push(next, bin: bin, capacity: capacity)
+      _ = push(next, bin: bin)
     }
     return entry
   }
@@ -41,7 +41,7 @@ extension ThreadCache {
 
   private func giveBack(_ bin: Int, keeping kept: Int, to depot: Depot) {
     let capacity = SizeClass.byteCount(at: bin)
-    while unsafe Int(storage.pointee.bins[bin].count) > kept, let entry = pop(bin, capacity: capacity) {
+    while unsafe Int(storage.pointee.bins[bin].count) > kept, let entry = pop(bin) {
       depot.keep(entry, capacity: capacity)
     }
   }
@@ -143,7 +143,7 @@ enum ThreadCaches {
       guard let orphan else { return }
       // Its counts may be those of the middle of a step; its lists are whole.
       for bin in 0..<ThreadCacheStorage.binCount {
-        while let entry = orphan.pop(bin, capacity: 0) {
+        while let entry = orphan.pop(bin) {
           depot.keep(entry, capacity: SizeClass.byteCount(at: bin))
         }
       }

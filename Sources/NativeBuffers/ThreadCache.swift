@@ -31,7 +31,9 @@ public import Synchronization
     /// Index plus one of the entry on top; 0 for none.
     @usableFromInline var head: UInt32 = 0
     @usableFromInline var count: UInt32 = 0
-    @usableFromInline init() {}
+    /// Bytes of one block of the class.
+    @usableFromInline let capacity: Int
+    init(capacity: Int) { self.capacity = capacity }
   }
 
   @usableFromInline struct CachedSite {
@@ -41,7 +43,7 @@ public import Synchronization
     @usableFromInline init() {}
   }
 
-  @usableFromInline var bins = InlineArray<64, Bin>(repeating: Bin())
+  @usableFromInline var bins = InlineArray<64, Bin> { Bin(capacity: SizeClass.byteCount(at: $0)) }
   @usableFromInline var sites = InlineArray<64, CachedSite>(repeating: CachedSite())
   /// Bytes that may still be kept; below 0 for a moment only.
   @usableFromInline var roomByteCount: Int
@@ -73,16 +75,16 @@ public import Synchronization
     unsafe storage = pointer.assumingMemoryBound(to: ThreadCacheStorage.self)
   }
 
-  /// Takes an idle block of a size class below 64, whose size is `capacity` bytes.
+  /// Takes an idle block of a size class below 64.
   @inlinable
   @inline(__always)
-  func pop(_ bin: Int, capacity: Int) -> LedgerEntry? {
+  func pop(_ bin: Int) -> LedgerEntry? {
     let head = unsafe storage.pointee.bins[unchecked: bin].head
     if head == 0 { return nil }
     let entry = unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))
     unsafe storage.pointee.bins[unchecked: bin].head = entry.link
     unsafe storage.pointee.bins[unchecked: bin].count &-= 1
-    unsafe storage.pointee.roomByteCount &+= capacity
+    unsafe storage.pointee.roomByteCount &+= storage.pointee.bins[unchecked: bin].capacity
     return entry
   }
 
@@ -90,12 +92,12 @@ public import Synchronization
   /// - Returns: whether there was room; if not, the list now is to be shortened with `spill`.
   @inlinable
   @inline(__always)
-  func push(_ entry: LedgerEntry, bin: Int, capacity: Int) -> Bool {
-    let index = unsafe entry.record - storage.pointee.records
+  func push(_ entry: LedgerEntry, bin: Int) -> Bool {
+    let offset = unsafe UInt(bitPattern: entry.record) &- UInt(bitPattern: storage.pointee.records)
     entry.link = unsafe storage.pointee.bins[unchecked: bin].head
-    unsafe storage.pointee.bins[unchecked: bin].head = UInt32(truncatingIfNeeded: index &+ 1)
+    unsafe storage.pointee.bins[unchecked: bin].head = UInt32(truncatingIfNeeded: offset >> 6 &+ 1)
     unsafe storage.pointee.bins[unchecked: bin].count &+= 1
-    unsafe storage.pointee.roomByteCount &-= capacity
+    unsafe storage.pointee.roomByteCount &-= storage.pointee.bins[unchecked: bin].capacity
     return unsafe storage.pointee.roomByteCount >= 0
   }
 

@@ -17,9 +17,9 @@ public import ResourceLedger
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    let request = Block.Request(
-      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function)
-    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    block = unsafe try Block.acquire(
+      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function,
+      cache: cthreadstate_cache())
   }
 
   /// A buffer whose bytes are whatever the last owner of the memory left. O(1).
@@ -28,10 +28,9 @@ public import ResourceLedger
     uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    let request = Block.Request(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function)
-    block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    block = unsafe try Block.acquire(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      cache: cthreadstate_cache())
   }
 
   /// A buffer that a closure fills from its first byte on; bytes that it does not write are zero.
@@ -41,10 +40,9 @@ public import ResourceLedger
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
-    let request = Block.Request(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function)
-    let block = unsafe try Block.acquire(request, cache: cthreadstate_cache())
+    let block = unsafe try Block.acquire(
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      cache: cthreadstate_cache())
     try block.initialize(initializer)
     self.block = block
   }
