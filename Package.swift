@@ -64,7 +64,7 @@ let package = Package(
     .testTarget(
       name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "NativeBuffersTests", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
+      name: "NativeBuffersTests", dependencies: ["CThreadState", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditingTests",

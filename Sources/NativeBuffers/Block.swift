@@ -69,7 +69,9 @@ public import ResourceLedger
     _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
     function: StaticString
   ) throws(NativeBufferError) -> Block {
-    let site = Ledger.shared.intern(file: file, line: line, function: function)
+    let site =
+      unsafe ThreadCache(cthreadstate_cache())?.site(file: file, line: line, function: function)
+      ?? Ledger.shared.intern(file: file, line: line, function: function)
     do throws(ArenaError) {
       let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
       let depot = Depot.of(arena ?? Arena.shared)

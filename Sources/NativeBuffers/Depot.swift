@@ -88,7 +88,7 @@ import Synchronization
       && request.capacity <= ThreadCacheStorage.largestByteCount && arena === Arena.shared
   }
 
-  /// An idle block of a size class below 64 at cache-line alignment.
+  /// An idle block of a size class that threads keep, at cache-line alignment.
   func popSmall(_ sizeClass: Int) -> LedgerEntry? {
     guard let entry = unsafe bins[sizeClass].pop(in: .shared) else { return nil }
     idleByteCount.subtract(SizeClass.byteCount(at: sizeClass), ordering: .relaxed)

@@ -7,16 +7,21 @@ extension NativeBuffer {
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is being changed; what `body` throws.
   @inlinable
   public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
-    let pin = try pin()
-    return try body(pin.bytes)
+    let outcome = block.entry.pin(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    // Not by way of a `Pin`: the optimiser would put that on the heap.
+    defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
+    return try body(unsafe RawSpan(_unsafeStart: block.base, byteCount: byteCount))
   }
 
   /// Calls a closure with the bytes, to change.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use; what `body` throws.
   @inlinable
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
-    var pin = try pinMutable()
-    var bytes = pin.mutableBytes
+    let outcome = block.entry.pinExclusively(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    defer { if block.entry.unpinExclusively() { Block.releasePinned(block.entry) } }
+    var bytes = unsafe MutableRawSpan(_unsafeStart: block.base, byteCount: byteCount)
     return try body(&bytes)
   }
 
@@ -24,8 +29,9 @@ extension NativeBuffer {
   /// - Throws: as ``withBytes(_:)``.
   @inlinable
   public func withUnsafeBytes<R: ~Copyable>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
-    let pin = try pin()
-    defer { withExtendedLifetime(pin) {} }
+    let outcome = block.entry.pin(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
     return unsafe try body(UnsafeRawBufferPointer(start: block.base, count: byteCount))
   }
 
@@ -33,8 +39,9 @@ extension NativeBuffer {
   /// - Throws: as ``withMutableBytes(_:)``.
   @inlinable
   public func withUnsafeMutableBytes<R: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
-    let pin = try pinMutable()
-    defer { withExtendedLifetime(pin) {} }
+    let outcome = block.entry.pinExclusively(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    defer { if block.entry.unpinExclusively() { Block.releasePinned(block.entry) } }
     return unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount))
   }
 

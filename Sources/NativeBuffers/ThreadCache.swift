@@ -21,8 +21,8 @@ public import Synchronization
 @usableFromInline
 @safe struct ThreadCacheStorage: ~Copyable {
   // SAFETY: the pointers lead to memory that is never freed, and to caches under ThreadCaches.lock.
-  /// Size classes up to 512 KiB have numbers below this.
-  @inlinable static var binCount: Int { 64 }
+  /// Size classes up to ``largestByteCount`` have numbers below this.
+  @inlinable static var binCount: Int { 57 }
   /// The largest block that threads keep.
   @inlinable static var largestByteCount: Int { 512 << 10 }
   @inlinable static var siteCount: Int { 64 }
@@ -43,7 +43,7 @@ public import Synchronization
     @usableFromInline init() {}
   }
 
-  @usableFromInline var bins = InlineArray<64, Bin> { Bin(capacity: SizeClass.byteCount(at: $0)) }
+  @usableFromInline var bins = InlineArray<57, Bin> { Bin(capacity: SizeClass.byteCount(at: $0)) }
   @usableFromInline var sites = InlineArray<64, CachedSite>(repeating: CachedSite())
   /// Bytes that may still be kept; below 0 for a moment only.
   @usableFromInline var roomByteCount: Int
@@ -75,7 +75,7 @@ public import Synchronization
     unsafe storage = pointer.assumingMemoryBound(to: ThreadCacheStorage.self)
   }
 
-  /// Takes an idle block of a size class below 64.
+  /// Takes an idle block of a size class below `binCount`.
   @inlinable
   @inline(__always)
   func pop(_ bin: Int) -> LedgerEntry? {

@@ -1,0 +1,128 @@
+import CThreadState
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import NativeBuffers
+
+@Suite("The threads' caches", .serialized)
+struct ThreadCacheTests {
+  /// Runs a closure on a thread of its own, with that thread's cache made.
+  private func onOneThread(_ body: @escaping @Sendable (ThreadCache) -> Void) {
+    onThreads(1) { _ in
+      (try? NativeBuffer(uninitializedByteCount: 64))?.dispose()
+      if let cache = ThreadCaches.current() { body(cache) } else { Issue.record("no cache") }
+    }
+  }
+
+  @Test("The next buffer of a class takes the block that the thread gave back last, with its entry")
+  func reuse() {
+    onOneThread { _ in
+      for size in [1, 64, 1_000, 60_000, 524_288] {
+        guard let first = try? NativeBuffer(uninitializedByteCount: size) else { break }
+        let entry = first.block.entry
+        let address = entry.address
+        first.dispose()
+        guard let second = try? NativeBuffer(uninitializedByteCount: size) else { break }
+        #expect(second.block.entry == entry && entry.address == address, "size \(size)")
+        #expect(entry.byteCount == size && entry.word.state == .live)
+        second.dispose()
+      }
+    }
+  }
+
+  @Test("A thread has a list for every size class up to 512 KiB, and for no larger one")
+  func classes() {
+    #expect(SizeClass.index(holding: ThreadCacheStorage.largestByteCount) == ThreadCacheStorage.binCount - 1)
+  }
+
+  @Test("Other arenas, larger blocks and larger alignments pass the thread's cache")
+  func passing() throws {
+    let arena = try Arena(name: "not cached")
+    onOneThread { cache in
+      let before = unsafe cache.storage.pointee.roomByteCount
+      (try? NativeBuffer(uninitializedByteCount: 64, arena: arena))?.dispose()
+      (try? NativeBuffer(uninitializedByteCount: 524_289))?.dispose()
+      (try? NativeBuffer(uninitializedByteCount: 3 << 20))?.dispose()
+      let after = unsafe cache.storage.pointee.roomByteCount
+      #expect(after == before)
+      cache._checkInvariants()
+    }
+    #expect(arena.trim() == 64)
+    try arena.destroy()
+  }
+
+  @Test("A thread keeps no more bytes than its limit, and its lists are what they say after every step")
+  func limit() {
+    let seed = UInt64.random(in: 0 ... .max)
+    print("thread cache: seed \(seed)")
+    onOneThread { cache in
+      var generator = SeededGenerator(seed: seed)
+      var live: [NativeBuffer] = []
+      for step in 0..<20_000 {
+        if live.count < 200, Bool.random(using: &generator) {
+          let size = Int.random(in: 0...1 << Int.random(in: 0...19, using: &generator), using: &generator)
+          if let buffer = try? NativeBuffer(uninitializedByteCount: size) { live.append(buffer) }
+        } else if !live.isEmpty {
+          live.remove(at: Int.random(in: live.indices, using: &generator)).dispose()
+        }
+        let room = unsafe cache.storage.pointee.roomByteCount
+        #expect(room >= 0)
+        if step % 16 == 0 { cache._checkInvariants() }
+      }
+      for buffer in live { buffer.dispose() }
+      cache._checkInvariants()
+    }
+  }
+
+  @Test("A dying thread's blocks go back: the next thread uses them again")
+  func threadDeath() {
+    let size = 300_000
+    let addresses = Mutex<[Set<UInt>]>([])
+    for _ in 0..<2 {
+      onOneThread { _ in
+        let buffers = (0..<4).compactMap { _ in try? NativeBuffer(uninitializedByteCount: size) }
+        addresses.withLock { $0.append(Set(buffers.map(\.block.entry.address))) }
+        for buffer in buffers { buffer.dispose() }
+      }
+    }
+    // Other tests may take a block in between, hardly all four.
+    let (first, second) = addresses.withLock { ($0[0], $0[1]) }
+    #expect(!first.isDisjoint(with: second))
+  }
+
+  @Test("What one thread creates and another disposes is used again: 100,000 buffers of 64 KiB need few blocks")
+  func producerConsumer() {
+    let slots = SharedSlots<NativeBuffer>(count: 64)
+    let addresses = Mutex<Set<UInt>>([])
+    let isDone = Flag()
+    onThreads(2) { thread in
+      if thread == 0 {
+        for number in 0..<100_000 {
+          guard let buffer = try? NativeBuffer(uninitializedByteCount: 65_536) else { break }
+          if number % 64 == 0 { addresses.withLock { _ = $0.insert(buffer.block.entry.address) } }
+          slots.exchange(number % 64, buffer)?.dispose()
+        }
+        isDone.value.store(true, ordering: .relaxed)
+      } else {
+        var slot = 0
+        while !isDone.value.load(ordering: .relaxed) {
+          slots.exchange(slot % 64, nil)?.dispose()
+          slot += 1
+        }
+      }
+    }
+    for slot in 0..<64 { slots.exchange(slot, nil)?.dispose() }
+    // 64 in slots, 32 in each thread's cache, and what the batches carry; never one block per buffer.
+    #expect(addresses.withLock { $0.count } < 400)
+  }
+
+  @Test("The shared arena cannot be destroyed")
+  func sharedArena() {
+    #expect(throws: ArenaError(.sharedArena, arena: "shared")) { try Arena.shared.destroy() }
+  }
+
+  private final class Flag: Sendable { let value = Atomic(false) }
+}
