@@ -87,13 +87,25 @@ public final class Arena: Sendable {
   }
 
   /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep theirs: trim them first.
-  /// Cost: `madvise` per run of pages; keep it off threads that must not wait.
-  public func purge() throws(ArenaError) { try Mallctl.call("arena.\(index).purge") }
+  /// Cost: `madvise` per run of pages, under the lock of the arena's slow path; keep it off threads that
+  /// must not wait.
+  /// - Throws: ``ArenaError/Code/destroyed``.
+  public func purge() throws(ArenaError) { try callWhileAlive("purge") }
 
   /// Lets jemalloc give back the pages whose decay time has come.
-  public func decay() throws(ArenaError) { try Mallctl.call("arena.\(index).decay") }
+  /// - Throws: ``ArenaError/Code/destroyed``.
+  public func decay() throws(ArenaError) { try callWhileAlive("decay") }
+
+  /// A destroyed arena's index may be another one's: the lock keeps it from being destroyed meanwhile.
+  private func callWhileAlive(_ action: String) throws(ArenaError) {
+    lock.lock()
+    defer { lock.unlock() }
+    guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
+    try Mallctl.call("arena.\(index).\(action)")
+  }
 
   /// Returns everything to the kernel. Idle blocks are given back first.
+  /// While other threads create, dispose or trim in it, it may be refused for blocks that are just moving.
   /// - Throws: ``ArenaError/Code/sharedArena`` for ``shared``; ``ArenaError/Code/blocksLive(count:byteCount:)`` while a buffer, or memory allocated raw,
   ///   is live; ``ArenaError/Code/destroyed`` the second time.
   public func destroy() throws(ArenaError) {

@@ -10,7 +10,7 @@ public enum LeakAuditor {
   /// The comparison is exact whatever other threads do: memory behind ledger entries is set aside and given
   /// back only under its arena's lock, which the audit holds meanwhile; creating and disposing buffers goes
   /// on wherever the block cache serves it. A live buffer is no finding here: for that, see
-  /// ``scope(_:file:line:function:_:)``.
+  /// `scope(_:_:)`.
   ///
   /// An arena block that was given to C's `free` shows once the freeing thread's jemalloc cache was flushed;
   /// the audit flushes its own thread's. Rescues are those since the process began.

@@ -72,6 +72,13 @@ public import ResourceLedger
     let site =
       unsafe ThreadCache(cthreadstate_cache())?.site(file: file, line: line, function: function)
       ?? Ledger.shared.intern(file: file, line: line, function: function)
+    if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
+      ThreadCacheStorage.largestByteCount + 1...largestShelvedByteCount ~= byteCount,
+      let block = takeLarge(byteCount, site: site)
+    {
+      if case .zeroed = contents { block.zero() }
+      return block
+    }
     do throws(ArenaError) {
       let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
       let depot = Depot.of(arena ?? Arena.shared)
@@ -84,6 +91,20 @@ public import ResourceLedger
     } catch {
       throw NativeBufferError(error, created: Ledger.shared.site(site))
     }
+  }
+
+  private static let largestShelvedByteCount = 1 << 40
+
+  /// A large block from the shared arena's depot, nil where it has none: four atomic operations together
+  /// with its return, and no reference counted.
+  private static func takeLarge(_ byteCount: Int, site: SiteID) -> Block? {
+    guard let cache = unsafe ThreadCache(cthreadstate_cache()) else { return nil }
+    let sizeClass = SizeClass.index(holding: (byteCount + 63) & ~63)
+    let shelves = unsafe cache.storage.pointee.shelves
+    let entry = shelves.pop(
+      alignmentLog2: SizeClass.blockAlignmentLog2, sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
+    guard let entry else { return nil }
+    return Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
   }
 
   /// A block of the shared arena that threads keep: the thread's own, or the first of a batch.
@@ -158,6 +179,14 @@ public import ResourceLedger
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
+    if let cache = unsafe ThreadCache(cthreadstate_cache()),
+      UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
+      Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
+    {
+      let shelves = unsafe cache.storage.pointee.shelves
+      if !shelves.push(entry, capacity: entry.capacity) { Depot.of(Arena.shared).giveBack([entry]) }
+      return
+    }
     if let depot = Depot.of(entry) { depot.push(entry) } else { AdoptedMemory.release(entry) }
   }
 }

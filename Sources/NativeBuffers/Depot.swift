@@ -8,29 +8,17 @@ import Synchronization
 ///
 /// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
 @safe final class Depot: @unchecked Sendable {
-  // SAFETY: `bins` is allocated once and made of atomics.
-  private let bins: UnsafeMutablePointer<EntryStack>
+  // SAFETY: `shelves` is allocated once and made of atomics.
+  let shelves: DepotShelves
   private unowned let arena: Arena
-  private let idleByteLimit: Int
-  /// Bytes of all idle blocks: never less than what lies in the bins.
-  private let idleByteCount = Atomic<Int>(0)
   private let rescues = Atomic<Int>(0)
-
-  /// Alignments of a cache line to 2 MiB, each with all size classes.
-  private static let alignmentCount = 21 - Int(SizeClass.blockAlignmentLog2) + 1
-  private static let binCount = alignmentCount * SizeClass.count
 
   private init(arena: Arena) {
     self.arena = arena
-    idleByteLimit = arena.configuration.idleByteLimit
-    unsafe bins = .allocate(capacity: Self.binCount)
-    for bin in 0..<Self.binCount { unsafe (bins + bin).initialize(to: EntryStack()) }
+    shelves = DepotShelves(idleByteLimit: arena.configuration.idleByteLimit)
   }
 
-  deinit {
-    unsafe bins.deinitialize(count: Self.binCount)
-    unsafe bins.deallocate()
-  }
+  deinit { shelves.deallocate() }
 
   // MARK: Finding one
 
@@ -69,17 +57,11 @@ import Synchronization
 
   // MARK: Taking and returning
 
-  private func bin(alignmentLog2: UInt32, capacity: Int) -> UnsafeMutablePointer<EntryStack> {
-    let row = Int(alignmentLog2) - Int(SizeClass.blockAlignmentLog2)
-    return unsafe bins + (row * SizeClass.count + SizeClass.index(holding: capacity))
-  }
-
   /// An idle block for a request, nil where none is kept.
   func pop(_ request: Arena.Request) -> LedgerEntry? {
-    let bin = unsafe bin(alignmentLog2: request.alignmentLog2, capacity: request.capacity)
-    guard let entry = unsafe bin.pointee.pop(in: .shared) else { return nil }
-    idleByteCount.subtract(request.capacity, ordering: .relaxed)
-    return entry
+    shelves.pop(
+      alignmentLog2: request.alignmentLog2, sizeClass: SizeClass.index(holding: request.capacity),
+      capacity: request.capacity)
   }
 
   /// Whether threads keep blocks that such a request takes.
@@ -88,11 +70,10 @@ import Synchronization
       && request.capacity <= ThreadCacheStorage.largestByteCount && arena === Arena.shared
   }
 
-  /// An idle block of a size class that threads keep, at cache-line alignment.
+  /// An idle block of a size class at cache-line alignment.
   func popSmall(_ sizeClass: Int) -> LedgerEntry? {
-    guard let entry = unsafe bins[sizeClass].pop(in: .shared) else { return nil }
-    idleByteCount.subtract(SizeClass.byteCount(at: sizeClass), ordering: .relaxed)
-    return entry
+    shelves.pop(
+      alignmentLog2: SizeClass.blockAlignmentLog2, sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
   }
 
   /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
@@ -103,11 +84,7 @@ import Synchronization
 
   /// Keeps an idle block that is on no list, or gives it back to the arena where enough is kept.
   func keep(_ entry: LedgerEntry, capacity: Int) {
-    guard idleByteCount.add(capacity, ordering: .relaxed).newValue <= idleByteLimit else {
-      idleByteCount.subtract(capacity, ordering: .relaxed)
-      return giveBack([entry])
-    }
-    unsafe bin(alignmentLog2: entry.alignmentLog2, capacity: capacity).pointee.push(entry, in: .shared)
+    if !shelves.push(entry, capacity: capacity) { giveBack([entry]) }
   }
 
   func recordRescue() { rescues.add(1, ordering: .relaxed) }
@@ -145,7 +122,7 @@ import Synchronization
   }
 
   /// Returns idle blocks that are on no list to jemalloc.
-  private func giveBack(_ entries: [LedgerEntry]) {
+  func giveBack(_ entries: [LedgerEntry]) {
     arena.lock.withLock {
       for entry in entries {
         // SAFETY: an idle entry on no list is the caller's alone, and so is its block.
@@ -161,11 +138,13 @@ import Synchronization
   func trim(keeping limit: Int) -> Int {
     var freed = 0
     for sizeClass in (0..<SizeClass.count).reversed() {
-      for row in 0..<Self.alignmentCount {
-        let bin = unsafe bins + (row * SizeClass.count + sizeClass)
-        while idleByteCount.load(ordering: .relaxed) > limit, let entry = unsafe bin.pointee.pop(in: .shared) {
-          idleByteCount.subtract(entry.capacity, ordering: .relaxed)
-          freed += entry.capacity
+      let capacity = SizeClass.byteCount(at: sizeClass)
+      for row in 0..<DepotShelves.alignmentCount {
+        let alignmentLog2 = SizeClass.blockAlignmentLog2 + UInt32(row)
+        while shelves.idleByteCount > limit,
+          let entry = shelves.pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, capacity: capacity)
+        {
+          freed += capacity
           giveBack([entry])
         }
       }
@@ -173,28 +152,8 @@ import Synchronization
     return freed
   }
 
-  /// For tests: every listed block is idle, has its address, and lies in its own bin. Nobody else may use
-  /// the depot meanwhile.
-  func _checkInvariants() {
-    var listed = 0
-    for row in 0..<Self.alignmentCount {
-      for sizeClass in 0..<SizeClass.count {
-        let bin = unsafe bins + (row * SizeClass.count + sizeClass)
-        var kept: [LedgerEntry] = []
-        while let entry = unsafe bin.pointee.pop(in: .shared) { kept.append(entry) }
-        for entry in kept.reversed() {
-          precondition(entry.word.state == .idle, "a listed block is \(entry.word.state)")
-          precondition(entry.address % (1 << UInt(entry.alignmentLog2)) == 0, "a listed block is misaligned")
-          precondition(entry.capacity == SizeClass.byteCount(at: sizeClass), "a block lies in another class's bin")
-          precondition(Int(entry.alignmentLog2) == row + Int(SizeClass.blockAlignmentLog2), "in another row")
-          precondition(entry.classification.domain == arena.domain, "a block of another arena")
-          listed += entry.capacity
-          unsafe bin.pointee.push(entry, in: .shared)
-        }
-      }
-    }
-    precondition(listed == idleByteCount.load(ordering: .relaxed), "listed \(listed) idle bytes, counted otherwise")
-  }
+  /// For tests. Nobody else may use the depot meanwhile.
+  func _checkInvariants() { shelves._checkInvariants(domain: arena.domain) }
 }
 
 /// A depot per domain number. Each slot is set once per domain and read without a lock.

@@ -141,7 +141,9 @@ public final class NativeBuffer: Sendable {
   /// Adopted memory goes back to its former owner's rules. Memory of an arena is freed with C's `free`
   /// (where the process's malloc is jemalloc, see the README). Until then the books show it as detached.
   /// An audit cannot tell, within one size class, a detached block that was freed from another one that was
-  /// freed behind the library's back.
+  /// freed behind the library's back. A block of 32 KiB or less that C freed waits in the freeing thread's
+  /// jemalloc cache, where the next `malloc` of its class may take it: it counts as detached until that
+  /// memory is freed too.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed, or its bytes are pinned.
   public func unsafeDetach(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

@@ -50,11 +50,14 @@ public import Synchronization
   @usableFromInline let domain: UInt32
   @usableFromInline let records: UnsafeMutablePointer<EntryRecord>
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
+  /// The shared arena's depot, for blocks that threads do not keep.
+  let shelves: DepotShelves
   /// The other threads' caches, for fork. Under ThreadCaches.lock.
   var next: UnsafeMutablePointer<ThreadCacheStorage>?
   var previous: UnsafeMutablePointer<ThreadCacheStorage>?
 
-  init(domain: DomainID, roomByteCount: Int) {
+  init(domain: DomainID, roomByteCount: Int, shelves: DepotShelves) {
+    self.shelves = shelves
     self.roomByteCount = roomByteCount
     self.domain = UInt32(domain.rawValue)
     unsafe records = Ledger.shared.firstRecord

@@ -1,4 +1,4 @@
-import Synchronization
+public import Synchronization
 
 /// A list of entries that any thread pushes to and pops from without a lock (Treiber's stack), linked
 /// through the entries themselves.
@@ -7,24 +7,25 @@ import Synchronization
 /// a thread that slept between reading the head and exchanging it would have to miss exactly 2^36 pops
 /// to be fooled. A popped entry may still be read by a thread that will then fail its exchange, which is
 /// sound because entries stay mapped.
-package struct EntryStack: ~Copyable {
-  let head = Atomic<UInt64>(0)
+@usableFromInline
+package struct EntryStack: ~Copyable, Sendable {
+  @usableFromInline let head = Atomic<UInt64>(0)
 
-  private static let indexMask: UInt64 = (1 << 28) - 1
-  private static let popUnit: UInt64 = 1 << 28
+  @inlinable static var indexMask: UInt64 { (1 << 28) - 1 }
+  @inlinable static var popUnit: UInt64 { 1 << 28 }
 
-  package init() {}
+  @inlinable package init() {}
 
-  package func push(_ entry: LedgerEntry, in ledger: Ledger) {
-    push(from: entry, through: entry, in: ledger)
-  }
+  package func push(_ entry: LedgerEntry, in ledger: Ledger) { unsafe push(entry, records: ledger.entries) }
 
-  /// Pushes a chain that is already linked from `first` to `last`.
-  package func push(from first: LedgerEntry, through last: LedgerEntry, in ledger: Ledger) {
-    let index = UInt64(ledger.index(of: first)) + 1
+  /// - Parameter records: the ledger's record of index 0.
+  @inlinable
+  package func push(_ entry: LedgerEntry, records: UnsafeMutablePointer<EntryRecord>) {
+    let offset = unsafe UInt(bitPattern: entry.record) &- UInt(bitPattern: records)
+    let index = UInt64(offset >> 6 &+ 1)
     var expected = head.load(ordering: .relaxed)
     while true {
-      last.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
+      entry.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
       let desired = expected & ~Self.indexMask | index
       let (exchanged, original) = head.weakCompareExchange(
         expected: expected, desired: desired, successOrdering: .releasing, failureOrdering: .relaxed)
@@ -33,12 +34,16 @@ package struct EntryStack: ~Copyable {
     }
   }
 
-  package func pop(in ledger: Ledger) -> LedgerEntry? {
+  package func pop(in ledger: Ledger) -> LedgerEntry? { unsafe pop(records: ledger.entries) }
+
+  /// - Parameter records: the ledger's record of index 0.
+  @inlinable
+  package func pop(records: UnsafeMutablePointer<EntryRecord>) -> LedgerEntry? {
     var expected = head.load(ordering: .acquiring)
     while true {
       let index = expected & Self.indexMask
       if index == 0 { return nil }
-      let entry = ledger.entry(at: Int(index) - 1)
+      let entry = unsafe LedgerEntry(record: records + (Int(truncatingIfNeeded: index) &- 1))
       let desired = (expected & ~Self.indexMask) &+ Self.popUnit | UInt64(entry.link)
       let (exchanged, original) = head.weakCompareExchange(
         expected: expected, desired: desired, successOrdering: .acquiring, failureOrdering: .acquiring)

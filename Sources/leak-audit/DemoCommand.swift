@@ -10,7 +10,8 @@ struct DemoCommand: ParsableCommand {
     discussion: """
       Exit code: 0 where both books agree and nothing was left; 1 where the audit finds a fault (held, orphan, \
       ghost; with --strict also rescued); 2 where a file or folder could not be processed and there is no fault; \
-      64 for a mistake on the command line.
+      64 for a mistake on the command line. A signal ends the demo after the picture it is at, with 128 and \
+      the signal's number.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -34,6 +35,7 @@ struct DemoCommand: ParsableCommand {
   var format = Format.text
 
   func run() throws {
+    Interruption.watch()
     let report: DemoReport
     do {
       report = try DemoRun(folders: folders, output: output, plants: plants).report()
@@ -41,10 +43,13 @@ struct DemoCommand: ParsableCommand {
       StandardError.write("leak-audit: \(error)\n")
       throw ExitCode(2)
     }
-    switch format {
-    case .text: print(report.text)
-    case .json: print(try report.json())
+    let text = format == .json ? try report.json() : report.text
+    guard StandardOutput.write(text + "\n") else {
+      StandardError.write("leak-audit: the report could not be written: \(FilePath.message(errno))\n")
+      throw ExitCode(2)
     }
+    // As a shell reports a command that a signal ended.
+    if Interruption.current != 0 { throw ExitCode(128 + Interruption.current) }
     let hasFault = report.verdict == .faults || strict && report.verdict == .notes
     throw ExitCode(hasFault ? 1 : report.run.failures.isEmpty ? 0 : 2)
   }

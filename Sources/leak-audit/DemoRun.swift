@@ -40,32 +40,36 @@ struct DemoRun {
   }
 
   private func pictures(into target: ThumbnailFolder) -> Work {
-    let walk = PictureWalk(folders)
+    let walk = PictureWalk(folders, excluding: FileIdentity(FilePath(target.path)))
     var work = Work(failures: walk.failures)
     for failure in walk.failures { StandardError.write("\(failure.path): \(failure.reason)\n") }
+    let inputs = Set(walk.files.compactMap { FileIdentity($0.path) })
     let progress = Progress(total: walk.files.count)
     var names = ThumbnailNames()
     for (index, file) in walk.files.enumerated() {
       progress.show(index + 1, file.relativePath)
       do {
-        let thumbnail = try Bitmap(thumbnailOfFileAt: file.path, width: Self.thumbnailWidth)
+        let thumbnail = try file.path.withOpenablePath { path in
+          try Bitmap(thumbnailOfFileAt: path, width: Self.thumbnailWidth)
+        }
         defer { thumbnail.dispose() }
-        try target.write(thumbnail, to: names.name(for: file.relativePath))
+        try target.write(thumbnail, to: names.name(for: file.relativePath), sparing: inputs)
         work.count += 1
       } catch {
-        let reason = Self.reason(error, for: file.path)
-        work.failures.append(.init(path: file.path, reason: reason))
+        let reason = FilePath.printable(Self.reason(error, for: file.path.exactText))
+        work.failures.append(.init(path: file.path.text, reason: reason))
         progress.clear()
-        StandardError.write("\(file.path): \(reason)\n")
+        StandardError.write("\(file.path.text): \(reason)\n")
       }
+      if Interruption.current != 0 { break }
     }
     progress.clear()
     return work
   }
 
   /// The reason alone where it is about this file; with the path where it is about another one.
-  private static func reason(_ error: any Error, for path: String) -> String {
-    guard let error = error as? BitmapError, error.path == nil || error.path == path else { return "\(error)" }
+  private static func reason(_ error: any Error, for path: String?) -> String {
+    guard let error = error as? BitmapError, error.path == nil || path == nil || error.path == path else { return "\(error)" }
     return error.reason
   }
 
@@ -80,13 +84,14 @@ struct DemoRun {
         defer { picture.dispose() }
         let thumbnail = try picture.downscaled(toWidth: Self.thumbnailWidth)
         defer { thumbnail.dispose() }
-        try target.write(thumbnail, to: name)
+        try target.write(thumbnail, to: name, sparing: [])
         work.count += 1
       } catch {
         work.failures.append(.init(path: name, reason: "\(error)"))
         progress.clear()
         StandardError.write("\(name): \(error)\n")
       }
+      if Interruption.current != 0 { break }
     }
     progress.clear()
     return work

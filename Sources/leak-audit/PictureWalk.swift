@@ -1,9 +1,12 @@
-import Foundation
+import Glibc
 
-/// The files below some folders, in a fixed order. Links to folders are not followed, so there are no cycles.
+/// The files below some folders, in a fixed order.
+///
+/// Names are bytes to the kernel, not text: they are kept as they are. Links to folders are not followed, so
+/// there are no cycles, and nothing but regular files is opened.
 struct PictureWalk {
   struct File {
-    let path: String
+    let path: FilePath
     /// The path below the folder that was named; the file's own name where a file was named.
     let relativePath: String
   }
@@ -11,50 +14,44 @@ struct PictureWalk {
   private(set) var files: [File] = []
   private(set) var failures: [DemoReport.Failure] = []
 
-  init(_ paths: [String]) {
+  private let excluded: FileIdentity?
+
+  /// - Parameter excluded: a folder that is not walked where it lies below another one: it holds results.
+  init(_ paths: [String], excluding excluded: FileIdentity?) {
+    self.excluded = excluded
     for path in paths {
-      var isFolder: ObjCBool = false
-      // A path that is not there fails like any other folder that cannot be read.
-      let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      if exists, !isFolder.boolValue {
-        files.append(File(path: path, relativePath: (path as NSString).lastPathComponent))
-      } else {
-        walk(path, below: "")
+      let path = FilePath(path)
+      switch path.kind(followingLinks: true) {
+      case .folder: walk(path, below: [])
+      case .file: files.append(File(path: path, relativePath: path.lastComponent.text))
+      case .other(let what): fail(path, what)
+      case .unknown(let code): fail(path, "cannot be read: \(FilePath.message(code))")
       }
     }
   }
 
-  private mutating func walk(_ folder: String, below prefix: String) {
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-    } catch {
-      failures.append(.init(path: folder, reason: "unreadable folder: \(Self.reason(error))"))
-      return
-    }
+  private mutating func fail(_ path: FilePath, _ reason: String) {
+    failures.append(.init(path: path.text, reason: reason))
+  }
+
+  private mutating func walk(_ folder: FilePath, below prefix: [UInt8]) {
+    guard let names = folder.names() else { return fail(folder, "unreadable folder: \(FilePath.message(errno))") }
     for name in names {
-      let path = (folder as NSString).appendingPathComponent(name)
-      let relativePath = prefix.isEmpty ? name : prefix + "/" + name
-      let type = try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
-      if type == .typeDirectory {
-        walk(path, below: relativePath)
-      } else if type == .typeSymbolicLink, Self.isFolder(path) {
-        continue
-      } else {
-        files.append(File(path: path, relativePath: relativePath))
+      let path = folder.appending(name)
+      let relative = prefix.isEmpty ? name : prefix + [UInt8(ascii: "/")] + name
+      switch path.kind(followingLinks: false) {
+      case .folder: if excluded == nil || FileIdentity(path) != excluded { walk(path, below: relative) }
+      case .file: files.append(File(path: path, relativePath: FilePath(relative).text))
+      case .other("a link"):
+        switch path.kind(followingLinks: true) {
+        case .file: files.append(File(path: path, relativePath: FilePath(relative).text))
+        case .folder: break
+        case .other(let what): fail(path, "is \(what), which is no picture file")
+        case .unknown(let code): fail(path, "a link that leads nowhere: \(FilePath.message(code))")
+        }
+      case .other(let what): fail(path, "is \(what), which is no picture file")
+      case .unknown(let code): fail(path, "cannot be read: \(FilePath.message(code))")
       }
     }
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-  }
-
-  /// The system's own words where Foundation wraps them.
-  private static func reason(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
-    if underlying.domain == NSPOSIXErrorDomain { return unsafe String(cString: strerror(Int32(underlying.code))) }
-    return (error as NSError).localizedDescription
   }
 }

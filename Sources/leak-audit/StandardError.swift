@@ -4,15 +4,25 @@ import Glibc
 enum StandardError {
   static let isTerminal = isatty(STDERR_FILENO) == 1
 
-  static func write(_ text: String) {
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-      // Nobody is left to tell where this stream fails.
-      guard count > 0 else { return }
-      bytes = bytes.dropFirst(count)
-    }
+  /// Nobody is left to tell where this stream fails.
+  static func write(_ text: String) { _ = writeAll(text, to: STDERR_FILENO) }
+}
+
+/// The stream for the report.
+enum StandardOutput {
+  /// - Returns: whether all of it was written; if not, `errno` says why.
+  static func write(_ text: String) -> Bool { writeAll(text, to: STDOUT_FILENO) }
+}
+
+private func writeAll(_ text: String, to descriptor: Int32) -> Bool {
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    if count < 0, errno == EINTR { continue }
+    guard count > 0 else { return false }
+    bytes = bytes.dropFirst(count)
   }
+  return true
 }
 
 /// A line on the terminal that is written over and over.

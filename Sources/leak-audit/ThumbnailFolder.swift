@@ -19,12 +19,25 @@ struct ThumbnailFolder {
     }
   }
 
-  /// Writes a thumbnail, and the folders that its name asks for.
-  func write(_ thumbnail: Bitmap, to name: String) throws {
+  /// Writes a thumbnail, and the folders that its name asks for. Replaces an earlier run's thumbnail, and
+  /// nothing else: neither a picture that was read, nor a file that is no thumbnail.
+  func write(_ thumbnail: Bitmap, to name: String, sparing inputs: Set<FileIdentity>) throws {
     let file = (path as NSString).appendingPathComponent(name)
+    if let existing = FileIdentity(FilePath(file)) {
+      guard !inputs.contains(existing), Self.isThumbnail(file) else {
+        throw DemoError(
+          description: "its thumbnail would replace \(file), which is no thumbnail and stays. Name another folder "
+            + "with --output.")
+      }
+    }
     try FileManager.default.createDirectory(
       atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
     try thumbnail.writeJPEG(toFileAt: file)
+  }
+
+  private static func isThumbnail(_ path: String) -> Bool {
+    guard let info = try? PictureInfo(probingFileAt: path) else { return false }
+    return info.format == .jpeg && info.width <= DemoRun.thumbnailWidth
   }
 
   func removeIfTemporary() {

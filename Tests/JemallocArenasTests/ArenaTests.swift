@@ -85,6 +85,8 @@ struct ArenaTests {
     #expect(throws: ArenaError(.destroyed, arena: "doomed")) { try arena.destroy() }
     #expect(throws: ArenaError(.destroyed, arena: "doomed")) { _ = unsafe try arena.unsafeAllocate(byteCount: 1) }
     #expect(throws: ArenaError(.destroyed, arena: "doomed")) { _ = try arena.counts() }
+    #expect(throws: ArenaError(.destroyed, arena: "doomed")) { try arena.purge() }
+    #expect(throws: ArenaError(.destroyed, arena: "doomed")) { try arena.decay() }
   }
 
   @Test("A failing mallctl names its key and errno")

@@ -168,6 +168,94 @@ struct DemoCommandTests {
       outcome.errors.hasPrefix("leak-audit: the folder for thumbnails, /proc/nowhere/thumbnails, cannot be made"))
   }
 
+  @Test("No picture and no other file is ever replaced; an earlier run's thumbnails are, and are no pictures of the next")
+  func nothingIsReplaced() throws {
+    let folder = try PictureFolder()
+    let before = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
+    let outcome = try demo(folder.path, "--output", folder.path)
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.errors.contains("one.jpg: its thumbnail would replace"))
+    #expect(try Data(contentsOf: folder.url.appendingPathComponent("one.jpg")) == before)
+
+    let output = folder.url.appendingPathComponent("thumbnails")
+    for _ in 0..<2 { #expect(try demo(folder.path, "--output", output.path).exitCode == 0) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: output.path).sorted() == ["below", "one.jpg"])
+
+    try Data("my notes".utf8).write(to: output.appendingPathComponent("one.jpg"))
+    #expect(try demo(folder.path, "--output", output.path).exitCode == 2)
+    #expect(try String(contentsOf: output.appendingPathComponent("one.jpg"), encoding: .utf8) == "my notes")
+  }
+
+  @Test("A file whose name is no text is a picture like any other; control characters in names are shown by number")
+  func strangeNames() throws {
+    let folder = try PictureFolder()
+    let name = Array(folder.path.utf8) + Array("/p\u{e9}".utf8.prefix(2)) + [0xFF, 0x2E, 0x6A, 0x70, 0x67, 0]
+    let source = folder.path + "/one.jpg"
+    let result = unsafe name.withUnsafeBufferPointer { bytes in
+      unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe link(source, $0.baseAddress.unsafelyUnwrapped) }
+    }
+    #expect(result == 0)
+    try folder.add("line\nbreak.txt", Data("no picture".utf8))
+    let outcome = try demo(folder.path)
+    #expect(outcome.output.hasPrefix("pictures: 3 in "))
+    #expect(outcome.errors.split(separator: "\n").count == 1)
+    #expect(outcome.errors.contains("line\\u{a}break.txt: "))
+    #expect(outcome.exitCode == 2)
+  }
+
+  @Test("A pipe, a socket and a device are named as what they are, and not opened")
+  func specialFiles() throws {
+    let folder = try PictureFolder()
+    #expect(unsafe mkfifo(folder.path + "/pipe.jpg", 0o600) == 0)
+    let outcome = try demo(folder.path, "/dev/null")
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.errors.contains("/pipe.jpg: is a pipe, which is no picture file"))
+    #expect(outcome.errors.contains("/dev/null: a device"))
+  }
+
+  @Test("An unreadable folder is named with the reason", .enabled(if: getuid() != 0, "Root may read everything."))
+  func unreadableFolder() throws {
+    let folder = try PictureFolder()
+    let locked = folder.path + "/below"
+    #expect(unsafe chmod(locked, 0) == 0)
+    defer { _ = unsafe chmod(locked, 0o700) }
+    let outcome = try demo(folder.path)
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.errors == "\(locked): unreadable folder: Permission denied\n")
+  }
+
+  @Test("A report that cannot be written is an error, not a success")
+  func fullDisk() throws {
+    let folder = try PictureFolder()
+    let outcome = try Command.run("/bin/sh", ["-c", "exec \"$0\" demo \"$1\" >/dev/full", Command.path("leak-audit"), folder.path])
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.errors.contains("the report could not be written: No space left on device"))
+  }
+
+  @Test("Progress shows on a terminal, on standard error, and is gone at the end")
+  func progress() throws {
+    let folder = try PictureFolder()
+    let command = "\(Command.path("leak-audit")) demo \(folder.path) >/dev/null"
+    let outcome = try Command.run("/usr/bin/env", ["script", "-qec", command, "/dev/null"])
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.output.contains("[1/2] below/two.jpg") && outcome.output.contains("[2/2] one.jpg"))
+    #expect(outcome.output.hasSuffix("\r\u{1B}[K"))
+  }
+
+  @Test("Ctrl-C ends the demo between two pictures, with the books in order and no folder left behind")
+  func interrupted() throws {
+    let folder = try PictureFolder()
+    let script = "exec timeout --preserve-status -s INT 1 \"$0\" demo --format json"
+    let temporary = folder.url.appendingPathComponent("tmp")
+    try FileManager.default.createDirectory(at: temporary, withIntermediateDirectories: true)
+    let outcome = try Command.run(
+      "/bin/sh", ["-c", "TMPDIR=\"$1\"; export TMPDIR; \(script)", Command.path("leak-audit"), temporary.path])
+    // A fast machine may be done before the signal.
+    #expect([0, 130].contains(outcome.exitCode))
+    #expect(try DemoReport(outcome.output).verdict == "clean")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: temporary.path) == [])
+  }
+
   @Test("A mistake on the command line is explained; exit 64")
   func usage() throws {
     let outcome = try demo("--plant", "tulips")

@@ -8,10 +8,13 @@ public struct Command {
     public let errors: String
   }
 
-  /// A command of this package, as it was built with the tests.
+  /// Where a command of this package is, as it was built with the tests.
+  public static func path(_ name: String) -> String { TypeChecker.buildFolder.appendingPathComponent(name).path }
+
+  /// - Parameter name: a command of this package, or the path of another one.
   public static func run(_ name: String, _ arguments: [String]) throws -> Outcome {
     let process = Process()
-    process.executableURL = TypeChecker.buildFolder.appendingPathComponent(name)
+    process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : path(name))
     process.arguments = arguments
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("command-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

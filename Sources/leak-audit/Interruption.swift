@@ -1,0 +1,20 @@
+import Glibc
+import Synchronization
+
+/// Ctrl-C and SIGTERM end the demo between two pictures, so that it leaves nothing behind.
+enum Interruption {
+  private static let signalNumber = Atomic<Int32>(0)
+
+  /// The signal that asked for an end; 0 for none.
+  static var current: Int32 { signalNumber.load(ordering: .relaxed) }
+
+  static func watch() {
+    // Made before the handler can run: a handler must not initialise anything.
+    signalNumber.store(0, ordering: .relaxed)
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      signal(number) { Interruption.signalNumber.store($0, ordering: .relaxed) }
+    }
+    // A reader who went away is an error of the write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
+  }
+}
