@@ -11,9 +11,14 @@ enum Interruption {
   static func watch() {
     // Made before the handler can run: a handler must not initialise anything.
     signalNumber.store(0, ordering: .relaxed)
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    var watched = sigset_t()
+    unsafe sigemptyset(&watched)
+    for number in [SIGINT, SIGTERM] {
       signal(number) { Interruption.signalNumber.store($0, ordering: .relaxed) }
+      unsafe sigaddset(&watched, number)
     }
+    // A parent may have had them blocked, and a child starts with what its parent had.
+    unsafe sigprocmask(SIG_UNBLOCK, &watched, nil)
     // A reader who went away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
   }
