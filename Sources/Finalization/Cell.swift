@@ -15,10 +15,10 @@ import Synchronization
 // Fields: `targetNext`, `targetPrevious` and `target` change under the lock of the anchor that `target` names;
 // `tokenNext`, `tokenPrevious` and `token` under that of `token`. The rest belongs to the owner of the moment.
 
-/// The fixed part of a cell; the held value lies behind it, at ``Cell/heldOffset(for:)``.
-struct CellRecord: ~Copyable {
+/// The fixed part of a cell; its registry lives as long as it is pending or claimed. The held value lies behind it, at ``Cell/heldOffset(for:)``.
+@safe struct CellRecord: ~Copyable {
   let entry: LedgerEntry
-  unowned(unsafe) let core: RegistryCore
+  let core: Unmanaged<RegistryCore>
   /// Address of the target's anchor; 0 once it died, and while the cell is on no list.
   let target = Atomic<UInt>(0)
   /// Address of the anchor of a token that is not the target; 0 for none, or a dead one.
@@ -39,7 +39,7 @@ struct CellRecord: ~Copyable {
 
   init(entry: LedgerEntry, core: RegistryCore) {
     self.entry = entry
-    unsafe self.core = core
+    unsafe self.core = Unmanaged.passUnretained(core)
   }
 
   enum Flags {
@@ -72,12 +72,17 @@ struct CellRecord: ~Copyable {
   }
 
   @inline(__always)
-  func belongs(to core: RegistryCore) -> Bool { unsafe record.pointee.core === core }
+  func belongs(to core: RegistryCore) -> Bool {
+    unsafe record.pointee.core.toOpaque() == Unmanaged.passUnretained(core).toOpaque()
+  }
 
   var address: UInt { unsafe UInt(bitPattern: record) }
   var entry: LedgerEntry { unsafe record.pointee.entry }
   /// The registry that the cell belongs to: alive as long as the cell is pending or claimed.
-  var core: RegistryCore { unsafe record.pointee.core }
+  var core: RegistryCore { unsafe record.pointee.core.takeUnretainedValue() }
+  /// The same, without counting a reference. `body` may end the registration as the last thing it does.
+  @inline(__always)
+  func withCore<R>(_ body: (RegistryCore) -> R) -> R { unsafe record.pointee.core._withUnsafeGuaranteedRef(body) }
   var queueNext: Cell? {
     get { unsafe record.pointee.queueNext }
     nonmutating set { unsafe record.pointee.queueNext = newValue }

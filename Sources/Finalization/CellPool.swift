@@ -1,240 +1,141 @@
-import Glibc
 import ResourceLedger
-import Synchronization
 
 /// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
 ///
 /// Cells and their ledger entries are set aside together, 64 at a time, and stay together until the pool is
 /// gone. A free cell waits in one of 16 stripes; a thread keeps to its own stripe, so threads seldom
-/// meet and a thread that ends leaves nothing behind. A stripe that has more than 128 free cells hands 64 to the
-/// depot, where the others find them.
+/// meet and a thread that ends leaves nothing behind. A stripe that has more than 128 free cells hands 64 to
+/// the depot, where the others find them.
 ///
 /// A registration enters and leaves both books under its stripe's lock: with all 16 held they are equal.
-@safe final class CellPool: @unchecked Sendable, SteadyDomain {
-  // SAFETY: stripes change under their lock, `depot` and `slabs` under `depotLock`.
-
-  struct Stripe: ~Copyable {
-    let lock = SpinLock()
-    var isOrphaned = false
-    var freeCount = 0
-    var free: Cell?
-    /// Registrations begun less ended on this stripe; negative where other threads begin them.
-    var count = 0
-    var byteCount = 0
-  }
-
-  let name: String
-  let domain: DomainID
-  private let stripes: UnsafeMutablePointer<Stripe>
-  private let cellStride: Int
-  /// Registrations of a registry that is gone; 0 ends its core.
-  private let orphans = Atomic<Int>(0)
-
-  private let depotLock = ForkSafeLock()
-  /// Chains of 64 free cells, by their first.
-  private var depot: [Cell] = []
-  private var slabs: [UnsafeMutableRawPointer] = unsafe []
-  private var cells: [LedgerEntry] = []
-
-  static let stripeCount = 16
-  private static let batch = 64
-  private static let cacheLine = 64
+final class CellPool: Sendable {
+  let depot: CellDepot
+  let stripes: PoolStripes
+  let books: RegistryBooks
 
   init(name: String, heldSize: Int, heldAlignment: Int) {
-    precondition(MemoryLayout<Stripe>.size <= Self.cacheLine)
-    self.name = name
-    domain = RegistryDomains.add(name)
-    let alignment = max(Self.cacheLine, heldAlignment)
-    let size = Cell.heldOffset(for: heldAlignment) + heldSize
-    cellStride = (size + alignment - 1) & ~(alignment - 1)
-    // A stripe per cache line: strides of 64 bytes, at 64.
-    let memory = UnsafeMutableRawPointer.allocate(
-      byteCount: Self.stripeCount * Self.cacheLine, alignment: Self.cacheLine)
-    // SAFETY: a stripe fits into the 64 bytes that are its own.
-    unsafe stripes = memory.assumingMemoryBound(to: Stripe.self)
-    for index in 0..<Self.stripeCount { unsafe stripe(index).initialize(to: Stripe()) }
+    let domain = RegistryDomains.add(name)
+    let offset = Cell.heldOffset(for: heldAlignment)
+    depot = CellDepot(domain: domain, cellSize: offset + heldSize, alignment: heldAlignment)
+    stripes = PoolStripes(heldOffset: offset, depot: depot)
+    books = RegistryBooks(name: name, domain: domain, stripes: stripes)
     ForkSafety.add(self)
-    ResourceDomains.list(self, as: domain)
+    ResourceDomains.list(books, as: domain)
   }
 
   deinit {
     ForkSafety.remove(self)
-    ResourceDomains.unlist(domain)
-    for entry in cells { Ledger.shared.releaseEntry(entry) }
+    ResourceDomains.unlist(books.domain)
+    books.close()
+    depot.close()
+    stripes.deallocate()
+    RegistryDomains.remove(books.domain)
+  }
+
+  /// Gives this thread's stripe free cells.
+  func refill(_ core: RegistryCore) throws(LedgerError) { stripes.add(try depot.take(core)) }
+
+  func lockAll() { stripes.lockAll() }
+  func unlockAll() { stripes.unlockAll() }
+}
+
+/// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
+/// references make every other use of an object slower.
+final class RegistryBooks: @unchecked Sendable, SteadyDomain {
+  // SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
+  let name: String
+  let domain: DomainID
+  private let stripes: PoolStripes
+  private let lock = ForkSafeLock()
+  private var isOpen = true
+
+  init(name: String, domain: DomainID, stripes: PoolStripes) {
+    self.name = name
+    self.domain = domain
+    self.stripes = stripes
+  }
+
+  func close() { lock.withLock { isOpen = false } }
+
+  func census() -> Census {
+    lock.withLock {
+      guard isOpen else { return Census(count: 0, byteCount: 0) }
+      stripes.lockAll()
+      defer { stripes.unlockAll() }
+      return stripes.census
+    }
+  }
+
+  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R {
+    try lock.withLock {
+      guard isOpen else { return try body(Census(count: 0, byteCount: 0)) }
+      stripes.lockAll()
+      defer { stripes.unlockAll() }
+      return try body(stripes.census)
+    }
+  }
+}
+
+/// Where a pool's cells come from, and where stripes leave what they have too much of.
+@safe final class CellDepot: @unchecked Sendable {
+  // SAFETY: everything that changes does so under `lock`.
+  private let lock = ForkSafeLock()
+  private let domain: DomainID
+  private let stride: Int
+  private let alignment: Int
+  /// Chains of 64 free cells, by their first.
+  private var chains: [Cell] = []
+  private var slabs: [UnsafeMutableRawPointer] = unsafe []
+  private var entries: [LedgerEntry] = []
+
+  init(domain: DomainID, cellSize: Int, alignment: Int) {
+    self.domain = domain
+    self.alignment = max(PoolStripes.cacheLine, alignment)
+    stride = (cellSize + self.alignment - 1) & ~(self.alignment - 1)
+  }
+
+  /// Gives everything back. No cell is used any more.
+  func close() {
+    for entry in entries { Ledger.shared.releaseEntry(entry) }
     unsafe slabs.forEach { unsafe $0.deallocate() }
-    for index in 0..<Self.stripeCount { unsafe stripe(index).deinitialize(count: 1) }
-    unsafe UnsafeMutableRawPointer(stripes).deallocate()
-    RegistryDomains.remove(domain)
+    entries = []
+    unsafe slabs = []
   }
 
-  @inline(__always)
-  private func stripe(_ index: Int) -> UnsafeMutablePointer<Stripe> {
-    // SAFETY: strides of a cache line, as allocated above.
-    unsafe (UnsafeMutableRawPointer(stripes) + index * Self.cacheLine).assumingMemoryBound(to: Stripe.self)
-  }
+  func add(_ chain: Cell) { lock.withLock { chains.append(chain) } }
 
-  @inline(__always)
-  private var ownStripe: UnsafeMutablePointer<Stripe> { unsafe stripe(DeliveringThread.number & (Self.stripeCount - 1)) }
-
-  // MARK: Taking and returning
-
-  /// A cell whose registration has begun in both books, linked to nothing yet.
-  @inline(__always)
-  func reserve(byteCount: Int, site: SiteID, core: RegistryCore) throws(LedgerError) -> Cell {
-    let stripe = unsafe ownStripe
-    unsafe stripe.pointee.lock.lock()
-    guard let cell = unsafe stripe.pointee.free else {
-      unsafe stripe.pointee.lock.unlock()
-      return begin(try refill(core), byteCount: byteCount, site: site)
-    }
-    unsafe stripe.pointee.free = cell.queueNext
-    unsafe stripe.pointee.freeCount -= 1
-    unsafe begin(cell, byteCount: byteCount, site: site, on: stripe)
-    unsafe stripe.pointee.lock.unlock()
-    return cell
-  }
-
-  private func begin(_ cell: Cell, byteCount: Int, site: SiteID) -> Cell {
-    let stripe = unsafe ownStripe
-    unsafe stripe.pointee.lock.lock()
-    unsafe begin(cell, byteCount: byteCount, site: site, on: stripe)
-    unsafe stripe.pointee.lock.unlock()
-    return cell
-  }
-
-  /// Under the stripe's lock.
-  @inline(__always)
-  private func begin(_ cell: Cell, byteCount: Int, site: SiteID, on stripe: UnsafeMutablePointer<Stripe>) {
-    unsafe stripe.pointee.count += 1
-    unsafe stripe.pointee.byteCount += byteCount
-    let entry = cell.entry
-    entry.capacity = byteCount
-    unsafe cell.record.pointee.byteCount = byteCount
-    unsafe cell.record.pointee.key = entry.beginLife(
-      byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
-  }
-
-  /// Ends a registration in both books. The caller claimed the cell, took it off all lists and moved the
-  /// held value out.
-  /// - Returns: whether it was the last one of a registry that is gone.
-  @inline(__always)
-  func retire(_ cell: Cell) -> Bool {
-    let stripe = unsafe ownStripe
-    let byteCount = unsafe cell.record.pointee.byteCount
-    var surplus: Cell?
-    unsafe stripe.pointee.lock.lock()
-    unsafe stripe.pointee.count -= 1
-    unsafe stripe.pointee.byteCount -= byteCount
-    // An entry that had its last generation leaves the pool with its cell.
-    if cell.entry.endLife(as: .free) {
-      cell.queueNext = unsafe stripe.pointee.free
-      unsafe stripe.pointee.free = cell
-      unsafe stripe.pointee.freeCount += 1
-      if unsafe stripe.pointee.freeCount > 2 * Self.batch { surplus = unsafe takeBatch(from: stripe) }
-    }
-    let isOrphaned = unsafe stripe.pointee.isOrphaned
-    unsafe stripe.pointee.lock.unlock()
-    if let surplus { depotLock.withLock { depot.append(surplus) } }
-    return isOrphaned && orphans.subtract(1, ordering: .acquiringAndReleasing).newValue == 0
-  }
-
-  /// Under the stripe's lock.
+  /// A chain of free cells: 64, or as many new ones as the ledger has entries for.
   @inline(never)
-  private func takeBatch(from stripe: UnsafeMutablePointer<Stripe>) -> Cell? {
-    let first = unsafe stripe.pointee.free
-    var last = first
-    for _ in 1..<Self.batch { last = last?.queueNext }
-    unsafe stripe.pointee.free = last?.queueNext
-    unsafe stripe.pointee.freeCount -= Self.batch
-    last?.queueNext = nil
-    return first
-  }
-
-  // MARK: More cells
-
-  /// One free cell; the rest of its batch goes to this thread's stripe.
-  @inline(never)
-  private func refill(_ core: RegistryCore) throws(LedgerError) -> Cell {
-    depotLock.lock()
-    let chain = depot.popLast()
-    depotLock.unlock()
-    let first = if let chain { chain } else { try makeCells(core) }
-    guard let rest = first.queueNext else { return first }
-    var last = rest
-    var count = 1
-    while let next = last.queueNext {
-      last = next
-      count += 1
-    }
-    let stripe = unsafe ownStripe
-    unsafe stripe.pointee.lock.lock()
-    last.queueNext = unsafe stripe.pointee.free
-    unsafe stripe.pointee.free = rest
-    unsafe stripe.pointee.freeCount += count
-    unsafe stripe.pointee.lock.unlock()
-    return first
-  }
-
-  /// A chain of new cells: 64, or as many as the ledger has entries for.
-  private func makeCells(_ core: RegistryCore) throws(LedgerError) -> Cell {
-    depotLock.lock()
-    defer { depotLock.unlock() }
-    var entries: [LedgerEntry] = []
+  func take(_ core: RegistryCore) throws(LedgerError) -> Cell {
+    lock.lock()
+    defer { lock.unlock() }
+    if let chain = chains.popLast() { return chain }
+    var fresh: [LedgerEntry] = []
     let classification = LedgerEntry.Classification(domain: domain, bucket: 0)
-    entries.append(try Ledger.shared.acquireEntry(classification))
-    while entries.count < Self.batch, let entry = try? Ledger.shared.acquireEntry(classification) {
-      entries.append(entry)
+    fresh.append(try Ledger.shared.acquireEntry(classification))
+    while fresh.count < PoolStripes.batch, let entry = try? Ledger.shared.acquireEntry(classification) {
+      fresh.append(entry)
     }
-    let slab = UnsafeMutableRawPointer.allocate(
-      byteCount: entries.count * cellStride, alignment: Self.cacheLine)
+    let slab = UnsafeMutableRawPointer.allocate(byteCount: fresh.count * stride, alignment: alignment)
     unsafe slabs.append(slab)
-    cells += entries
-    var chain: Cell?
-    for (index, entry) in entries.enumerated().reversed() {
-      // SAFETY: fresh memory of the right size and alignment, the cell's own.
-      let record = unsafe (slab + index * cellStride).bindMemory(to: CellRecord.self, capacity: 1)
-      unsafe record.initialize(to: CellRecord(entry: entry, core: core))
-      let cell = unsafe Cell(record: record)
-      entry.address = cell.address
-      entry.alignmentLog2 = 6
+    entries += fresh
+    var chain = unsafe makeCell(at: slab + (fresh.count - 1) * stride, fresh[fresh.count - 1], core)
+    for index in (0..<fresh.count - 1).reversed() {
+      let cell = unsafe makeCell(at: slab + index * stride, fresh[index], core)
       cell.queueNext = chain
       chain = cell
     }
-    guard let chain else { throw LedgerError(.full(entryCapacity: Ledger.shared.entryCapacity)) }
     return chain
   }
 
-  // MARK: The book
-
-  func census() -> Census { withBooksHeld { unlockedCensus } }
-
-  private var unlockedCensus: Census {
-    var census = Census(count: 0, byteCount: 0)
-    for index in 0..<Self.stripeCount {
-      census.count += unsafe stripe(index).pointee.count
-      census.byteCount += unsafe stripe(index).pointee.byteCount
-    }
-    return census
-  }
-
-  func withBooksHeld<R>(_ body: () throws -> R) rethrows -> R {
-    lockAll()
-    defer { unlockAll() }
-    return try body()
-  }
-
-  func lockAll() { for index in 0..<Self.stripeCount { unsafe stripe(index).pointee.lock.lock() } }
-  func unlockAll() { for index in 0..<Self.stripeCount { unsafe stripe(index).pointee.lock.unlock() } }
-
-  /// Says that no registration will be added: the registry is gone.
-  /// - Returns: whether none is left.
-  func orphan() -> Bool {
-    withBooksHeld {
-      for index in 0..<Self.stripeCount { unsafe stripe(index).pointee.isOrphaned = true }
-      let count = unlockedCensus.count
-      orphans.store(count, ordering: .relaxed)
-      return count == 0
-    }
+  private func makeCell(at address: UnsafeMutableRawPointer, _ entry: LedgerEntry, _ core: RegistryCore) -> Cell {
+    // SAFETY: fresh memory of the right size and alignment, the cell's own.
+    let record = unsafe address.bindMemory(to: CellRecord.self, capacity: 1)
+    unsafe record.initialize(to: CellRecord(entry: entry, core: core))
+    let cell = unsafe Cell(record: record)
+    entry.address = cell.address
+    entry.alignmentLog2 = 6
+    return cell
   }
 }
 

@@ -24,9 +24,9 @@ import ResourceLedger
 ///
 /// Any thread may call anything at any time.
 public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
-  let core: TypedCore<HeldValue>
+  @usableFromInline let core: RegistryCore
   /// Whether a held value can be the target itself.
-  let holdsReferences: Bool
+  @usableFromInline let holdsReferences: Bool
 
   /// - Parameters:
   ///   - name: what reports call this registry; cut after 56 bytes of UTF-8.
@@ -35,13 +35,21 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   ///     `drain` and ``Registration/clean()``. The default ignores them.
   ///   - cleanup: gets the held value of a target that is gone. It must not capture the target, which would
   ///     then never die.
+  @inlinable
   public init(
     name: String, delivery: Delivery = .background,
     errorHandler: @escaping @Sendable (any Error) -> Void = { _ in },
     cleanup: @escaping @Sendable (HeldValue) throws -> Void
   ) {
-    core = TypedCore(name: name, delivery: delivery, cleanup: cleanup, errorHandler: errorHandler)
-    holdsReferences = !_isPOD(HeldValue.self)
+    // Here, where the type is known: what is made of it is as fast as code for that one type.
+    let cleanUp: @Sendable (HeldSlot) throws -> Void = { try cleanup($0.move(as: HeldValue.self)) }
+    let drop: @Sendable (HeldSlot) -> Void = { $0.destroy(as: HeldValue.self) }
+    let isTrivial = _isPOD(HeldValue.self)
+    let heldValues = RegistryCore.HeldValues(
+      size: MemoryLayout<HeldValue>.size, alignment: MemoryLayout<HeldValue>.alignment, cleanUp: cleanUp,
+      drop: isTrivial ? nil : drop)
+    core = RegistryCore(name: name, delivery: delivery, heldValues: heldValues, errorHandler: errorHandler)
+    holdsReferences = !isTrivial
     // Registrations keep the core alive: this is their share, given back by the last one.
     _ = unsafe Unmanaged.passRetained(core)
   }
@@ -49,7 +57,7 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   deinit { core.orphan() }
 
   /// Registrations that were neither delivered nor given up, those whose cleanup runs just now included.
-  public var count: Int { core.pool.census().count }
+  public var count: Int { census().count }
 
   // MARK: Delivering
 
@@ -58,11 +66,12 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   /// Targets without an anchor are swept first (in pieces: no other thread waits longer than one takes).
   /// Inside a cleanup it delivers what is left.
   /// - Throws: what a cleanup threw, after all are delivered; ``CleanupFailures`` where several did.
-  public func drain() throws { try core.drain { try core.cleanUp($0) } }
+  public func drain() throws { try core.drain() }
 
   /// As ``drain()``, with another cleanup in place of the registry's.
+  @inlinable
   public func drain(using cleanup: (HeldValue) throws -> Void) throws {
-    try core.drain { try core.run(cleanup, on: $0) }
+    try core.drain { try cleanup($0.move(as: HeldValue.self)) }
   }
 
   /// Waits until every death that happened before the call is delivered, by the registry's own delivery.
@@ -88,8 +97,8 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
 }
 
 extension FinalizationRegistry: ResourceDomain {
-  public var name: String { core.pool.name }
+  public var name: String { core.pool.books.name }
 
   /// The registry's own count of registrations, and the sum of their `byteCount`s.
-  public func census() -> Census { core.pool.census() }
+  public func census() -> Census { core.pool.books.census() }
 }

@@ -1,5 +1,4 @@
 public import ResourceLedger
-import Synchronization
 
 /// Owns a handle of any kind: a pointer from C, a file descriptor, the name of a texture, an offset in the
 /// memory of a WASM module.
@@ -13,11 +12,9 @@ import Synchronization
 /// ``detach()`` handed it to. Any thread may call anything at any time; handing an object
 /// to another thread takes a `Sendable` handle.
 public final class NativeResource<Handle> {
-  private let handle: Handle
-  private let entry: LedgerEntry
-  private let key: EntryWord
-  private let createdSite: SiteID
-  private let release: @Sendable (Handle) -> Void
+  @usableFromInline let handle: Handle
+  @usableFromInline let claim: ResourceClaim
+  @usableFromInline let release: @Sendable (Handle) -> Void
 
   /// - Parameters:
   ///   - handle: from now on the object's own. Where this throws it stays the caller's.
@@ -28,49 +25,35 @@ public final class NativeResource<Handle> {
   ///   - release: called once, on the thread that disposes, ends the last use or drops the last reference,
   ///     under no lock.
   /// - Throws: ``FinalizationError`` where `byteCount` is negative or the ledger is full.
+  @inlinable
   public init(
     _ handle: Handle, domain: DomainID? = nil, byteCount: Int = 0,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     release: @escaping @Sendable (Handle) -> Void
   ) throws(FinalizationError) {
-    let site = Ledger.shared.intern(file: file, line: line, function: function)
-    guard byteCount >= 0 else {
-      throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
-    }
-    do throws(LedgerError) {
-      entry = try ResourceEntries.acquire(domain: domain)
-    } catch {
-      throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
-    }
-    entry.capacity = byteCount
-    key = entry.beginLife(byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
+    claim = try ResourceClaim(domain: domain, byteCount: byteCount, file: file, line: line, function: function)
     self.handle = handle
     self.release = release
-    createdSite = site
   }
 
+  @inlinable
   deinit {
-    guard entry.isUsable(key: key) else { return }
-    let byteCount = entry.byteCount
-    // Before the release, which hands the entry to a next owner.
-    ScopeTracking.recordRescue(in: entry.scope, at: createdSite, byteCount: byteCount)
-    Ledger.shared.recordRescue(at: createdSite, byteCount: byteCount)
-    dispose()
+    if claim.rescue() { releaseHandle() }
   }
 
   /// The line that created it.
-  public var site: Site { Ledger.shared.site(createdSite) }
+  public var site: Site { claim.site }
 
   /// Whether it was disposed or detached. Another thread may do so right after.
-  public var isDisposed: Bool { !entry.isUsable(key: key) }
+  public var isDisposed: Bool { claim.isReleased }
 
   /// Releases the handle: now, or at the end of the last use that is under way.
   ///
   /// May be called any number of times, from any thread.
   /// - Returns: whether this call was the one that disposed it.
-  @discardableResult
+  @discardableResult @inlinable
   public func dispose() -> Bool {
-    switch entry.requestRelease(key: key) {
+    switch claim.requestRelease() {
     case .releaseNow:
       releaseHandle()
       return true
@@ -81,57 +64,29 @@ public final class NativeResource<Handle> {
 
   /// Calls a closure with the handle, which is not released before the closure returns.
   /// - Throws: ``FinalizationError`` after dispose or detach; what the closure throws.
+  @inlinable
   public func withHandle<R>(_ body: (Handle) throws -> R) throws -> R {
-    let outcome = entry.pin(key: key)
-    guard outcome == .pinned else { throw error(for: outcome) }
-    defer { if entry.unpin() { releaseHandle() } }
+    try claim.pin()
+    defer { if claim.unpin() { releaseHandle() } }
     return try body(handle)
   }
 
   /// Hands the handle and the duty to release it to the caller; the object is disposed, the ledger entry ends.
   /// - Throws: ``FinalizationError`` after dispose or detach, and while the handle is in use.
+  @inlinable
   public func detach() throws(FinalizationError) -> Handle {
-    let outcome = entry.detach(key: key)
-    guard outcome == .pinned else { throw error(for: outcome) }
-    ResourceEntries.release(entry)
+    try claim.detach()
     return handle
   }
 
   /// The caller was told to release.
-  private func releaseHandle() {
+  @inlinable
+  func releaseHandle() {
     // The entry ends after the resource does: the books never have less than there is.
     release(handle)
-    ResourceEntries.release(entry)
-  }
-
-  private func error(for outcome: PinOutcome) -> FinalizationError {
-    switch outcome {
-    case .conflict: FinalizationError(.inUse, site: site)
-    case .tooMany: FinalizationError(.tooManyUses, site: site)
-    case .released, .pinned: FinalizationError(.disposed, site: site)
-    }
+    claim.end()
   }
 }
 
 // SAFETY: constants, and a ledger entry, which is atomic; the closure is Sendable.
 extension NativeResource: @unchecked Sendable where Handle: Sendable {}
-
-/// Ledger entries of native resources.
-enum ResourceEntries {
-  /// Domain of resources that name none.
-  private static let common: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
-    try Ledger.shared.addDomain(.nativeResource, name: "native resources")
-  }
-
-  static func acquire(domain: DomainID?) throws(LedgerError) -> LedgerEntry {
-    let domain = if let domain { domain } else { try common.get() }
-    let entry = try Ledger.shared.acquireEntry(.init(domain: domain, bucket: 0))
-    entry.address = 0
-    return entry
-  }
-
-  static func release(_ entry: LedgerEntry) {
-    _ = entry.endLife(as: .free)
-    Ledger.shared.releaseEntry(entry)
-  }
-}

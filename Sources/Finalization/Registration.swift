@@ -3,8 +3,13 @@ public import ResourceLedger
 extension FinalizationRegistry {
   /// One registration: two words, which keep nothing alive.
   public struct Registration: Sendable {
-    let entry: LedgerEntry
-    let key: EntryWord
+    private let registration: RegistrationKey
+
+    @usableFromInline
+    init(_ registration: RegistrationKey) { self.registration = registration }
+
+    private var entry: LedgerEntry { registration.entry }
+    private var key: EntryWord { registration.key }
 
     /// Whether neither the cleanup has begun nor the registration was ended. It may be over right after.
     public var isPending: Bool { entry.isUsable(key: key) }
@@ -20,7 +25,7 @@ extension FinalizationRegistry {
       guard entry.pin(key: key) == .pinned else { return nil }
       defer { _ = entry.unpin() }
       // Whoever claims the cell meanwhile waits for the pin to end before it touches the value.
-      return cell.map { unsafe TypedCore<HeldValue>.held($0).pointee }
+      return cell.map { held($0).copy(as: HeldValue.self) }
     }
 
     /// Ends the registration: the cleanup will not run.
@@ -29,10 +34,12 @@ extension FinalizationRegistry {
     @discardableResult
     public func cancel() -> HeldValue? {
       guard Cell.claim(entry, key: key), let cell else { return nil }
-      let core = cell.core
-      let held = unsafe TypedCore<HeldValue>.held(cell).move()
-      core.finish(cell)
-      return held
+      // Without a retain of the core, which all threads would share: the claimed cell keeps it.
+      return cell.withCore { core in
+        let held = core.stripes.held(cell).move(as: HeldValue.self)
+        core.finish(cell)
+        return held
+      }
     }
 
     /// Runs the cleanup now, on this thread, while the target lives on; it will not run again.
@@ -64,5 +71,7 @@ extension FinalizationRegistry {
 
     /// The registration's cell; it is still this registration's where the caller claimed or pinned it.
     private var cell: Cell? { Cell(address: entry.address) }
+
+    private func held(_ cell: Cell) -> HeldSlot { cell.core.stripes.held(cell) }
   }
 }

@@ -7,8 +7,8 @@ extension RegistryCore {
   ///   the token.
   func claimAll(withToken anchor: FinalizationAnchor) -> Cell? {
     let address = anchor.address
-    AnchorLocks.shared.lock(of: address)
-    defer { AnchorLocks.shared.unlock(of: address) }
+    locks.lock(of: address)
+    defer { locks.unlock(of: address) }
     var claimed: Cell?
     var target = Cell(address: anchor.targets.load(ordering: .relaxed))
     while let cell = target {
@@ -34,7 +34,7 @@ extension RegistryCore {
   /// Ends a claimed registration without its cleanup.
   @inline(__always)
   func drop(_ cell: Cell) {
-    dropHeldValue(of: cell)
+    if let drop = heldValues.drop { drop(stripes.held(cell)) }
     finish(cell)
   }
 }

@@ -5,10 +5,38 @@ import Synchronization
 /// What a registry is without its type of held values: the queue of deaths and its deliveries.
 ///
 /// It outlives the registry object until its last registration is gone.
-class RegistryCore: @unchecked Sendable {
-  // SAFETY: `delivered` changes under `queueLock`; everything else is constant or atomic.
+@usableFromInline
+final class RegistryCore: @unchecked Sendable {
+  // SAFETY: `taken` changes under `queueLock`; everything else is constant or atomic.
+
+  /// What depends on the type of held values; each is given the held value's address.
+  @usableFromInline
+  struct HeldValues: Sendable {
+    let size: Int
+    let alignment: Int
+    /// Runs the registry's cleanup; moves the value out.
+    let cleanUp: @Sendable (HeldSlot) throws -> Void
+    /// Destroys the value; nil where there is nothing to destroy.
+    let drop: (@Sendable (HeldSlot) -> Void)?
+
+    @usableFromInline
+    init(
+      size: Int, alignment: Int, cleanUp: @escaping @Sendable (HeldSlot) throws -> Void,
+      drop: (@Sendable (HeldSlot) -> Void)?
+    ) {
+      self.size = size
+      self.alignment = alignment
+      self.cleanUp = cleanUp
+      self.drop = drop
+    }
+  }
+
   let pool: CellPool
+  let stripes: PoolStripes
+  let locks = AnchorLocks.shared
   let delivery: Delivery
+  let heldValues: HeldValues
+  private let errorHandler: @Sendable (any Error) -> Void
   let queue: DispatchQueue?
   private let host: ExecutorHost?
 
@@ -25,9 +53,15 @@ class RegistryCore: @unchecked Sendable {
   let oddSessions = Atomic<Int>(0)
   let flushing = DispatchSemaphore(value: 1)
 
-  init(name: String, delivery: Delivery, heldSize: Int, heldAlignment: Int) {
-    pool = CellPool(name: name, heldSize: heldSize, heldAlignment: heldAlignment)
+  @usableFromInline
+  init(
+    name: String, delivery: Delivery, heldValues: HeldValues, errorHandler: @escaping @Sendable (any Error) -> Void
+  ) {
+    pool = CellPool(name: name, heldSize: heldValues.size, heldAlignment: heldValues.alignment)
+    stripes = pool.stripes
     self.delivery = delivery
+    self.heldValues = heldValues
+    self.errorHandler = errorHandler
     switch delivery.kind {
     case .background, .manual:
       queue = DispatchQueue(label: "finalization \(name)", qos: .utility)
@@ -50,24 +84,29 @@ class RegistryCore: @unchecked Sendable {
 
   static let queueKey = DispatchSpecificKey<ObjectIdentifier>()
 
-  /// Runs the cleanup of a cell that the caller claimed and took off all lists, then retires the cell.
-  func cleanUp(_ cell: Cell) throws { preconditionFailure("a core has a type") }
+  // MARK: Held values
 
-  /// As ``cleanUp(_:)``, without retiring the cell.
-  func cleanUpQueued(_ cell: Cell) throws { preconditionFailure("a core has a type") }
+  /// Runs a cleanup with the held value of a cell that the caller claimed and took off all lists, then
+  /// retires the cell.
+  func cleanUp(_ cell: Cell, with cleanUp: (HeldSlot) throws -> Void) throws {
+    defer { retire(cell) }
+    try run(cell, with: cleanUp)
+  }
 
-  /// Moves the held value of a claimed cell out and releases it.
-  func dropHeldValue(of cell: Cell) { preconditionFailure("a core has a type") }
+  private func run(_ cell: Cell, with cleanUp: (HeldSlot) throws -> Void) throws {
+    // The held value goes when the cleanup is over, and what dies with it is delivered after that.
+    try DeliveringThread.run { try cleanUp(stripes.held(cell)) }
+  }
 
   /// An error that nobody waits for.
-  func report(_ error: any Error) { preconditionFailure("a core has a type") }
+  func report(_ error: any Error) { errorHandler(error) }
 
   // MARK: The end of a registration
 
   /// Ends a registration in the books. The cell is nobody's then, and the core may be gone.
   @inline(__always)
   func retire(_ cell: Cell) {
-    if pool.retire(cell) { unsafe Unmanaged.passUnretained(self).release() }
+    if stripes.retire(cell) { unsafe Unmanaged.passUnretained(self).release() }
   }
 
   /// Takes a claimed cell off its lists.
@@ -79,10 +118,10 @@ class RegistryCore: @unchecked Sendable {
     while true {
       let target = unsafe cell.record.pointee.target.load(ordering: .acquiring)
       if target == 0 { return false }
-      AnchorLocks.shared.lock(of: target)
+      locks.lock(of: target)
       let isLinked = unsafe cell.record.pointee.target.load(ordering: .relaxed) == target
-      if isLinked { Self.withAnchor(target) { $0.unlinkTarget(cell) } }
-      AnchorLocks.shared.unlock(of: target)
+      if isLinked { FinalizationAnchor.with(target) { $0.unlinkTarget(cell) } }
+      locks.unlock(of: target)
       if isLinked { return true }
     }
   }
@@ -92,20 +131,12 @@ class RegistryCore: @unchecked Sendable {
     while true {
       let token = unsafe cell.record.pointee.token.load(ordering: .acquiring)
       if token == 0 { return }
-      AnchorLocks.shared.lock(of: token)
+      locks.lock(of: token)
       let isLinked = unsafe cell.record.pointee.token.load(ordering: .relaxed) == token
-      if isLinked { Self.withAnchor(token) { $0.unlinkToken(cell) } }
-      AnchorLocks.shared.unlock(of: token)
+      if isLinked { FinalizationAnchor.with(token) { $0.unlinkToken(cell) } }
+      locks.unlock(of: token)
       if isLinked { return }
     }
-  }
-
-  /// Under the anchor's lock, for an anchor that has a cell on a list: it exists, though its end may have begun.
-  @inline(__always)
-  private static func withAnchor(_ address: UInt, _ body: (FinalizationAnchor) -> Void) {
-    guard let pointer = unsafe UnsafeRawPointer(bitPattern: address) else { return }
-    // SAFETY: its deinit waits for this lock before it ends. Without a retain, which a dying object forbids.
-    unsafe Unmanaged<FinalizationAnchor>.fromOpaque(pointer)._withUnsafeGuaranteedRef { body($0) }
   }
 
   /// After a claimed cell's held value is out and its token unlinked: the cell goes back to the pool, now or
@@ -117,10 +148,10 @@ class RegistryCore: @unchecked Sendable {
 
   /// Runs the cleanup of a claimed cell whose target may be alive, on this thread.
   func cleanUpNow(_ cell: Cell) throws {
-    if unlink(cell) { return try cleanUp(cell) }
+    if unlink(cell) { return try cleanUp(cell, with: heldValues.cleanUp) }
     // Its target died and it is queued: the queue's reader finds it claimed, maybe at this moment.
     defer { if cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) } }
-    try cleanUpQueued(cell)
+    try run(cell, with: heldValues.cleanUp)
   }
 
   // MARK: The queue
@@ -178,12 +209,12 @@ class RegistryCore: @unchecked Sendable {
   // MARK: Delivering
 
   private func deliverScheduled() {
-    while deliverQueued(limit: 256, using: { try cleanUp($0) }, failing: { report($0) }) {}
+    while deliverQueued(limit: 256, using: heldValues.cleanUp, failing: { report($0) }) {}
   }
 
   /// Delivers queued cells, at most `limit`.
   /// - Returns: whether there may be more.
-  func deliverQueued(limit: Int, using cleanUp: (Cell) throws -> Void, failing: (any Error) -> Void) -> Bool {
+  func deliverQueued(limit: Int, using cleanUp: (HeldSlot) throws -> Void, failing: (any Error) -> Void) -> Bool {
     let session = epochNow
     beginSession(session)
     defer { endSession(session) }
@@ -195,13 +226,13 @@ class RegistryCore: @unchecked Sendable {
   }
 
   /// Delivers a cell that came off the queue.
-  private func deliver(_ cell: Cell, using cleanUp: (Cell) throws -> Void) throws {
+  private func deliver(_ cell: Cell, using cleanUp: (HeldSlot) throws -> Void) throws {
     if cell.isMark {
       // Its owner waits for it.
       _ = cell.set(CellRecord.Flags.isReached, andTest: 0)
     } else if Cell.claim(cell.entry, key: cell.key) {
       unlinkToken(cell)
-      try cleanUp(cell)
+      try self.cleanUp(cell, with: cleanUp)
     } else if cell.set(CellRecord.Flags.dequeued, andTest: CellRecord.Flags.left) {
       retire(cell)
     }
@@ -209,18 +240,22 @@ class RegistryCore: @unchecked Sendable {
 
   /// Delivers a cell from the thread's pending list.
   func deliverInline(_ cell: Cell) {
-    do { try deliverPending(cell) { try self.cleanUp($0) } } catch { report(error) }
+    do { try deliverPending(cell, using: heldValues.cleanUp) } catch { report(error) }
   }
 
-  private func deliverPending(_ cell: Cell, using cleanUp: (Cell) throws -> Void) throws {
+  private func deliverPending(_ cell: Cell, using cleanUp: (HeldSlot) throws -> Void) throws {
     // The cell is somebody else's once it is delivered.
     let session = unsafe cell.record.pointee.session
     defer { endSession(session) }
     try deliver(cell, using: cleanUp)
   }
 
+  @usableFromInline
+  func drain() throws { try drain(using: heldValues.cleanUp) }
+
   /// Delivers everything that is due: the deaths that were reported, and those that a sweep finds.
-  func drain(using cleanUp: (Cell) throws -> Void) throws {
+  @usableFromInline
+  func drain(using cleanUp: (HeldSlot) throws -> Void) throws {
     WatchTable.shared.sweep()
     var errors: [any Error] = []
     while let cell = DeliveringThread.takePending(of: self) {
@@ -233,7 +268,7 @@ class RegistryCore: @unchecked Sendable {
 
   /// Delivers everything that is due; nobody hears of errors but the registry's handler.
   func drainReporting() {
-    do { try drain { try self.cleanUp($0) } } catch let failures as CleanupFailures {
+    do { try drain() } catch let failures as CleanupFailures {
       for error in failures.errors { report(error) }
     } catch {
       report(error)
@@ -241,9 +276,10 @@ class RegistryCore: @unchecked Sendable {
   }
 
   /// The registry object is gone: what is due is delivered, what is pending goes on without it.
+  @usableFromInline
   func orphan() {
     isOrphaned.store(true, ordering: .sequentiallyConsistent)
     if delivery.isManual { drainReporting() }
-    if pool.orphan() { unsafe Unmanaged.passUnretained(self).release() }
+    if stripes.orphan() { unsafe Unmanaged.passUnretained(self).release() }
   }
 }

@@ -6,6 +6,7 @@ import Synchronization
 ///
 /// A sweep looks at every slot in pieces of at most 512 and hands the dead ones to their registries. Lock
 /// order: `gate`, then a shard's lock, then (after that is released) an anchor's.
+@usableFromInline
 final class WatchTable: Sendable {
   static let shared = WatchTable()
 
@@ -28,6 +29,10 @@ final class WatchTable: Sendable {
     if let finalizable = object as? any Finalizable { return finalizable.finalizationAnchor }
     return watchAnchor(for: object)
   }
+
+  /// The anchor of a target that may or may not be ``Finalizable``.
+  @usableFromInline
+  static func anchor(of target: AnyObject) -> FinalizationAnchor { shared.anchor(for: target) }
 
   /// The anchor of the watch of an object that is not ``Finalizable``.
   func watchAnchor(for object: AnyObject) -> FinalizationAnchor {

@@ -26,9 +26,9 @@ public protocol ResourceDomain: AnyObject, Sendable {
 
 /// A domain that can hold its two books still for a moment, so that they can be compared under load.
 package protocol SteadyDomain: ResourceDomain {
-  /// Calls `body` while no resource of this domain enters or leaves either book. `body` must not create or
-  /// release one.
-  func withBooksHeld<R>(_ body: () throws -> R) rethrows -> R
+  /// Calls `body` with the census while no resource of this domain enters or leaves either book. `body` must
+  /// not create or release one, nor ask for a census.
+  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R
 }
 
 extension DomainKind {

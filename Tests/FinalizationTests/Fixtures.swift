@@ -35,6 +35,9 @@ final class Holder<Object: AnyObject>: @unchecked Sendable {
 
   init(_ object: Object) { self.object = Mutex(Box(object: object)) }
 
+  /// The object, nil once released. Whoever has it keeps it alive.
+  var current: Object? { object.withLock { Box(object: $0.object) }.object }
+
   func release() {
     let last = object.withLock { box in
       defer { box.object = nil }
