@@ -106,6 +106,10 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   @discardableResult
   public func trim(keeping byteCount: Int = 0) -> Int { storage.evict(keeping: max(0, byteCount)) }
 
+  /// Waits until the entries of values that died before the call are removed.
+  @available(*, noasync, message: "it blocks the thread")
+  public func flush() { registry.flush() }
+
   /// Entries, those whose value died just now or is being loaded included.
   public var count: Int { storage.count }
 

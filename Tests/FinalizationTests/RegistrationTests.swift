@@ -83,8 +83,7 @@ import Testing
   @Test func `Exit runs only what asked for it, the latest first, each error isolated`() async throws {
     let result = await #expect(processExitsWith: .exitCode(7), observing: [\.standardOutputContent]) {
       let registry = FinalizationRegistry<Int>(name: "exit", delivery: .manual) { number in
-        print("cleanup \(number)")
-        fflush(stdout)
+        write(line: "cleanup \(number)")
         if number == 3 { throw Failure(number: number) }
       }
       // Alive at the exit.
@@ -96,9 +95,17 @@ import Testing
       registrations[2].runsAtExit = false
       let dead = try registry.register(Anchored(), holding: 9)
       dead.runsAtExit = true
-      withExtendedLifetime((target, registry)) { exit(7) }
+      endProcess(target, registry)
     }
     let output = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)
     #expect(output.split(separator: "\n") == ["cleanup 9", "cleanup 4", "cleanup 3", "cleanup 1"])
   }
 }
+
+/// Unbuffered: what is written before a death by exit is read.
+private func write(line: String) {
+  let bytes = Array((line + "\n").utf8)
+  _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(1, $0.baseAddress, $0.count) }
+}
+
+private func endProcess(_ keeping: AnyObject...) -> Never { withExtendedLifetime(keeping) { exit(7) } }
