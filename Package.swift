@@ -74,6 +74,7 @@ let package = Package(
         "Finalization", "NativeBuffers", "JemallocArenas", "ResourceLedger",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
+      exclude: ["CONFORMANCE.md", "Glue"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "NativeBuffersTests", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger"],

@@ -35,8 +35,18 @@ final class CellPool: Sendable {
   /// Gives this thread's stripe free cells.
   func refill(_ core: RegistryCore) throws(LedgerError) { stripes.add(try depot.take(core)) }
 
-  func lockAll() { stripes.lockAll() }
-  func unlockAll() { stripes.unlockAll() }
+  /// For a fork: in the order in which they are taken elsewhere.
+  func lockAll() {
+    books.lock.lock()
+    depot.lock.lock()
+    stripes.lockAll()
+  }
+
+  func unlockAll() {
+    stripes.unlockAll()
+    depot.lock.unlock()
+    books.lock.unlock()
+  }
 }
 
 /// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
@@ -46,7 +56,7 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
   let name: String
   let domain: DomainID
   private let stripes: PoolStripes
-  private let lock = ForkSafeLock()
+  let lock = ForkSafeLock()
   private var isOpen = true
 
   init(name: String, domain: DomainID, stripes: PoolStripes) {
@@ -79,7 +89,7 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 /// Where a pool's cells come from, and where stripes leave what they have too much of.
 @safe final class CellDepot: @unchecked Sendable {
   // SAFETY: everything that changes does so under `lock`.
-  private let lock = ForkSafeLock()
+  let lock = ForkSafeLock()
   private let domain: DomainID
   private let stride: Int
   private let alignment: Int

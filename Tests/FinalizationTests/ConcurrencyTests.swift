@@ -21,7 +21,7 @@ import Testing
   @Test func `An object that dies while it is being registered is delivered exactly once`() {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "dying") { log.add($0) }
-    let rounds = 2_000
+    let rounds = 400
     for round in 0..<rounds {
       let holder = round % 2 == 0 ? Holder<AnyObject>(Anchored()) : Holder<AnyObject>(Plain())
       let gate = Gate()
@@ -43,7 +43,7 @@ import Testing
   @Test func `Cancel, clean, unregister and death race for a registration and one wins`() {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "race", delivery: .inlineOnReleasingThread) { log.add($0) }
-    for round in 0..<2_000 {
+    for round in 0..<500 {
       let token = Anchored()
       let holder = Holder(Anchored())
       guard
@@ -61,7 +61,7 @@ import Testing
       }
     }
     registry.flush()
-    #expect(log.all.sorted() == Array(0..<2_000))
+    #expect(log.all.sorted() == Array(0..<500))
     #expect(registry.count == 0)
   }
 
@@ -142,7 +142,10 @@ import Testing
       for _ in 0..<2 {
         Worker {
           let target = Anchored()
-          while !stopper.isStopped { _ = try? registry.register(target, holding: 1, unregisterToken: target) }
+          while !stopper.isStopped {
+            _ = try? registry.register(target, holding: 1, unregisterToken: target)
+            registry.unregister(target)
+          }
         }.start()
       }
       for _ in 0..<20 {
