@@ -154,7 +154,9 @@ import Testing
       if let registry = box.withLock({ registry in
         defer { registry = nil }
         return registry
-      }) { try registry.drain() }
+      }) {
+        try registry.drain()
+      }
       log.add("end")
     }
     box.withLock { $0 = registry }

@@ -17,7 +17,9 @@ import Glibc
   }
 
   /// nil without wabt (wasm2c) or a clang that compiles for wasm32.
-  static let wasm = load("wasm", """
+  static let wasm = load(
+    "wasm",
+    """
     clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o heap.wasm "$GLUE/heap.c" &&
     wasm2c -n heap heap.wasm -o heap_wasm.c &&
     clang -shared -fPIC -O1 -w -I. -I/usr/src/wasm2c -o glue.so "$GLUE/wasm.c" heap_wasm.c \
