@@ -25,12 +25,14 @@ let package = Package(
   name: "native-buffers",
   products: [
     .library(name: "NativeBuffers", targets: ["NativeBuffers"]),
+    .library(name: "Finalization", targets: ["Finalization"]),
     .library(name: "LeakAuditing", targets: ["LeakAuditing"]),
     .library(name: "Bitmaps", targets: ["Bitmaps"]),
     .executable(name: "leak-audit", targets: ["leak-audit"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
   ],
   targets: [
     // Floor 0
@@ -39,6 +41,13 @@ let package = Package(
     .target(name: "ResourceLedger", swiftSettings: swiftSettings),
     // Floor 1
     .target(name: "JemallocArenas", dependencies: ["CJemalloc", "ResourceLedger"], swiftSettings: swiftSettings),
+    .target(name: "CFinalization"),
+    .target(
+      name: "Finalization",
+      dependencies: [
+        "CFinalization", "ResourceLedger", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
     // Floor 2
     .target(
       name: "NativeBuffers", dependencies: ["CThreadState", "JemallocArenas", "ResourceLedger"],
@@ -64,7 +73,16 @@ let package = Package(
     .testTarget(
       name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "NativeBuffersTests", dependencies: ["CThreadState", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
+      name: "FinalizationTests",
+      dependencies: [
+        "Finalization", "NativeBuffers", "JemallocArenas", "ResourceLedger",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      exclude: ["CONFORMANCE.md", "Glue"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "NativeBuffersTests",
+      dependencies: ["CThreadState", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditingTests",

@@ -19,6 +19,8 @@ import Glibc
   }
 
   package func lock() { unsafe pthread_mutex_lock(mutex) }
+  /// Takes the lock where nobody has it.
+  package func tryLock() -> Bool { unsafe pthread_mutex_trylock(mutex) == 0 }
   package func unlock() { unsafe pthread_mutex_unlock(mutex) }
 
   package func withLock<R: ~Copyable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {

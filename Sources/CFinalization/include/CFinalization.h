@@ -1,0 +1,47 @@
+// What Swift cannot express about finalization: a thread-local record, and the runtime's own functions
+// behind `unowned` references. No policy.
+//
+// The runtime functions are the ones that the compiler emits calls to (swift/Runtime/HeapObject.h in the
+// Swift sources). An object that is held by an unowned reference keeps its memory, though not its
+// contents, until the last unowned reference is gone: so its address is nobody else's meanwhile, and its
+// reference count may be read. That gives a weak reference without a side table, and a test for death
+// that never makes the asker an owner. The language has no other way to ask.
+
+#ifndef CFINALIZATION_H
+#define CFINALIZATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/// What a thread knows about the cleanups that it runs. Only its own thread reads or writes it.
+typedef struct {
+  /// From 1 on; 0 where the thread was not numbered yet.
+  uint32_t number;
+  /// Cleanups under way on this thread, one inside the other.
+  uint32_t depth;
+  /// Registrations made by this thread.
+  uint64_t registrations;
+  /// Cells to deliver on this thread, first and last of a list.
+  void *_Nullable first_pending;
+  void *_Nullable last_pending;
+} cfinalization_thread;
+
+extern _Thread_local cfinalization_thread cfinalization_thread_record __attribute__((tls_model("initial-exec")));
+
+static inline cfinalization_thread *cfinalization_current_thread(void) { return &cfinalization_thread_record; }
+
+/// Whether the object's deinit has begun (or ended).
+bool swift_isDeallocating(void *object);
+/// A strong reference where the object's deinit has not begun, else NULL.
+void *_Nullable swift_tryRetain(void *object);
+void *swift_unownedRetain(void *object);
+void swift_unownedRelease(void *object);
+/// Unowned references, one more until the object's deinit has ended.
+size_t swift_unownedRetainCount(void *object);
+
+#pragma clang assume_nonnull end
+
+#endif

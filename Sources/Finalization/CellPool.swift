@@ -1,0 +1,166 @@
+import ResourceLedger
+
+/// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
+///
+/// Cells and their ledger entries are set aside together, 64 at a time, and stay together until the pool is
+/// gone. A free cell waits in one of 16 stripes; a thread keeps to its own stripe, so threads seldom
+/// meet and a thread that ends leaves nothing behind. A stripe that has more than 128 free cells hands 64 to
+/// the depot, where the others find them.
+///
+/// A registration enters and leaves both books under its stripe's lock: with all 16 held they are equal.
+final class CellPool: Sendable {
+  let depot: CellDepot
+  let stripes: PoolStripes
+  let books: RegistryBooks
+
+  init(name: String, heldSize: Int, heldAlignment: Int) {
+    let domain = RegistryDomains.add(name)
+    let offset = Cell.heldOffset(for: heldAlignment)
+    depot = CellDepot(domain: domain, cellSize: offset + heldSize, alignment: heldAlignment)
+    stripes = PoolStripes(heldOffset: offset, depot: depot)
+    books = RegistryBooks(name: name, domain: domain, stripes: stripes)
+    ForkSafety.add(self)
+    ResourceDomains.list(books, as: domain)
+  }
+
+  deinit {
+    ForkSafety.remove(self)
+    ResourceDomains.unlist(books.domain)
+    books.close()
+    depot.close()
+    stripes.deallocate()
+    RegistryDomains.remove(books.domain)
+  }
+
+  /// Gives this thread's stripe free cells.
+  func refill(_ core: RegistryCore) throws(LedgerError) { stripes.add(try depot.take(core)) }
+
+  /// For a fork: in the order in which they are taken elsewhere.
+  func lockAll() {
+    books.lock.lock()
+    depot.lock.lock()
+    stripes.lockAll()
+  }
+
+  func unlockAll() {
+    stripes.unlockAll()
+    depot.lock.unlock()
+    books.lock.unlock()
+  }
+}
+
+/// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
+/// references make every other use of an object slower.
+final class RegistryBooks: @unchecked Sendable, SteadyDomain {
+  // SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
+  let name: String
+  let domain: DomainID
+  private let stripes: PoolStripes
+  let lock = ForkSafeLock()
+  private var isOpen = true
+
+  init(name: String, domain: DomainID, stripes: PoolStripes) {
+    self.name = name
+    self.domain = domain
+    self.stripes = stripes
+  }
+
+  func close() { lock.withLock { isOpen = false } }
+
+  func census() -> Census {
+    lock.withLock {
+      guard isOpen else { return Census(count: 0, byteCount: 0) }
+      stripes.lockAll()
+      defer { stripes.unlockAll() }
+      return stripes.census
+    }
+  }
+
+  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R {
+    try lock.withLock {
+      guard isOpen else { return try body(Census(count: 0, byteCount: 0)) }
+      stripes.lockAll()
+      defer { stripes.unlockAll() }
+      return try body(stripes.census)
+    }
+  }
+}
+
+/// Where a pool's cells come from, and where stripes leave what they have too much of.
+@safe final class CellDepot: @unchecked Sendable {
+  // SAFETY: everything that changes does so under `lock`.
+  let lock = ForkSafeLock()
+  private let domain: DomainID
+  private let stride: Int
+  private let alignment: Int
+  /// Chains of 64 free cells, by their first.
+  private var chains: [Cell] = []
+  private var slabs: [UnsafeMutableRawPointer] = unsafe []
+  private var entries: [LedgerEntry] = []
+
+  init(domain: DomainID, cellSize: Int, alignment: Int) {
+    self.domain = domain
+    self.alignment = max(PoolStripes.cacheLine, alignment)
+    stride = (cellSize + self.alignment - 1) & ~(self.alignment - 1)
+  }
+
+  /// Gives everything back. No cell is used any more.
+  func close() {
+    for entry in entries { Ledger.shared.releaseEntry(entry) }
+    unsafe slabs.forEach { unsafe $0.deallocate() }
+    entries = []
+    unsafe slabs = []
+  }
+
+  func add(_ chain: Cell) { lock.withLock { chains.append(chain) } }
+
+  /// A chain of free cells: 64, or as many new ones as the ledger has entries for.
+  @inline(never)
+  func take(_ core: RegistryCore) throws(LedgerError) -> Cell {
+    lock.lock()
+    defer { lock.unlock() }
+    if let chain = chains.popLast() { return chain }
+    var fresh: [LedgerEntry] = []
+    let classification = LedgerEntry.Classification(domain: domain, bucket: 0)
+    fresh.append(try Ledger.shared.acquireEntry(classification))
+    while fresh.count < PoolStripes.batch, let entry = try? Ledger.shared.acquireEntry(classification) {
+      fresh.append(entry)
+    }
+    let slab = UnsafeMutableRawPointer.allocate(byteCount: fresh.count * stride, alignment: alignment)
+    unsafe slabs.append(slab)
+    entries += fresh
+    var chain = unsafe makeCell(at: slab + (fresh.count - 1) * stride, fresh[fresh.count - 1], core)
+    for index in (0..<fresh.count - 1).reversed() {
+      let cell = unsafe makeCell(at: slab + index * stride, fresh[index], core)
+      cell.queueNext = chain
+      chain = cell
+    }
+    return chain
+  }
+
+  private func makeCell(at address: UnsafeMutableRawPointer, _ entry: LedgerEntry, _ core: RegistryCore) -> Cell {
+    // SAFETY: fresh memory of the right size and alignment, the cell's own.
+    let record = unsafe address.bindMemory(to: CellRecord.self, capacity: 1)
+    unsafe record.initialize(to: CellRecord(entry: entry, core: core))
+    let cell = unsafe Cell(record: record)
+    entry.address = cell.address
+    entry.alignmentLog2 = 6
+    return cell
+  }
+}
+
+/// Ledger numbers of registries. Where the ledger has no record left, registries share one.
+private enum RegistryDomains {
+  private static let shared: DomainID =
+    (try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries"))
+    ?? DomainID(rawValue: 0)
+
+  static func add(_ name: String) -> DomainID {
+    let spare = shared
+    return (try? Ledger.shared.addDomain(.finalizationRegistry, name: name)) ?? spare
+  }
+
+  static func remove(_ domain: DomainID) {
+    if domain != shared { Ledger.shared.removeDomain(domain) }
+  }
+}

@@ -1,0 +1,101 @@
+import CFinalization
+import Synchronization
+
+/// This thread's part in deliveries.
+///
+/// A cleanup raises `depth`; a target that dies meanwhile, and whose registry delivers inline, goes on the
+/// thread's pending list, which is delivered when no cleanup runs: never inside one, and without
+/// recursion however long a chain of deaths is.
+enum DeliveringThread {
+  private static let lastNumber = Atomic<UInt32>(0)
+
+  @inline(__always)
+  private static var record: UnsafeMutablePointer<cfinalization_thread> { unsafe cfinalization_current_thread() }
+
+  /// The thread's number, from 1 on.
+  @inline(__always)
+  static var number: Int {
+    let number = unsafe record.pointee.number
+    return number != 0 ? Int(number) : makeNumber()
+  }
+
+  @inline(never)
+  private static func makeNumber() -> Int {
+    let number = lastNumber.add(1, ordering: .relaxed).newValue
+    unsafe record.pointee.number = number
+    return Int(number)
+  }
+
+  /// How many registrations this thread made, this one included.
+  @inline(__always)
+  static func countRegistration() -> UInt64 {
+    unsafe record.pointee.registrations &+= 1
+    return unsafe record.pointee.registrations
+  }
+
+  /// Whether a cleanup of some registry runs on this thread.
+  static var isDelivering: Bool { unsafe record.pointee.depth > 0 }
+
+  /// Runs a cleanup; then what died in it, unless another cleanup is around this one.
+  @inline(__always)
+  static func run<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    unsafe record.pointee.depth += 1
+    defer {
+      unsafe record.pointee.depth -= 1
+      if unsafe record.pointee.first_pending != nil { deliverPending() }
+    }
+    return try body()
+  }
+
+  static func append(_ cell: Cell) {
+    cell.queueNext = nil
+    let address = unsafe UnsafeMutableRawPointer(cell.record)
+    // SAFETY: the list holds cells only.
+    if let last = unsafe record.pointee.last_pending {
+      unsafe Cell(record: last.assumingMemoryBound(to: CellRecord.self)).queueNext = cell
+    } else {
+      unsafe record.pointee.first_pending = address
+    }
+    unsafe record.pointee.last_pending = address
+  }
+
+  /// The first pending cell of one registry, or of any.
+  static func takePending(of core: RegistryCore? = nil) -> Cell? {
+    var previous: Cell?
+    // SAFETY: the list holds cells only.
+    var candidate = unsafe record.pointee.first_pending.map {
+      unsafe Cell(record: $0.assumingMemoryBound(to: CellRecord.self))
+    }
+    while let cell = candidate, let core, cell.core !== core {
+      previous = cell
+      candidate = cell.queueNext
+    }
+    guard let cell = candidate else { return nil }
+    let next = cell.queueNext
+    if let previous {
+      previous.queueNext = next
+    } else {
+      unsafe record.pointee.first_pending = next.map { unsafe UnsafeMutableRawPointer($0.record) }
+    }
+    if next == nil {
+      unsafe record.pointee.last_pending = previous.map { unsafe UnsafeMutableRawPointer($0.record) }
+    }
+    return cell
+  }
+
+  /// Delivers the thread's pending cells, unless a cleanup is under way on it.
+  static func deliverPending() {
+    guard unsafe record.pointee.depth == 0, unsafe record.pointee.first_pending != nil else { return }
+    unsafe record.pointee.depth = 1
+    while let cell = takePending() { cell.core.deliverInline(cell) }
+    unsafe record.pointee.depth = 0
+  }
+
+  /// Keeps pending cells back while a lock is held. Pairs nest.
+  static func holdPending() { unsafe record.pointee.depth += 1 }
+
+  static func releasePending() {
+    unsafe record.pointee.depth -= 1
+    deliverPending()
+  }
+}

@@ -1,0 +1,54 @@
+public import Dispatch
+
+/// Where a registry runs its cleanups.
+public struct Delivery: Sendable {
+  enum Kind: Sendable {
+    case background
+    case queue(DispatchQueue)
+    case serialExecutor(any SerialExecutor)
+    case taskExecutor(any TaskExecutor)
+    case inline
+    case manual
+  }
+
+  let kind: Kind
+
+  /// On a serial queue of the registry's own, at utility priority. The default.
+  public static var background: Delivery { Delivery(kind: .background) }
+
+  /// On a Dispatch queue.
+  public static func queue(_ queue: DispatchQueue) -> Delivery { Delivery(kind: .queue(queue)) }
+
+  /// On an executor: the one thread that owns a graphics context, the main actor's.
+  public static func executor(_ executor: any SerialExecutor) -> Delivery { Delivery(kind: .serialExecutor(executor)) }
+
+  /// On a task executor. Cleanups may then run at the same time, on several threads.
+  public static func taskExecutor(_ executor: any TaskExecutor) -> Delivery {
+    Delivery(kind: .taskExecutor(executor))
+  }
+
+  /// On the thread that releases the target's last reference, inside that release; what dies in a cleanup
+  /// is delivered after it.
+  ///
+  /// The cleanup must do with whatever that thread holds: a lock it takes may be the one that the releaser
+  /// has. A target without an anchor is delivered by the thread whose sweep finds it.
+  public static var inlineOnReleasingThread: Delivery { Delivery(kind: .inline) }
+
+  /// Only where somebody calls ``FinalizationRegistry/drain()``. What is left is delivered when the registry
+  /// goes away; what dies after that, on a queue in the background.
+  public static var manual: Delivery { Delivery(kind: .manual) }
+
+  var isInline: Bool { if case .inline = kind { true } else { false } }
+  var isManual: Bool { if case .manual = kind { true } else { false } }
+}
+
+/// An actor on a given executor, to run deliveries there.
+actor ExecutorHost {
+  private let executor: any SerialExecutor
+
+  init(_ executor: any SerialExecutor) { self.executor = executor }
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+  func run(_ body: @Sendable () -> Void) { body() }
+}

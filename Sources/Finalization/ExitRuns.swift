@@ -1,0 +1,89 @@
+import Glibc
+import ResourceLedger
+import Synchronization
+
+/// When a registration was made, as far as it matters to cleanups at exit.
+///
+/// A count that all threads share would make them wait for each other at every registration. So the order
+/// is by a clock that turns whenever `runsAtExit` is switched on, and between two turns by the number that
+/// the registration has on its own thread: exact on one thread; across threads exact where a switch lies
+/// between, and otherwise any.
+struct ExitOrder: Comparable {
+  var clock: UInt64 = 0
+  var count: UInt64 = 0
+
+  init() {}
+
+  init(_ clock: UInt64, _ count: UInt64) {
+    self.clock = clock
+    self.count = count
+  }
+
+  static func < (a: ExitOrder, b: ExitOrder) -> Bool { (a.clock, a.count) < (b.clock, b.count) }
+}
+
+/// The registrations whose cleanups run at exit.
+enum ExitRuns {
+  private struct Run {
+    let cell: Cell
+    let entry: LedgerEntry
+    let key: EntryWord
+    let order: ExitOrder
+  }
+
+  private static let lock = ForkSafeLock()
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var runs: [Int: Run] = [:]
+  // SAFETY: guarded by `lock`. The process that asked for cleanups at its exit; 0 for none.
+  nonisolated(unsafe) private static var process: pid_t = 0
+  private static let turns = Atomic<UInt64>(0)
+
+  static var clock: UInt64 { turns.load(ordering: .relaxed) }
+
+  /// Adds a registration that the caller has pinned.
+  static func add(_ cell: Cell) {
+    let run = unsafe Run(cell: cell, entry: cell.entry, key: cell.key, order: cell.record.pointee.order)
+    let index = Ledger.shared.index(of: cell.entry)
+    lock.withLock {
+      if unsafe process == 0 { atexit { ExitRuns.runAll() } }
+      if unsafe process != getpid() {
+        unsafe process = getpid()
+        unsafe runs = [:]
+      }
+      unsafe runs[index] = run
+      // Those that are over are still listed: now and then they go.
+      if unsafe runs.count & 0x3FF == 0 { unsafe runs = unsafe runs.filter { $1.entry.isUsable(key: $1.key) } }
+    }
+    turns.add(1, ordering: .relaxed)
+  }
+
+  static func remove(_ entry: LedgerEntry, key: EntryWord) {
+    let index = Ledger.shared.index(of: entry)
+    lock.withLock {
+      if unsafe runs[index]?.key == key { unsafe runs[index] = nil }
+    }
+  }
+
+  static func contains(_ entry: LedgerEntry, key: EntryWord) -> Bool {
+    let index = Ledger.shared.index(of: entry)
+    return lock.withLock { unsafe runs[index]?.key == key }
+  }
+
+  /// Runs them, the latest first; and those that a cleanup adds.
+  private static func runAll() {
+    while true {
+      let due = lock.withLock { () -> [Run] in
+        guard unsafe process == getpid() else { return [] }
+        let due = unsafe runs.values.sorted { $0.order > $1.order }
+        unsafe runs = [:]
+        return due
+      }
+      if due.isEmpty { return }
+      // The entry is the ledger's and always readable; the cell only once it is claimed.
+      for run in due where Cell.claim(run.entry, key: run.key) {
+        let core = run.cell.core
+        do { try core.cleanUpNow(run.cell) } catch { core.report(error) }
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import Glibc
+public import ResourceLedger
+
+/// The process's open file descriptors, counted by the kernel.
+///
+/// Its census is what `/proc/self/fd` lists, less what was open when the domain began and is still the same
+/// file. A descriptor that somebody opened without an ``OwnedFileDescriptor`` is in the census and not in the
+/// ledger: an audit reports it as an orphan.
+public final class FileDescriptorDomain: ResourceDomain {
+  /// The process's. It begins when it is first used: use it early.
+  public static let shared = FileDescriptorDomain(name: "file descriptors")
+
+  public let name: String
+  /// The ledger's number for the shared one, which ``OwnedFileDescriptor``s are created with; nil where the ledger had no
+  /// room for one more domain.
+  public static let sharedID: DomainID? = try? ResourceDomains.add(shared, kind: .fileDescriptor)
+
+  /// Descriptors open at the start, and what they referred to.
+  private let baseline: [Int32: String]
+
+  private init(name: String) {
+    self.name = name
+    baseline = (try? Self.open()) ?? [:]
+  }
+
+  /// Descriptors open now and not at the start. Bytes are 0: the kernel's memory is not counted.
+  /// - Throws: ``FinalizationError`` where `/proc` cannot be read.
+  /// - Complexity: two system calls per descriptor.
+  public func census() throws(FinalizationError) -> Census {
+    let count = try Self.open().count { descriptor, target in baseline[descriptor] != target }
+    return Census(count: count, byteCount: 0)
+  }
+
+  private static func open() throws(FinalizationError) -> [Int32: String] {
+    guard let directory = unsafe opendir("/proc/self/fd") else { throw FinalizationError(.system(errno: errno)) }
+    defer { unsafe closedir(directory) }
+    let own = unsafe dirfd(directory)
+    var open: [Int32: String] = [:]
+    while let item = unsafe readdir(directory) {
+      let name = unsafe withUnsafeBytes(of: item.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard let descriptor = Int32(name), descriptor != own else { continue }
+      open[descriptor] = target(of: descriptor)
+    }
+    return open
+  }
+
+  /// What a descriptor refers to, as the kernel names it: `pipe:[4711]`.
+  private static func target(of descriptor: Int32) -> String {
+    var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      // Not empty, so it has an address.
+      guard let base = buffer.baseAddress else { return 0 }
+      return unsafe readlink("/proc/self/fd/\(descriptor)", base, buffer.count)
+    }
+    return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+  }
+}

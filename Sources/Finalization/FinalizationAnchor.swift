@@ -1,0 +1,141 @@
+import ResourceLedger
+import Synchronization
+
+/// An object that reports its own death.
+///
+///     final class Texture: Finalizable {
+///       let finalizationAnchor = FinalizationAnchor()
+///     }
+///
+/// Cleanups that are registered on it are due at once when it dies. Store the anchor in a `let`, one per
+/// object; an anchor that is computed, replaced or shared reports another moment than the object's death.
+///
+/// The anchor dies with the class that stores it. Swift destroys a base class's fields before a derived
+/// class's: so where a base class has the anchor, the cleanup is due while the derived class's fields still
+/// exist (after its deinit has run). Store the anchor in the most derived class where that matters.
+public protocol Finalizable: AnyObject {
+  var finalizationAnchor: FinalizationAnchor { get }
+}
+
+/// The part of an object whose own end reports the object's: see ``Finalizable``.
+///
+/// Not `Equatable`, and of no use but to be stored. Whoever else holds it delays the report.
+public final class FinalizationAnchor: Sendable {
+  /// First of the cells whose target this is. Changes under `lock`.
+  let targets = Atomic<UInt>(0)
+  /// First of the cells whose token this is, and is not their target. Changes under `lock`.
+  let tokens = Atomic<UInt>(0)
+  /// The object that this anchor was first used for; 0 for none. Compared, never followed.
+  private let owner = Atomic<UInt>(0)
+
+  public init() {}
+
+  deinit {
+    // Acquire: whoever unlinked the last cell is done with this anchor.
+    if targets.load(ordering: .acquiring) | tokens.load(ordering: .acquiring) != 0 { reportDeath() }
+  }
+
+  /// Whether this anchor may stand for an object: for the first one that asks, always.
+  @inline(__always)
+  func belongs(to object: UInt) -> Bool {
+    let known = owner.load(ordering: .relaxed)
+    return known == object || known == 0 && claim(for: object)
+  }
+
+  private func claim(for object: UInt) -> Bool {
+    let (exchanged, original) = owner.compareExchange(expected: 0, desired: object, ordering: .relaxed)
+    return exchanged || original == object
+  }
+
+  @inline(__always)
+  var address: UInt { unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()) }
+
+  /// Whether no registration names this object.
+  var isUnused: Bool { targets.load(ordering: .acquiring) | tokens.load(ordering: .acquiring) == 0 }
+
+  /// Under the anchor's lock, for an anchor that has a cell on a list: it exists, though its end may have
+  /// begun.
+  @inline(__always)
+  static func with(_ address: UInt, _ body: (FinalizationAnchor) -> Void) {
+    guard let pointer = unsafe UnsafeRawPointer(bitPattern: address) else { return }
+    // SAFETY: its deinit waits for this lock before it ends. Without a retain, which a dying object forbids.
+    unsafe Unmanaged<FinalizationAnchor>.fromOpaque(pointer)._withUnsafeGuaranteedRef { body($0) }
+  }
+
+  // MARK: Lists, under the anchor's lock
+
+  @inline(__always)
+  func linkTarget(_ cell: Cell) {
+    let next = Cell(address: targets.load(ordering: .relaxed))
+    unsafe cell.record.pointee.targetPrevious = nil
+    unsafe cell.record.pointee.targetNext = next
+    if let next { unsafe next.record.pointee.targetPrevious = cell }
+    unsafe cell.record.pointee.target.store(address, ordering: .relaxed)
+    targets.store(cell.address, ordering: .releasing)
+  }
+
+  func linkToken(_ cell: Cell) {
+    let next = Cell(address: tokens.load(ordering: .relaxed))
+    unsafe cell.record.pointee.tokenPrevious = nil
+    unsafe cell.record.pointee.tokenNext = next
+    if let next { unsafe next.record.pointee.tokenPrevious = cell }
+    unsafe cell.record.pointee.token.store(address, ordering: .relaxed)
+    tokens.store(cell.address, ordering: .releasing)
+  }
+
+  // The store to the list's head is the last that either does to the anchor: it may be gone right after.
+
+  @inline(__always)
+  func unlinkTarget(_ cell: Cell) {
+    unsafe cell.record.pointee.target.store(0, ordering: .relaxed)
+    let next = unsafe cell.record.pointee.targetNext
+    let previous = unsafe cell.record.pointee.targetPrevious
+    if let next { unsafe next.record.pointee.targetPrevious = previous }
+    if let previous {
+      unsafe previous.record.pointee.targetNext = next
+    } else {
+      targets.store(next?.address ?? 0, ordering: .releasing)
+    }
+  }
+
+  func unlinkToken(_ cell: Cell) {
+    unsafe cell.record.pointee.token.store(0, ordering: .relaxed)
+    let next = unsafe cell.record.pointee.tokenNext
+    let previous = unsafe cell.record.pointee.tokenPrevious
+    if let next { unsafe next.record.pointee.tokenPrevious = previous }
+    if let previous {
+      unsafe previous.record.pointee.tokenNext = next
+    } else {
+      tokens.store(next?.address ?? 0, ordering: .releasing)
+    }
+  }
+
+  // MARK: Death
+
+  /// Hands the cells of the object that died to their registries.
+  @inline(never)
+  private func reportDeath() {
+    let dead = AnchorLocks.shared.withLock(of: address) { () -> Cell? in
+      var token = Cell(address: tokens.load(ordering: .relaxed))
+      while let cell = token {
+        token = unsafe cell.record.pointee.tokenNext
+        unsafe cell.record.pointee.token.store(0, ordering: .relaxed)
+      }
+      let first = Cell(address: targets.load(ordering: .relaxed))
+      var target = first
+      while let cell = target {
+        target = unsafe cell.record.pointee.targetNext
+        cell.queueNext = target
+        unsafe cell.record.pointee.target.store(0, ordering: .relaxed)
+      }
+      return first
+    }
+    var next = dead
+    while let cell = next {
+      // Before `enqueue`, which gives the cell away.
+      next = cell.queueNext
+      cell.core.enqueue(cell)
+    }
+    DeliveringThread.deliverPending()
+  }
+}

@@ -1,0 +1,61 @@
+public import ResourceLedger
+
+/// Why finalization refused something.
+public struct FinalizationError: Error, Sendable, CustomStringConvertible {
+  public enum Code: Sendable, Equatable {
+    /// The held value is the target itself: it would keep the target alive for ever.
+    case heldValueIsTarget
+    /// The anchor belongs to another object, whose death it would report.
+    case anchorIsShared
+    /// A negative number of bytes.
+    case invalidByteCount(Int)
+    /// The resource was disposed, or handed on by `detach()`, before.
+    case disposed
+    /// Somebody uses the resource just now.
+    case inUse
+    /// 262,143 uses are under way already.
+    case tooManyUses
+    /// A load asked, on its own thread, for the value that it is loading.
+    case recursiveLoad
+    /// The ledger has no room.
+    case ledger(LedgerError)
+    /// The kernel refused; an errno value.
+    case system(errno: Int32)
+  }
+
+  public let code: Code
+  /// The line that created the resource, or that made the refused call; nil where neither is known.
+  public let site: Site?
+
+  init(_ code: Code, site: Site? = nil) {
+    self.code = code
+    self.site = site
+  }
+
+  public var description: String {
+    let place = site.map { " (\($0))" } ?? ""
+    return switch code {
+    case .heldValueIsTarget:
+      "the held value is the target, which could then never die\(place). Hold what the cleanup needs instead."
+    case .anchorIsShared:
+      "the target's finalization anchor belongs to another object\(place). Store a new anchor in each object."
+    case .invalidByteCount(let count): "\(count) is no number of bytes\(place)"
+    case .disposed: "the resource was disposed or detached before; it was created at\(place)"
+    case .inUse: "the resource is in use; it was created at\(place)"
+    case .tooManyUses: "the resource is in use 262,143 times already; it was created at\(place)"
+    case .recursiveLoad: "a load asked for the value that it is loading\(place)"
+    case .ledger(let error): "\(error)\(place)"
+    case .system(let errno): "the kernel refused: \(systemMessage(errno))\(place)"
+    }
+  }
+}
+
+/// Several cleanups of one drain failed.
+public struct CleanupFailures: Error, Sendable, CustomStringConvertible {
+  /// In the order of delivery; two or more.
+  public let errors: [any Error]
+
+  public var description: String {
+    "\(errors.count) cleanups failed: " + errors.map { "\($0)" }.joined(separator: "; ")
+  }
+}

@@ -1,0 +1,65 @@
+public import SystemPackage
+
+/// A file descriptor that is closed once, and not forgotten: a ``NativeResource`` in the domain
+/// ``FileDescriptorDomain``.
+///
+///     let (reader, writer) = try OwnedFileDescriptor.pipe()
+///     try writer.withHandle { _ = try $0.writeAll("hello".utf8) }
+///     try writer.close()
+public typealias OwnedFileDescriptor = NativeResource<FileDescriptor>
+
+extension NativeResource where Handle == FileDescriptor {
+  /// Owns an open descriptor. Closing errors that nobody can hear of (those of `dispose()`) are ignored.
+  /// - Throws: ``FinalizationError`` where the ledger is full; the descriptor then stays the caller's.
+  public convenience init(
+    owning descriptor: FileDescriptor, file: StaticString = #fileID, line: UInt = #line,
+    function: StaticString = #function
+  ) throws(FinalizationError) {
+    try self.init(
+      descriptor, domain: FileDescriptorDomain.sharedID, file: file, line: line, function: function
+    ) { descriptor in
+      try? descriptor.close()
+    }
+  }
+
+  /// Opens a file. Parameters as for `FileDescriptor.open`.
+  public static func open(
+    _ path: FilePath, _ mode: FileDescriptor.AccessMode, options: FileDescriptor.OpenOptions = [],
+    permissions: FilePermissions? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws -> OwnedFileDescriptor {
+    // Before the descriptor exists: the domain's start does not count it.
+    _ = FileDescriptorDomain.shared
+    let descriptor = try FileDescriptor.open(path, mode, options: options, permissions: permissions)
+    return try adopt(descriptor, file: file, line: line, function: function)
+  }
+
+  /// Makes a pipe.
+  public static func pipe(
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws -> (reader: OwnedFileDescriptor, writer: OwnedFileDescriptor) {
+    _ = FileDescriptorDomain.shared
+    let (readEnd, writeEnd) = try FileDescriptor.pipe()
+    let reader: OwnedFileDescriptor
+    do { reader = try adopt(readEnd, file: file, line: line, function: function) } catch {
+      try? writeEnd.close()
+      throw error
+    }
+    return (reader, try adopt(writeEnd, file: file, line: line, function: function))
+  }
+
+  /// Closes the descriptor, and says what the kernel said: a full disk shows here.
+  /// - Throws: `Errno` from the kernel; ``FinalizationError`` after dispose or detach, and while it is in use.
+  public func close() throws { try detach().close() }
+
+  private static func adopt(
+    _ descriptor: FileDescriptor, file: StaticString, line: UInt, function: StaticString
+  ) throws -> OwnedFileDescriptor {
+    do {
+      return try OwnedFileDescriptor(owning: descriptor, file: file, line: line, function: function)
+    } catch {
+      try? descriptor.close()
+      throw error
+    }
+  }
+}

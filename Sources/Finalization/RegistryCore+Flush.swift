@@ -1,0 +1,76 @@
+import Dispatch
+import ResourceLedger
+import Synchronization
+
+// A flush puts a mark behind everything that is queued and waits until a delivery comes to it: whatever lay
+// before it has then been taken by some *session* (a delivery of up to 256 cells, or one inline). It then
+// turns the epoch over and waits for the sessions of the old one. It does so twice: a session may have
+// read the epoch just before it turned.
+
+extension RegistryCore {
+  var epochNow: Int { epoch.load(ordering: .sequentiallyConsistent) }
+
+  func beginSession(_ epoch: Int) {
+    if epoch & 1 == 0 {
+      evenSessions.add(1, ordering: .sequentiallyConsistent)
+    } else {
+      oddSessions.add(1, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  func endSession(_ epoch: Int) {
+    if epoch & 1 == 0 {
+      evenSessions.subtract(1, ordering: .sequentiallyConsistent)
+    } else {
+      oddSessions.subtract(1, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  private func sessionCount(_ epoch: Int) -> Int {
+    epoch & 1 == 0
+      ? evenSessions.load(ordering: .sequentiallyConsistent) : oddSessions.load(ordering: .sequentiallyConsistent)
+  }
+
+  /// See ``FinalizationRegistry/flush()``.
+  func flush() {
+    guard !mustNotWait else { return drainReporting() }
+    WatchTable.shared.sweep()
+    flushing.wait()
+    defer { flushing.signal() }
+    if !delivery.isInline { awaitMark() }
+    for _ in 0..<2 {
+      let old = epoch.add(1, ordering: .sequentiallyConsistent).oldValue
+      var wait = Wait()
+      while sessionCount(old) > 0 { wait.turn() }
+    }
+  }
+
+  /// Where waiting would be waiting for oneself, and where nobody else delivers.
+  private var mustNotWait: Bool {
+    if delivery.isManual || DeliveringThread.isDelivering { return true }
+    guard let queue else { return false }
+    return DispatchQueue.getSpecific(key: Self.queueKey) == ObjectIdentifier(queue)
+  }
+
+  private func awaitMark() {
+    let record = UnsafeMutablePointer<CellRecord>.allocate(capacity: 1)
+    // A mark has no entry; it names one that is never looked at.
+    unsafe record.initialize(to: CellRecord(entry: Ledger.shared.entry(at: 0), core: self))
+    unsafe record.pointee.flags.store(CellRecord.Flags.isMark, ordering: .relaxed)
+    if push(unsafe Cell(record: record)) { schedule() }
+    var wait = Wait()
+    while unsafe record.pointee.flags.load(ordering: .acquiring) & CellRecord.Flags.isReached == 0 { wait.turn() }
+    unsafe record.deinitialize(count: 1)
+    unsafe record.deallocate()
+  }
+}
+
+/// Waits for another thread: yields at first, then sleeps for up to a millisecond at a time.
+private struct Wait {
+  private var turns: UInt32 = 0
+
+  mutating func turn() {
+    turns += 1
+    if turns < 32 { yieldProcessor() } else { nap(microseconds: min(turns, 1_000)) }
+  }
+}

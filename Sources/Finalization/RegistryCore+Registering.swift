@@ -1,0 +1,86 @@
+import ResourceLedger
+import Synchronization
+
+extension RegistryCore {
+  /// Begins a registration in both books.
+  /// - Returns: where its held value goes. The caller puts one there, and then links.
+  @usableFromInline
+  func begin(
+    byteCount: Int, file: StaticString, line: UInt, function: StaticString
+  ) throws(FinalizationError) -> HeldSlot {
+    let site = SharedLedger.intern(file: file, line: line, function: function)
+    if byteCount < 0 { throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site)) }
+    while true {
+      if let cell = stripes.begin(byteCount: byteCount, site: site) { return stripes.held(cell) }
+      do throws(LedgerError) { try pool.refill(self) } catch {
+        throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
+      }
+    }
+  }
+
+  /// Links a registration whose target is its token, or that has none. From then on it can be found.
+  @usableFromInline
+  func link(
+    _ held: HeldSlot, anchor: FinalizationAnchor, target: AnyObject, isOwnToken: Bool
+  ) throws(FinalizationError) -> RegistrationKey {
+    let cell = stripes.cell(at: held)
+    let object = unsafe UInt(bitPattern: Unmanaged.passUnretained(target).toOpaque())
+    guard anchor.belongs(to: object) else { throw refusedAnchor(cell) }
+    // Before the cell is on a list: from then on others may end the registration.
+    let key = RegistrationKey(entry: cell.entry, key: cell.key)
+    unsafe cell.record.pointee.flags.store(isOwnToken ? CellRecord.Flags.isOwnToken : 0, ordering: .relaxed)
+    unsafe cell.record.pointee.order = ExitOrder(ExitRuns.clock, DeliveringThread.countRegistration())
+    let address = anchor.address
+    locks.lock(of: address)
+    anchor.linkTarget(cell)
+    locks.unlock(of: address)
+    return key
+  }
+
+  /// The same with a token that may be any object.
+  @usableFromInline
+  func link(
+    _ held: HeldSlot, anchor: FinalizationAnchor, target: AnyObject, token: AnyObject?
+  ) throws(FinalizationError) -> RegistrationKey {
+    guard let token, token !== target else {
+      return try link(held, anchor: anchor, target: target, isOwnToken: token != nil)
+    }
+    let tokenAnchor = WatchTable.shared.anchor(for: token)
+    // The target first: who finds the cell by its token must find it on its target's list.
+    let key = try link(held, anchor: anchor, target: target, isOwnToken: false)
+    let cell = stripes.cell(at: held)
+    locks.lock(of: tokenAnchor.address)
+    tokenAnchor.linkToken(cell)
+    locks.unlock(of: tokenAnchor.address)
+    return key
+  }
+
+  /// Undoes the beginning of a registration whose anchor is another object's.
+  @inline(never)
+  private func refusedAnchor(_ cell: Cell) -> FinalizationError {
+    let site = Ledger.shared.site(cell.entry.site)
+    if let drop = heldValues.drop { drop(stripes.held(cell)) }
+    retire(cell)
+    return FinalizationError(.anchorIsShared, site: site)
+  }
+
+  /// Ends every registration of this registry that was made with this token.
+  @usableFromInline
+  func unregister(_ token: FinalizationAnchor) -> Bool {
+    var claimed = claimAll(withToken: token)
+    let isAny = claimed != nil
+    while let cell = claimed {
+      // Before `drop`, which gives the cell away.
+      claimed = unsafe cell.record.pointee.tokenNext
+      drop(cell)
+    }
+    return isAny
+  }
+}
+
+/// One registration: an entry, and the word of the life in it that is the registration.
+@usableFromInline
+struct RegistrationKey: Sendable {
+  let entry: LedgerEntry
+  let key: EntryWord
+}

@@ -1,0 +1,285 @@
+import Dispatch
+import ResourceLedger
+import Synchronization
+
+/// What a registry is without its type of held values: the queue of deaths and its deliveries.
+///
+/// It outlives the registry object until its last registration is gone.
+@usableFromInline
+final class RegistryCore: @unchecked Sendable {
+  // SAFETY: `taken` changes under `queueLock`; everything else is constant or atomic.
+
+  /// What depends on the type of held values; each is given the held value's address.
+  @usableFromInline
+  struct HeldValues: Sendable {
+    let size: Int
+    let alignment: Int
+    /// Runs the registry's cleanup; moves the value out.
+    let cleanUp: @Sendable (HeldSlot) throws -> Void
+    /// Destroys the value; nil where there is nothing to destroy.
+    let drop: (@Sendable (HeldSlot) -> Void)?
+
+    @usableFromInline
+    init(
+      size: Int, alignment: Int, cleanUp: @escaping @Sendable (HeldSlot) throws -> Void,
+      drop: (@Sendable (HeldSlot) -> Void)?
+    ) {
+      self.size = size
+      self.alignment = alignment
+      self.cleanUp = cleanUp
+      self.drop = drop
+    }
+  }
+
+  let pool: CellPool
+  let stripes: PoolStripes
+  let locks = AnchorLocks.shared
+  let delivery: Delivery
+  let heldValues: HeldValues
+  private let errorHandler: @Sendable (any Error) -> Void
+  let queue: DispatchQueue?
+  private let host: ExecutorHost?
+
+  /// Cells whose targets died, last one first: pushed by any thread, taken whole.
+  private let ready = Atomic<UInt>(0)
+  private let queueLock = SpinLock()
+  /// Cells taken from `ready`, first one first.
+  @exclusivity(unchecked) private var taken: Cell?
+  private let isOrphaned = Atomic<Bool>(false)
+
+  /// Deliveries under way, by the parity of `epoch` when they began: see ``flush()``.
+  let epoch = Atomic<Int>(0)
+  let evenSessions = Atomic<Int>(0)
+  let oddSessions = Atomic<Int>(0)
+  let flushing = DispatchSemaphore(value: 1)
+
+  @usableFromInline
+  init(
+    name: String, delivery: Delivery, heldValues: HeldValues, errorHandler: @escaping @Sendable (any Error) -> Void
+  ) {
+    pool = CellPool(name: name, heldSize: heldValues.size, heldAlignment: heldValues.alignment)
+    stripes = pool.stripes
+    self.delivery = delivery
+    self.heldValues = heldValues
+    self.errorHandler = errorHandler
+    switch delivery.kind {
+    case .background, .manual:
+      queue = DispatchQueue(label: "finalization \(name)", qos: .utility)
+      host = nil
+    case .queue(let given):
+      given.setSpecific(key: Self.queueKey, value: ObjectIdentifier(given))
+      queue = given
+      host = nil
+    case .serialExecutor(let executor):
+      queue = nil
+      host = ExecutorHost(executor)
+    case .inline, .taskExecutor:
+      queue = nil
+      host = nil
+    }
+    if case .background = delivery.kind, let queue {
+      queue.setSpecific(key: Self.queueKey, value: ObjectIdentifier(queue))
+    }
+  }
+
+  static let queueKey = DispatchSpecificKey<ObjectIdentifier>()
+
+  // MARK: Held values
+
+  /// Runs a cleanup with the held value of a cell that the caller claimed and took off all lists, then
+  /// retires the cell.
+  func cleanUp(_ cell: Cell, with cleanUp: (HeldSlot) throws -> Void) throws {
+    defer { retire(cell) }
+    try run(cell, with: cleanUp)
+  }
+
+  private func run(_ cell: Cell, with cleanUp: (HeldSlot) throws -> Void) throws {
+    // The held value goes when the cleanup is over, and what dies with it is delivered after that.
+    try DeliveringThread.run { try cleanUp(stripes.held(cell)) }
+  }
+
+  /// An error that nobody waits for.
+  func report(_ error: any Error) { errorHandler(error) }
+
+  // MARK: The end of a registration
+
+  /// Ends a registration in the books. The cell is nobody's then, and the core may be gone.
+  @inline(__always)
+  func retire(_ cell: Cell) {
+    if stripes.retire(cell) { unsafe Unmanaged.passUnretained(self).release() }
+  }
+
+  /// Takes a claimed cell off its lists.
+  /// - Returns: false where its target's death put it into the queue, whose reader will find it claimed.
+  @inline(__always)
+  func unlink(_ cell: Cell) -> Bool {
+    unlinkToken(cell)
+    if cell.isUnlinked { return true }
+    while true {
+      let target = unsafe cell.record.pointee.target.load(ordering: .acquiring)
+      if target == 0 { return false }
+      locks.lock(of: target)
+      let isLinked = unsafe cell.record.pointee.target.load(ordering: .relaxed) == target
+      if isLinked { FinalizationAnchor.with(target) { $0.unlinkTarget(cell) } }
+      locks.unlock(of: target)
+      if isLinked { return true }
+    }
+  }
+
+  @inline(__always)
+  func unlinkToken(_ cell: Cell) {
+    while true {
+      let token = unsafe cell.record.pointee.token.load(ordering: .acquiring)
+      if token == 0 { return }
+      locks.lock(of: token)
+      let isLinked = unsafe cell.record.pointee.token.load(ordering: .relaxed) == token
+      if isLinked { FinalizationAnchor.with(token) { $0.unlinkToken(cell) } }
+      locks.unlock(of: token)
+      if isLinked { return }
+    }
+  }
+
+  /// After a claimed cell's held value is out and its token unlinked: the cell goes back to the pool, now or
+  /// when the queue's reader comes to it.
+  @inline(__always)
+  func finish(_ cell: Cell) {
+    if unlink(cell) || cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) }
+  }
+
+  /// Runs the cleanup of a claimed cell whose target may be alive, on this thread.
+  func cleanUpNow(_ cell: Cell) throws {
+    if unlink(cell) { return try cleanUp(cell, with: heldValues.cleanUp) }
+    // Its target died and it is queued: the queue's reader finds it claimed, maybe at this moment.
+    defer { if cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) } }
+    try run(cell, with: heldValues.cleanUp)
+  }
+
+  // MARK: The queue
+
+  /// Takes the cell of a target that died. The caller then calls ``DeliveringThread/deliverPending()``.
+  func enqueue(_ cell: Cell) {
+    if delivery.isInline {
+      let session = epochNow
+      unsafe cell.record.pointee.session = session
+      beginSession(session)
+      DeliveringThread.append(cell)
+    } else if push(cell), !delivery.isManual || isOrphaned.load(ordering: .sequentiallyConsistent) {
+      schedule()
+    }
+  }
+
+  /// - Returns: whether nothing was there.
+  func push(_ cell: Cell) -> Bool {
+    var head = ready.load(ordering: .relaxed)
+    while true {
+      cell.queueNext = Cell(address: head)
+      let (exchanged, original) = ready.weakCompareExchange(
+        expected: head, desired: cell.address, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
+      if exchanged { return head == 0 }
+      head = original
+    }
+  }
+
+  private func pop() -> Cell? {
+    queueLock.lock()
+    defer { queueLock.unlock() }
+    if unsafe taken == nil {
+      var pushed = Cell(address: ready.exchange(0, ordering: .sequentiallyConsistent))
+      while let cell = pushed {
+        pushed = cell.queueNext
+        cell.queueNext = unsafe taken
+        unsafe taken = cell
+      }
+    }
+    let cell = unsafe taken
+    unsafe taken = cell?.queueNext
+    return cell
+  }
+
+  func schedule() {
+    if let queue {
+      queue.async { self.deliverScheduled() }
+    } else if let host {
+      Task { await host.run { self.deliverScheduled() } }
+    } else if case .taskExecutor(let executor) = delivery.kind {
+      Task(executorPreference: executor) { self.deliverScheduled() }
+    }
+  }
+
+  // MARK: Delivering
+
+  private func deliverScheduled() {
+    while deliverQueued(limit: 256, using: heldValues.cleanUp, failing: { report($0) }) {}
+  }
+
+  /// Delivers queued cells, at most `limit`.
+  /// - Returns: whether there may be more.
+  func deliverQueued(limit: Int, using cleanUp: (HeldSlot) throws -> Void, failing: (any Error) -> Void) -> Bool {
+    let session = epochNow
+    beginSession(session)
+    defer { endSession(session) }
+    for _ in 0..<limit {
+      guard let cell = pop() else { return false }
+      do { try deliver(cell, using: cleanUp) } catch { failing(error) }
+    }
+    return true
+  }
+
+  /// Delivers a cell that came off the queue.
+  private func deliver(_ cell: Cell, using cleanUp: (HeldSlot) throws -> Void) throws {
+    if cell.isMark {
+      // Its owner waits for it.
+      _ = cell.set(CellRecord.Flags.isReached, andTest: 0)
+    } else if Cell.claim(cell.entry, key: cell.key) {
+      unlinkToken(cell)
+      try self.cleanUp(cell, with: cleanUp)
+    } else if cell.set(CellRecord.Flags.dequeued, andTest: CellRecord.Flags.left) {
+      retire(cell)
+    }
+  }
+
+  /// Delivers a cell from the thread's pending list.
+  func deliverInline(_ cell: Cell) {
+    do { try deliverPending(cell, using: heldValues.cleanUp) } catch { report(error) }
+  }
+
+  private func deliverPending(_ cell: Cell, using cleanUp: (HeldSlot) throws -> Void) throws {
+    // The cell is somebody else's once it is delivered.
+    let session = unsafe cell.record.pointee.session
+    defer { endSession(session) }
+    try deliver(cell, using: cleanUp)
+  }
+
+  @usableFromInline
+  func drain() throws { try drain(using: heldValues.cleanUp) }
+
+  /// Delivers everything that is due: the deaths that were reported, and those that a sweep finds.
+  @usableFromInline
+  func drain(using cleanUp: (HeldSlot) throws -> Void) throws {
+    WatchTable.shared.sweep()
+    var errors: [any Error] = []
+    while let cell = DeliveringThread.takePending(of: self) {
+      do { try deliverPending(cell, using: cleanUp) } catch { errors.append(error) }
+    }
+    while deliverQueued(limit: 256, using: cleanUp, failing: { errors.append($0) }) {}
+    guard let first = errors.first else { return }
+    throw errors.count == 1 ? first : CleanupFailures(errors: errors)
+  }
+
+  /// Delivers everything that is due; nobody hears of errors but the registry's handler.
+  func drainReporting() {
+    do { try drain() } catch let failures as CleanupFailures {
+      for error in failures.errors { report(error) }
+    } catch {
+      report(error)
+    }
+  }
+
+  /// The registry object is gone: what is due is delivered, what is pending goes on without it.
+  @usableFromInline
+  func orphan() {
+    isOrphaned.store(true, ordering: .sequentiallyConsistent)
+    if delivery.isManual { drainReporting() }
+    if stripes.orphan() { unsafe Unmanaged.passUnretained(self).release() }
+  }
+}

@@ -1,0 +1,121 @@
+import Synchronization
+
+/// Keeps what was loaded for as long as somebody uses it, and hot values a little longer.
+///
+///     let textures = ResourceCache<String, Texture>(name: "textures", strongByteLimit: 64 << 20) { $0.byteCount }
+///     let texture = try textures.value(for: path) { try Texture(contentsOf: path) }
+///
+/// The cache refers to its values weakly: a value that nobody else holds dies, and its entry goes. The
+/// strong tier, off at first, holds the most recently used ones up to a number of bytes.
+///
+/// For one key there is one load at a time, however many ask; all of them get its value, or its error. A load
+/// that fails leaves nothing behind. Any thread may call anything at any time. The keys' `==` is called
+/// under a lock: it must not use the cache.
+public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendable {
+  typealias Shard = CacheShard<Key, Value>
+
+  let storage: CacheStorage<Key, Value>
+  /// Removes the entries of values that died.
+  let registry: FinalizationRegistry<CacheDeath>
+
+  /// - Parameters:
+  ///   - name: what reports call the cache's registry.
+  ///   - strongByteLimit: bytes that the strong tier may hold; 0 for no strong tier. A larger value is held
+  ///     weakly.
+  ///   - byteCount: a value's bytes, asked for once when it was loaded.
+  public init(name: String, strongByteLimit: Int = 0, byteCount: @escaping @Sendable (Value) -> Int = { _ in 0 }) {
+    let storage = CacheStorage<Key, Value>(strongByteLimit: max(0, strongByteLimit), byteCount: byteCount)
+    self.storage = storage
+    registry = FinalizationRegistry(name: name) { death in storage.removeDead(death) }
+    MemoryRelief.add(storage)
+  }
+
+  deinit { removeAll() }
+
+  /// The value for a key, where it is alive. Does not load, and counts as a hit or a miss.
+  public func cachedValue(for key: Key) -> Value? { storage.hit(key, hash: key.hashValue, countingMiss: true) }
+
+  /// The value for a key; loads it where it is not there.
+  ///
+  /// Waits where somebody loads it already. Costs about 50 ns where it is there.
+  /// - Parameter load: called on this thread, under no lock.
+  /// - Throws: what the load throws; ``FinalizationError/Code/recursiveLoad`` where a load asks on its own
+  ///   thread for what it loads.
+  public func value(for key: Key, load: () throws -> Value) throws -> Value {
+    let hash = key.hashValue
+    if let value = storage.hit(key, hash: hash, countingMiss: false) { return value }
+    let thread = DeliveringThread.number
+    while true {
+      switch storage.begin(key, hash: hash, thread: thread) {
+      case .found(let value): return value
+      case .join(let other):
+        if other.thread == thread { throw FinalizationError(.recursiveLoad) }
+        do { return try other.wait() } catch is CancellationError {
+          // Not this caller's: it asks again.
+        }
+      case .lead(let own, let serial):
+        return try finish(own, hash: hash, serial: serial, with: Result { try load() })
+      }
+    }
+  }
+
+  /// The value for a key; loads it where it is not there. As the other `value(for:load:)`, without blocking a
+  /// thread.
+  public func value(
+    for key: Key, isolation: isolated (any Actor)? = #isolation, load: () async throws -> Value
+  ) async throws -> Value {
+    let hash = key.hashValue
+    if let value = storage.hit(key, hash: hash, countingMiss: false) { return value }
+    while true {
+      switch storage.begin(key, hash: hash, thread: 0) {
+      case .found(let value): return value
+      case .join(let other):
+        do { return try await other.wait() } catch is CancellationError {
+          // The loader's task was cancelled; this one goes on unless it was, too.
+          try Task.checkCancellation()
+        }
+      case .lead(let own, let serial):
+        let outcome: Result<Value, any Error>
+        do { outcome = .success(try await load()) } catch { outcome = .failure(error) }
+        return try finish(own, hash: hash, serial: serial, with: outcome)
+      }
+    }
+  }
+
+  private func finish(
+    _ load: CacheLoad<Value>, hash: Int, serial: UInt64, with outcome: Result<Value, any Error>
+  ) throws -> Value {
+    if case .success(let value) = outcome,
+      // Where the ledger is full the value is handed out and not kept.
+      let registration = try? registry.register(value, holding: CacheDeath(hash: hash, serial: serial))
+    {
+      storage.keep(value, hash: hash, serial: serial, registration: registration)
+    } else {
+      storage.abandon(hash: hash, serial: serial)
+    }
+    load.finish(outcome)
+    return try outcome.get()
+  }
+
+  /// Forgets every value. Those that others hold live on; loads under way are handed out and not kept.
+  public func removeAll() { storage.removeAll() }
+
+  /// Lets go of strong values, least recently used first.
+  /// - Parameter byteCount: bytes that may stay strong.
+  /// - Returns: bytes let go of.
+  @discardableResult
+  public func trim(keeping byteCount: Int = 0) -> Int { storage.evict(keeping: max(0, byteCount)) }
+
+  /// Waits until the entries of values that died before the call are removed.
+  @available(*, noasync, message: "it blocks the thread")
+  public func flush() { registry.flush() }
+
+  /// Entries, those whose value died just now or is being loaded included.
+  public var count: Int { storage.count }
+
+  /// Bytes that the strong tier holds.
+  public var strongByteCount: Int { storage.strongByteCount.load(ordering: .relaxed) }
+
+  /// What happened so far.
+  public var statistics: CacheStatistics { storage.statistics }
+}

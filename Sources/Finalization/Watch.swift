@@ -1,0 +1,38 @@
+import CFinalization
+
+/// An object without an anchor of its own, watched through an unowned reference: its address stays its own,
+/// and asking whether it died never makes the asker an owner.
+@safe final class Watch: @unchecked Sendable {
+  // SAFETY: `object` is unowned-retained as long as this exists; `anchor` changes under its shard's lock.
+  private let object: UnsafeMutableRawPointer
+  /// What registrations are linked to; released when the object is gone, which reports its death.
+  @exclusivity(unchecked) var anchor: FinalizationAnchor?
+
+  init(_ object: AnyObject) {
+    // SAFETY: undone in deinit.
+    unsafe self.object = swift_unownedRetain(Unmanaged.passUnretained(object).toOpaque())
+  }
+
+  deinit { unsafe swift_unownedRelease(object) }
+
+  var address: UInt { unsafe UInt(bitPattern: object) }
+
+  /// The object, where its deinit has not begun.
+  var target: AnyObject? {
+    guard let object = unsafe swift_tryRetain(object) else { return nil }
+    // SAFETY: retained just now.
+    return unsafe Unmanaged<AnyObject>.fromOpaque(object).takeRetainedValue()
+  }
+
+  /// Whether the watched object at an address died: its deinit has ended, and nobody but the watch holds an
+  /// unowned reference to it.
+  ///
+  /// Deinit ending takes one unowned reference away; only when the watch's is the last one is it certain
+  /// that it has ended, and no deinit still uses what a cleanup is about to release.
+  @inline(__always)
+  static func isGone(_ address: UInt) -> Bool {
+    // SAFETY: the caller knows of a watch of this address, which keeps the object's header.
+    guard let object = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return false }
+    return unsafe swift_isDeallocating(object) && swift_unownedRetainCount(object) == 1
+  }
+}

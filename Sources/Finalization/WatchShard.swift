@@ -1,0 +1,191 @@
+import Synchronization
+
+/// Where a sweep is in a shard.
+struct ShardPosition {
+  var slot = 0
+  /// The shard's version when the sweep began; -1 before that.
+  var version = -1
+  var isAtEnd = false
+}
+
+/// The shards of a ``WatchTable``.
+struct WatchShards: Sendable {
+  private let shards: [WatchShard]
+
+  init(count: Int) { shards = (0..<count).map { _ in WatchShard() } }
+
+  subscript(index: Int) -> WatchShard { shards[index] }
+
+  var count: Int { shards.reduce(0) { $0 + $1.liveCount } }
+
+  @inline(__always)
+  static func hash(_ address: UInt) -> UInt64 { UInt64(address >> 4) &* 0x9E37_79B9_7F4A_7C15 }
+
+  @inline(__always)
+  func shard(of object: AnyObject) -> WatchShard {
+    let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
+    return shards[Int(truncatingIfNeeded: Self.hash(address) >> 56)]
+  }
+}
+
+/// A hash table of watches with open addressing. A removed one leaves a gap that lookups step over, so
+/// nothing moves but when the table is rebuilt, which `version` counts.
+@safe final class WatchShard: @unchecked Sendable {
+  // SAFETY: everything below changes under `lock`.
+  private let lock = SpinLock()
+  @exclusivity(unchecked) private var slots: UnsafeMutablePointer<Slot>
+  @exclusivity(unchecked) private var capacity = 0
+  @exclusivity(unchecked) private var usedCount = 0
+  @exclusivity(unchecked) private var version = 0
+  private let live = Atomic<Int>(0)
+
+  private struct Slot {
+    /// 0 for a slot never used, 1 for a gap.
+    var address: UInt = 0
+    var watch: Watch?
+  }
+
+  init() { unsafe slots = .allocate(capacity: 0) }
+
+  deinit {
+    unsafe slots.deinitialize(count: capacity)
+    unsafe slots.deallocate()
+  }
+
+  var liveCount: Int { live.load(ordering: .relaxed) }
+
+  var currentVersion: Int {
+    lock.lock()
+    defer { lock.unlock() }
+    return unsafe version
+  }
+
+  func lockForFork() { lock.lock() }
+  func unlockForFork() { lock.unlock() }
+
+  // MARK: Finding
+
+  private static func address(of object: AnyObject) -> UInt {
+    unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
+  }
+
+  /// The slot of an address, nil where it has none. Under `lock`.
+  private func find(_ address: UInt) -> Int? {
+    guard unsafe capacity > 0 else { return nil }
+    var slot = unsafe Int(truncatingIfNeeded: WatchShards.hash(address) >> 20) & (capacity - 1)
+    while true {
+      let found = unsafe slots[slot].address
+      if found == address { return slot }
+      if found == 0 { return nil }
+      slot = unsafe (slot + 1) & (capacity - 1)
+    }
+  }
+
+  func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
+    lock.lock()
+    defer { lock.unlock() }
+    return find(Self.address(of: object)).flatMap { unsafe slots[$0].watch?.anchor }
+  }
+
+  func anchor(for object: AnyObject, onFirst: () -> Void) -> FinalizationAnchor {
+    let address = Self.address(of: object)
+    lock.lock()
+    let known = find(address).flatMap { unsafe slots[$0].watch?.anchor }
+    lock.unlock()
+    if let known { return known }
+    let watch = watch(for: object, onFirst: onFirst)
+    // Made before the lock is taken, and dropped where somebody else was first.
+    let fresh = FinalizationAnchor()
+    lock.lock()
+    let anchor = unsafe watch.anchor ?? fresh
+    unsafe watch.anchor = anchor
+    lock.unlock()
+    return anchor
+  }
+
+  func watch(for object: AnyObject, onFirst: () -> Void) -> Watch {
+    let address = Self.address(of: object)
+    lock.lock()
+    let known = find(address).flatMap { unsafe slots[$0].watch }
+    lock.unlock()
+    if let known { return known }
+    let fresh = Watch(object)
+    lock.lock()
+    if let found = find(address), let watch = unsafe slots[found].watch {
+      lock.unlock()
+      return watch
+    }
+    let old = unsafe makeRoom()
+    insert(fresh)
+    live.add(1, ordering: .sequentiallyConsistent)
+    lock.unlock()
+    unsafe old?.deallocate()
+    onFirst()
+    return fresh
+  }
+
+  // MARK: Growing, under `lock`
+
+  private func insert(_ watch: Watch) {
+    let address = watch.address
+    var slot = unsafe Int(truncatingIfNeeded: WatchShards.hash(address) >> 20) & (capacity - 1)
+    while unsafe slots[slot].address > 1 { slot = unsafe (slot + 1) & (capacity - 1) }
+    if unsafe slots[slot].address == 0 { unsafe usedCount += 1 }
+    unsafe slots[slot] = Slot(address: address, watch: watch)
+  }
+
+  /// Rebuilds the table where three quarters of its slots were used.
+  /// - Returns: the old table, to be deallocated after the lock.
+  private func makeRoom() -> UnsafeMutablePointer<Slot>? {
+    guard unsafe usedCount >= capacity / 4 * 3 else { return nil }
+    let old = unsafe slots
+    let oldCapacity = unsafe capacity
+    unsafe capacity = max(16, Self.roundedUp(liveCount * 2 + 1))
+    unsafe slots = .allocate(capacity: capacity)
+    unsafe slots.initialize(repeating: Slot(), count: capacity)
+    unsafe usedCount = 0
+    unsafe version += 1
+    for index in 0..<oldCapacity {
+      if let watch = unsafe old[index].watch { insert(watch) }
+    }
+    unsafe old.deinitialize(count: oldCapacity)
+    return unsafe old
+  }
+
+  private static func roundedUp(_ count: Int) -> Int { 1 << (Int.bitWidth - (count - 1).leadingZeroBitCount) }
+
+  // MARK: Sweeping
+
+  /// Takes out the dead among the next `limit` slots, and where `tidying` watches that nobody needs. They
+  /// are released after the lock.
+  func removeDead(from position: inout ShardPosition, limit: Int, tidying: Bool) {
+    var removed: [Watch] = []
+    lock.lock()
+    if unsafe position.version != version {
+      position.version = unsafe version
+      position.slot = 0
+    }
+    let end = unsafe min(position.slot + limit, capacity)
+    for slot in position.slot..<max(end, position.slot) {
+      let address = unsafe slots[slot].address
+      guard address > 1, Watch.isGone(address) || tidying && isUnneeded(slot) else { continue }
+      if let watch = unsafe slots[slot].watch { removed.append(watch) }
+      unsafe slots[slot] = Slot(address: 1, watch: nil)
+      live.subtract(1, ordering: .sequentiallyConsistent)
+    }
+    position.slot = end
+    position.isAtEnd = unsafe end >= capacity
+    lock.unlock()
+    // A weak reference may keep the watch; the death is reported all the same.
+    for watch in removed { unsafe watch.anchor = nil }
+  }
+
+  /// Whether only the table holds the watch, and no registration hangs on it. Under `lock`, where nobody
+  /// else can get hold of it.
+  private func isUnneeded(_ slot: Int) -> Bool {
+    guard unsafe isKnownUniquelyReferenced(&slots[slot].watch), let watch = unsafe slots[slot].watch else {
+      return false
+    }
+    return unsafe watch.anchor == nil || isKnownUniquelyReferenced(&watch.anchor) && watch.anchor?.isUnused == true
+  }
+}

@@ -1,0 +1,130 @@
+import Dispatch
+import ResourceLedger
+import Synchronization
+
+/// All watched objects of the process, by address: 256 hash tables with a lock each.
+///
+/// A sweep looks at every slot in pieces of at most 512 and hands the dead ones to their registries. Lock
+/// order: `gate`, then a shard's lock, then (after that is released) an anchor's.
+@usableFromInline
+final class WatchTable: Sendable {
+  static let shared = WatchTable()
+
+  private static let shardCount = 256
+  private static let piece = 512
+  private let shards: WatchShards
+  /// Held while a piece is swept and its deaths are queued: whoever gets it knows that no death found
+  /// earlier is still on its way to a queue.
+  private let gate = ForkSafeLock()
+  /// Where the next sweep by a registration begins: shard, and slot in it. Under `gate`.
+  private let cursor = Atomic<Int>(0)
+  private let timer = Atomic<Bool>(false)
+
+  private init() { shards = WatchShards(count: Self.shardCount) }
+
+  // MARK: Finding
+
+  /// The anchor that stands for an object: its own, or that of its watch.
+  func anchor(for object: AnyObject) -> FinalizationAnchor {
+    if let finalizable = object as? any Finalizable { return finalizable.finalizationAnchor }
+    return watchAnchor(for: object)
+  }
+
+  /// The anchor of a target that may or may not be ``Finalizable``.
+  @usableFromInline
+  static func anchor(of target: AnyObject) -> FinalizationAnchor { shared.anchor(for: target) }
+
+  /// The anchor of the watch of an object that is not ``Finalizable``.
+  func watchAnchor(for object: AnyObject) -> FinalizationAnchor {
+    if DeliveringThread.countRegistration() & 15 == 0 { sweepALittle() }
+    return shards.shard(of: object).anchor(for: object) { self.startTimer() }
+  }
+
+  /// The watch of an object; the same one as long as somebody holds it or the object.
+  func watch(_ object: AnyObject) -> Watch {
+    shards.shard(of: object).watch(for: object) { self.startTimer() }
+  }
+
+  /// The anchor that stands for an object, nil where nothing was ever registered for it.
+  func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
+    if let finalizable = object as? any Finalizable { return finalizable.finalizationAnchor }
+    return shards.shard(of: object).existingAnchor(for: object)
+  }
+
+  /// Objects watched. O(1) per shard.
+  var count: Int { shards.count }
+
+  // MARK: Sweeping
+
+  /// Looks at every watched object, in pieces; deaths are queued when it returns, those of registries that
+  /// deliver inline are delivered.
+  /// - Parameter tidying: whether watches that nobody needs go, too. It takes longer.
+  func sweep(tidying: Bool = false) {
+    for index in 0..<Self.shardCount {
+      let shard = shards[index]
+      // An empty one still waits for a sweeper that emptied it and is about to queue.
+      var position = ShardPosition()
+      repeat { sweepPiece(of: shard, at: &position, limit: Self.piece, tidying: tidying) } while !position.isAtEnd
+    }
+  }
+
+  private func sweepPiece(of shard: WatchShard, at position: inout ShardPosition, limit: Int, tidying: Bool) {
+    gate.lock()
+    DeliveringThread.holdPending()
+    // Releasing a watch reports its object's death: into queues, or this thread's pending list.
+    shard.removeDead(from: &position, limit: limit, tidying: tidying)
+    gate.unlock()
+    DeliveringThread.releasePending()
+  }
+
+  /// A registration's share of the sweeping: each thread does this at every sixteenth.
+  func sweepALittle() {
+    guard gate.tryLock() else { return }
+    DeliveringThread.holdPending()
+    var position = ShardPosition()
+    let packed = cursor.load(ordering: .relaxed)
+    position.slot = packed >> 8
+    let index = packed & (Self.shardCount - 1)
+    position.version = shards[index].currentVersion
+    shards[index].removeDead(from: &position, limit: 64, tidying: false)
+    let next = position.isAtEnd ? (index + 1) & (Self.shardCount - 1) : position.slot << 8 | index
+    cursor.store(next, ordering: .relaxed)
+    gate.unlock()
+    DeliveringThread.releasePending()
+  }
+
+  // MARK: The timer
+
+  /// Seconds between two sweeps by the timer, which runs while anything is watched.
+  static let sweepInterval = 1
+
+  private func startTimer() {
+    guard !timer.load(ordering: .relaxed), !timer.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    scheduleSweep()
+  }
+
+  private func scheduleSweep() {
+    DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + .seconds(Self.sweepInterval)) {
+      self.sweep(tidying: true)
+      if self.shards.count == 0 {
+        self.timer.store(false, ordering: .sequentiallyConsistent)
+        // One that was added just before that saw the timer running.
+        if self.shards.count > 0 { self.startTimer() }
+      } else {
+        self.scheduleSweep()
+      }
+    }
+  }
+
+  // MARK: Fork
+
+  func lockAll() {
+    gate.lock()
+    for index in 0..<Self.shardCount { shards[index].lockForFork() }
+  }
+
+  func unlockAll() {
+    for index in 0..<Self.shardCount { shards[index].unlockForFork() }
+    gate.unlock()
+  }
+}

@@ -1,0 +1,43 @@
+/// A domain's own count of what is live: the second book.
+public struct Census: Hashable, Sendable {
+  /// Resources that are live.
+  public var count: Int
+  /// Bytes they stand for; 0 where the domain counts no bytes.
+  public var byteCount: Int
+
+  public init(count: Int, byteCount: Int) {
+    self.count = count
+    self.byteCount = byteCount
+  }
+}
+
+/// A kind of resource that can count itself.
+///
+/// Conform a type of your own, give it to ``ResourceDomains/add(_:kind:)``, and create resources with the
+/// number you get: an audit then compares the domain's census with its ledger entries. The census must
+/// come from the resource's own side (the allocator, the driver, the kernel), not from counting the
+/// handles that were made: only then are there two books.
+public protocol ResourceDomain: AnyObject, Sendable {
+  var name: String { get }
+
+  /// Counts what is live now. May be called on any thread, at any time.
+  func census() throws -> Census
+}
+
+/// A domain that can hold its two books still for a moment, so that they can be compared under load.
+package protocol SteadyDomain: ResourceDomain {
+  /// Calls `body` with the census while no resource of this domain enters or leaves either book. `body` must
+  /// not create or release one, nor ask for a census.
+  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R
+}
+
+extension DomainKind {
+  /// A finalization registry: an entry is a registration, its address the registry's own record of it.
+  public static let finalizationRegistry = DomainKind(rawValue: 3)
+  /// Handles with a release closure and no domain of their own. No census: one book only.
+  public static let nativeResource = DomainKind(rawValue: 4)
+  /// Open file descriptors.
+  public static let fileDescriptor = DomainKind(rawValue: 5)
+  /// A domain that the program brought.
+  public static let custom = DomainKind(rawValue: 6)
+}

@@ -1,0 +1,66 @@
+/// The domains of this process that can count themselves.
+///
+/// Domains are held weakly: one that is gone is no longer listed.
+public enum ResourceDomains {
+  /// A domain and the number under which the ledger books its resources.
+  public struct Listing: Sendable {
+    public let id: DomainID
+    public let domain: any ResourceDomain
+  }
+
+  private struct Slot {
+    let id: DomainID
+    weak var domain: (any ResourceDomain)?
+  }
+
+  private static let lock = ForkSafeLock()
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var slots: [Slot] = []
+
+  /// Lists a domain, and gives it a number that resources are created with.
+  ///
+  /// Adding a domain again returns the number it has. The number is taken back by ``remove(_:)`` only: a
+  /// domain that goes away without it leaves its number in use, because entries may still carry it.
+  /// - Throws: ``LedgerError`` where all domain records are in use.
+  public static func add(_ domain: any ResourceDomain, kind: DomainKind = .custom) throws(LedgerError) -> DomainID {
+    if let id = id(of: domain) { return id }
+    let id = try Ledger.shared.addDomain(kind, name: domain.name)
+    list(domain, as: id)
+    return id
+  }
+
+  /// Lists a domain that has its number already.
+  package static func list(_ domain: any ResourceDomain, as id: DomainID) {
+    let dead = Set(current.filter { $0.domain == nil }.map(\.id))
+    lock.withLock {
+      unsafe slots.removeAll { dead.contains($0.id) }
+      unsafe slots.append(Slot(id: id, domain: domain))
+    }
+  }
+
+  /// The number of a listed domain.
+  public static func id(of domain: any ResourceDomain) -> DomainID? {
+    current.first { $0.domain === domain }?.id
+  }
+
+  /// Takes a domain off the list and its number out of use. No resource of it may be live.
+  public static func remove(_ domain: any ResourceDomain) {
+    guard let id = id(of: domain) else { return }
+    unlist(id)
+    Ledger.shared.removeDomain(id)
+  }
+
+  /// Takes a domain off the list; its number stays.
+  package static func unlist(_ id: DomainID) {
+    lock.withLock { unsafe slots.removeAll { $0.id == id } }
+  }
+
+  /// Every domain that is alive now, in the order in which they were added.
+  public static var all: [Listing] {
+    current.compactMap { slot in slot.domain.map { Listing(id: slot.id, domain: $0) } }
+  }
+
+  /// A copy to look into without the lock: whoever reads a weak reference may become the last owner of a
+  /// domain, whose deinit may come here.
+  private static var current: [Slot] { lock.withLock { unsafe slots } }
+}

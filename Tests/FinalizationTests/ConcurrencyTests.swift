@@ -1,0 +1,194 @@
+import Dispatch
+import Finalization
+import Glibc
+import ResourceLedger
+import Synchronization
+import Testing
+
+@Suite struct ConcurrencyTests {
+  /// Runs a closure on so many threads at once, with their numbers.
+  private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let done = DispatchSemaphore(value: 0)
+    for number in 0..<count {
+      Worker {
+        body(number)
+        done.signal()
+      }.start()
+    }
+    for _ in 0..<count { done.wait() }
+  }
+
+  @Test func `An object that dies while it is being registered is delivered exactly once`() {
+    let log = Log<Int>()
+    let registry = FinalizationRegistry<Int>(name: "dying") { log.add($0) }
+    let rounds = 400
+    for round in 0..<rounds {
+      let holder = round % 2 == 0 ? Holder<AnyObject>(Anchored()) : Holder<AnyObject>(Plain())
+      let gate = Gate()
+      let released = DispatchSemaphore(value: 0)
+      let object = holder.current
+      Worker {
+        gate.pass()
+        holder.release()
+        released.signal()
+      }.start()
+      gate.pass()
+      if let object { _ = try? registry.register(object, holding: round) }
+      released.wait()
+    }
+    registry.flush()
+    #expect(log.all.sorted() == Array(0..<rounds))
+  }
+
+  @Test func `Cancel, clean, unregister and death race for a registration and one wins`() {
+    let log = Log<Int>()
+    let registry = FinalizationRegistry<Int>(name: "race", delivery: .inlineOnReleasingThread) { log.add($0) }
+    for round in 0..<500 {
+      let token = Anchored()
+      let holder = Holder(Anchored())
+      guard
+        let registration = holder.with({ target in
+          try? registry.register(target, holding: round, unregisterToken: token)
+        }), let registration
+      else { continue }
+      onThreads(4) { number in
+        switch number {
+        case 0: if registration.cancel() != nil { log.add(round) }
+        case 1: _ = try? registration.clean()
+        case 2: if registry.unregister(token) { log.add(round) }
+        default: holder.release()
+        }
+      }
+    }
+    registry.flush()
+    #expect(log.all.sorted() == Array(0..<500))
+    #expect(registry.count == 0)
+  }
+
+  @Test func `The registry's book and the ledger agree while threads register and unregister`() throws {
+    let registry = FinalizationRegistry<Int>(name: "two books", delivery: .manual) { _ in }
+    let listing = try #require(ResourceDomains.all.first { $0.domain.name == "two books" })
+    let steady = try #require(listing.domain as? any SteadyDomain)
+    let stopper = Stopper()
+    let threads = DispatchSemaphore(value: 0)
+    for _ in 0..<2 {
+      Worker {
+        let target = Anchored()
+        while !stopper.isStopped {
+          _ = try? registry.register(target, holding: 1, unregisterToken: target, byteCount: 100)
+          _ = try? registry.register(Anchored(), holding: 1, byteCount: 10)
+          registry.unregister(target)
+          try? registry.drain()
+        }
+        threads.signal()
+      }.start()
+    }
+    for _ in 0..<200 {
+      let (census, totals) = steady.withBooksHeld { census in
+        (census, Ledger.shared.totals(of: [listing.id], bucketCount: 1)[0][0])
+      }
+      #expect(census.count == totals.count)
+      #expect(census.byteCount == totals.capacity)
+    }
+    stopper.stop()
+    for _ in 0..<2 { threads.wait() }
+    try registry.drain()
+    #expect(registry.census() == Census(count: 0, byteCount: 0))
+    #expect(Ledger.shared.totals(of: [listing.id], bucketCount: 1)[0][0].count == 0)
+  }
+
+  @Test func `Cells that one thread registers and another delivers are used again`() throws {
+    let registry = FinalizationRegistry<Int>(name: "migration", delivery: .manual) { _ in }
+    func pass() throws {
+      for number in 0..<1_000 { try registry.register(Anchored(), holding: number) }
+      onThreads(1) { _ in try? registry.drain() }
+    }
+    try pass()
+    let before = Ledger.shared.entryCount
+    for _ in 0..<50 { try pass() }
+    // Other tests use the ledger meanwhile; 50,000 more entries would be the failure.
+    #expect(Ledger.shared.entryCount - before < 25_000)
+  }
+
+  @Test func `A sweep never becomes a target's last owner`() {
+    final class Target {
+      let log: Log<UInt>
+      init(_ log: Log<UInt>) { self.log = log }
+      deinit { log.add(UInt(pthread_self())) }
+    }
+    let log = Log<UInt>()
+    let registry = FinalizationRegistry<Int>(name: "owner", delivery: .manual) { _ in }
+    let stopper = Stopper()
+    let swept = DispatchSemaphore(value: 0)
+    Worker {
+      while !stopper.isStopped { try? registry.drain() }
+      swept.signal()
+    }.start()
+    for number in 0..<20_000 {
+      let target = Target(log)
+      _ = try? registry.register(target, holding: number)
+      withExtendedLifetime(target) {}
+    }
+    stopper.stop()
+    swept.wait()
+    #expect(log.count == 20_000)
+    #expect(Set(log.all) == [UInt(pthread_self())])
+  }
+
+  @Test func `A forked child goes on with its own registry`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let registry = FinalizationRegistry<Int>(name: "fork", delivery: .manual) { _ in }
+      let stopper = Stopper()
+      for _ in 0..<2 {
+        Worker {
+          let target = Anchored()
+          while !stopper.isStopped {
+            _ = try? registry.register(target, holding: 1, unregisterToken: target)
+            registry.unregister(target)
+          }
+        }.start()
+      }
+      for _ in 0..<20 {
+        let child = forkProcess()
+        if child == 0 {
+          let log = Log<Int>()
+          let own = FinalizationRegistry<Int>(name: "child", delivery: .manual) { log.add($0) }
+          _ = try? own.register(Anchored(), holding: 1)
+          _ = try? registry.register(Anchored(), holding: 1)
+          try? own.drain()
+          _exit(log.all == [1] ? 0 : 1)
+        }
+        var status: Int32 = 0
+        unsafe waitpid(child, &status, 0)
+        if status != 0 { exit(2) }
+      }
+      stopper.stop()
+    }
+  }
+}
+
+/// Lets two threads through together.
+final class Gate: Sendable {
+  private let count = Atomic<Int>(0)
+
+  func pass() {
+    count.add(1, ordering: .acquiringAndReleasing)
+    while count.load(ordering: .acquiring) < 2 { sched_yield() }
+  }
+}
+
+final class Stopper: Sendable {
+  private let flag = Atomic<Bool>(false)
+
+  var isStopped: Bool { flag.load(ordering: .relaxed) }
+  func stop() { flag.store(true, ordering: .relaxed) }
+}
+
+/// `fork` is hidden from Swift because Swift's runtime makes no promise in the child; the tests use little
+/// of it there.
+func forkProcess() -> pid_t {
+  typealias Fork = @convention(c) () -> pid_t
+  guard let symbol = unsafe dlsym(nil, "fork") else { return -1 }
+  // SAFETY: this is fork's type.
+  return unsafe unsafeBitCast(symbol, to: Fork.self)()
+}

@@ -1,0 +1,66 @@
+import Finalization
+import ResourceLedger
+import Synchronization
+
+/// Dies and says so at once.
+class Anchored: Finalizable, @unchecked Sendable {
+  // SAFETY: subclasses in these tests have constants only.
+  let finalizationAnchor = FinalizationAnchor()
+}
+
+/// Dies and has to be found.
+class Plain: @unchecked Sendable {}  // SAFETY: as above.
+
+/// What cleanups report to. Behind a POSIX lock: a thread sanitizer does not see the standard library's `Mutex`.
+final class Log<Element: Sendable>: @unchecked Sendable {
+  // SAFETY: `entries` is used under `lock` only.
+  private let lock = ForkSafeLock()
+  private var entries: [Element] = []
+
+  func add(_ element: Element) { lock.withLock { entries.append(element) } }
+  var all: [Element] { lock.withLock { entries } }
+  var count: Int { lock.withLock { entries.count } }
+}
+
+struct Failure: Error, Equatable {
+  let number: Int
+}
+
+/// A reference that two threads may pass on, of an object that is made to be let go.
+final class Holder<Object: AnyObject>: @unchecked Sendable {
+  // SAFETY: behind the mutex.
+  private let object: Mutex<Box>
+
+  private struct Box: @unchecked Sendable {
+    // SAFETY: moved out and in under the mutex only.
+    var object: Object?
+  }
+
+  init(_ object: Object) { self.object = Mutex(Box(object: object)) }
+
+  /// The object, nil once released. Whoever has it keeps it alive.
+  var current: Object? { object.withLock { Box(object: $0.object) }.object }
+
+  func release() {
+    let last = object.withLock { box in
+      defer { box.object = nil }
+      return Box(object: box.object)
+    }
+    _ = last
+  }
+}
+
+/// splitmix64: the same numbers from the same seed, everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import Glibc
+
+/// C that the tests compile and load when they run, so that a machine without its libraries builds the
+/// package all the same, and the tests say what they miss.
+@safe final class Glue: @unchecked Sendable {
+  // SAFETY: a library that is never unloaded.
+  private let library: UnsafeMutableRawPointer
+
+  private init(_ library: UnsafeMutableRawPointer) { unsafe self.library = library }
+
+  /// A function of the library, as a C function of the given type.
+  func function<F>(_ name: String, as type: F.Type) -> F {
+    guard let symbol = unsafe dlsym(library, name) else { fatalError("the glue has no \(name)") }
+    // SAFETY: the caller gives the type that the C source declares.
+    return unsafe unsafeBitCast(symbol, to: type)
+  }
+
+  /// nil without wabt (wasm2c) or a clang that compiles for wasm32.
+  static let wasm = load(
+    "wasm",
+    """
+    clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o heap.wasm "$GLUE/heap.c" &&
+    wasm2c -n heap heap.wasm -o heap_wasm.c &&
+    clang -shared -fPIC -O1 -w -I. -I/usr/src/wasm2c -o glue.so "$GLUE/wasm.c" heap_wasm.c \
+      /usr/src/wasm2c/wasm-rt-impl.c -lm
+    """)
+
+  /// nil without libegl-dev, libgles-dev.
+  static let gles = load("gles", "clang -shared -fPIC -o glue.so \"$GLUE/gles.c\" -lEGL -lGLESv2")
+
+  /// nil without libjpeg-dev.
+  static let jpeg = load("jpeg", "clang -shared -fPIC -o glue.so \"$GLUE/jpeg.c\" -ljpeg")
+
+  private static func load(_ name: String, _ script: String) -> Glue? {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("finalization-glue-\(name)-\(getpid())")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)) != nil else {
+      return nil
+    }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", script]
+    process.currentDirectoryURL = folder
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Glue")
+    process.environment = ProcessInfo.processInfo.environment.merging(["GLUE": sources.path]) { $1 }
+    guard (try? process.run()) != nil else { return nil }
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { return nil }
+    return unsafe dlopen(folder.appendingPathComponent("glue.so").path, RTLD_NOW).map { unsafe Glue($0) }
+  }
+}

@@ -1,0 +1,172 @@
+import Finalization
+import Glibc
+import ResourceLedger
+import SystemPackage
+import Testing
+
+@Suite struct NativeResourceTests {
+  @Test func `Dispose releases once, however often and from however many threads it is called`() throws {
+    let log = Log<Int>()
+    let wins = Log<Bool>()
+    let resource = try NativeResource(7) { log.add($0) }
+    let done = WorkerGroup(count: 4) { if resource.dispose() { wins.add(true) } }
+    done.wait()
+    #expect(!resource.dispose())
+    #expect(log.all == [7])
+    #expect(wins.count == 1)
+    #expect(resource.isDisposed)
+  }
+
+  @Test func `Use after dispose throws and names the line that created the resource`() throws {
+    let resource = try NativeResource(1) { _ in }
+    resource.dispose()
+    let error = #expect(throws: FinalizationError.self) { try resource.withHandle { $0 } }
+    #expect(error?.code == .disposed)
+    #expect(error?.site == resource.site)
+    #expect("\(resource.site)".contains("NativeResourceTests.swift"))
+  }
+
+  @Test func `Dispose while in use defers the release to the end of the last use`() throws {
+    let log = Log<Int>()
+    let resource = try NativeResource(3) { log.add($0) }
+    try resource.withHandle { outer in
+      try resource.withHandle { _ in #expect(resource.dispose()) }
+      #expect(outer == 3)
+      #expect(log.all == [])
+    }
+    #expect(log.all == [3])
+  }
+
+  @Test func `A forgotten resource is rescued by deinit and recorded with its site`() throws {
+    let log = Log<Int>()
+    var line: UInt = 0
+    do {
+      line = #line + 1
+      let resource = try NativeResource(4, byteCount: 100) { log.add($0) }
+      withExtendedLifetime(resource) {}
+    }
+    #expect(log.all == [4])
+    let site = Ledger.shared.intern(file: #fileID, line: line, function: #function)
+    #expect(Ledger.shared.rescues(at: site).count >= 1)
+  }
+
+  @Test func `A disposed resource is not a rescue`() throws {
+    let line: UInt = #line + 1
+    try NativeResource(4) { _ in }.dispose()
+    let site = Ledger.shared.intern(file: #fileID, line: line, function: #function)
+    #expect(Ledger.shared.rescues(at: site).count == 0)
+  }
+
+  @Test func `Detach hands the handle on and the closure never runs`() throws {
+    let log = Log<Int>()
+    do {
+      let resource = try NativeResource(5) { log.add($0) }
+      let error = #expect(throws: FinalizationError.self) {
+        try resource.withHandle { _ in try resource.detach() }
+      }
+      #expect(error?.code == .inUse)
+      #expect(try resource.detach() == 5)
+      #expect(throws: FinalizationError.self) { try resource.detach() }
+      #expect(!resource.dispose())
+    }
+    #expect(log.all == [])
+  }
+
+  @Test func `A resource of a domain of the user's own is in that domain's books`() throws {
+    final class Counting: ResourceDomain {
+      let name = "counting"
+      let live = Log<Int>()
+      let released = Log<Int>()
+      func census() -> Census { Census(count: live.count - released.count, byteCount: 0) }
+    }
+    let domain = Counting()
+    let id = try ResourceDomains.add(domain)
+    defer { ResourceDomains.remove(domain) }
+    #expect(try ResourceDomains.add(domain) == id)
+    #expect(ResourceDomains.all.contains { $0.domain === domain && $0.id == id })
+    func entries() -> EntryTotals { Ledger.shared.totals(of: [id], bucketCount: 1)[0][0] }
+    domain.live.add(1)
+    let resource = try NativeResource(1, domain: id, byteCount: 64) { domain.released.add($0) }
+    #expect(entries().liveCount == 1)
+    #expect(entries().liveByteCount == 64)
+    #expect(domain.census().count == 1)
+    resource.dispose()
+    #expect(entries().count == 0)
+    #expect(domain.census().count == 0)
+  }
+
+  @Test func `Pipes carry bytes, close once, and are counted by the kernel and the ledger`() throws {
+    let id = try #require(FileDescriptorDomain.sharedID)
+    func entries() -> Int { Ledger.shared.totals(of: [id], bucketCount: 1)[0][0].liveCount }
+    let before = entries()
+    let (reader, writer) = try OwnedFileDescriptor.pipe()
+    #expect(entries() == before + 2)
+    try writer.withHandle { _ = try $0.writeAll("hello".utf8) }
+    try writer.close()
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let count = try reader.withHandle { descriptor in
+      try unsafe bytes.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
+    }
+    #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "hello")
+    #expect(throws: FinalizationError.self) { try writer.close() }
+    reader.dispose()
+    #expect(entries() == before)
+  }
+
+  @Test func `The census of file descriptors finds the one that nobody registered`() async {
+    // A process of its own: other tests open files, too.
+    await #expect(processExitsWith: .exitCode(0)) {
+      let domain = FileDescriptorDomain.shared
+      guard let id = FileDescriptorDomain.sharedID else { exit(1) }
+      func entries() -> Int { Ledger.shared.totals(of: [id], bucketCount: 1)[0][0].liveCount }
+      // The test library's own descriptors, in this new process, come and go at first.
+      usleep(200_000)
+      let start = try domain.census().count
+      guard entries() == 0 else { exit(2) }
+      let file = try OwnedFileDescriptor.open("/dev/null", .readOnly)
+      guard try domain.census().count == start + 1, entries() == 1 else { exit(3) }
+      let forgotten = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
+      guard try domain.census().count == start + 2, entries() == 1 else { exit(4) }
+      try forgotten.close()
+      file.dispose()
+      guard try domain.census().count == start, entries() == 0 else { exit(5) }
+      do {
+        let rescued = try OwnedFileDescriptor.open("/dev/null", .readOnly)
+        withExtendedLifetime(rescued) {}
+      }
+      guard try domain.census().count == start else { exit(6) }
+    }
+  }
+
+  @Test func `A forgotten descriptor is closed by a registry`() throws {
+    let (reader, writer) = try OwnedFileDescriptor.pipe()
+    let registry = FinalizationRegistry<FileDescriptor>(name: "descriptors", delivery: .manual) { try $0.close() }
+    try registry.register(Anchored(), holding: try writer.detach())
+    var byte = [UInt8](repeating: 0, count: 1)
+    try registry.drain()
+    // The end of the file: nobody has the other end open any more.
+    let count = try reader.withHandle { descriptor in
+      try unsafe byte.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
+    }
+    #expect(count == 0)
+    reader.dispose()
+  }
+}
+
+/// Runs a closure on so many threads.
+final class WorkerGroup: Sendable {
+  private let done = Log<Int>()
+  private let count: Int
+
+  init(count: Int, _ body: @escaping @Sendable () -> Void) {
+    self.count = count
+    for number in 0..<count {
+      Worker { [done] in
+        body()
+        done.add(number)
+      }.start()
+    }
+  }
+
+  func wait() { while done.count < count { sched_yield() } }
+}

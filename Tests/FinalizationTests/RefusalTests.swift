@@ -1,0 +1,81 @@
+import Finalization
+import Testing
+
+@Suite struct RefusalTests {
+  final class Target: Anchored, @unchecked Sendable {}  // SAFETY: has nothing.
+  final class PlainTarget: Sendable {}
+
+  private func expectRefused<H: Sendable, T: AnyObject>(
+    _ registry: FinalizationRegistry<H>, _ target: T, _ held: H, token: AnyObject? = nil
+  ) {
+    do {
+      try registry.register(target, holding: held, unregisterToken: token)
+      Issue.record("the registration was not refused")
+    } catch {
+      #expect(error.code == .heldValueIsTarget)
+      #expect(error.site?.file.hasSuffix("RefusalTests.swift") == true)
+    }
+    #expect(registry.count == 0)
+  }
+
+  @Test func `A held value identical to the target is refused`() {
+    let target = Target()
+    expectRefused(FinalizationRegistry<Target>(name: "class", delivery: .manual) { _ in }, target, target)
+    expectRefused(FinalizationRegistry<Target?>(name: "optional", delivery: .manual) { _ in }, target, target)
+    expectRefused(FinalizationRegistry<any Sendable>(name: "any", delivery: .manual) { _ in }, target, target)
+    expectRefused(
+      FinalizationRegistry<(any AnyObject & Sendable)?>(name: "any?", delivery: .manual) { _ in }, target, target)
+    let plain = PlainTarget()
+    expectRefused(FinalizationRegistry<PlainTarget>(name: "plain", delivery: .manual) { _ in }, plain, plain)
+  }
+
+  @Test func `A token identical to both held value and target is refused for the held value`() {
+    let target = Target()
+    expectRefused(
+      FinalizationRegistry<Target>(name: "refusal", delivery: .manual) { _ in }, target, target, token: target)
+  }
+
+  @Test func `A token equal to the target alone, or to the held value alone, is fine`() throws {
+    let target = Target()
+    let held = Target()
+    let registry = FinalizationRegistry<Target>(name: "tokens", delivery: .manual) { _ in }
+    try registry.register(target, holding: held, unregisterToken: target)
+    try registry.register(target, holding: held, unregisterToken: held)
+    #expect(registry.count == 2)
+    #expect(registry.unregister(target))
+    #expect(registry.unregister(held))
+    #expect(registry.count == 0)
+  }
+
+  @Test func `A held value that is no object, or another object, is taken`() throws {
+    let target = Target()
+    let registry = FinalizationRegistry<any Sendable>(name: "values", delivery: .manual) { _ in }
+    try registry.register(target, holding: 1)
+    try registry.register(target, holding: "text")
+    try registry.register(target, holding: Target())
+    try registry.register(target, holding: Int?.none)
+    #expect(registry.count == 4)
+  }
+
+  @Test func `An anchor that another object used is refused`() throws {
+    final class Borrower: Finalizable {
+      let finalizationAnchor: FinalizationAnchor
+      init(_ anchor: FinalizationAnchor) { finalizationAnchor = anchor }
+    }
+    let owner = Anchored()
+    let borrower = Borrower(owner.finalizationAnchor)
+    let registry = FinalizationRegistry<Int>(name: "anchors", delivery: .manual) { _ in }
+    try registry.register(owner, holding: 1)
+    do {
+      try registry.register(borrower, holding: 2)
+      Issue.record("the registration was not refused")
+    } catch {
+      #expect(error.code == .anchorIsShared)
+    }
+  }
+
+  @Test func `A negative number of bytes is refused`() {
+    let registry = FinalizationRegistry<Int>(name: "bytes", delivery: .manual) { _ in }
+    #expect(throws: FinalizationError.self) { try registry.register(Anchored(), holding: 1, byteCount: -1) }
+  }
+}

@@ -1,0 +1,111 @@
+import Finalization
+import Glibc
+import Synchronization
+import Testing
+
+@Suite struct RegistrationTests {
+  private func registry(_ log: Log<Int>) -> FinalizationRegistry<Int> {
+    FinalizationRegistry(name: "registration", delivery: .manual) { log.add($0) }
+  }
+
+  @Test func `A registration is pending until delivery, and peek shows the held value until then`() throws {
+    let registry = registry(Log())
+    let registration = try registry.register(Anchored(), holding: 5)
+    #expect(registration.isPending)
+    #expect(registration.peek == 5)
+    #expect(registration.site?.file.hasSuffix("RegistrationTests.swift") == true)
+    try registry.drain()
+    #expect(!registration.isPending)
+    #expect(registration.peek == nil)
+    #expect(registration.site == nil)
+  }
+
+  @Test func `Cancel returns the held value once and the cleanup never runs`() throws {
+    let log = Log<Int>()
+    let registry = registry(log)
+    let alive = Anchored()
+    let first = try registry.register(alive, holding: 1)
+    let second = try registry.register(Anchored(), holding: 2)
+    #expect(first.cancel() == 1)
+    #expect(second.cancel() == 2)
+    #expect(first.cancel() == nil)
+    try registry.drain()
+    #expect(log.all == [])
+    #expect(registry.count == 0)
+  }
+
+  @Test func `Clean runs the cleanup now, at most once, and errors propagate`() throws {
+    let log = Log<Int>()
+    let registry = FinalizationRegistry<Int>(name: "clean", delivery: .manual) { number in
+      log.add(number)
+      if number < 0 { throw Failure(number: number) }
+    }
+    let target = Anchored()
+    let good = try registry.register(target, holding: 1)
+    let bad = try registry.register(target, holding: -1)
+    let dead = try registry.register(Anchored(), holding: 2)
+    #expect(try good.clean())
+    #expect(try !good.clean())
+    #expect(throws: Failure(number: -1)) { try bad.clean() }
+    #expect(try !bad.clean())
+    #expect(try dead.clean())
+    try registry.drain()
+    #expect(log.all == [1, -1, 2])
+    #expect(registry.count == 0)
+  }
+
+  @Test func `A registration that is over does not speak for a later one in its place`() throws {
+    let log = Log<Int>()
+    let registry = registry(log)
+    let target = Anchored()
+    let old = try registry.register(target, holding: 1)
+    old.cancel()
+    let new = try registry.register(target, holding: 2)
+    #expect(old.cancel() == nil)
+    #expect(try !old.clean())
+    old.runsAtExit = true
+    #expect(!new.runsAtExit)
+    #expect(new.isPending)
+  }
+
+  @Test func `A registration of a registry that is gone is over`() throws {
+    let target = Anchored()
+    var registration: FinalizationRegistry<Int>.Registration?
+    do {
+      let registry = registry(Log())
+      registration = try registry.register(target, holding: 1)
+      registration?.cancel()
+    }
+    #expect(registration?.isPending == false)
+    #expect(registration?.cancel() == nil)
+  }
+
+  @Test func `Exit runs only what asked for it, the latest first, each error isolated`() async throws {
+    let result = await #expect(processExitsWith: .exitCode(7), observing: [\.standardOutputContent]) {
+      let registry = FinalizationRegistry<Int>(name: "exit", delivery: .manual) { number in
+        write(line: "cleanup \(number)")
+        if number == 3 { throw Failure(number: number) }
+      }
+      // Alive at the exit.
+      let target = Anchored()
+      var registrations: [FinalizationRegistry<Int>.Registration] = []
+      for number in 0..<6 { registrations.append(try registry.register(target, holding: number)) }
+      // The order of switching on is not that of creation.
+      for number in [4, 1, 3, 2] { registrations[number].runsAtExit = true }
+      registrations[2].runsAtExit = false
+      let dead = try registry.register(Anchored(), holding: 9)
+      dead.runsAtExit = true
+      endProcess(target, registry)
+    }
+    let output = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)
+    #expect(output.split(separator: "\n") == ["cleanup 9", "cleanup 4", "cleanup 3", "cleanup 1"])
+  }
+}
+
+/// Unbuffered: what is written before a death by exit is read.
+private func write(line: String) {
+  let bytes = Array((line + "\n").utf8)
+  _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(1, $0.baseAddress, $0.count) }
+}
+
+private func endProcess(_ keeping: AnyObject...) -> Never { withExtendedLifetime(keeping) { exit(7) } }

@@ -1,0 +1,226 @@
+import Dispatch
+import Finalization
+import Glibc
+import Synchronization
+import Testing
+
+@Suite struct ResourceCacheTests {
+  final class Image: Finalizable, Sendable {
+    let finalizationAnchor = FinalizationAnchor()
+    let number: Int
+    init(_ number: Int = 0) { self.number = number }
+  }
+
+  /// Two ways to die, as elsewhere.
+  final class PlainImage: Sendable {}
+
+  private typealias Cache = ResourceCache<String, Image>
+
+  @Test func `A value that is alive is loaded once`() throws {
+    let cache = Cache(name: "cache")
+    let first = try cache.value(for: "a") { Image() }
+    let second = try cache.value(for: "a") {
+      Issue.record("loaded again")
+      return Image()
+    }
+    #expect(first === second)
+    #expect(cache.cachedValue(for: "a") === first)
+    #expect(cache.cachedValue(for: "b") == nil)
+    #expect(cache.statistics.hits == 2)
+    #expect(cache.statistics.misses == 2)
+    #expect(cache.statistics.loads == 1)
+  }
+
+  @Test func `A value that nobody holds dies, and its entry goes`() throws {
+    let cache = Cache(name: "cache")
+    _ = try cache.value(for: "a") { Image() }
+    cache.flush()
+    #expect(cache.count == 0)
+    #expect(cache.statistics.dead == 1)
+    let plain = ResourceCache<Int, PlainImage>(name: "plain")
+    _ = try plain.value(for: 1) { PlainImage() }
+    plain.flush()
+    #expect(plain.count == 0)
+  }
+
+  @Test func `A late cleanup never evicts a newer entry for the same key`() throws {
+    let cache = Cache(name: "cache")
+    for number in 0..<200 {
+      // The first one's cleanup runs in the background at some time from here on.
+      _ = try cache.value(for: "a") { Image(number) }
+      let newer = try cache.value(for: "a") { Image(-number) }
+      cache.flush()
+      #expect(cache.cachedValue(for: "a") === newer)
+    }
+  }
+
+  @Test func `A failing load is not cached and its error reaches the caller`() throws {
+    let cache = Cache(name: "cache")
+    #expect(throws: Failure(number: 1)) { try cache.value(for: "a") { throw Failure(number: 1) } }
+    #expect(cache.count == 0)
+    let image = try cache.value(for: "a") { Image(2) }
+    #expect(image.number == 2)
+    #expect(cache.statistics.loads == 2)
+  }
+
+  @Test func `One load at a time per key, however many threads ask`() throws {
+    let cache = Cache(name: "cache")
+    let loads = Log<Int>()
+    let results = Log<Image>()
+    let group = WorkerGroup(count: 8) {
+      let image = try? cache.value(for: "a") {
+        loads.add(1)
+        usleep(20_000)
+        return Image()
+      }
+      if let image { results.add(image) }
+    }
+    group.wait()
+    #expect(loads.count == 1)
+    #expect(results.count == 8)
+    #expect(Set(results.all.map { ObjectIdentifier($0) }).count == 1)
+  }
+
+  @Test func `One load at a time per key, however many tasks and threads ask`() async throws {
+    let cache = Cache(name: "cache")
+    let loads = Log<Int>()
+    let images = try await withThrowingTaskGroup(of: Image.self) { group in
+      for _ in 0..<20 {
+        group.addTask {
+          try await cache.value(for: "a") {
+            loads.add(1)
+            try await Task.sleep(for: .milliseconds(20))
+            return Image()
+          }
+        }
+      }
+      return try await group.reduce(into: [Image]()) { $0.append($1) }
+    }
+    #expect(loads.count == 1)
+    #expect(Set(images.map { ObjectIdentifier($0) }).count == 1)
+  }
+
+  @Test func `A cancelled loader does not fail those who wait for it`() async throws {
+    let cache = Cache(name: "cache")
+    let (started, startedContinuation) = AsyncStream<Void>.makeStream()
+    let loader = Task {
+      try await cache.value(for: "a") {
+        startedContinuation.yield()
+        try await Task.sleep(for: .seconds(60))
+        return Image(1)
+      }
+    }
+    for await _ in started { break }
+    let waiter = Task {
+      try await cache.value(for: "a") {
+        await Task.yield()
+        return Image(2)
+      }
+    }
+    loader.cancel()
+    let number = try await waiter.value.number
+    #expect(number == 2)
+    await #expect(throws: CancellationError.self) { try await loader.value }
+  }
+
+  @Test func `A load that asks for its own key is refused`() throws {
+    let cache = Cache(name: "cache")
+    let error = #expect(throws: FinalizationError.self) {
+      try cache.value(for: "a") { try cache.value(for: "a") { Image() } }
+    }
+    #expect(error?.code == .recursiveLoad)
+  }
+
+  @Test func `The strong tier keeps hot values within its bytes, least recently used first out`() throws {
+    let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 300) { _ in 100 }
+    for number in 0..<3 { _ = try cache.value(for: number) { Image(number) } }
+    #expect(cache.strongByteCount == 300)
+    _ = try cache.value(for: 0) { Image(-1) }
+    _ = try cache.value(for: 3) { Image(3) }
+    #expect(cache.strongByteCount == 300)
+    cache.flush()
+    // 1 was the least recently used: 0 was asked for after it.
+    #expect(cache.cachedValue(for: 1) == nil)
+    for number in [0, 2, 3] { #expect(cache.cachedValue(for: number)?.number == number) }
+    #expect(cache.statistics.evictions == 1)
+  }
+
+  @Test func `A value larger than the strong tier is held weakly`() throws {
+    let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 300) { _ in 301 }
+    let image = try cache.value(for: 1) { Image() }
+    #expect(cache.strongByteCount == 0)
+    #expect(cache.cachedValue(for: 1) === image)
+  }
+
+  @Test func `Trim and memory pressure let go of strong values`() throws {
+    let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 1_000) { _ in 100 }
+    for number in 0..<10 { _ = try cache.value(for: number) { Image(number) } }
+    #expect(cache.trim(keeping: 500) == 500)
+    #expect(cache.strongByteCount == 500)
+    MemoryRelief.relieve()
+    #expect(cache.strongByteCount == 0)
+    cache.flush()
+    #expect(cache.count == 0)
+  }
+
+  @Test func `removeAll forgets values that live on, and strong ones`() throws {
+    let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 1_000) { _ in 100 }
+    let image = try cache.value(for: 1) { Image(1) }
+    weak let other = try cache.value(for: 2) { Image(2) }
+    #expect(other != nil)
+    cache.removeAll()
+    #expect(other == nil)
+    #expect(cache.count == 0)
+    #expect(cache.strongByteCount == 0)
+    let again = try cache.value(for: 1) { Image(3) }
+    #expect(again !== image)
+  }
+
+  @Test func `A value loaded while removeAll runs is handed out and not kept`() throws {
+    let cache = Cache(name: "cache")
+    let image = try cache.value(for: "a") {
+      cache.removeAll()
+      return Image(1)
+    }
+    #expect(image.number == 1)
+    #expect(cache.count == 0)
+  }
+}
+
+extension ResourceCacheTests {
+  @Test func `Weak references are equal by the identity of their object, also after its death`() {
+    var first: Plain? = Plain()
+    let a = first.map { WeakReference($0) }
+    let b = first.map { WeakReference($0) }
+    let other = Plain()
+    #expect(a == b)
+    #expect(a?.hashValue == b?.hashValue)
+    #expect(a != WeakReference(other))
+    #expect(a?.target === first)
+    first = nil
+    #expect(a?.target == nil)
+    #expect(a == b)
+  }
+
+  @Test func `A weak reference is never equal to one of a later object at the same address`() {
+    var dead: Set<WeakReference<Plain>> = []
+    for _ in 0..<1_000 { dead.insert(WeakReference(Plain())) }
+    #expect(dead.count == 1_000)
+    #expect(dead.allSatisfy { $0.target == nil })
+  }
+
+  @Test func `withTarget keeps the object alive for the closure`() {
+    let log = Log<Bool>()
+    let holder = Holder(Plain())
+    let reference = holder.with { WeakReference($0) }
+    let result = reference?.withTarget { object -> Int in
+      holder.release()
+      log.add(reference?.target === object)
+      return 5
+    }
+    #expect(result == 5)
+    #expect(log.all == [true])
+    #expect(reference?.target == nil)
+    #expect(reference?.withTarget { _ in 1 } == nil)
+  }
+}
