@@ -52,5 +52,14 @@ let package = Package(
       path: "Benchmarks/BufferBenchmarks",
       swiftSettings: swiftSettings,
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+    .executableTarget(
+      name: "FinalizationBenchmarks",
+      dependencies: [
+        .product(name: "Finalization", package: "native-buffers"),
+        .product(name: "Benchmark", package: "benchmark"),
+      ],
+      path: "Benchmarks/FinalizationBenchmarks",
+      swiftSettings: swiftSettings,
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
   ]
 )

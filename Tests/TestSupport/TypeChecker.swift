@@ -30,9 +30,13 @@ public enum TypeChecker {
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appendingPathComponent("main.swift")
     try source.write(to: file, atomically: true, encoding: .utf8)
-    let maps = try FileManager.default.contentsOfDirectory(
-      at: packageRoot.appendingPathComponent("Sources"), includingPropertiesForKeys: nil
-    ).map { $0.appendingPathComponent("include/module.modulemap") }
+    let checkouts = buildFolder.deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("checkouts")
+    let sources = [packageRoot] + ((try? folders(in: checkouts)) ?? [])
+    let maps =
+      sources
+      .flatMap { (try? folders(in: $0.appendingPathComponent("Sources"))) ?? [] }
+      .map { $0.appendingPathComponent("include/module.modulemap") }
       .filter { FileManager.default.fileExists(atPath: $0.path) }
     return try run(
       [
@@ -40,6 +44,10 @@ public enum TypeChecker {
         buildFolder.appendingPathComponent("Modules").path,
       ]
         + maps.flatMap { ["-Xcc", "-fmodule-map-file=\($0.path)"] } + [file.path])
+  }
+
+  private static func folders(in folder: URL) throws -> [URL] {
+    try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
   }
 
   private static func run(_ arguments: [String]) throws -> Outcome {
