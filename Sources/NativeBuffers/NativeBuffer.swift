@@ -54,7 +54,8 @@ public final class NativeBuffer: Sendable {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
     block = unsafe try Block.acquire(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function,
       cache: cthreadstate_cache())
     createdSite = block.entry.site
   }
@@ -71,7 +72,8 @@ public final class NativeBuffer: Sendable {
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
     block = unsafe try Block.acquire(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function,
       cache: cthreadstate_cache())
     createdSite = block.entry.site
     try block.initialize(initializer)

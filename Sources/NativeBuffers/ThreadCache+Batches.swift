@@ -91,9 +91,10 @@ enum ThreadCaches {
   static func current() -> ThreadCache? {
     if let cache = unsafe ThreadCache(cthreadstate_cache()) { return cache }
     let storage = UnsafeMutablePointer<ThreadCacheStorage>.allocate(capacity: 1)
-    unsafe storage.initialize(to: 
-      ThreadCacheStorage(
-        domain: Arena.shared.domain, roomByteCount: byteLimit, shelves: Depot.of(Arena.shared).shelves))
+    unsafe storage.initialize(
+      to:
+        ThreadCacheStorage(
+          domain: Arena.shared.domain, roomByteCount: byteLimit, shelves: Depot.of(Arena.shared).shelves))
     guard unsafe pthread_setspecific(key, storage) == 0 else {
       unsafe storage.deinitialize(count: 1)
       unsafe storage.deallocate()

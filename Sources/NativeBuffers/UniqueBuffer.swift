@@ -29,7 +29,8 @@ public import ResourceLedger
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
     block = unsafe try Block.acquire(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function,
       cache: cthreadstate_cache())
   }
 
@@ -41,7 +42,8 @@ public import ResourceLedger
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
     let block = unsafe try Block.acquire(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line, function: function,
+      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
+      function: function,
       cache: cthreadstate_cache())
     try block.initialize(initializer)
     self.block = block

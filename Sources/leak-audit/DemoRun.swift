@@ -69,7 +69,9 @@ struct DemoRun {
 
   /// The reason alone where it is about this file; with the path where it is about another one.
   private static func reason(_ error: any Error, for path: String?) -> String {
-    guard let error = error as? BitmapError, error.path == nil || path == nil || error.path == path else { return "\(error)" }
+    guard let error = error as? BitmapError, error.path == nil || path == nil || error.path == path else {
+      return "\(error)"
+    }
     return error.reason
   }
 

@@ -168,7 +168,8 @@ struct DemoCommandTests {
       outcome.errors.hasPrefix("leak-audit: the folder for thumbnails, /proc/nowhere/thumbnails, cannot be made"))
   }
 
-  @Test("No picture and no other file is ever replaced; an earlier run's thumbnails are, and are no pictures of the next")
+  @Test(
+    "No picture and no other file is ever replaced; an earlier run's thumbnails are, and are no pictures of the next")
   func nothingIsReplaced() throws {
     let folder = try PictureFolder()
     let before = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -227,7 +228,8 @@ struct DemoCommandTests {
   @Test("A report that cannot be written is an error, not a success")
   func fullDisk() throws {
     let folder = try PictureFolder()
-    let outcome = try Command.run("/bin/sh", ["-c", "exec \"$0\" demo \"$1\" >/dev/full", Command.path("leak-audit"), folder.path])
+    let outcome = try Command.run(
+      "/bin/sh", ["-c", "exec \"$0\" demo \"$1\" >/dev/full", Command.path("leak-audit"), folder.path])
     #expect(outcome.exitCode == 2)
     #expect(outcome.errors.contains("the report could not be written: No space left on device"))
   }
