@@ -1,4 +1,6 @@
+import Foundation
 import JemallocArenas
+import LeakAuditing
 import NativeBuffers
 import Synchronization
 import Testing
@@ -9,9 +11,12 @@ import Testing
 struct DamagedFileTests {
   static let corpusNames = Corpus.isPresent ? Corpus.names(in: "photos") + Corpus.names(in: "derived") : []
 
-  /// Every kilobyte; of files over 300 KB, whose every prefix takes long to decode, 16 cuts.
+  private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
+
+  /// Every kilobyte; of files over 300 KB, whose every prefix takes long to decode, 16 cuts, and every
+  /// kilobyte with NATIVE_BUFFERS_STRESS=long.
   static func cuts(of count: Int) -> [Int] {
-    Array(stride(from: 0, to: count, by: count <= 300_000 ? 1024 : count / 16)) + [count - 1]
+    Array(stride(from: 0, to: count, by: count <= 300_000 || isLong ? 1024 : count / 16)) + [count - 1]
   }
 
   @Test(
@@ -102,10 +107,12 @@ struct DamagedFileTests {
     }
   }
 
-  @Test("Whichever allocation fails, the pipeline throws and leaves nothing, or works")
-  func failingAllocations() throws {
+  @Test(
+    "Whichever allocation fails, the pipeline throws and leaves nothing, or works; the audit is clean each time",
+    arguments: ["JPEG", "PNG"])
+  func failingAllocations(format: String) throws {
     try withOwnArena { arena in
-      let file = try Self.samples(arena: arena)[0]
+      let file = try Self.samples(arena: arena)[format == "JPEG" ? 0 : 1]
       try Files.withTemporaryFolder { folder in
         let source = "\(folder)/source.jpg"
         try Files.write(file, to: source)
@@ -114,7 +121,7 @@ struct DamagedFileTests {
           arena.failureCountdown.store(n, ordering: .relaxed)
           defer { arena.failureCountdown.store(0, ordering: .relaxed) }
           do {
-            let thumbnail = try Bitmap(thumbnailOfFileAt: source, width: 50, arena: arena)
+            let thumbnail = try Bitmap(thumbnailOfFileAt: source, width: 25, arena: arena)
             defer { thumbnail.dispose() }
             try thumbnail.writeJPEG(toFileAt: "\(folder)/thumbnail.jpg", arena: arena)
             if arena.failureCountdown.load(ordering: .relaxed) > 0 { break }  // n is beyond the last allocation
@@ -122,12 +129,20 @@ struct DamagedFileTests {
             #expect(error.code == .outOfMemory && error.underlyingError is NativeBufferError)
             failures += 1
           }
+          try Self.expectCleanAudit(arena)
           try arena.expectEmpty("allocation \(n) failing")
         }
         #expect(failures == 5, "file, pixels, thumbnail, scratch, encoded")
         #expect(Files.names(in: folder) == ["source.jpg", "thumbnail.jpg"])
       }
     }
+  }
+
+  /// Both books, with what is idle still in place.
+  private static func expectCleanAudit(_ arena: Arena) throws {
+    let report = try LeakAuditor.audit()
+    let books = try #require(report.arenas.first { $0.index == Int(arena.index) })
+    #expect(books.difference == 0 && books.live.count == 0 && books.allocatorCount == books.idle.count)
   }
 }
 
