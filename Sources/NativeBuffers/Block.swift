@@ -98,7 +98,7 @@ public import ResourceLedger
   /// A large block from the shared arena's depot, nil where it has none: four atomic operations together
   /// with its return, and no reference counted.
   private static func takeLarge(_ byteCount: Int, site: SiteID) -> Block? {
-    guard let cache = unsafe ThreadCache(cthreadstate_cache()) else { return nil }
+    guard let cache = ThreadCaches.current() else { return nil }
     let sizeClass = SizeClass.index(holding: (byteCount + 63) & ~63)
     let shelves = unsafe cache.storage.pointee.shelves
     let entry = shelves.pop(

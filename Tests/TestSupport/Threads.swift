@@ -1,17 +1,30 @@
-import Dispatch
-import Foundation
+import Glibc
 
-/// Runs a closure on threads of its own, numbered from 0, and waits for all of them.
+/// Runs a closure on threads of its own, numbered from 0, and waits until all of them have ended, with what
+/// their ends run.
 public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-  let group = DispatchGroup()
-  for number in 0..<count {
-    group.enter()
-    let thread = Thread {
-      body(number)
-      group.leave()
+  final class Work {
+    let number: Int
+    let body: @Sendable (Int) -> Void
+    init(_ number: Int, _ body: @escaping @Sendable (Int) -> Void) {
+      self.number = number
+      self.body = body
     }
-    thread.stackSize = 1 << 20
-    thread.start()
   }
-  group.wait()
+  let threads = (0..<count).map { number in
+    var thread = pthread_t()
+    let work = unsafe Unmanaged.passRetained(Work(number, body)).toOpaque()
+    let result = unsafe pthread_create(
+      &thread, nil,
+      { pointer in
+        if let pointer = unsafe pointer {
+          let work = unsafe Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue()
+          work.body(work.number)
+        }
+        return nil
+      }, work)
+    precondition(result == 0, "pthread_create failed with \(result)")
+    return thread
+  }
+  for thread in threads { pthread_join(thread, nil) }
 }
