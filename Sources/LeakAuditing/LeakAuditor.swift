@@ -23,12 +23,13 @@ public enum LeakAuditor {
     let findings = comparison.findings + [rescues(in: ledger)].compactMap { $0 }
     return AuditReport(
       verdict: Verdict(findings), findings: findings, arenas: comparison.arenas,
-      adopted: adoptedTotals(in: ledger), outside: comparison.outside)
+      adopted: comparison.adopted, outside: comparison.outside)
   }
 
   private struct Comparison {
     var findings: [Finding]
     var arenas: [ArenaBooks]
+    var adopted: AuditReport.AdoptedTotals
     var outside: AuditReport.OutsideMemory
   }
 
@@ -40,7 +41,10 @@ public enum LeakAuditor {
     let arenas = locked.filter { !$0.isDestroyedNow }
     let counts = try Arena.readCounts(of: arenas)
     let process = try Arena.readProcessCounts()
-    var totals = ledger.totals(of: arenas.map(\.domain), bucketCount: SizeClass.count)
+    // One pass for all: reading a long ledger is what an audit costs.
+    let adoptedDomains = adoptedDomains(in: ledger)
+    var totals = ledger.totals(of: arenas.map(\.domain) + adoptedDomains, bucketCount: SizeClass.count)
+    let adopted = totals.suffix(adoptedDomains.count).map { $0[0] }
     var findings: [Finding] = []
     var books: [ArenaBooks] = []
     for (position, arena) in arenas.enumerated() {
@@ -51,7 +55,11 @@ public enum LeakAuditor {
     let outside = AuditReport.OutsideMemory(
       allocated: process.allocated - counts.reduce(0) { $0 + $1.byteCount }, metadata: process.metadata,
       residentSet: residentSet())
-    return Comparison(findings: findings.sorted { $0.byteCount > $1.byteCount }, arenas: books, outside: outside)
+    return Comparison(
+      findings: findings.sorted { $0.byteCount > $1.byteCount }, arenas: books,
+      adopted: AuditReport.AdoptedTotals(
+        count: adopted.reduce(0) { $0 + $1.liveCount }, byteCount: adopted.reduce(0) { $0 + $1.liveByteCount }),
+      outside: outside)
   }
 
   /// Orphans and ghosts of one arena, per size class.
@@ -89,12 +97,9 @@ public enum LeakAuditor {
     return sums.finding(.rescued, in: ledger)
   }
 
-  private static func adoptedTotals(in ledger: Ledger) -> AuditReport.AdoptedTotals {
-    let domains = (1..<max(1, ledger.domainCount)).map { DomainID(rawValue: UInt16($0)) }
+  private static func adoptedDomains(in ledger: Ledger) -> [DomainID] {
+    (1..<max(1, ledger.domainCount)).map { DomainID(rawValue: UInt16($0)) }
       .filter { ledger.domainKind($0) == .adoptedMemory }
-    let totals = ledger.totals(of: domains, bucketCount: 1).map { $0[0] }
-    return AuditReport.AdoptedTotals(
-      count: totals.reduce(0) { $0 + $1.liveCount }, byteCount: totals.reduce(0) { $0 + $1.liveByteCount })
   }
 
   /// Bytes of this process that are in memory now.

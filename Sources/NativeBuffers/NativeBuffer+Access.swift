@@ -7,42 +7,31 @@ extension NativeBuffer {
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is being changed; what `body` throws.
   @inlinable
   public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
-    let outcome = block.entry.pin(key: block.key)
-    guard outcome == .pinned else { throw error(for: outcome) }
-    // Not by way of a `Pin`: the optimiser would put that on the heap.
-    defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
-    return try body(unsafe RawSpan(_unsafeStart: block.base, byteCount: byteCount))
+    try sharing { try body(unsafe RawSpan(_unsafeStart: block.base, byteCount: byteCount)) }
   }
 
   /// Calls a closure with the bytes, to change.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use; what `body` throws.
   @inlinable
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
-    let outcome = block.entry.pinExclusively(key: block.key)
-    guard outcome == .pinned else { throw error(for: outcome) }
-    defer { if block.entry.unpinExclusively() { Block.releasePinned(block.entry) } }
-    var bytes = unsafe MutableRawSpan(_unsafeStart: block.base, byteCount: byteCount)
-    return try body(&bytes)
+    try excluding {
+      var bytes = unsafe MutableRawSpan(_unsafeStart: block.base, byteCount: byteCount)
+      return try body(&bytes)
+    }
   }
 
   /// Calls a closure with the bytes' address, which it must not let escape.
   /// - Throws: as ``withBytes(_:)``.
   @inlinable
   public func withUnsafeBytes<R: ~Copyable>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
-    let outcome = block.entry.pin(key: block.key)
-    guard outcome == .pinned else { throw error(for: outcome) }
-    defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
-    return unsafe try body(UnsafeRawBufferPointer(start: block.base, count: byteCount))
+    try sharing { unsafe try body(UnsafeRawBufferPointer(start: block.base, count: byteCount)) }
   }
 
   /// Calls a closure with the bytes' address, to change them; it must not let the address escape.
   /// - Throws: as ``withMutableBytes(_:)``.
   @inlinable
   public func withUnsafeMutableBytes<R: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
-    let outcome = block.entry.pinExclusively(key: block.key)
-    guard outcome == .pinned else { throw error(for: outcome) }
-    defer { if block.entry.unpinExclusively() { Block.releasePinned(block.entry) } }
-    return unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount))
+    try excluding { unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount)) }
   }
 
   /// Keeps the bytes valid and unchanged until the pin ends, whatever happens to the handle.
@@ -55,6 +44,26 @@ extension NativeBuffer {
   @inlinable
   public func pinMutable() throws(NativeBufferError) -> MutablePin {
     unsafe try pinMutable(base: block.base, byteCount: byteCount)
+  }
+
+  /// Runs a closure under a shared pin. Not by way of a `Pin`: the optimiser would put that on the heap.
+  @inlinable
+  @inline(__always)
+  func sharing<R: ~Copyable>(_ body: () throws -> R) throws -> R {
+    let outcome = block.entry.pin(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
+    return try body()
+  }
+
+  /// Runs a closure under the exclusive pin.
+  @inlinable
+  @inline(__always)
+  func excluding<R: ~Copyable>(_ body: () throws -> R) throws -> R {
+    let outcome = block.entry.pinExclusively(key: block.key)
+    guard outcome == .pinned else { throw error(for: outcome) }
+    defer { if block.entry.unpinExclusively() { Block.releasePinned(block.entry) } }
+    return try body()
   }
 
   /// A pin whose bytes are a part of the buffer's.

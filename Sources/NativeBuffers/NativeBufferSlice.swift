@@ -20,15 +20,18 @@ public struct NativeBufferSlice: Sendable {
 
   /// As ``NativeBuffer/withBytes(_:)``, for the slice's bytes.
   public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
-    let pin = try pin()
-    return try body(pin.bytes)
+    try buffer.sharing {
+      try body(unsafe RawSpan(_unsafeStart: buffer.block.base + range.lowerBound, byteCount: byteCount))
+    }
   }
 
   /// As ``NativeBuffer/withMutableBytes(_:)``, for the slice's bytes.
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
-    var pin = try pinMutable()
-    var bytes = pin.mutableBytes
-    return try body(&bytes)
+    try buffer.excluding {
+      let start = unsafe buffer.block.base + range.lowerBound
+      var bytes = unsafe MutableRawSpan(_unsafeStart: start, byteCount: byteCount)
+      return try body(&bytes)
+    }
   }
 
   /// As ``NativeBuffer/pin()``, for the slice's bytes.

@@ -51,6 +51,4 @@ package struct EntryStack: ~Copyable, Sendable {
       expected = original
     }
   }
-
-  package var isEmpty: Bool { head.load(ordering: .relaxed) & Self.indexMask == 0 }
 }
