@@ -31,16 +31,24 @@ let package = Package(
         "CBenchmarkSupport", .product(name: "NativeBuffers", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
+    .target(
+      name: "FinalizationWorkloads",
+      dependencies: [
+        "BufferWorkloads", "CBenchmarkSupport", .product(name: "Finalization", package: "native-buffers"),
+      ],
+      swiftSettings: swiftSettings),
     // One table of ratios in under a minute, without the harness.
     .executableTarget(
       name: "buffer-figures",
       dependencies: [
-        "BufferWorkloads", "CBenchmarkSupport", .product(name: "NativeBuffers", package: "native-buffers"),
+        "BufferWorkloads", "CBenchmarkSupport", "FinalizationWorkloads",
+        .product(name: "NativeBuffers", package: "native-buffers"),
+        .product(name: "Finalization", package: "native-buffers"),
         .product(name: "LeakAuditing", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
     // One path at a time, for counting instructions.
-    .executableTarget(name: "hot-paths", dependencies: ["BufferWorkloads"], swiftSettings: swiftSettings),
+    .executableTarget(name: "hot-paths", dependencies: ["BufferWorkloads", "FinalizationWorkloads"], swiftSettings: swiftSettings),
     // The same work under ordo-one/benchmark: baselines, percentiles, thresholds.
     .executableTarget(
       name: "BufferBenchmarks",

@@ -93,6 +93,13 @@ import Synchronization
 
   var isUnlinked: Bool { unsafe record.pointee.flags.load(ordering: .relaxed) & CellRecord.Flags.isUnlinked != 0 }
 
+  /// For the owner of a cell that is claimed and on no target's list: nobody else writes the flags then.
+  @inline(__always)
+  func markUnlinked() {
+    let flags = unsafe record.pointee.flags.load(ordering: .relaxed)
+    unsafe record.pointee.flags.store(flags | CellRecord.Flags.isUnlinked, ordering: .relaxed)
+  }
+
   /// Sets a flag.
   /// - Returns: whether the other one was set before.
   func set(_ flag: UInt32, andTest other: UInt32) -> Bool {

@@ -3,11 +3,11 @@ import ResourceLedger
 /// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
 ///
 /// Cells and their ledger entries are set aside together, 64 at a time, and stay together until the pool is
-/// gone. A free cell waits in one of 16 stripes; a thread keeps to its own stripe, so threads seldom
-/// meet and a thread that ends leaves nothing behind. A stripe that has more than 128 free cells hands 64 to
-/// the depot, where the others find them.
+/// gone. A free cell waits in the stripe of a thread slot, which only the slot's thread uses; the slot's
+/// next thread goes on with what it finds. A stripe that has more than 128 free cells hands 64 to the depot,
+/// where the others find them.
 ///
-/// A registration enters and leaves both books under its stripe's lock: with all 16 held they are equal.
+/// A registration enters and leaves both books under its stripe's lock: with all held they are equal.
 final class CellPool: Sendable {
   let depot: CellDepot
   let stripes: PoolStripes

@@ -33,6 +33,10 @@ enum DeliveringThread {
     return unsafe record.pointee.registrations
   }
 
+  /// How many registrations this thread made.
+  @inline(__always)
+  static var registrations: UInt64 { unsafe record.pointee.registrations }
+
   /// Whether a cleanup of some registry runs on this thread.
   static var isDelivering: Bool { unsafe record.pointee.depth > 0 }
 

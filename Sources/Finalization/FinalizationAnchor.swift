@@ -20,13 +20,14 @@ public protocol Finalizable: AnyObject {
 /// The part of an object whose own end reports the object's: see ``Finalizable``.
 ///
 /// Not `Equatable`, and of no use but to be stored. Whoever else holds it delays the report.
-public final class FinalizationAnchor: Sendable {
+public class FinalizationAnchor: @unchecked Sendable {
+  // SAFETY: atomics only; so are those of its one subclass, ``Watch``.
   /// First of the cells whose target this is. Changes under `lock`.
-  let targets = Atomic<UInt>(0)
+  final let targets = Atomic<UInt>(0)
   /// First of the cells whose token this is, and is not their target. Changes under `lock`.
-  let tokens = Atomic<UInt>(0)
+  final let tokens = Atomic<UInt>(0)
   /// The object that this anchor was first used for; 0 for none. Compared, never followed.
-  private let owner = Atomic<UInt>(0)
+  private final let owner = Atomic<UInt>(0)
 
   public init() {}
 
@@ -37,21 +38,21 @@ public final class FinalizationAnchor: Sendable {
 
   /// Whether this anchor may stand for an object: for the first one that asks, always.
   @inline(__always)
-  func belongs(to object: UInt) -> Bool {
+  final func belongs(to object: UInt) -> Bool {
     let known = owner.load(ordering: .relaxed)
     return known == object || known == 0 && claim(for: object)
   }
 
-  private func claim(for object: UInt) -> Bool {
+  private final func claim(for object: UInt) -> Bool {
     let (exchanged, original) = owner.compareExchange(expected: 0, desired: object, ordering: .relaxed)
     return exchanged || original == object
   }
 
   @inline(__always)
-  var address: UInt { unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()) }
+  final var address: UInt { unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()) }
 
   /// Whether no registration names this object.
-  var isUnused: Bool { targets.load(ordering: .acquiring) | tokens.load(ordering: .acquiring) == 0 }
+  final var isUnused: Bool { targets.load(ordering: .acquiring) | tokens.load(ordering: .acquiring) == 0 }
 
   /// Under the anchor's lock, for an anchor that has a cell on a list: it exists, though its end may have
   /// begun.
@@ -65,7 +66,7 @@ public final class FinalizationAnchor: Sendable {
   // MARK: Lists, under the anchor's lock
 
   @inline(__always)
-  func linkTarget(_ cell: Cell) {
+  final func linkTarget(_ cell: Cell) {
     let next = Cell(address: targets.load(ordering: .relaxed))
     unsafe cell.record.pointee.targetPrevious = nil
     unsafe cell.record.pointee.targetNext = next
@@ -74,7 +75,7 @@ public final class FinalizationAnchor: Sendable {
     targets.store(cell.address, ordering: .releasing)
   }
 
-  func linkToken(_ cell: Cell) {
+  final func linkToken(_ cell: Cell) {
     let next = Cell(address: tokens.load(ordering: .relaxed))
     unsafe cell.record.pointee.tokenPrevious = nil
     unsafe cell.record.pointee.tokenNext = next
@@ -86,7 +87,7 @@ public final class FinalizationAnchor: Sendable {
   // The store to the list's head is the last that either does to the anchor: it may be gone right after.
 
   @inline(__always)
-  func unlinkTarget(_ cell: Cell) {
+  final func unlinkTarget(_ cell: Cell) {
     unsafe cell.record.pointee.target.store(0, ordering: .relaxed)
     let next = unsafe cell.record.pointee.targetNext
     let previous = unsafe cell.record.pointee.targetPrevious
@@ -98,7 +99,7 @@ public final class FinalizationAnchor: Sendable {
     }
   }
 
-  func unlinkToken(_ cell: Cell) {
+  final func unlinkToken(_ cell: Cell) {
     unsafe cell.record.pointee.token.store(0, ordering: .relaxed)
     let next = unsafe cell.record.pointee.tokenNext
     let previous = unsafe cell.record.pointee.tokenPrevious
@@ -112,9 +113,9 @@ public final class FinalizationAnchor: Sendable {
 
   // MARK: Death
 
-  /// Hands the cells of the object that died to their registries.
+  /// Hands the cells of the object that died to their registries; nobody links any more.
   @inline(never)
-  private func reportDeath() {
+  final func reportDeath() {
     let dead = AnchorLocks.shared.withLock(of: address) { () -> Cell? in
       var token = Cell(address: tokens.load(ordering: .relaxed))
       while let cell = token {
@@ -128,13 +129,15 @@ public final class FinalizationAnchor: Sendable {
         cell.queueNext = target
         unsafe cell.record.pointee.target.store(0, ordering: .relaxed)
       }
+      tokens.store(0, ordering: .relaxed)
+      targets.store(0, ordering: .relaxed)
       return first
     }
     var next = dead
     while let cell = next {
       // Before `enqueue`, which gives the cell away.
       next = cell.queueNext
-      cell.core.enqueue(cell)
+      cell.withCore { $0.enqueue(cell) }
     }
     DeliveringThread.deliverPending()
   }

@@ -19,7 +19,12 @@ enum ForkSafety {
     directory.withLock {
       guard unsafe !isInstalled else { return }
       unsafe isInstalled = true
-      pthread_atfork({ ForkSafety.lockAll() }, { ForkSafety.unlockAll() }, { ForkSafety.unlockAll() })
+      pthread_atfork(
+        { ForkSafety.lockAll() }, { ForkSafety.unlockAll() },
+        {
+          ThreadSlots.keepOnly(ThreadStorage.slot)
+          ForkSafety.unlockAll()
+        })
     }
   }
 

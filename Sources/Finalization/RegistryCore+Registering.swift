@@ -8,10 +8,11 @@ extension RegistryCore {
   func begin(
     byteCount: Int, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) -> HeldSlot {
-    let site = SharedLedger.intern(file: file, line: line, function: function)
+    let site = ThreadStorage.site(file: file, line: line, function: function)
+    let slot = ThreadStorage.slot
     if byteCount < 0 { throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site)) }
     while true {
-      if let cell = stripes.begin(byteCount: byteCount, site: site) { return stripes.held(cell) }
+      if let cell = stripes.begin(byteCount: byteCount, site: site, slot: slot) { return stripes.held(cell) }
       do throws(LedgerError) { try pool.refill(self) } catch {
         throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
       }

@@ -18,7 +18,7 @@ extension RegistryCore {
       unsafe cell.record.pointee.tokenNext = claimed
       claimed = cell
       // The object is alive, so nobody queued the cell; that it is unlinked says so to `drop`.
-      _ = cell.set(CellRecord.Flags.isUnlinked, andTest: 0)
+      cell.markUnlinked()
     }
     var token = Cell(address: anchor.tokens.load(ordering: .relaxed))
     while let cell = token {

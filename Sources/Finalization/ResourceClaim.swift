@@ -24,19 +24,28 @@ struct ResourceClaim: Sendable {
   init(
     domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) {
-    createdSite = SharedLedger.intern(file: file, line: line, function: function)
+    createdSite = ThreadStorage.site(file: file, line: line, function: function)
     guard byteCount >= 0 else {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(createdSite))
     }
     do throws(LedgerError) {
-      let domain = if let domain { domain } else { try Self.common.get() }
-      entry = try SharedLedger.acquireEntry(domain: domain)
+      entry = try Self.takeEntry(domain)
     } catch {
       throw FinalizationError(.ledger(error), site: Ledger.shared.site(createdSite))
     }
     entry.address = 0
     entry.capacity = byteCount
-    key = entry.beginLife(byteCount: byteCount, site: createdSite, scope: ScopeTracking.scopeForNewResource)
+    key = entry.beginLife(byteCount: byteCount, site: createdSite, scope: ThreadStorage.scope)
+  }
+
+  @inline(__always)
+  private static func takeEntry(_ domain: DomainID?) throws(LedgerError) -> LedgerEntry {
+    guard let storage = unsafe ThreadStorage.current else {
+      let domain = if let domain { domain } else { try common.get() }
+      return try Ledger.shared.acquireEntry(LedgerEntry.Classification(domain: domain, bucket: 0))
+    }
+    let domain = if let domain { domain } else { try unsafe storage.pointee.nativeResources(common) }
+    return try unsafe storage.pointee.entries.take(LedgerEntry.Classification(domain: domain, bucket: 0))
   }
 
   var site: Site { Ledger.shared.site(createdSite) }
@@ -84,7 +93,11 @@ struct ResourceClaim: Sendable {
   @usableFromInline
   func end() {
     _ = entry.endLife(as: .free)
-    SharedLedger.releaseEntry(entry)
+    if let storage = unsafe ThreadStorage.current {
+      unsafe storage.pointee.entries.keep(entry)
+    } else {
+      Ledger.shared.releaseEntry(entry)
+    }
   }
 
   private func error(for outcome: PinOutcome) -> FinalizationError {

@@ -1,7 +1,11 @@
+import CFinalization
 import Glibc
 
 /// What strerror says.
 func systemMessage(_ errno: Int32) -> String { unsafe String(cString: strerror(errno)) }
+
+/// See CFinalization.h.
+func heavyBarrier() { cfinalization_heavy_barrier() }
 
 func yieldProcessor() { sched_yield() }
 

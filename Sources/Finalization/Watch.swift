@@ -1,21 +1,21 @@
 import CFinalization
+import Synchronization
 
-/// An object without an anchor of its own, watched through an unowned reference: its address stays its own,
-/// and asking whether it died never makes the asker an owner.
-@safe final class Watch: @unchecked Sendable {
-  // SAFETY: `object` is unowned-retained as long as this exists; `anchor` changes under its shard's lock.
+/// The anchor of an object that has none of its own: the object is watched through an unowned reference, so
+/// its address stays its own, and asking whether it died never makes the asker an owner.
+@safe final class Watch: FinalizationAnchor, @unchecked Sendable {
+  // SAFETY: `object` is unowned-retained as long as this exists.
   private let object: UnsafeMutableRawPointer
-  /// What registrations are linked to; released when the object is gone, which reports its death.
-  @exclusivity(unchecked) var anchor: FinalizationAnchor?
 
   init(_ object: AnyObject) {
     // SAFETY: undone in deinit.
     unsafe self.object = swift_unownedRetain(Unmanaged.passUnretained(object).toOpaque())
+    super.init()
   }
 
   deinit { unsafe swift_unownedRelease(object) }
 
-  var address: UInt { unsafe UInt(bitPattern: object) }
+  var objectAddress: UInt { unsafe UInt(bitPattern: object) }
 
   /// The object, where its deinit has not begun.
   var target: AnyObject? {

@@ -81,26 +81,10 @@ struct WatchShards: Sendable {
     }
   }
 
-  func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
+  func existingWatch(for object: AnyObject) -> Watch? {
     lock.lock()
     defer { lock.unlock() }
-    return find(Self.address(of: object)).flatMap { unsafe slots[$0].watch?.anchor }
-  }
-
-  func anchor(for object: AnyObject, onFirst: () -> Void) -> FinalizationAnchor {
-    let address = Self.address(of: object)
-    lock.lock()
-    let known = find(address).flatMap { unsafe slots[$0].watch?.anchor }
-    lock.unlock()
-    if let known { return known }
-    let watch = watch(for: object, onFirst: onFirst)
-    // Made before the lock is taken, and dropped where somebody else was first.
-    let fresh = FinalizationAnchor()
-    lock.lock()
-    let anchor = unsafe watch.anchor ?? fresh
-    unsafe watch.anchor = anchor
-    lock.unlock()
-    return anchor
+    return find(Self.address(of: object)).flatMap { unsafe slots[$0].watch }
   }
 
   func watch(for object: AnyObject, onFirst: () -> Void) -> Watch {
@@ -127,7 +111,7 @@ struct WatchShards: Sendable {
   // MARK: Growing, under `lock`
 
   private func insert(_ watch: Watch) {
-    let address = watch.address
+    let address = watch.objectAddress
     var slot = unsafe Int(truncatingIfNeeded: WatchShards.hash(address) >> 20) & (capacity - 1)
     while unsafe slots[slot].address > 1 { slot = unsafe (slot + 1) & (capacity - 1) }
     if unsafe slots[slot].address == 0 { unsafe usedCount += 1 }
@@ -176,16 +160,12 @@ struct WatchShards: Sendable {
     position.slot = end
     position.isAtEnd = unsafe end >= capacity
     lock.unlock()
-    // A weak reference may keep the watch; the death is reported all the same.
-    for watch in removed { unsafe watch.anchor = nil }
+    for watch in removed { watch.reportDeath() }
   }
 
   /// Whether only the table holds the watch, and no registration hangs on it. Under `lock`, where nobody
   /// else can get hold of it.
   private func isUnneeded(_ slot: Int) -> Bool {
-    guard unsafe isKnownUniquelyReferenced(&slots[slot].watch), let watch = unsafe slots[slot].watch else {
-      return false
-    }
-    return unsafe watch.anchor == nil || isKnownUniquelyReferenced(&watch.anchor) && watch.anchor?.isUnused == true
+    unsafe isKnownUniquelyReferenced(&slots[slot].watch) && slots[slot].watch?.isUnused == true
   }
 }

@@ -24,21 +24,23 @@ final class WatchTable: Sendable {
 
   // MARK: Finding
 
-  /// The anchor that stands for an object: its own, or that of its watch.
+  /// The anchor that stands for an object: its own, or its watch.
   func anchor(for object: AnyObject) -> FinalizationAnchor {
-    if let finalizable = object as? any Finalizable { return finalizable.finalizationAnchor }
-    return watchAnchor(for: object)
+    if Self.isFinalizable(object), let finalizable = object as? any Finalizable {
+      return finalizable.finalizationAnchor
+    }
+    if DeliveringThread.registrations & 15 == 0 { sweepALittle() }
+    return watch(object)
+  }
+
+  private static func isFinalizable(_ object: AnyObject) -> Bool {
+    guard let storage = unsafe ThreadStorage.current else { return true }
+    return unsafe storage.pointee.types.isFinalizable(object)
   }
 
   /// The anchor of a target that may or may not be ``Finalizable``.
   @usableFromInline
   static func anchor(of target: AnyObject) -> FinalizationAnchor { shared.anchor(for: target) }
-
-  /// The anchor of the watch of an object that is not ``Finalizable``.
-  func watchAnchor(for object: AnyObject) -> FinalizationAnchor {
-    if DeliveringThread.countRegistration() & 15 == 0 { sweepALittle() }
-    return shards.shard(of: object).anchor(for: object) { self.startTimer() }
-  }
 
   /// The watch of an object; the same one as long as somebody holds it or the object.
   func watch(_ object: AnyObject) -> Watch {
@@ -47,8 +49,10 @@ final class WatchTable: Sendable {
 
   /// The anchor that stands for an object, nil where nothing was ever registered for it.
   func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
-    if let finalizable = object as? any Finalizable { return finalizable.finalizationAnchor }
-    return shards.shard(of: object).existingAnchor(for: object)
+    if Self.isFinalizable(object), let finalizable = object as? any Finalizable {
+      return finalizable.finalizationAnchor
+    }
+    return shards.shard(of: object).existingWatch(for: object)
   }
 
   /// Objects watched. O(1) per shard.
@@ -60,12 +64,14 @@ final class WatchTable: Sendable {
   /// deliver inline are delivered.
   /// - Parameter tidying: whether watches that nobody needs go, too. It takes longer.
   func sweep(tidying: Bool = false) {
-    for index in 0..<Self.shardCount {
+    for index in 0..<Self.shardCount where shards[index].liveCount > 0 {
       let shard = shards[index]
-      // An empty one still waits for a sweeper that emptied it and is about to queue.
       var position = ShardPosition()
       repeat { sweepPiece(of: shard, at: &position, limit: Self.piece, tidying: tidying) } while !position.isAtEnd
     }
+    // A shard that is empty may be so by a sweeper who is about to queue what it took out.
+    gate.lock()
+    gate.unlock()
   }
 
   private func sweepPiece(of shard: WatchShard, at position: inout ShardPosition, limit: Int, tidying: Bool) {
@@ -77,7 +83,8 @@ final class WatchTable: Sendable {
     DeliveringThread.releasePending()
   }
 
-  /// A registration's share of the sweeping: each thread does this at every sixteenth.
+  /// A registration's share of the sweeping: each thread does this at every sixteenth, so that a table twice as
+  /// long as the registrations since is looked at once.
   func sweepALittle() {
     guard gate.tryLock() else { return }
     DeliveringThread.holdPending()
@@ -86,7 +93,7 @@ final class WatchTable: Sendable {
     position.slot = packed >> 8
     let index = packed & (Self.shardCount - 1)
     position.version = shards[index].currentVersion
-    shards[index].removeDead(from: &position, limit: 64, tidying: false)
+    shards[index].removeDead(from: &position, limit: 32, tidying: false)
     let next = position.isAtEnd ? (index + 1) & (Self.shardCount - 1) : position.slot << 8 | index
     cursor.store(next, ordering: .relaxed)
     gate.unlock()

@@ -140,8 +140,7 @@ import Synchronization
     } else {
       entry = try growth.withLock { () throws(LedgerError) in try appendEntry() }
     }
-    entry.classification = classification
-    entry.firstGeneration = entry.word.generation
+    entry.beginMembership(classification)
     return entry
   }
 

@@ -65,6 +65,11 @@ package struct EntryRecord: ~Copyable {
     get { unsafe record.pointee.firstGeneration.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.firstGeneration.store(newValue, ordering: .relaxed) }
   }
+  /// Puts an entry without a resource into a domain. The caller owns it.
+  package func beginMembership(_ classification: Classification) {
+    self.classification = classification
+    firstGeneration = word.generation
+  }
   /// Lives that ended since the entry joined its domain.
   package var endedLives: Int { Int(clamping: Int64(bitPattern: word.generation &- firstGeneration)) }
 

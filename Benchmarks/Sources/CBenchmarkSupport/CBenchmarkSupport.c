@@ -1,5 +1,6 @@
 #include "CBenchmarkSupport.h"
 
+#include <stdatomic.h>
 #include <jemalloc/jemalloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -102,4 +103,10 @@ void bench_run_threads(int count, void (*body)(void *, int), void *context) {
     }
   }
   for (int index = 0; index < count; index += 1) pthread_join(threads[index].handle, NULL);
+}
+
+static _Atomic int64_t bench_shared_number;
+
+void bench_atomic_adds(int64_t times) {
+  for (int64_t i = 0; i < times; i++) atomic_fetch_add_explicit(&bench_shared_number, 1, memory_order_relaxed);
 }

@@ -17,19 +17,25 @@ enum ThreadFigures {
       ] { workloads.append((workload, "\(workload.subject) \(Size.name(byteCount))")) }
     }
     return workloads.map { workload, name in
-      let pairs = (0..<max(3, effort.samples / 2)).map { _ in
-        (one: rate(of: workload, threads: 1), two: rate(of: workload, threads: 2))
-      }
-      let ratios = pairs.map { $0.two.perSecond / $0.one.perSecond }
-      let processorRatios = pairs.map { 2 * $0.two.perProcessorSecond / $0.one.perProcessorSecond }
-      var figure = Figure(
-        group: "threads", row: "two threads / one, \(name)", memory: workload.memory, median: middle(of: ratios),
-        minimum: ratios.min() ?? 0, unit: .times)
-      // What two threads would reach if nobody else wanted the processors.
-      figure.ratios = [.init(reference: "in processor time", value: middle(of: processorRatios))]
+      var figure = ratio(of: [workload, workload], name: name, effort)
       if workload.memory == .arena { figure.goals = [.atLeast(1.9)] }
       return figure
     }
+  }
+
+  /// How many times the throughput of the first workload alone two threads reach, one workload each.
+  static func ratio(of workloads: [Workload], name: String, _ effort: Effort) -> Figure {
+    let pairs = (0..<max(3, effort.samples / 2)).map { _ in
+      (one: rate(of: [workloads[0]]), two: rate(of: workloads))
+    }
+    let ratios = pairs.map { $0.two.perSecond / $0.one.perSecond }
+    let processorRatios = pairs.map { 2 * $0.two.perProcessorSecond / $0.one.perProcessorSecond }
+    var figure = Figure(
+      group: "threads", row: "two threads / one, \(name)", memory: workloads[0].memory, median: middle(of: ratios),
+      minimum: ratios.min() ?? 0, unit: .times)
+    // What two threads would reach if nobody else wanted the processors.
+    figure.ratios = [.init(reference: "in processor time", value: middle(of: processorRatios))]
+    return figure
   }
 
   private struct Rate {
@@ -46,9 +52,11 @@ enum ThreadFigures {
     init(threads: Int) { waiting = Atomic(threads) }
   }
 
-  private static func rate(of workload: Workload, threads: Int) -> Rate {
-    let meeting = Meeting(threads: threads)
-    onThreads(threads) { _ in
+  /// One thread per workload.
+  private static func rate(of workloads: [Workload]) -> Rate {
+    let meeting = Meeting(threads: workloads.count)
+    onThreads(workloads.count) { number in
+      let workload = workloads[number]
       try workload.run(1_000)
       meeting.waiting.subtract(1, ordering: .sequentiallyConsistent)
       while meeting.waiting.load(ordering: .acquiring) > 0 { bench_relax() }

@@ -1,4 +1,5 @@
 import BufferWorkloads
+import FinalizationWorkloads
 import Glibc
 
 /// Does one hot path a given number of times, and nothing else: for counting its instructions.
@@ -7,11 +8,11 @@ struct Main {
   static func main() throws {
     let arguments = CommandLine.arguments.dropFirst()
     if arguments.first == "--list" {
-      for name in HotPaths.names { print(name) }
+      for name in HotPaths.names + FinalizationHotPaths.names { print(name) }
       return
     }
     guard arguments.count == 2, let name = arguments.first, let times = arguments.last.flatMap({ Int($0) }), times >= 0,
-      let workload = try HotPaths.workload(named: name)
+      let workload = try HotPaths.workload(named: name) ?? FinalizationHotPaths.workload(named: name)
     else {
       print("usage: hot-paths --list | hot-paths NAME TIMES")
       exit(64)

@@ -1,5 +1,5 @@
-// What Swift cannot express about finalization: a thread-local record, and the runtime's own functions
-// behind `unowned` references. No policy.
+// What Swift cannot express about finalization: a thread-local record, a one-sided memory barrier, and the
+// runtime's own functions behind `unowned` references. No policy.
 //
 // The runtime functions are the ones that the compiler emits calls to (swift/Runtime/HeapObject.h in the
 // Swift sources). An object that is held by an unowned reference keeps its memory, though not its
@@ -10,6 +10,7 @@
 #ifndef CFINALIZATION_H
 #define CFINALIZATION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,11 +28,34 @@ typedef struct {
   /// Cells to deliver on this thread, first and last of a list.
   void *_Nullable first_pending;
   void *_Nullable last_pending;
+  /// See ThreadStorage.swift; NULL before its first use and once the thread ends.
+  void *_Nullable storage;
+  /// Whether the thread gave its storage back: destructors that run later go without.
+  bool has_ended;
 } cfinalization_thread;
 
 extern _Thread_local cfinalization_thread cfinalization_thread_record __attribute__((tls_model("initial-exec")));
 
 static inline cfinalization_thread *cfinalization_current_thread(void) { return &cfinalization_thread_record; }
+
+// A one-sided barrier: what one thread does often costs nothing, what another does seldom pays for both.
+// After a store, a light barrier and a load on one thread, and a store, a heavy barrier and a load on
+// another, at least one of them sees the other's store. Linux's membarrier(2) makes every running thread of
+// the process pass a full barrier; where the kernel refuses it, both barriers are full ones.
+
+/// Whether the light barrier holds back the compiler only. Changes from true to false at most.
+extern bool cfinalization_is_one_sided;
+
+static inline void cfinalization_light_barrier(void) {
+  if (__builtin_expect(cfinalization_is_one_sided, 1)) {
+    atomic_signal_fence(memory_order_seq_cst);
+  } else {
+    atomic_thread_fence(memory_order_seq_cst);
+  }
+}
+
+/// A system call: from 0.3 to a few microseconds.
+void cfinalization_heavy_barrier(void);
 
 /// Whether the object's deinit has begun (or ended).
 bool swift_isDeallocating(void *object);

@@ -58,6 +58,9 @@ static inline void bench_relax(void) {
 #endif
 }
 
+/// Adds 1 so many times to a number that other threads could see: what one atomic operation costs.
+void bench_atomic_adds(int64_t times);
+
 // MARK: Counts
 
 /// Page faults of this process that needed no disk.

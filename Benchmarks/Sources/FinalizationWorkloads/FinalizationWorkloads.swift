@@ -1,0 +1,97 @@
+public import BufferWorkloads
+import CBenchmarkSupport
+public import Finalization
+
+/// A target that reports its own death.
+public final class AnchoredTarget: Finalizable, Sendable {
+  public let finalizationAnchor = FinalizationAnchor()
+  public init() {}
+}
+
+/// A target that has to be watched.
+public final class PlainTarget: Sendable {
+  public init() {}
+}
+
+/// Paths of the Finalization library, each as a loop that allocates nothing of its own.
+public enum FinalizationWorkloads {
+  public static func makeRegistry(_ name: String = "benchmark") -> FinalizationRegistry<Int> {
+    FinalizationRegistry(name: name, delivery: .manual) { number in
+      if number < 0 { fatalError("benchmarks: \(number) was never registered") }
+    }
+  }
+
+  public static func registerAndUnregister(in registry: FinalizationRegistry<Int>) -> Workload {
+    Workload("register + unregister, anchored", memory: .none) { times in
+      let target = AnchoredTarget()
+      for number in 0..<times {
+        try registry.register(target, holding: number, unregisterToken: target)
+        registry.unregister(target)
+      }
+    }
+  }
+
+  public static func registerAndCancel(in registry: FinalizationRegistry<Int>) -> Workload {
+    Workload("register + cancel, anchored", memory: .none) { times in
+      let target = AnchoredTarget()
+      for number in 0..<times { try registry.register(target, holding: number).cancel() }
+    }
+  }
+
+  /// Targets made in the loop: for counting instructions, the objects' own included.
+  public static func registerDieDeliver(in registry: FinalizationRegistry<Int>) -> Workload {
+    Workload("create + register + death + delivery, anchored", memory: .none) { times in
+      for number in 0..<times {
+        try registry.register(AnchoredTarget(), holding: number)
+        if number & 127 == 127 { try registry.drain() }
+      }
+      try registry.drain()
+    }
+  }
+
+  public static func nativeResource() -> Workload {
+    Workload("NativeResource, create + dispose", memory: .none) { times in
+      for number in 0..<times { try NativeResource(number) { _ in }.dispose() }
+    }
+  }
+
+  /// The same object without a ledger behind it: what the class alone costs.
+  public static func minimalResource() -> Workload {
+    Workload("a class with a closure, create + call + release", memory: .processMalloc) { times in
+      for number in 0..<times {
+        let resource = MinimalResource(number) { _ in }
+        resource.dispose()
+      }
+    }
+  }
+
+  /// - Parameter keys: asked for one after the other, all of them there.
+  public static func cacheHit(_ cache: ResourceCache<Int, PlainTarget>, keys: Range<Int>) throws -> Workload {
+    let kept = try keys.map { key in try cache.value(for: key) { PlainTarget() } }
+    return Workload("ResourceCache hit", memory: .none) { times in
+      var key = keys.lowerBound
+      for _ in 0..<times {
+        let value = try cache.value(for: key) { fatalError("benchmarks: a kept value was not there") }
+        keepAlive(value)
+        key += 1
+        if key == keys.upperBound { key = keys.lowerBound }
+      }
+      withExtendedLifetime(kept) {}
+    }
+  }
+}
+
+/// A handle and its release closure, and nothing else.
+private final class MinimalResource {
+  private let handle: Int
+  private let release: @Sendable (Int) -> Void
+
+  @inline(never)
+  init(_ handle: Int, release: @escaping @Sendable (Int) -> Void) {
+    self.handle = handle
+    self.release = release
+  }
+
+  @inline(never)
+  func dispose() { release(handle) }
+}

@@ -1,0 +1,121 @@
+import CFinalization
+import Glibc
+import ResourceLedger
+import Synchronization
+
+/// What a thread keeps for itself, so that it need not ask others: its slot, the lines it saw last, ledger
+/// entries without a resource, and which types report their own death.
+@usableFromInline
+@safe struct ThreadStorage: ~Copyable {
+  // SAFETY: only its thread uses it; pointers in it lead to memory that is never freed.
+  /// See ``ThreadSlots``.
+  @usableFromInline let slot: Int
+  @usableFromInline var sites = SiteCache()
+  @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
+  var entries = EntryReserve()
+  var types = KnownTypes()
+  /// The domain of native resources that name none, once this thread asked for it.
+  private var nativeResources: DomainID?
+
+  init(slot: Int) {
+    self.slot = slot
+    unsafe openScopeCount = ScopeTracking.openCount
+  }
+
+  @usableFromInline typealias Pointer = UnsafeMutablePointer<ThreadStorage>
+
+  /// This thread's, made where it has none; nil while the thread ends.
+  @inline(__always)
+  static var current: Pointer? {
+    if let storage = unsafe cfinalization_current_thread().pointee.storage {
+      // SAFETY: nothing else is stored there.
+      return unsafe storage.assumingMemoryBound(to: ThreadStorage.self)
+    }
+    return unsafe make()
+  }
+
+  /// The thread's slot; the shared one while the thread ends.
+  @inline(__always)
+  static var slot: Int { unsafe current?.pointee.slot ?? 0 }
+
+  /// The number of a line of code.
+  @inline(__always)
+  static func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    guard let storage = unsafe current else {
+      return Ledger.shared.intern(file: file, line: line, function: function)
+    }
+    return unsafe storage.pointee.sites.site(file: file, line: line, function: function)
+  }
+
+  /// The scope for a resource created now.
+  @inline(__always)
+  static var scope: UInt32 {
+    guard let storage = unsafe current else { return ScopeTracking.scopeForNewResource }
+    return unsafe ScopeTracking.scopeForNewResource(openCount: storage.pointee.openScopeCount)
+  }
+
+  /// The domain of native resources that name none.
+  @inline(__always)
+  mutating func nativeResources(
+    _ domain: @autoclosure () -> Result<DomainID, LedgerError>
+  ) throws(LedgerError) -> DomainID {
+    if let nativeResources { return nativeResources }
+    let known = try domain().get()
+    nativeResources = known
+    return known
+  }
+
+  // MARK: A thread's beginning and end
+
+  // SAFETY: made once. The function runs on the ending thread, which alone uses its storage.
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    let result = unsafe pthread_key_create(&key) { unsafe ThreadStorage.end($0) }
+    precondition(result == 0, "pthread_key_create failed with \(result)")
+    return key
+  }()
+
+  @inline(never)
+  private static func make() -> Pointer? {
+    let thread = unsafe cfinalization_current_thread()
+    if unsafe thread.pointee.has_ended { return nil }
+    let storage = Pointer.allocate(capacity: 1)
+    unsafe storage.initialize(to: ThreadStorage(slot: ThreadSlots.take()))
+    unsafe pthread_setspecific(key, storage)
+    unsafe thread.pointee.storage = UnsafeMutableRawPointer(storage)
+    return unsafe storage
+  }
+
+  private static func end(_ pointer: UnsafeMutableRawPointer?) {
+    let thread = unsafe cfinalization_current_thread()
+    unsafe thread.pointee.has_ended = true
+    unsafe thread.pointee.storage = nil
+    guard let storage = unsafe pointer?.assumingMemoryBound(to: ThreadStorage.self) else { return }
+    unsafe storage.pointee.entries.giveBackAll()
+    let slot = unsafe storage.pointee.slot
+    unsafe storage.deinitialize(count: 1)
+    unsafe storage.deallocate()
+    ThreadSlots.giveBack(slot)
+  }
+}
+
+/// Which classes are ``Finalizable``, of those that a thread asked for last: the language's own question takes
+/// longer than all the rest of a registration.
+struct KnownTypes: ~Copyable {
+  private struct Answer {
+    var type: UInt = 0
+    var isFinalizable = false
+  }
+
+  private var answers = InlineArray<32, Answer>(repeating: Answer())
+
+  mutating func isFinalizable(_ object: AnyObject) -> Bool {
+    // SAFETY: a class's metadata is never freed, so its address is its own; compared, never followed.
+    let type = unsafe unsafeBitCast(Swift.type(of: object) as AnyObject.Type, to: UInt.self)
+    let slot = Int(truncatingIfNeeded: type >> 4) & 31
+    if answers[slot].type == type { return answers[slot].isFinalizable }
+    let isFinalizable = object is any Finalizable
+    answers[slot] = Answer(type: type, isFinalizable: isFinalizable)
+    return isFinalizable
+  }
+}
