@@ -1,22 +1,25 @@
 import Dispatch
-import Synchronization
+import ResourceLedger
 
 /// A load under way, and those who wait for it.
-final class CacheLoad<Value: Sendable>: Sendable {
+@usableFromInline
+final class CacheLoad<Value: Sendable>: @unchecked Sendable {
+  // SAFETY: `state` changes under `lock`.
   private enum State {
     case running([@Sendable (Result<Value, any Error>) -> Void])
     case done(Result<Value, any Error>)
   }
 
-  private let state = Mutex(State.running([]))
+  private let lock = ForkSafeLock()
+  private var state = State.running([])
   /// The thread whose call runs the load; 0 where a task does.
-  let thread: Int
+  @usableFromInline let thread: Int
 
   init(thread: Int) { self.thread = thread }
 
   /// Calls `body` with the outcome: later, on the thread that ends the load, or at once.
   private func whenDone(_ body: @escaping @Sendable (Result<Value, any Error>) -> Void) {
-    let outcome = state.withLock { state -> Result<Value, any Error>? in
+    let outcome = lock.withLock { () -> Result<Value, any Error>? in
       switch state {
       case .done(let outcome): return outcome
       case .running(let waiters):
@@ -28,7 +31,7 @@ final class CacheLoad<Value: Sendable>: Sendable {
   }
 
   func finish(_ outcome: Result<Value, any Error>) {
-    let waiters = state.withLock { state -> [@Sendable (Result<Value, any Error>) -> Void] in
+    let waiters = lock.withLock { () -> [@Sendable (Result<Value, any Error>) -> Void] in
       guard case .running(let waiters) = state else { return [] }
       state = .done(outcome)
       return waiters
@@ -37,18 +40,20 @@ final class CacheLoad<Value: Sendable>: Sendable {
   }
 
   /// Blocks the thread until the load is over.
+  @usableFromInline
   func wait() throws -> Value {
     let semaphore = DispatchSemaphore(value: 0)
     let outcome = Outcome<Value>()
     whenDone { result in
-      outcome.value.withLock { $0 = result }
+      outcome.value = result
       semaphore.signal()
     }
     semaphore.wait()
-    guard let result = outcome.value.withLock({ $0 }) else { throw CancellationError() }
+    guard let result = outcome.value else { throw CancellationError() }
     return try result.get()
   }
 
+  @usableFromInline
   func wait() async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
       whenDone { continuation.resume(with: $0) }
@@ -56,6 +61,7 @@ final class CacheLoad<Value: Sendable>: Sendable {
   }
 }
 
-private final class Outcome<Value: Sendable>: Sendable {
-  let value = Mutex<Result<Value, any Error>?>(nil)
+private final class Outcome<Value: Sendable>: @unchecked Sendable {
+  // SAFETY: written before the semaphore's signal, read after its wait.
+  var value: Result<Value, any Error>?
 }

@@ -1,169 +1,220 @@
+public import CFinalization
 import Synchronization
 
 /// A cache without its registry, which refers to this.
-final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendable, MemoryRelieving {
-  typealias Shard = CacheShard<Key, Value>
+///
+/// Who asks for a value that is there reads the table under the lock of its own thread slot, which no other
+/// thread writes to. Whatever changes the table does so in a *write section*, with the locks of all slots
+/// held: a few microseconds, beside a load that takes much longer. No value is released and no code of a
+/// client runs in one, but for the keys' `==`.
+@usableFromInline
+final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable, MemoryRelieving,
+  ForkLockable
+{
+  // SAFETY: what changes does so in write sections.
+  @usableFromInline typealias Entry = CacheEntry<Key, Value>
 
-  private final class LockedShard: Sendable {
-    let state = Mutex(Shard())
+  /// Of one thread slot.
+  @usableFromInline struct Reader: ~Copyable {
+    @usableFromInline var hits = 0
   }
 
-  private let shards: [LockedShard]
-  private let strongByteLimit: Int
+  @usableFromInline let readers: PerThread<Reader>
+  @exclusivity(unchecked) @usableFromInline var table = CacheTable<Key, Value>()
+  private var tier = StrongTier<Key, Value>()
+  private var counts = CacheStatistics()
+  private var lastSerial: UInt64 = 0
+  /// Bytes that the strong tier may hold; 0 for no tier.
+  @usableFromInline let strongByteLimit: Int
   private let byteCount: @Sendable (Value) -> Int
-  let strongByteCount = Atomic<Int>(0)
-  private let lastSerial = Atomic<UInt64>(0)
-
-  private static var shardCount: Int { 16 }
 
   init(strongByteLimit: Int, byteCount: @escaping @Sendable (Value) -> Int) {
-    shards = (0..<Self.shardCount).map { _ in LockedShard() }
+    readers = PerThread { Reader() }
     self.strongByteLimit = strongByteLimit
     self.byteCount = byteCount
+    MemoryRelief.add(self)
+    ForkSafety.add(self)
   }
 
-  deinit { MemoryRelief.remove(self) }
+  deinit {
+    ForkSafety.remove(self)
+    MemoryRelief.remove(self)
+    for slots in unsafe table.removeAll().slots { slots.deallocate() }
+    unsafe table.deallocate()
+    readers.deallocate()
+  }
 
-  /// The table inside a shard uses the low bits.
-  private func shard(of hash: Int) -> LockedShard {
-    shards[Int(truncatingIfNeeded: UInt(bitPattern: hash) >> 60) & (Self.shardCount - 1)]
+  func lockAll() { readers.lockAll() }
+  func unlockAll() { readers.unlockAll() }
+
+  private func write<R>(_ body: () -> R) -> R {
+    readers.lockAll()
+    defer { readers.unlockAll() }
+    return body()
   }
 
   // MARK: Asking
 
+  @usableFromInline
   enum Beginning {
     case found(Value)
     case join(CacheLoad<Value>)
     case lead(CacheLoad<Value>, serial: UInt64)
   }
 
-  func hit(_ key: Key, hash: Int, countingMiss: Bool) -> Value? {
-    let isTiered = strongByteLimit > 0
-    let stamp = isTiered ? Self.clock : 0
-    var admitted = 0
-    let value = shard(of: hash).state.withLock { shard -> Value? in
-      guard let slot = shard.find(key, hash: hash), let value = shard.value(at: slot) else {
-        if countingMiss { shard.statistics.misses += 1 }
-        return nil
+  /// The value of a key, where it is alive.
+  @inlinable
+  @inline(__always)
+  func hit(_ key: Key, hash: Int) -> Value? {
+    let slot = ThreadStorage.slotOfThread()
+    let reader = unsafe readers.lock(slot)
+    let entry = unsafe table.find(key, hash: hash)
+    var value: Value?
+    var isOutOfTier = false
+    if let entry = unsafe entry {
+      unsafe entry._withUnsafeGuaranteedRef { entry in
+        value = entry.value
+        if value != nil {
+          unsafe reader.pointee.value.hits &+= 1
+          if strongByteLimit > 0 {
+            entry.stamp.store(cfinalization_ticks(), ordering: .relaxed)
+            unsafe isOutOfTier = !entry.isStrong && entry.byteCount <= strongByteLimit
+          }
+        }
       }
-      shard.statistics.hits += 1
-      if isTiered { admitted = admit(slot, of: &shard, value: value, stamp: stamp) }
-      return value
     }
-    if admitted > 0 { makeRoom(for: admitted) }
+    unsafe readers.unlock(slot, reader)
+    if isOutOfTier, let value { admit(value, key: key, hash: hash) }
     return value
   }
 
+  /// As ``hit(_:hash:)``, for who does not load: counts a miss, too.
+  func ask(_ key: Key, hash: Int) -> Value? {
+    if let value = hit(key, hash: hash) { return value }
+    write { counts.misses += 1 }
+    return nil
+  }
+
   /// Finds the value, or the load to wait for, or makes the caller the one who loads.
+  @usableFromInline
   func begin(_ key: Key, hash: Int, thread: Int) -> Beginning {
-    var removed: Shard.Entry?
-    defer { removed?.registration?.cancel() }
-    return shard(of: hash).state.withLock { shard in
-      if let slot = shard.find(key, hash: hash) {
-        if let value = shard.value(at: slot) {
-          shard.statistics.hits += 1
+    let load = CacheLoad<Value>(thread: thread)
+    var dead: Entry?
+    var done: CacheTable<Key, Value>.Slots?
+    let beginning = write { () -> Beginning in
+      if let entry = unsafe table.find(key, hash: hash)?.takeUnretainedValue() {
+        if let value = entry.value {
+          counts.hits += 1
           return .found(value)
         }
-        if let load = shard[slot]?.load {
-          shard.statistics.misses += 1
-          return .join(load)
+        if let other = entry.load {
+          counts.misses += 1
+          return .join(other)
         }
         // Dead, and its cleanup not here yet.
-        shard.statistics.dead += 1
-        removed = shard.remove(slot)
+        counts.dead += 1
+        dead = unsafe table.remove(entry)
       }
-      shard.statistics.misses += 1
-      shard.statistics.loads += 1
-      let serial = lastSerial.add(1, ordering: .relaxed).newValue
-      let load = CacheLoad<Value>(thread: thread)
-      shard.insert(Shard.Entry(key: key, hash: hash, serial: serial, load: load))
-      return .lead(load, serial: serial)
+      counts.misses += 1
+      counts.loads += 1
+      lastSerial += 1
+      done = unsafe table.insert(Entry(key: key, hash: hash, serial: lastSerial, load: load))
+      return .lead(load, serial: lastSerial)
     }
+    done?.deallocate()
+    dead?.registration?.cancel()
+    return beginning
   }
 
   /// Ends a load with a value.
   func keep(
     _ value: Value, hash: Int, serial: UInt64, registration: FinalizationRegistry<CacheDeath>.Registration
   ) {
-    let weak = WeakReference(value)
     // At least 1, so that a tier of empty values has an end, too.
     let size = strongByteLimit > 0 ? max(1, byteCount(value)) : 0
-    let stamp = Self.clock
-    var admitted = 0
-    let isKept = shard(of: hash).state.withLock { shard in
-      guard let slot = shard.find(serial: serial, hash: hash) else { return false }
-      shard.settle(slot, weak: weak, registration: registration, byteCount: size)
-      if strongByteLimit > 0 { admitted = admit(slot, of: &shard, value: value, stamp: stamp) }
+    var isFull = false
+    let isKept = write {
+      guard let entry = unsafe table.find(serial: serial, hash: hash) else { return false }
+      entry.settle(value, registration: registration, byteCount: size)
+      if strongByteLimit > 0, size <= strongByteLimit { tier.admit(entry, value: value, stamp: cfinalization_ticks()) }
+      isFull = tier.byteCount > strongByteLimit
       return true
     }
     if !isKept { registration.cancel() }
-    if admitted > 0 { makeRoom(for: admitted) }
+    if isFull { evict(keeping: strongByteLimit) }
   }
 
   /// Ends a load without one.
-  func abandon(hash: Int, serial: UInt64) {
-    _ = shard(of: hash).state.withLock { shard in
-      shard.find(serial: serial, hash: hash).flatMap { shard.remove($0) }
-    }
-  }
+  func abandon(hash: Int, serial: UInt64) { _ = remove(hash: hash, serial: serial, isDead: false) }
 
   // MARK: Removing
 
-  func removeDead(_ death: CacheDeath) {
-    _ = shard(of: death.hash).state.withLock { shard -> Shard.Entry? in
-      guard let slot = shard.find(serial: death.serial, hash: death.hash) else { return nil }
-      shard.statistics.dead += 1
-      return shard.remove(slot)
+  func removeDead(_ death: CacheDeath) { _ = remove(hash: death.hash, serial: death.serial, isDead: true) }
+
+  /// - Returns: what is released by being ignored, outside the write section.
+  private func remove(hash: Int, serial: UInt64, isDead: Bool) -> Entry? {
+    write {
+      guard let entry = unsafe table.find(serial: serial, hash: hash) else { return nil }
+      if isDead { counts.dead += 1 }
+      return unsafe table.remove(entry)
     }
   }
 
+  @usableFromInline
   func removeAll() {
-    for shard in shards {
-      let removed = shard.state.withLock { $0.removeAll() }
-      for entry in removed {
-        if entry.strong != nil { strongByteCount.subtract(entry.byteCount, ordering: .relaxed) }
-        entry.registration?.cancel()
-      }
+    let (entries, slots, values) = write {
+      let (entries, slots) = unsafe table.removeAll()
+      let values = entries.compactMap(\.strong)
+      for entry in entries { entry.strong = nil }
+      tier.removeAll()
+      return (entries, slots, values)
     }
+    for slots in slots { slots.deallocate() }
+    for entry in entries { entry.registration?.cancel() }
+    withExtendedLifetime(values) {}
   }
 
   // MARK: The strong tier
 
-  /// Nanoseconds: orders uses across shards without a counter that all threads would write.
-  private static var clock: UInt64 { monotonicNanoseconds() }
-
-  /// Makes an entry strong and most recently used.
-  /// - Returns: bytes that this adds to the tier.
-  private func admit(_ slot: Int, of shard: inout Shard, value: Value, stamp: UInt64) -> Int {
-    guard let size = shard[slot]?.byteCount, size <= strongByteLimit else { return 0 }
-    let isNew = !shard.isStrong(slot)
-    shard.touch(slot, value: value, stamp: stamp)
-    return isNew ? size : 0
-  }
-
-  private func makeRoom(for admitted: Int) {
-    guard strongByteCount.add(admitted, ordering: .relaxed).newValue > strongByteLimit else { return }
-    evict(keeping: strongByteLimit)
+  /// Makes a value strong again that is asked for after it was let go of.
+  @usableFromInline
+  func admit(_ value: Value, key: Key, hash: Int) {
+    let isFull = write {
+      guard let entry = unsafe table.find(key, hash: hash)?.takeUnretainedValue(), unsafe !entry.isStrong,
+        let known = entry.value, known === value
+      else { return false }
+      tier.admit(entry, value: value, stamp: cfinalization_ticks())
+      return tier.byteCount > strongByteLimit
+    }
+    if isFull { evict(keeping: strongByteLimit) }
   }
 
   @discardableResult
   func evict(keeping limit: Int) -> Int {
-    var freed = 0
-    while strongByteCount.load(ordering: .relaxed) > limit {
-      let oldest = shards.compactMap { shard in shard.state.withLock { $0.oldestStamp }.map { ($0, shard) } }
-        .min { $0.0 < $1.0 }
-      guard let shard = oldest?.1, let evicted = shard.state.withLock({ $0.evictOldest() }) else { break }
-      strongByteCount.subtract(evicted.byteCount, ordering: .relaxed)
-      freed += evicted.byteCount
+    var evicted: [Value] = []
+    let freed = write {
+      var freed = 0
+      while tier.byteCount > limit, let (value, byteCount) = tier.evictOldest() {
+        evicted.append(value)
+        counts.evictions += 1
+        freed += byteCount
+      }
+      return freed
     }
+    withExtendedLifetime(evicted) {}
     return freed
   }
 
   // MARK: Counts
 
-  var count: Int { shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.count } } }
+  var count: Int { write { unsafe table.count } }
+  var strongByteCount: Int { write { tier.byteCount } }
 
   var statistics: CacheStatistics {
-    shards.reduce(into: CacheStatistics()) { sum, shard in sum += shard.state.withLock { $0.statistics } }
+    write {
+      var statistics = counts
+      readers.forEach { statistics.hits += $0.hits }
+      return statistics
+    }
   }
 }

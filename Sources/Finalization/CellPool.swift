@@ -8,7 +8,7 @@ import ResourceLedger
 /// where the others find them.
 ///
 /// A registration enters and leaves both books under its stripe's lock: with all held they are equal.
-final class CellPool: Sendable {
+final class CellPool: Sendable, ForkLockable {
   let depot: CellDepot
   let stripes: PoolStripes
   let books: RegistryBooks

@@ -1,14 +1,20 @@
 import Glibc
 import ResourceLedger
 
+/// Has locks that the forking thread takes and gives back.
+protocol ForkLockable: AnyObject {
+  func lockAll()
+  func unlockAll()
+}
+
 /// Keeps this module's locks whole across `fork`: the forking thread takes them all first.
 ///
 /// Nobody else holds two of them at a time, but for the stripes of one pool in ascending order, so any
 /// order of the rest is safe. A child goes on with a copy of its own; queues and timers do not run in it.
 enum ForkSafety {
   private static let directory = ForkSafeLock()
-  // SAFETY: guarded by `directory`. A pool takes itself off before it is gone.
-  nonisolated(unsafe) private static var pools: [Unmanaged<CellPool>] = unsafe []
+  // SAFETY: guarded by `directory`. A member takes itself off before it is gone.
+  nonisolated(unsafe) private static var members: [Unowned] = []
   // SAFETY: guarded by `directory`.
   nonisolated(unsafe) private static var isInstalled = false
 
@@ -28,25 +34,28 @@ enum ForkSafety {
     }
   }
 
-  static func add(_ pool: CellPool) {
-    _ = AnchorLocks.shared
-    directory.withLock { unsafe pools.append(Unmanaged.passUnretained(pool)) }
+  private struct Unowned {
+    unowned(unsafe) let member: any ForkLockable
   }
 
-  static func remove(_ pool: CellPool) {
-    let address = unsafe Unmanaged.passUnretained(pool).toOpaque()
-    directory.withLock { unsafe pools.removeAll { unsafe $0.toOpaque() == address } }
+  static func add(_ member: any ForkLockable) {
+    _ = AnchorLocks.shared
+    directory.withLock { unsafe members.append(Unowned(member: member)) }
+  }
+
+  static func remove(_ member: any ForkLockable) {
+    directory.withLock { unsafe members.removeAll { unsafe $0.member === member } }
   }
 
   private static func lockAll() {
     directory.lock()
     WatchTable.shared.lockAll()
     AnchorLocks.shared.lockAll()
-    unsafe pools.forEach { unsafe $0._withUnsafeGuaranteedRef { $0.lockAll() } }
+    for unowned in unsafe members { unsafe unowned.member.lockAll() }
   }
 
   private static func unlockAll() {
-    unsafe pools.forEach { unsafe $0._withUnsafeGuaranteedRef { $0.unlockAll() } }
+    for unowned in unsafe members { unsafe unowned.member.unlockAll() }
     AnchorLocks.shared.unlockAll()
     WatchTable.shared.unlockAll()
     directory.unlock()

@@ -38,6 +38,10 @@ import Synchronization
   @inline(__always)
   static var slot: Int { unsafe current?.pointee.slot ?? 0 }
 
+  /// The same, for code that is inlined elsewhere.
+  @usableFromInline
+  static func slotOfThread() -> Int { slot }
+
   /// The number of a line of code.
   @inline(__always)
   static func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {

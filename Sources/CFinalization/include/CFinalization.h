@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #pragma clang assume_nonnull begin
 
@@ -56,6 +57,21 @@ static inline void cfinalization_light_barrier(void) {
 
 /// A system call: from 0.3 to a few microseconds.
 void cfinalization_heavy_barrier(void);
+
+/// A clock that is cheap to read, the same for all threads, of no particular unit.
+static inline uint64_t cfinalization_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t ticks;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+#endif
+}
 
 /// Whether the object's deinit has begun (or ended).
 bool swift_isDeallocating(void *object);

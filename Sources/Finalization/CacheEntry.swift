@@ -1,0 +1,61 @@
+public import CFinalization
+import Synchronization
+
+/// One key of a cache. Fixed when it is made, but for what is said to change, in a write section of its cache.
+@usableFromInline
+@safe final class CacheEntry<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
+  // SAFETY: see above; `stamp` is atomic. `object` is unowned-retained as long as this exists.
+  @usableFromInline let key: Key
+  @usableFromInline let hash: Int
+  /// Unlike any other entry's of the cache, so that a late cleanup knows its own.
+  let serial: UInt64
+  /// The value, held weakly; nil while it is being loaded. Set once.
+  @exclusivity(unchecked) @usableFromInline private(set) var object: UnsafeMutableRawPointer?
+  /// Where the value is being loaded. Changes.
+  var load: CacheLoad<Value>?
+  private(set) var registration: FinalizationRegistry<CacheDeath>.Registration?
+  /// Where the strong tier has it. Changes.
+  var strong: Value? {
+    didSet { unsafe isStrong = strong != nil }
+  }
+  @exclusivity(unchecked) @usableFromInline private(set) var isStrong = false
+  @exclusivity(unchecked) @usableFromInline private(set) var byteCount = 0
+  /// When it was last used, in ticks.
+  @usableFromInline let stamp = Atomic<UInt64>(0)
+
+  init(key: Key, hash: Int, serial: UInt64, load: CacheLoad<Value>) {
+    self.key = key
+    self.hash = hash
+    self.serial = serial
+    self.load = load
+  }
+
+  deinit {
+    if let object = unsafe object { unsafe swift_unownedRelease(object) }
+  }
+
+  /// Gives an entry whose load is over its value.
+  func settle(_ value: Value, registration: FinalizationRegistry<CacheDeath>.Registration, byteCount: Int) {
+    load = nil
+    self.registration = registration
+    unsafe self.byteCount = byteCount
+    // SAFETY: undone in deinit.
+    unsafe object = swift_unownedRetain(Unmanaged.passUnretained(value).toOpaque())
+  }
+
+  /// The value, where it is alive.
+  @inlinable
+  @inline(__always)
+  var value: Value? {
+    guard let object = unsafe object, let retained = unsafe swift_tryRetain(object) else { return nil }
+    // SAFETY: retained just now; a Value, see `settle`.
+    return unsafe Unmanaged<Value>.fromOpaque(retained).takeRetainedValue()
+  }
+}
+
+/// What a cache knows of a value that died.
+@usableFromInline
+struct CacheDeath: Sendable {
+  let hash: Int
+  let serial: UInt64
+}
