@@ -48,7 +48,9 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     // One path at a time, for counting instructions.
-    .executableTarget(name: "hot-paths", dependencies: ["BufferWorkloads", "FinalizationWorkloads"], swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "hot-paths", dependencies: ["BufferWorkloads", "FinalizationWorkloads"], swiftSettings: swiftSettings
+    ),
     // The same work under ordo-one/benchmark: baselines, percentiles, thresholds.
     .executableTarget(
       name: "BufferBenchmarks",

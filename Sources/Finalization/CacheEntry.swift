@@ -4,13 +4,14 @@ import Synchronization
 /// One key of a cache. Fixed when it is made, but for what is said to change, in a write section of its cache.
 @usableFromInline
 @safe final class CacheEntry<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
-  // SAFETY: see above; `stamp` is atomic. `object` is unowned-retained as long as this exists.
+  // SAFETY: see above; `stamp` is atomic. `watch` keeps what `object` points to.
   @usableFromInline let key: Key
   @usableFromInline let hash: Int
   /// Unlike any other entry's of the cache, so that a late cleanup knows its own.
   let serial: UInt64
   /// The value, held weakly; nil while it is being loaded. Set once.
   @exclusivity(unchecked) @usableFromInline private(set) var object: UnsafeMutableRawPointer?
+  private var watch: Watch?
   /// Where the value is being loaded. Changes.
   var load: CacheLoad<Value>?
   private(set) var registration: FinalizationRegistry<CacheDeath>.Registration?
@@ -30,26 +31,30 @@ import Synchronization
     self.load = load
   }
 
-  deinit {
-    if let object = unsafe object { unsafe swift_unownedRelease(object) }
-  }
-
   /// Gives an entry whose load is over its value.
-  func settle(_ value: Value, registration: FinalizationRegistry<CacheDeath>.Registration, byteCount: Int) {
+  func settle(
+    _ watch: Watch, registration: FinalizationRegistry<CacheDeath>.Registration, byteCount: Int
+  ) {
     load = nil
     self.registration = registration
     unsafe self.byteCount = byteCount
-    // SAFETY: undone in deinit.
-    unsafe object = swift_unownedRetain(Unmanaged.passUnretained(value).toOpaque())
+    self.watch = watch
+    unsafe object = watch.object
   }
 
   /// The value, where it is alive.
-  @inlinable
-  @inline(__always)
   var value: Value? {
-    guard let object = unsafe object, let retained = unsafe swift_tryRetain(object) else { return nil }
+    guard let retained = unsafe retainedValue() else { return nil }
     // SAFETY: retained just now; a Value, see `settle`.
     return unsafe Unmanaged<Value>.fromOpaque(retained).takeRetainedValue()
+  }
+
+  /// The same with a reference counted that the caller gives back.
+  @inlinable
+  @inline(__always)
+  func retainedValue() -> UnsafeMutableRawPointer? {
+    guard let object = unsafe object else { return nil }
+    return unsafe swift_tryRetain(object)
   }
 }
 

@@ -68,24 +68,25 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   func hit(_ key: Key, hash: Int) -> Value? {
     let slot = ThreadStorage.slotOfThread()
     let reader = unsafe readers.lock(slot)
-    let entry = unsafe table.find(key, hash: hash)
-    var value: Value?
     var isOutOfTier = false
-    if let entry = unsafe entry {
+    // A plain pointer with a reference counted, so that no other is on the way out.
+    var retained: UnsafeMutableRawPointer?
+    if let entry = unsafe table.find(key, hash: hash) {
       unsafe entry._withUnsafeGuaranteedRef { entry in
-        value = entry.value
-        if value != nil {
-          unsafe reader.pointee.value.hits &+= 1
-          if strongByteLimit > 0 {
-            entry.stamp.store(cfinalization_ticks(), ordering: .relaxed)
-            unsafe isOutOfTier = !entry.isStrong && entry.byteCount <= strongByteLimit
-          }
+        unsafe retained = entry.retainedValue()
+        guard unsafe retained != nil else { return }
+        unsafe reader.pointee.value.hits &+= 1
+        if strongByteLimit > 0 {
+          entry.stamp.store(cfinalization_ticks(), ordering: .relaxed)
+          unsafe isOutOfTier = !entry.isStrong && entry.byteCount <= strongByteLimit
         }
       }
     }
     unsafe readers.unlock(slot, reader)
-    if isOutOfTier, let value { admit(value, key: key, hash: hash) }
-    return value
+    guard let retained = unsafe retained else { return nil }
+    let value = unsafe Unmanaged<Value>.fromOpaque(retained)
+    if isOutOfTier { unsafe admit(value.takeUnretainedValue(), key: key, hash: hash) }
+    return unsafe value.takeRetainedValue()
   }
 
   /// As ``hit(_:hash:)``, for who does not load: counts a miss, too.
@@ -132,10 +133,11 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   ) {
     // At least 1, so that a tier of empty values has an end, too.
     let size = strongByteLimit > 0 ? max(1, byteCount(value)) : 0
+    let watch = WatchTable.shared.watchForCache(value)
     var isFull = false
     let isKept = write {
       guard let entry = unsafe table.find(serial: serial, hash: hash) else { return false }
-      entry.settle(value, registration: registration, byteCount: size)
+      entry.settle(watch, registration: registration, byteCount: size)
       if strongByteLimit > 0, size <= strongByteLimit { tier.admit(entry, value: value, stamp: cfinalization_ticks()) }
       isFull = tier.byteCount > strongByteLimit
       return true

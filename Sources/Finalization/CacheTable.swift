@@ -85,11 +85,7 @@ import Glibc
 
   /// A hash of 0 or 1 would look like a slot without an entry.
   @inlinable
-  static func hash(_ key: Key) -> Int {
-    var hasher = Hasher()
-    key.hash(into: &hasher)
-    return hasher.finalize() | 2
-  }
+  static func hash(_ key: Key) -> Int { key.hashValue | 2 }
 
   /// The entry of a key, not retained.
   @inlinable

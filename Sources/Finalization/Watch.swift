@@ -5,7 +5,9 @@ import Synchronization
 /// its address stays its own, and asking whether it died never makes the asker an owner.
 @safe final class Watch: FinalizationAnchor, @unchecked Sendable {
   // SAFETY: `object` is unowned-retained as long as this exists.
-  private let object: UnsafeMutableRawPointer
+  let object: UnsafeMutableRawPointer
+  /// Where a sweep took it out of the table together with others.
+  @exclusivity(unchecked) var nextRemoved: Unmanaged<Watch>?
 
   init(_ object: AnyObject) {
     // SAFETY: undone in deinit.
@@ -14,8 +16,6 @@ import Synchronization
   }
 
   deinit { unsafe swift_unownedRelease(object) }
-
-  var objectAddress: UInt { unsafe UInt(bitPattern: object) }
 
   /// The object, where its deinit has not begun.
   var target: AnyObject? {

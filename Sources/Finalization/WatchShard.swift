@@ -1,3 +1,4 @@
+import CFinalization
 import Synchronization
 
 /// Where a sweep is in a shard.
@@ -16,7 +17,8 @@ struct WatchShards: Sendable {
 
   subscript(index: Int) -> WatchShard { shards[index] }
 
-  var count: Int { shards.reduce(0) { $0 + $1.liveCount } }
+  /// Exact, unless somebody adds a watch meanwhile.
+  var count: Int { shards.reduce(0) { $0 + $1.lockedLiveCount() } }
 
   @inline(__always)
   static func hash(_ address: UInt) -> UInt64 { UInt64(address >> 4) &* 0x9E37_79B9_7F4A_7C15 }
@@ -24,7 +26,7 @@ struct WatchShards: Sendable {
   @inline(__always)
   func shard(of object: AnyObject) -> WatchShard {
     let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
-    return shards[Int(truncatingIfNeeded: Self.hash(address) >> 56)]
+    return shards[Int(truncatingIfNeeded: Self.hash(address) >> 58)]
   }
 }
 
@@ -39,20 +41,29 @@ struct WatchShards: Sendable {
   @exclusivity(unchecked) private var version = 0
   private let live = Atomic<Int>(0)
 
-  private struct Slot {
+  @safe private struct Slot {
+    // SAFETY: see `watch`.
     /// 0 for a slot never used, 1 for a gap.
     var address: UInt = 0
-    var watch: Watch?
+    /// With a reference that is the slot's.
+    var watch: Unmanaged<Watch>?
   }
 
   init() { unsafe slots = .allocate(capacity: 0) }
 
   deinit {
-    unsafe slots.deinitialize(count: capacity)
+    for slot in unsafe 0..<capacity { unsafe slots[slot].watch?.release() }
     unsafe slots.deallocate()
   }
 
+  /// Watches in the table; of a moment ago where the lock is not held.
   var liveCount: Int { live.load(ordering: .relaxed) }
+
+  func lockedLiveCount() -> Int {
+    lock.lock()
+    defer { lock.unlock() }
+    return liveCount
+  }
 
   var currentVersion: Int {
     lock.lock()
@@ -69,13 +80,14 @@ struct WatchShards: Sendable {
     unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
   }
 
-  /// The slot of an address, nil where it has none. Under `lock`.
-  private func find(_ address: UInt) -> Int? {
+  /// The watch of an address, nil where it has none. Under `lock`.
+  @inline(__always)
+  private func find(_ address: UInt) -> Unmanaged<Watch>? {
     guard unsafe capacity > 0 else { return nil }
     var slot = unsafe Int(truncatingIfNeeded: WatchShards.hash(address) >> 20) & (capacity - 1)
     while true {
       let found = unsafe slots[slot].address
-      if found == address { return slot }
+      if found == address { return unsafe slots[slot].watch }
       if found == 0 { return nil }
       slot = unsafe (slot + 1) & (capacity - 1)
     }
@@ -84,24 +96,21 @@ struct WatchShards: Sendable {
   func existingWatch(for object: AnyObject) -> Watch? {
     lock.lock()
     defer { lock.unlock() }
-    return find(Self.address(of: object)).flatMap { unsafe slots[$0].watch }
+    return unsafe find(Self.address(of: object))?.takeUnretainedValue()
   }
 
   func watch(for object: AnyObject, onFirst: () -> Void) -> Watch {
     let address = Self.address(of: object)
     lock.lock()
-    let known = find(address).flatMap { unsafe slots[$0].watch }
-    lock.unlock()
-    if let known { return known }
-    let fresh = Watch(object)
-    lock.lock()
-    if let found = find(address), let watch = unsafe slots[found].watch {
+    if let known = unsafe find(address) {
+      let watch = unsafe known.takeUnretainedValue()
       lock.unlock()
       return watch
     }
     let old = unsafe makeRoom()
-    insert(fresh)
-    live.add(1, ordering: .sequentiallyConsistent)
+    let fresh = Watch(object)
+    unsafe insert(Unmanaged.passRetained(fresh), at: address)
+    live.store(liveCount + 1, ordering: .relaxed)
     lock.unlock()
     unsafe old?.deallocate()
     onFirst()
@@ -110,8 +119,7 @@ struct WatchShards: Sendable {
 
   // MARK: Growing, under `lock`
 
-  private func insert(_ watch: Watch) {
-    let address = watch.objectAddress
+  private func insert(_ watch: Unmanaged<Watch>, at address: UInt) {
     var slot = unsafe Int(truncatingIfNeeded: WatchShards.hash(address) >> 20) & (capacity - 1)
     while unsafe slots[slot].address > 1 { slot = unsafe (slot + 1) & (capacity - 1) }
     if unsafe slots[slot].address == 0 { unsafe usedCount += 1 }
@@ -130,9 +138,8 @@ struct WatchShards: Sendable {
     unsafe usedCount = 0
     unsafe version += 1
     for index in 0..<oldCapacity {
-      if let watch = unsafe old[index].watch { insert(watch) }
+      if let watch = unsafe old[index].watch { unsafe insert(watch, at: old[index].address) }
     }
-    unsafe old.deinitialize(count: oldCapacity)
     return unsafe old
   }
 
@@ -140,32 +147,50 @@ struct WatchShards: Sendable {
 
   // MARK: Sweeping
 
-  /// Takes out the dead among the next `limit` slots, and where `tidying` watches that nobody needs. They
-  /// are released after the lock.
-  func removeDead(from position: inout ShardPosition, limit: Int, tidying: Bool) {
-    var removed: [Watch] = []
+  /// Takes out the dead among the next `limit` slots, and where `tidying` watches that nobody needs. Their
+  /// deaths are reported after the lock.
+  /// - Returns: slots looked at.
+  func removeDead(from position: inout ShardPosition, limit: Int, tidying: Bool) -> Int {
+    var removed: Unmanaged<Watch>?
     lock.lock()
     if unsafe position.version != version {
       position.version = unsafe version
       position.slot = 0
     }
-    let end = unsafe min(position.slot + limit, capacity)
-    for slot in position.slot..<max(end, position.slot) {
+    let start = position.slot
+    let end = max(start, unsafe min(start + limit, capacity))
+    var removedCount = 0
+    for slot in start..<end {
       let address = unsafe slots[slot].address
-      guard address > 1, Watch.isGone(address) || tidying && isUnneeded(slot) else { continue }
-      if let watch = unsafe slots[slot].watch { removed.append(watch) }
+      guard address > 1, let watch = unsafe slots[slot].watch, Watch.isGone(address) || tidying && isUnneeded(slot)
+      else { continue }
+      // The slot's reference is the chain's now.
+      unsafe watch._withUnsafeGuaranteedRef { unsafe $0.nextRemoved = removed }
+      unsafe removed = watch
       unsafe slots[slot] = Slot(address: 1, watch: nil)
-      live.subtract(1, ordering: .sequentiallyConsistent)
+      removedCount += 1
     }
+    live.store(liveCount - removedCount, ordering: .relaxed)
+    // What the dying threads did comes before the cleanups.
+    atomicMemoryFence(ordering: .acquiring)
     position.slot = end
     position.isAtEnd = unsafe end >= capacity
     lock.unlock()
-    for watch in removed { watch.reportDeath() }
+    while let watch = unsafe removed {
+      unsafe watch._withUnsafeGuaranteedRef {
+        unsafe removed = $0.nextRemoved
+        $0.reportDeath()
+      }
+      unsafe watch.release()
+    }
+    return end - start
   }
 
   /// Whether only the table holds the watch, and no registration hangs on it. Under `lock`, where nobody
   /// else can get hold of it.
   private func isUnneeded(_ slot: Int) -> Bool {
-    unsafe isKnownUniquelyReferenced(&slots[slot].watch) && slots[slot].watch?.isUnused == true
+    guard let watch = unsafe slots[slot].watch, unsafe swift_isUniquelyReferenced_nonNull_native(watch.toOpaque())
+    else { return false }
+    return unsafe watch._withUnsafeGuaranteedRef { $0.isUnused }
   }
 }

@@ -2,7 +2,7 @@ import Dispatch
 import ResourceLedger
 import Synchronization
 
-/// All watched objects of the process, by address: 256 hash tables with a lock each.
+/// All watched objects of the process, by address: 64 hash tables with a lock each.
 ///
 /// A sweep looks at every slot in pieces of at most 512 and hands the dead ones to their registries. Lock
 /// order: `gate`, then a shard's lock, then (after that is released) an anchor's.
@@ -10,7 +10,7 @@ import Synchronization
 final class WatchTable: Sendable {
   static let shared = WatchTable()
 
-  private static let shardCount = 256
+  private static let shardCount = 64
   private static let piece = 512
   private let shards: WatchShards
   /// Held while a piece is swept and its deaths are queued: whoever gets it knows that no death found
@@ -47,6 +47,10 @@ final class WatchTable: Sendable {
     shards.shard(of: object).watch(for: object) { self.startTimer() }
   }
 
+  /// A watch that keeps an object's address and asks for its life: the one that is listed where there has
+  /// to be one, for of two each would wait for the other to go.
+  func watchForCache(_ object: AnyObject) -> Watch { Self.isFinalizable(object) ? Watch(object) : watch(object) }
+
   /// The anchor that stands for an object, nil where nothing was ever registered for it.
   func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
     if Self.isFinalizable(object), let finalizable = object as? any Finalizable {
@@ -55,7 +59,7 @@ final class WatchTable: Sendable {
     return shards.shard(of: object).existingWatch(for: object)
   }
 
-  /// Objects watched. O(1) per shard.
+  /// Objects watched.
   var count: Int { shards.count }
 
   // MARK: Sweeping
@@ -64,27 +68,33 @@ final class WatchTable: Sendable {
   /// deliver inline are delivered.
   /// - Parameter tidying: whether watches that nobody needs go, too. It takes longer.
   func sweep(tidying: Bool = false) {
-    for index in 0..<Self.shardCount where shards[index].liveCount > 0 {
-      let shard = shards[index]
-      var position = ShardPosition()
-      repeat { sweepPiece(of: shard, at: &position, limit: Self.piece, tidying: tidying) } while !position.isAtEnd
-    }
-    // A shard that is empty may be so by a sweeper who is about to queue what it took out.
-    gate.lock()
-    gate.unlock()
+    var index = 0
+    var position = ShardPosition()
+    // At least one piece: a table that is empty may be so by a sweeper who is about to queue what it took out.
+    repeat {
+      gate.lock()
+      DeliveringThread.holdPending()
+      // Deaths are reported into queues, or this thread's pending list.
+      var rest = Self.piece
+      while rest > 0, index < Self.shardCount {
+        if position.slot > 0 || shards[index].liveCount > 0 {
+          rest -= shards[index].removeDead(from: &position, limit: rest, tidying: tidying)
+        } else {
+          position.isAtEnd = true
+        }
+        rest -= 1
+        if position.isAtEnd {
+          index += 1
+          position = ShardPosition()
+        }
+      }
+      gate.unlock()
+      DeliveringThread.releasePending()
+    } while index < Self.shardCount
   }
 
-  private func sweepPiece(of shard: WatchShard, at position: inout ShardPosition, limit: Int, tidying: Bool) {
-    gate.lock()
-    DeliveringThread.holdPending()
-    // Releasing a watch reports its object's death: into queues, or this thread's pending list.
-    shard.removeDead(from: &position, limit: limit, tidying: tidying)
-    gate.unlock()
-    DeliveringThread.releasePending()
-  }
-
-  /// A registration's share of the sweeping: each thread does this at every sixteenth, so that a table twice as
-  /// long as the registrations since is looked at once.
+  /// A registration's share of the sweeping: each thread does this at every sixteenth, so that as many slots as
+  /// there were registrations are looked at.
   func sweepALittle() {
     guard gate.tryLock() else { return }
     DeliveringThread.holdPending()
@@ -93,7 +103,7 @@ final class WatchTable: Sendable {
     position.slot = packed >> 8
     let index = packed & (Self.shardCount - 1)
     position.version = shards[index].currentVersion
-    shards[index].removeDead(from: &position, limit: 32, tidying: false)
+    _ = shards[index].removeDead(from: &position, limit: 16, tidying: false)
     let next = position.isAtEnd ? (index + 1) & (Self.shardCount - 1) : position.slot << 8 | index
     cursor.store(next, ordering: .relaxed)
     gate.unlock()

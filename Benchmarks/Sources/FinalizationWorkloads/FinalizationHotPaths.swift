@@ -4,7 +4,8 @@ import Finalization
 /// The paths of Finalization whose instructions are counted, by name.
 public enum FinalizationHotPaths {
   public static let names = [
-    "register-unregister", "register-cancel", "register-death-delivery", "native-resource", "cache-hit",
+    "register-unregister", "register-cancel", "register-death-delivery", "register-death-delivery-any",
+    "native-resource", "cache-hit",
   ]
 
   /// Nil for a name that is not one of `names`.
@@ -14,6 +15,7 @@ public enum FinalizationHotPaths {
     case "register-unregister": return FinalizationWorkloads.registerAndUnregister(in: registry)
     case "register-cancel": return FinalizationWorkloads.registerAndCancel(in: registry)
     case "register-death-delivery": return FinalizationWorkloads.registerDieDeliver(in: registry)
+    case "register-death-delivery-any": return FinalizationWorkloads.registerDieDeliverAny(in: registry)
     case "native-resource": return FinalizationWorkloads.nativeResource()
     case "cache-hit":
       return try FinalizationWorkloads.cacheHit(ResourceCache(name: "benchmark"), keys: 0..<1_000)

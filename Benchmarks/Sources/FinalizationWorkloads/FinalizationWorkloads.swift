@@ -49,6 +49,17 @@ public enum FinalizationWorkloads {
     }
   }
 
+  /// The same with targets that have to be watched.
+  public static func registerDieDeliverAny(in registry: FinalizationRegistry<Int>) -> Workload {
+    Workload("create + register + death + delivery, any object", memory: .none) { times in
+      for number in 0..<times {
+        try registry.register(PlainTarget(), holding: number)
+        if number & 127 == 127 { try registry.drain() }
+      }
+      try registry.drain()
+    }
+  }
+
   public static func nativeResource() -> Workload {
     Workload("NativeResource, create + dispose", memory: .none) { times in
       for number in 0..<times { try NativeResource(number) { _ in }.dispose() }
@@ -72,7 +83,7 @@ public enum FinalizationWorkloads {
       var key = keys.lowerBound
       for _ in 0..<times {
         let value = try cache.value(for: key) { fatalError("benchmarks: a kept value was not there") }
-        keepAlive(value)
+        unsafe bench_sink(Unmanaged.passUnretained(value).toOpaque())
         key += 1
         if key == keys.upperBound { key = keys.lowerBound }
       }

@@ -79,6 +79,8 @@ bool swift_isDeallocating(void *object);
 void *_Nullable swift_tryRetain(void *object);
 void *swift_unownedRetain(void *object);
 void swift_unownedRelease(void *object);
+/// Whether the object has one strong reference; it is of a Swift class and not NULL.
+bool swift_isUniquelyReferenced_nonNull_native(const void *object);
 /// Unowned references, one more until the object's deinit has ended.
 size_t swift_unownedRetainCount(void *object);
 
