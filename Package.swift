@@ -75,7 +75,7 @@ let package = Package(
     .testTarget(
       name: "FinalizationTests",
       dependencies: [
-        "Finalization", "NativeBuffers", "JemallocArenas", "ResourceLedger",
+        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["CONFORMANCE.md", "Glue"],
@@ -86,7 +86,10 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditingTests",
-      dependencies: ["LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
+      dependencies: [
+        "LeakAuditing", "Finalization", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "BitmapsTests", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas"],

@@ -1,10 +1,11 @@
 // The report as a person reads it. Sizes are in bytes, grouped by thousands; nothing is rounded.
 
 extension AuditReport {
-  /// The books of every arena, the findings and the verdict, as plain text of several lines.
+  /// The books of every arena and domain, the findings and the verdict, as plain text of several lines.
   public var text: String {
     var lines: [String] = []
     for arena in arenas { lines += arena.textLines + [""] }
+    lines += DomainBooks.textLines(domains)
     if adopted.count > 0 {
       lines += [
         "adopted memory: \(adopted.count.grouped) live, \(adopted.byteCount.grouped) bytes (one book only)", "",
@@ -25,7 +26,7 @@ extension Verdict {
   public var text: String {
     switch self {
     case .clean: "verdict: clean. Both books agree, and nothing was left."
-    case .notes: "verdict: clean, with notes. Both books agree; see the notes above."
+    case .notes: "verdict: clean, with notes. No fault was found; see the notes above."
     case .faults: "verdict: faults. See the findings above."
     }
   }
@@ -41,12 +42,35 @@ extension Finding {
       var line = "  \(kind): \(finding.count.grouped) of \(finding.byteCount.grouped) bytes"
       if let sizeClass = finding.sizeClass { line += ", size class \(sizeClass.grouped)" }
       if let arena = finding.arena { line += ", arena \"\(arena)\"" }
+      if let domain = finding.domain { line += ", domain \"\(domain)\"" }
+      if let sort = finding.domainKind { line += " (\(sort))" }
       lines.append(line)
-      lines.append("    \(finding.kind.explanation)")
-      for site in finding.sites {
-        lines.append(
-          "    \(site.count.grouped) × \(site.file):\(site.line) in \(site.function), \(site.byteCount.grouped) bytes")
-      }
+      lines.append("    \(finding.domain == nil ? finding.kind.explanation : finding.kind.explanationForDomain)")
+      if let reason = finding.reason { lines.append("    \(reason)") }
+      lines += finding.sites.map { "    \($0.text)" }
+    }
+    return lines + [""]
+  }
+}
+
+extension SiteTotals {
+  var text: String { "\(count.grouped) × \(file):\(line) in \(function), \(byteCount.grouped) bytes" }
+}
+
+extension DomainBooks {
+  /// A table with a row per domain, and the lines of what is booked where a domain's books differ.
+  public static func textLines(_ domains: [DomainBooks]) -> [String] {
+    guard !domains.isEmpty else { return [] }
+    let rows = domains.map { domain in
+      [
+        "\"\(domain.name)\" (\(domain.kind))", domain.census?.count.grouped ?? "?", domain.ledger.count.grouped,
+        domain.countsBytes ? domain.census?.byteCount.grouped ?? "?" : "-", domain.ledger.byteCount.grouped,
+      ]
+    }
+    var lines = ["domains"] + table([["", "census", "ledger", "census bytes", "ledger bytes"]] + rows)
+    for domain in domains where !domain.sites.isEmpty {
+      lines.append("  in the ledger of \"\(domain.name)\"")
+      lines += domain.sites.map { "    \($0.text)" }
     }
     return lines + [""]
   }

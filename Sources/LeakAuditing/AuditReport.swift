@@ -1,12 +1,38 @@
-/// Both books of every arena, what differs, and where the rest of the memory is.
+/// Both books of every arena and every other domain, what differs, and where the rest of the memory is.
 public struct AuditReport: Codable, Sendable {
   public let verdict: Verdict
   /// Faults first; within a kind, most bytes first.
   public let findings: [Finding]
   public let arenas: [ArenaBooks]
+  /// Domains that count themselves and are no arenas, in the order in which they were listed.
+  public let domains: [DomainBooks]
   /// Memory that buffers adopted: in one book only, so nothing audits it.
   public let adopted: AdoptedTotals
   public let outside: OutsideMemory
+
+  init(
+    verdict: Verdict, findings: [Finding], arenas: [ArenaBooks], domains: [DomainBooks] = [],
+    adopted: AdoptedTotals, outside: OutsideMemory
+  ) {
+    self.verdict = verdict
+    self.findings = findings
+    self.arenas = arenas
+    self.domains = domains
+    self.adopted = adopted
+    self.outside = outside
+  }
+
+  /// Reads a report that was encoded before reports had domains, too.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      verdict: try values.decode(Verdict.self, forKey: .verdict),
+      findings: try values.decode([Finding].self, forKey: .findings),
+      arenas: try values.decode([ArenaBooks].self, forKey: .arenas),
+      domains: try values.decodeIfPresent([DomainBooks].self, forKey: .domains) ?? [],
+      adopted: try values.decode(AdoptedTotals.self, forKey: .adopted),
+      outside: try values.decode(OutsideMemory.self, forKey: .outside))
+  }
 
   /// Live resources of a domain without a census.
   public struct AdoptedTotals: Codable, Sendable, Equatable {

@@ -7,13 +7,17 @@ public struct Finding: Codable, Sendable, Equatable {
     case held
     /// Released by deinit, never disposed. A note, not a fault.
     case rescued
-    /// The allocator has more than the ledger.
+    /// The allocator, or another domain's census, has more than the ledger.
     case orphan
-    /// The ledger has more than the allocator.
+    /// The ledger has more than the allocator, or another domain's census.
     case ghost
+    /// A domain's books differed each time they were compared, and moved meanwhile. A note, not a fault.
+    case unsettled
+    /// A domain's census threw, so that there is nothing to compare the ledger with.
+    case uncounted
 
     /// Whether it makes the verdict ``Verdict/faults``.
-    public var isFault: Bool { self != .rescued }
+    public var isFault: Bool { self != .rescued && self != .unsettled }
 
     /// What both books say, and what usually causes it.
     public var explanation: String {
@@ -22,22 +26,56 @@ public struct Finding: Codable, Sendable, Equatable {
       case .rescued: "released by deinit, never disposed: a forgotten dispose()"
       case .orphan: "the allocator has more than the ledger: memory allocated in the arena and never registered"
       case .ghost: "the ledger has more than the allocator: memory freed behind the library's back"
+      case .unsettled: "the books differed each time they were compared, and moved meanwhile: audit again in quiet"
+      case .uncounted: "the domain could not count itself: nothing to compare the ledger with"
+      }
+    }
+
+    /// The same about a domain that is no arena.
+    var explanationForDomain: String {
+      switch self {
+      case .orphan: "the domain has more than the ledger: resources made without a handle"
+      case .ghost: "the ledger has more than the domain: resources released behind their handles' back"
+      case .held, .rescued, .unsettled, .uncounted: explanation
       }
     }
   }
 
   public let kind: Kind
-  /// Resources concerned.
+  /// Resources concerned. 0 for an `orphan` or `ghost` where one book has more bytes and no more resources.
   public let count: Int
-  /// Their bytes: as asked for where sites are known, as size classes for `orphan` and `ghost`.
+  /// Their bytes: as asked for where sites are known, as size classes for `orphan` and `ghost` of an arena. Of
+  /// another domain: what one book has beyond the other, 0 where the census counts no bytes.
   public let byteCount: Int
   /// Bytes of the size class, where all are of one class.
   public let sizeClass: Int?
   /// The arena, where all are of one.
   public let arena: String?
+  /// The domain, where all are of one that is no arena.
+  public let domain: String?
+  /// What sort of domain that is: "file descriptors", "finalization registry", "custom", ….
+  public let domainKind: String?
+  /// What the census threw, for `uncounted`.
+  public let reason: String?
   /// The lines that created them, where known; most bytes first. A `ghost` names them only where every
-  /// block of the size class is gone: otherwise the books do not say which ones are.
+  /// block of the size class, or every resource of the domain, is gone: otherwise the books do not say
+  /// which ones are, and ``DomainBooks/sites`` has the lines of all that are booked.
   public let sites: [SiteTotals]
+
+  init(
+    kind: Kind, count: Int, byteCount: Int, sizeClass: Int? = nil, arena: String? = nil, domain: String? = nil,
+    domainKind: String? = nil, reason: String? = nil, sites: [SiteTotals] = []
+  ) {
+    self.kind = kind
+    self.count = count
+    self.byteCount = byteCount
+    self.sizeClass = sizeClass
+    self.arena = arena
+    self.domain = domain
+    self.domainKind = domainKind
+    self.reason = reason
+    self.sites = sites
+  }
 }
 
 /// What one line of code accounts for.
@@ -54,9 +92,9 @@ public struct SiteTotals: Codable, Sendable, Equatable {
 public enum Verdict: String, Codable, Sendable {
   /// Nothing to say.
   case clean
-  /// Notes only: `rescued`.
+  /// Notes only: `rescued`, `unsettled`.
   case notes
-  /// At least one fault: `held`, `orphan` or `ghost`.
+  /// At least one fault: `held`, `orphan`, `ghost` or `uncounted`.
   case faults
 
   public init(_ findings: [Finding]) {
@@ -90,10 +128,13 @@ struct SiteSums {
       }
   }
 
-  func finding(_ kind: Finding.Kind, in ledger: Ledger) -> Finding? {
+  /// - Parameter domain: one that is no arena; it has no size classes.
+  func finding(_ kind: Finding.Kind, domain: DomainID? = nil, in ledger: Ledger) -> Finding? {
     guard count > 0 else { return nil }
     return Finding(
-      kind: kind, count: count, byteCount: byteCount, sizeClass: capacities.count == 1 ? capacities.first : nil,
-      arena: nil, sites: sorted(in: ledger))
+      kind: kind, count: count, byteCount: byteCount,
+      sizeClass: domain == nil && capacities.count == 1 ? capacities.first : nil,
+      domain: domain.map(ledger.domainName), domainKind: domain.map { ledger.domainKind($0).label },
+      sites: sorted(in: ledger))
   }
 }

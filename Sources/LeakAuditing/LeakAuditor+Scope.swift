@@ -4,7 +4,8 @@ import ResourceLedger
 public struct ScopeReport: Codable, Sendable {
   public let name: String
   public let verdict: Verdict
-  /// `held`: created in the scope and live at its end. `rescued`: created in it, and released undisposed.
+  /// `held`: created in the scope and live at its end, buffers first, then by domain. `rescued`: created in
+  /// it, and released undisposed.
   public let findings: [Finding]
 }
 
@@ -14,6 +15,10 @@ extension LeakAuditor {
   /// Scopes nest; an inner scope's resources belong to the outer one too. What a detached task, or a thread
   /// that the closure starts by other means, creates is not counted. A buffer that the closure returns is
   /// live, and reported as held. The count is exact while other threads allocate and dispose.
+  ///
+  /// Buffers are one finding; native resources, file descriptors and a registry's registrations are one for
+  /// each domain, with its name. A registration whose target is gone stays live until its cleanup ran:
+  /// flush or drain its registry inside the closure.
   /// - Returns: the closure's value and the report.
   /// - Throws: what the closure throws; then there is no report.
   /// - Complexity: 64 bytes read per ledger entry at the end. While any scope is open in the process,
@@ -48,14 +53,23 @@ extension LeakAuditor {
   private static func report(_ name: String, closing scope: UInt32) -> ScopeReport {
     let ledger = Ledger.shared
     let (scopes, rescues) = ScopeTracking.close(scope)
-    var held = SiteSums()
+    var buffers = SiteSums()
+    var others: [DomainID: SiteSums] = [:]
     ledger.forEachResource { _, entry in
       guard entry.word.state == .live, !entry.word.isDetached, scopes.contains(entry.scope) else { return }
-      held.add(byteCount: entry.byteCount, capacity: entry.capacity, at: entry.site)
+      let kind = ledger.domainKind(entry.domain)
+      if kind == .arena || kind == .adoptedMemory {
+        buffers.add(byteCount: entry.byteCount, capacity: entry.capacity, at: entry.site)
+      } else {
+        others[entry.domain, default: SiteSums()].add(byteCount: entry.byteCount, at: entry.site)
+      }
     }
     var rescued = SiteSums()
     for (site, sum) in rescues.bySite { rescued.add(sum.count, byteCount: sum.byteCount, at: site) }
-    let findings = [held.finding(.held, in: ledger), rescued.finding(.rescued, in: ledger)].compactMap { $0 }
+    let held =
+      [buffers.finding(.held, in: ledger)]
+      + others.sorted { $0.key.rawValue < $1.key.rawValue }.map { $1.finding(.held, domain: $0, in: ledger) }
+    let findings = (held + [rescued.finding(.rescued, in: ledger)]).compactMap { $0 }
     return ScopeReport(name: name, verdict: Verdict(findings), findings: findings)
   }
 }

@@ -27,6 +27,8 @@ public struct EntryTotals: Equatable, Sendable {
   public var count: Int { liveCount + idleCount + quarantinedCount + detachedCount }
   /// Bytes set aside for them.
   public var capacity: Int { liveCapacity + idleCapacity + quarantinedCapacity + detachedCapacity }
+  /// Bytes as a domain's census gives them: as asked for where a handle owns them.
+  package var byteCount: Int { liveByteCount + idleCapacity + quarantinedCapacity + detachedCapacity }
 
   public static func += (a: inout EntryTotals, b: EntryTotals) {
     a.liveCount += b.liveCount
@@ -71,22 +73,41 @@ extension Ledger {
   /// meanwhile are counted as they were at some moment of the pass.
   /// Cost: 64 bytes of memory read per entry ever in use at the same time.
   package func totals(of domains: [DomainID], bucketCount: Int) -> [[EntryTotals]] {
-    var row = [Int](repeating: -1, count: domainCount)
-    for (index, domain) in domains.enumerated() where Int(domain.rawValue) < row.count {
-      row[Int(domain.rawValue)] = index
+    totals(of: domains, bucketCount: bucketCount, andWhole: []).sorted
+  }
+
+  /// The same, and in the same pass the totals of further domains whatever the bucket.
+  package func totals(
+    of domains: [DomainID], bucketCount: Int, andWhole whole: [DomainID]
+  ) -> (sorted: [[EntryTotals]], whole: [EntryTotals]) {
+    // Where a domain's sums begin, and in how many buckets it is sorted: none means that the bucket counts for nothing.
+    var rows = [(start: Int, buckets: Int)](repeating: (-1, 0), count: domainCount)
+    for (index, domain) in domains.enumerated() where Int(domain.rawValue) < rows.count {
+      rows[Int(domain.rawValue)] = (index * bucketCount, bucketCount)
     }
-    var sums = [EntryTotals](repeating: EntryTotals(), count: domains.count * bucketCount)
+    let firstWhole = domains.count * bucketCount
+    for (index, domain) in whole.enumerated() where Int(domain.rawValue) < rows.count {
+      rows[Int(domain.rawValue)] = (firstWhole + index, 0)
+    }
+    var sums = [EntryTotals](repeating: EntryTotals(), count: firstWhole + whole.count)
     for index in 0..<entryCount {
       let entry = entry(at: index)
       let word = entry.word
       if word.state == .free { continue }
       let classification = entry.classification
       let domain = Int(classification.domain.rawValue)
-      guard domain < row.count, row[domain] >= 0, Int(classification.bucket) < bucketCount else { continue }
-      sums[row[domain] * bucketCount + Int(classification.bucket)]
-        .add(word, of: entry)
+      guard domain < rows.count else { continue }
+      let row = rows[domain]
+      guard row.start >= 0 else { continue }
+      if row.buckets == 0 {
+        sums[row.start].add(word, of: entry)
+      } else if Int(classification.bucket) < row.buckets {
+        sums[row.start + Int(classification.bucket)].add(word, of: entry)
+      }
     }
-    return (0..<domains.count).map { Array(sums[$0 * bucketCount..<($0 + 1) * bucketCount]) }
+    return (
+      (0..<domains.count).map { Array(sums[$0 * bucketCount..<($0 + 1) * bucketCount]) }, Array(sums[firstWhole...])
+    )
   }
 
   /// Calls `body` with every entry that holds a resource and does not change hands at that moment.

@@ -17,11 +17,20 @@ public struct Census: Hashable, Sendable {
 /// number you get: an audit then compares the domain's census with its ledger entries. The census must
 /// come from the resource's own side (the allocator, the driver, the kernel), not from counting the
 /// handles that were made: only then are there two books.
+///
+/// The two books are compared by count, and by bytes wherever the census gives any: it must then count the
+/// bytes that resources were created with, rounded where they were rounded.
 public protocol ResourceDomain: AnyObject, Sendable {
   var name: String { get }
 
-  /// Counts what is live now. May be called on any thread, at any time.
+  /// Counts what is live now. May be called on any thread, at any time, under no lock of the library; an
+  /// audit calls it twice, and some twenty times where the books differ. An error is reported as a finding.
   func census() throws -> Census
+}
+
+/// A domain that has its number from somewhere else, and is not to be listed under a second one.
+package protocol NumberedDomain: ResourceDomain {
+  var domainID: DomainID { get }
 }
 
 /// A domain that can hold its two books still for a moment, so that they can be compared under load.

@@ -6,6 +6,9 @@ public enum ResourceDomains {
   public struct Listing: Sendable {
     public let id: DomainID
     public let domain: any ResourceDomain
+    /// Whether several domains were given this number at the same time, because the ledger's domain records
+    /// were used up: its entries are not this domain's alone.
+    package let sharesID: Bool
   }
 
   private struct Slot {
@@ -13,14 +16,17 @@ public enum ResourceDomains {
     weak var domain: (any ResourceDomain)?
   }
 
-  private static let lock = ForkSafeLock()
+  private static let lock = ForkGuard.innerLock()
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var slots: [Slot] = []
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var sharedIDs: Set<DomainID> = []
 
   /// Lists a domain, and gives it a number that resources are created with.
   ///
   /// Adding a domain again returns the number it has. The number is taken back by ``remove(_:)`` only: a
   /// domain that goes away without it leaves its number in use, because entries may still carry it.
+  /// An arena has its number from the start and is not listed: an audit asks arenas first.
   /// - Throws: ``LedgerError`` where all domain records are in use.
   public static func add(_ domain: any ResourceDomain, kind: DomainKind = .custom) throws(LedgerError) -> DomainID {
     if let id = id(of: domain) { return id }
@@ -34,18 +40,21 @@ public enum ResourceDomains {
     let dead = Set(current.filter { $0.domain == nil }.map(\.id))
     lock.withLock {
       unsafe slots.removeAll { dead.contains($0.id) }
+      if unsafe slots.contains(where: { $0.id == id }) { unsafe sharedIDs.insert(id) }
       unsafe slots.append(Slot(id: id, domain: domain))
     }
   }
 
   /// The number of a listed domain.
   public static func id(of domain: any ResourceDomain) -> DomainID? {
-    current.first { $0.domain === domain }?.id
+    if let domain = domain as? any NumberedDomain { return domain.domainID }
+    return current.first { $0.domain === domain }?.id
   }
 
-  /// Takes a domain off the list and its number out of use. No resource of it may be live.
+  /// Takes a domain off the list and its number out of use. No resource of it may be live. An arena keeps its
+  /// number until it is destroyed.
   public static func remove(_ domain: any ResourceDomain) {
-    guard let id = id(of: domain) else { return }
+    guard !(domain is any NumberedDomain), let id = id(of: domain) else { return }
     unlist(id)
     Ledger.shared.removeDomain(id)
   }
@@ -57,7 +66,15 @@ public enum ResourceDomains {
 
   /// Every domain that is alive now, in the order in which they were added.
   public static var all: [Listing] {
-    current.compactMap { slot in slot.domain.map { Listing(id: slot.id, domain: $0) } }
+    let shared = lock.withLock { unsafe sharedIDs }
+    return current.compactMap { slot in
+      slot.domain.map { Listing(id: slot.id, domain: $0, sharesID: shared.contains(slot.id)) }
+    }
+  }
+
+  /// Whether the number is still this domain's.
+  package static func isListed(_ domain: any ResourceDomain, as id: DomainID) -> Bool {
+    current.contains { $0.id == id && $0.domain === domain }
   }
 
   /// A copy to look into without the lock: whoever reads a weak reference may become the last owner of a

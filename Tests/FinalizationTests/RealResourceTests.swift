@@ -1,11 +1,21 @@
+import Dispatch
 import Finalization
 import Glibc
+import LeakAuditing
 import NativeBuffers
 import ResourceLedger
 import Synchronization
 import Testing
 
-@Suite struct RealResourceTests {
+// One after the other: EGL reads the environment that each of its tests sets.
+@Suite(.serialized) struct RealResourceTests {
+  /// What an audit says about one domain: other tests run at the same time.
+  private func audit(_ domain: some ResourceDomain) throws -> (books: DomainBooks, findings: [Finding]) {
+    let report = try LeakAuditor.audit()
+    let books = try #require(report.domains.first { $0.name == domain.name })
+    return (books, report.findings.filter { $0.domain == domain.name })
+  }
+
   // MARK: WASM linear memory
 
   /// The heap inside a WASM module: the module's own count is the census.
@@ -64,17 +74,29 @@ import Testing
     try registry.drain()
     #expect(heap.census().count == 5)
 
-    // A block behind the library's back is in one book only; a held one has its line in the other.
+    // Books that agree; then a block made in the module without a handle, which only the module knows of.
+    #expect(try audit(heap).findings == [])
     let orphan = heap.allocate(48)
-    #expect(heap.census().count - entries().count == 1)
+    var (books, findings) = try audit(heap)
+    #expect(findings.map(\.kind) == [.orphan] && findings.map(\.count) == [1] && findings.map(\.byteCount) == [48])
+    #expect(books.kind == "custom" && books.census?.count == 6 && books.ledger.count == 5)
     heap.release(orphan)
+    // A block that the module freed behind its handle's back.
+    let gone = try resource(112)
+    try gone.withHandle { heap.release($0) }
+    (books, findings) = try audit(heap)
+    #expect(findings.map(\.kind) == [.ghost] && findings.map(\.count) == [1] && findings.map(\.byteCount) == [112])
+    #expect(books.sites.reduce(0) { $0 + $1.count } == 6)
+    _ = try gone.detach()
+    #expect(try audit(heap).findings == [])
+    // A handle that leaks in a scope is held, with its line.
     let line: UInt = #line + 1
-    let leak = try resource(80, line: line)
-    var sites: [Site] = []
-    Ledger.shared.forEachResource { _, snapshot in
-      if snapshot.domain == id, snapshot.byteCount == 80 { sites.append(Ledger.shared.site(snapshot.site)) }
-    }
-    #expect(sites.contains { $0.line == Int(line) && $0.file.hasSuffix("RealResourceTests.swift") })
+    let (leak, report) = try LeakAuditor.scope("WASM") { try resource(80, line: line) }
+    let held = try #require(report.findings.first)
+    #expect(report.verdict == .faults && report.findings.count == 1)
+    #expect(held.kind == .held && held.domain == "WASM heap" && held.count == 1 && held.byteCount == 80)
+    #expect(held.sites.map(\.line) == [Int(line)])
+    #expect(held.sites.first?.file == "FinalizationTests/RealResourceTests.swift")
     leak.dispose()
     for resource in kept { resource.dispose() }
     #expect(heap.census() == Census(count: 0, byteCount: 0))
@@ -139,6 +161,101 @@ import Testing
     live = await textures.count()
     #expect(live == 0)
     textures.executor.stop()
+  }
+
+  /// The textures of one context as a domain: the driver's own count is the census, taken on the one thread
+  /// that may ask the driver.
+  final class TextureDomain: ResourceDomain {
+    let name = "GL textures"
+    private let glue: Glue
+    private let jobs = Mutex<[(@Sendable () -> Void)?]>([])
+    private let waiting = DispatchSemaphore(value: 0)
+
+    init(_ glue: Glue) { self.glue = glue }
+
+    /// Starts the thread and the context.
+    /// - Returns: 0, or the step that failed.
+    func start() -> Int32 {
+      Worker { [self] in
+        while true {
+          waiting.wait()
+          guard let job = jobs.withLock({ $0.removeFirst() }) else { return }
+          job()
+        }
+      }.start()
+      return call { $0.function("gles_start", as: (@convention(c) () -> Int32).self)() }
+    }
+
+    func stop() { enqueue(nil) }
+
+    func make() -> UInt32 {
+      call { $0.function("gles_make_texture", as: (@convention(c) (Int32, Int32) -> UInt32).self)(16, 16) }
+    }
+
+    func delete(_ name: UInt32) {
+      call { $0.function("gles_delete_texture", as: (@convention(c) (UInt32) -> Void).self)(name) }
+    }
+
+    /// Bytes are 0: what a texture weighs is the driver's secret.
+    func census() -> Census {
+      let count = call { $0.function("gles_count_textures", as: (@convention(c) (UInt32) -> Int32).self)(1_000) }
+      return Census(count: Int(count), byteCount: 0)
+    }
+
+    private func enqueue(_ job: (@Sendable () -> Void)?) {
+      jobs.withLock { $0.append(job) }
+      waiting.signal()
+    }
+
+    /// Runs a closure on the context's thread and waits for it.
+    private func call<R: Sendable>(_ body: @escaping @Sendable (Glue) -> R) -> R {
+      let result = Log<R>()
+      let done = DispatchSemaphore(value: 0)
+      enqueue { [glue] in
+        result.add(body(glue))
+        done.signal()
+      }
+      done.wait()
+      return result.all[0]
+    }
+  }
+
+  @Test(.enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
+  func `The audit compares the driver's count of textures with the handles, and names what leaks`() throws {
+    let textures = TextureDomain(try #require(Glue.gles))
+    let status = textures.start()
+    try #require(status == 0, "no EGL surfaceless context: step \(status)")
+    defer { textures.stop() }
+    let id = try ResourceDomains.add(textures)
+    defer { ResourceDomains.remove(textures) }
+    func texture(line: UInt = #line) throws -> NativeResource<UInt32> {
+      try NativeResource(textures.make(), domain: id, byteCount: 16 * 16 * 4, line: line) { textures.delete($0) }
+    }
+
+    let kept = try (0..<3).map { _ in try texture() }
+    var (books, findings) = try audit(textures)
+    #expect(findings == [] && !books.countsBytes)
+    #expect(books.census?.count == 3 && books.ledger.count == 3 && books.ledger.byteCount == 3 * 1_024)
+
+    let orphan = textures.make()
+    (books, findings) = try audit(textures)
+    #expect(findings.map(\.kind) == [.orphan] && findings.map(\.count) == [1] && findings.map(\.byteCount) == [0])
+    textures.delete(orphan)
+    #expect(try audit(textures).findings == [])
+
+    // Deleted behind its handle's back; deleting it once more is nothing to the driver.
+    try kept[0].withHandle { textures.delete($0) }
+    #expect(try audit(textures).findings.map(\.kind) == [.ghost])
+    kept[0].dispose()
+    #expect(try audit(textures).findings == [])
+
+    let line: UInt = #line + 1
+    let (leak, report) = try LeakAuditor.scope("textures") { try texture(line: line) }
+    #expect(report.findings.map(\.domain) == ["GL textures"])
+    #expect(report.findings.first?.sites.map(\.line) == [Int(line)])
+    leak.dispose()
+    for resource in kept { resource.dispose() }
+    #expect(textures.census().count == 0)
   }
 
   // MARK: Memory of a C library

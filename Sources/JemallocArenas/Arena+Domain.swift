@@ -1,0 +1,18 @@
+public import ResourceLedger
+
+extension Arena: ResourceDomain {
+  /// Live allocations as jemalloc counts them, idle blocks of the block cache included, and their bytes as
+  /// size classes.
+  ///
+  /// An audit does not come this way: it compares size class by size class, under the arena's lock.
+  /// Cost: as ``counts()``.
+  /// - Throws: ``ArenaError`` as ``counts()``.
+  public func census() throws(ArenaError) -> Census {
+    let counts = try counts()
+    return Census(count: counts.count, byteCount: counts.byteCount)
+  }
+}
+
+extension Arena: NumberedDomain {
+  package var domainID: DomainID { domain }
+}

@@ -1,0 +1,101 @@
+import ResourceLedger
+
+/// A domain's two books: one that counts itself and is no arena.
+public struct DomainBooks: Codable, Sendable, Equatable {
+  public let name: String
+  /// What sort of domain it is: "file descriptors", "finalization registry", "custom", ….
+  public let kind: String
+  /// What the domain counts; nil where its census threw.
+  public let census: BookTotals?
+  /// What the census threw.
+  public let censusError: String?
+  /// What the ledger has: entries with a resource behind them, and the bytes those were created with.
+  public let ledger: BookTotals
+  /// Whether bytes were compared, too: the census gave some.
+  public let countsBytes: Bool
+  /// Resources that one book has and the other has not. 0 where the books agree, or cannot be compared.
+  public let difference: Int
+  /// The bytes by which the books differ; 0 where bytes are not compared.
+  public let differenceByteCount: Int
+  /// Whether the books stood still while they were compared. Where they did not, a difference may be
+  /// resources that were just made or released.
+  public let isSettled: Bool
+  /// Where the books differ: the lines that created what the ledger has, most bytes first.
+  public let sites: [SiteTotals]
+}
+
+extension DomainBooks {
+  init(
+    name: String, kind: DomainKind, census: Census?, censusError: String? = nil, ledger: DomainSum, isSettled: Bool,
+    sites: [SiteTotals] = []
+  ) {
+    self.name = name
+    self.kind = kind.label
+    self.census = census.map { BookTotals(count: $0.count, byteCount: $0.byteCount) }
+    self.censusError = censusError
+    self.ledger = BookTotals(count: ledger.count, byteCount: ledger.byteCount)
+    self.isSettled = isSettled
+    self.sites = sites
+    countsBytes = census.map { $0.byteCount != 0 } ?? false
+    difference = census.map { distance($0.count, ledger.count) } ?? 0
+    differenceByteCount = countsBytes ? census.map { distance($0.byteCount, ledger.byteCount) } ?? 0 : 0
+  }
+
+  func with(sites: [SiteTotals]) -> DomainBooks {
+    DomainBooks(
+      name: name, kind: kind, census: census, censusError: censusError, ledger: ledger, countsBytes: countsBytes,
+      difference: difference, differenceByteCount: differenceByteCount, isSettled: isSettled, sites: sites)
+  }
+
+  /// What there is to say: nothing where the books agree.
+  ///
+  /// The two books are compared in resources and, where the census counts them, in bytes. Whatever the
+  /// domain has beyond the ledger is an orphan, whatever the ledger has beyond the domain a ghost: both
+  /// where one has more resources and the other more bytes.
+  var findings: [Finding] {
+    guard let census else { return [finding(.uncounted, ledger.count, ledger.byteCount, reason: censusError)] }
+    guard difference > 0 || differenceByteCount > 0 else { return [] }
+    guard isSettled else { return [finding(.unsettled, difference, differenceByteCount)] }
+    let orphans = (census.count > ledger.count ? difference : 0, excess(census.byteCount, ledger.byteCount))
+    let ghosts = (census.count < ledger.count ? difference : 0, excess(ledger.byteCount, census.byteCount))
+    var findings: [Finding] = []
+    if orphans != (0, 0) { findings.append(finding(.orphan, orphans.0, orphans.1)) }
+    if ghosts != (0, 0) {
+      let allAreGone = census.count == 0
+      findings.append(
+        finding(.ghost, ghosts.0, allAreGone ? ledger.byteCount : ghosts.1, sites: allAreGone ? sites : []))
+    }
+    return findings
+  }
+
+  private func excess(_ a: Int, _ b: Int) -> Int { countsBytes && a > b ? differenceByteCount : 0 }
+
+  private func finding(
+    _ kind: Finding.Kind, _ count: Int, _ byteCount: Int, reason: String? = nil, sites: [SiteTotals] = []
+  ) -> Finding {
+    Finding(
+      kind: kind, count: count, byteCount: byteCount, domain: name, domainKind: self.kind, reason: reason,
+      sites: sites)
+  }
+}
+
+/// How far apart two numbers are, whatever a domain says.
+private func distance(_ a: Int, _ b: Int) -> Int {
+  let (difference, overflow) = a.subtractingReportingOverflow(b)
+  return overflow ? .max : Int(clamping: difference.magnitude)
+}
+
+extension DomainKind {
+  /// For reports.
+  var label: String {
+    switch self {
+    case .arena: "arena"
+    case .adoptedMemory: "adopted memory"
+    case .finalizationRegistry: "finalization registry"
+    case .nativeResource: "native resources"
+    case .fileDescriptor: "file descriptors"
+    case .custom: "custom"
+    default: "kind \(rawValue)"
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import ResourceLedger
+
+@testable import LeakAuditing
+
+/// A domain whose census is what a closure says.
+final class StatedDomain: ResourceDomain {
+  let name: String
+  private let state: @Sendable () throws -> Census
+
+  init(_ name: String, census: @escaping @Sendable () throws -> Census) {
+    self.name = name
+    state = census
+  }
+
+  func census() throws -> Census { try state() }
+}
+
+/// The same for a domain that can hold its books.
+final class StatedSteadyDomain: SteadyDomain {
+  let name: String
+  private let loose: @Sendable () -> Census
+  private let held: @Sendable () -> Census
+
+  init(_ name: String, loose: @escaping @Sendable () -> Census, held: @escaping @Sendable () -> Census) {
+    self.name = name
+    self.loose = loose
+    self.held = held
+  }
+
+  func census() -> Census { loose() }
+  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R { try body(held()) }
+}
+
+/// A number behind a lock that a thread sanitizer sees.
+final class Counter: @unchecked Sendable {
+  // SAFETY: `value` is used under `lock` only.
+  private let lock = ForkSafeLock()
+  private var value: Int
+
+  init(_ value: Int = 0) { self.value = value }
+
+  var current: Int { lock.withLock { value } }
+  /// - Returns: the value before.
+  @discardableResult func add(_ difference: Int) -> Int {
+    lock.withLock {
+      defer { value += difference }
+      return value
+    }
+  }
+}
+
+extension AuditReport {
+  /// What is said about one domain: other tests run at the same time.
+  func books(_ domain: String) -> DomainBooks? { domains.first { $0.name == domain } }
+  func findings(_ domain: String) -> [Finding] { findings.filter { $0.domain == domain } }
+}

@@ -1,0 +1,241 @@
+import Finalization
+import Foundation
+import JemallocArenas
+import ResourceLedger
+import Testing
+
+@testable import LeakAuditing
+
+@Suite("Audit: domains that count themselves")
+struct DomainTests {
+  private static let site = "LeakAuditingTests/DomainTests.swift"
+
+  /// Audits a domain of the user's with two resources of 100 bytes in the ledger and the given census.
+  private func audit(
+    _ name: String, _ census: @autoclosure @escaping @Sendable () -> Census
+  ) throws -> (books: DomainBooks, findings: [Finding], line: Int) {
+    let domain = StatedDomain(name) { census() }
+    let id = try ResourceDomains.add(domain)
+    defer { ResourceDomains.remove(domain) }
+    let resources = try (0..<2).map { try NativeResource($0, domain: id, byteCount: 100) { _ in } }; let line = #line
+    defer { for resource in resources { resource.dispose() } }
+    let report = try LeakAuditor.audit()
+    #expect(report.domains.filter { $0.name == name }.count == 1)
+    return (try #require(report.books(name)), report.findings(name), line)
+  }
+
+  @Test("A domain whose census is its ledger entries is no finding, and both books are reported")
+  func agree() throws {
+    let (books, findings, _) = try audit("agreeing", Census(count: 2, byteCount: 200))
+    #expect(findings == [])
+    #expect(books.census == BookTotals(count: 2, byteCount: 200))
+    #expect(books.ledger == BookTotals(count: 2, byteCount: 200))
+    #expect(books.kind == "custom" && books.countsBytes && books.isSettled && books.sites == [])
+    #expect(books.difference == 0 && books.differenceByteCount == 0)
+  }
+
+  @Test("A domain that has one more than the ledger has an orphan, with its bytes and the domain's name")
+  func orphan() throws {
+    let (books, findings, line) = try audit("one more", Census(count: 3, byteCount: 340))
+    #expect(findings == [Finding(kind: .orphan, count: 1, byteCount: 140, domain: "one more", domainKind: "custom")])
+    #expect(books.difference == 1 && books.differenceByteCount == 140 && books.isSettled)
+    #expect(books.sites.map(\.line) == [line] && books.sites.map(\.count) == [2])
+  }
+
+  @Test("A domain that has one less than the ledger has a ghost, and the lines of what is booked are named")
+  func ghost() throws {
+    let (books, findings, line) = try audit("one less", Census(count: 1, byteCount: 100))
+    #expect(findings == [Finding(kind: .ghost, count: 1, byteCount: 100, domain: "one less", domainKind: "custom")])
+    #expect(books.sites.map(\.line) == [line] && books.sites.first?.file == Self.site)
+    #expect(books.sites.map(\.count) == [2] && books.sites.map(\.byteCount) == [200])
+  }
+
+  @Test("Where a domain has nothing left, the ghosts are all that is booked, with their lines and bytes")
+  func allGone() throws {
+    let (_, findings, line) = try audit("all gone", Census(count: 0, byteCount: 0))
+    let finding = try #require(findings.first)
+    #expect(findings.count == 1 && finding.kind == .ghost && finding.count == 2 && finding.byteCount == 200)
+    #expect(finding.sites.map(\.line) == [line])
+    #expect(Verdict(findings) == .faults)
+  }
+
+  @Test("Bytes are compared where a census gives some, each way by itself")
+  func bytes() throws {
+    #expect(try audit("no bytes", Census(count: 2, byteCount: 0)).findings == [])
+    #expect(
+      try audit("more bytes", Census(count: 2, byteCount: 230)).findings
+        == [Finding(kind: .orphan, count: 0, byteCount: 30, domain: "more bytes", domainKind: "custom")])
+    #expect(
+      try audit("fewer bytes", Census(count: 2, byteCount: 130)).findings
+        == [Finding(kind: .ghost, count: 0, byteCount: 70, domain: "fewer bytes", domainKind: "custom")])
+    #expect(
+      try audit("more, and fewer bytes", Census(count: 3, byteCount: 190)).findings
+        == [
+          Finding(kind: .ghost, count: 0, byteCount: 10, domain: "more, and fewer bytes", domainKind: "custom"),
+          Finding(kind: .orphan, count: 1, byteCount: 0, domain: "more, and fewer bytes", domainKind: "custom"),
+        ])
+  }
+
+  @Test("Numbers that no domain can mean do not stop the audit")
+  func absurd() throws {
+    #expect(try audit("least", Census(count: .min, byteCount: .min)).findings.map(\.kind) == [.ghost])
+    #expect(try audit("most", Census(count: .max, byteCount: .max)).findings.map(\.kind) == [.orphan])
+  }
+
+  @Test("A census that throws is a fault that says what was thrown, and every other domain is compared")
+  func throwing() throws {
+    struct NoDriver: Error {}
+    let domain = StatedDomain("throwing") { throw NoDriver() }
+    _ = try ResourceDomains.add(domain)
+    defer { ResourceDomains.remove(domain) }
+    let other = StatedDomain("beside the throwing one") { Census(count: 1, byteCount: 0) }
+    _ = try ResourceDomains.add(other)
+    defer { ResourceDomains.remove(other) }
+    let report = try LeakAuditor.audit()
+    #expect(
+      report.findings("throwing") == [
+        Finding(
+          kind: .uncounted, count: 0, byteCount: 0, domain: "throwing", domainKind: "custom", reason: "NoDriver()")
+      ])
+    #expect(report.books("throwing")?.census == nil && report.books("throwing")?.censusError == "NoDriver()")
+    #expect(report.findings("beside the throwing one").map(\.kind) == [.orphan])
+    #expect(report.verdict == .faults)
+  }
+
+  @Test("A difference between books that move is a note, not a fault")
+  func unsettled() throws {
+    let counter = Counter(5)
+    let domain = StatedDomain("restless") { Census(count: counter.add(1), byteCount: 0) }
+    _ = try ResourceDomains.add(domain)
+    defer { ResourceDomains.remove(domain) }
+    let report = try LeakAuditor.audit()
+    let findings = report.findings("restless")
+    #expect(findings.map(\.kind) == [.unsettled])
+    #expect(Verdict(findings) == .notes)
+    #expect(report.books("restless")?.isSettled == false)
+  }
+
+  @Test("A resource that is just being made is no orphan: it is booked a few looks later")
+  func underWay() throws {
+    let calls = Counter()
+    // As if a thread had been stopped between making the resource and booking it.
+    let domain = StatedDomain("under way") { Census(count: calls.add(1) < 12 ? 1 : 0, byteCount: 0) }
+    _ = try ResourceDomains.add(domain)
+    defer { ResourceDomains.remove(domain) }
+    #expect(try LeakAuditor.audit().findings("under way") == [])
+  }
+
+  @Test("A domain that can hold its books is compared while it does, and what that finds is certain")
+  func steady() throws {
+    let calls = Counter()
+    let busy = StatedSteadyDomain(
+      "busy and right", loose: { Census(count: calls.add(1), byteCount: 0) }, held: { Census(count: 0, byteCount: 0) })
+    let wrong = StatedSteadyDomain(
+      "busy and wrong", loose: { Census(count: calls.add(1), byteCount: 0) }, held: { Census(count: 7, byteCount: 70) })
+    _ = try ResourceDomains.add(busy)
+    defer { ResourceDomains.remove(busy) }
+    _ = try ResourceDomains.add(wrong)
+    defer { ResourceDomains.remove(wrong) }
+    let report = try LeakAuditor.audit()
+    #expect(report.findings("busy and right") == [])
+    #expect(report.books("busy and right")?.census == BookTotals(count: 0, byteCount: 0))
+    #expect(report.findings("busy and wrong").map(\.kind) == [.orphan])
+    #expect(report.findings("busy and wrong").map(\.count) == [7])
+    #expect(report.books("busy and wrong")?.isSettled == true)
+  }
+
+  @Test("A domain that goes away while it is audited is not reported: its number may be another's by then")
+  func goesAway() throws {
+    final class Leaving: ResourceDomain {
+      let name = "leaving"
+      func census() -> Census {
+        ResourceDomains.remove(self)
+        return Census(count: 9, byteCount: 9)
+      }
+    }
+    let domain = Leaving()
+    _ = try ResourceDomains.add(domain)
+    let report = try LeakAuditor.audit()
+    #expect(report.books("leaving") == nil && report.findings("leaving") == [])
+  }
+
+  @Test("Domains that had to share a number are not compared: the ledger cannot tell them apart")
+  func sharedNumber() throws {
+    let domains = (0..<2).map { _ in StatedDomain("sharing") { Census(count: 1, byteCount: 0) } }
+    let id = try ResourceDomains.add(domains[0])
+    ResourceDomains.list(domains[1], as: id)
+    defer { ResourceDomains.unlist(id) }
+    #expect(ResourceDomains.all.filter { $0.id == id }.map(\.sharesID) == [true, true])
+    let report = try LeakAuditor.audit()
+    #expect(report.books("sharing") == nil && report.findings("sharing") == [])
+  }
+
+  @Test("An arena counts itself, keeps its own number, and is compared once, as an arena")
+  func arena() throws {
+    let arena = try Arena(name: "arena as a domain")
+    let raw = unsafe try arena.unsafeAllocate(byteCount: 5_000)
+    #expect(try arena.census() == Census(count: 1, byteCount: 5_120))
+    #expect(try ResourceDomains.add(arena) == arena.domain)
+    #expect(ResourceDomains.id(of: arena) == arena.domain)
+    #expect(!ResourceDomains.all.contains { $0.domain === arena })
+    ResourceDomains.remove(arena)
+    let report = try LeakAuditor.audit()
+    #expect(report.arenas.filter { $0.name == arena.name }.count == 1)
+    #expect(report.books(arena.name) == nil)
+    #expect(report.findings.filter { $0.arena == arena.name }.map(\.kind) == [.orphan])
+    unsafe arena.unsafeDeallocate(raw)
+    try arena.destroy()
+    #expect(throws: ArenaError(.destroyed, arena: arena.name)) { try arena.census() }
+  }
+
+  @Test("Domains are in the text and in the JSON, and reports from before there were any can still be read")
+  func formats() throws {
+    let orphans = DomainBooks(
+      name: "textures", kind: .custom, census: Census(count: 1_201, byteCount: 0),
+      ledger: DomainSum(count: 1_200, byteCount: 4_800), isSettled: true,
+      sites: [SiteTotals(file: "App/Scene.swift", line: 9, function: "load()", count: 1_200, byteCount: 4_800)])
+    let uncounted = DomainBooks(
+      name: "sockets", kind: .fileDescriptor, census: nil, censusError: "no /proc", ledger: DomainSum(count: 2),
+      isSettled: true)
+    let findings = orphans.findings + uncounted.findings
+    let report = AuditReport(
+      verdict: Verdict(findings), findings: findings, arenas: [], domains: [orphans, uncounted],
+      adopted: .init(count: 0, byteCount: 0), outside: .init(allocated: 1, metadata: 2, residentSet: 3))
+    #expect(
+      report.text == """
+        domains
+                                        census  ledger  census bytes  ledger bytes
+          "textures" (custom)            1,201   1,200             -         4,800
+          "sockets" (file descriptors)       ?       2             -             0
+          in the ledger of "textures"
+            1,200 × App/Scene.swift:9 in load(), 4,800 bytes
+
+        outside the arenas: 1 bytes of malloc, 2 of jemalloc's own; resident set 3
+
+        findings
+          orphan: 1 of 0 bytes, domain "textures" (custom)
+            the domain has more than the ledger: resources made without a handle
+          uncounted: 2 of 0 bytes, domain "sockets" (file descriptors)
+            the domain could not count itself: nothing to compare the ledger with
+            no /proc
+
+        verdict: faults. See the findings above.
+        """)
+    let json = try JSONEncoder().encode(report)
+    let read = try JSONDecoder().decode(AuditReport.self, from: json)
+    #expect(read.domains == report.domains && read.findings == report.findings)
+    var object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
+    object["domains"] = nil
+    object["findings"] = [["kind": "held", "count": 1, "byteCount": 2, "sites": [Any]()]]
+    let old = try JSONDecoder().decode(AuditReport.self, from: JSONSerialization.data(withJSONObject: object))
+    #expect(old.domains == [] && old.findings == [Finding(kind: .held, count: 1, byteCount: 2)])
+  }
+}
+
+extension DomainSum {
+  init(count: Int, byteCount: Int = 0) {
+    self.init()
+    self.count = count
+    self.byteCount = byteCount
+  }
+}
