@@ -75,7 +75,7 @@ let package = Package(
     .testTarget(
       name: "FinalizationTests",
       dependencies: [
-        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger",
+        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["CONFORMANCE.md", "Glue"],

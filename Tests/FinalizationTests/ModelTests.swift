@@ -1,6 +1,7 @@
 import Finalization
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 /// Random steps against a model that is simple enough to be believed.

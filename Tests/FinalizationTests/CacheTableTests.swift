@@ -1,0 +1,130 @@
+import Finalization
+import Synchronization
+import TestSupport
+import Testing
+
+/// The cache's table and its order of use, against simple models and under threads.
+@Suite struct CacheTableTests {
+  private final class Picture: Finalizable, Sendable {
+    let finalizationAnchor = FinalizationAnchor()
+    let key: Int
+    let byteCount: Int
+    init(_ key: Int, byteCount: Int = 1) {
+      self.key = key
+      self.byteCount = byteCount
+    }
+  }
+
+  @Test func `The strong tier lets go in exactly the order of use, as a list would`() throws {
+    let seed = UInt64.random(in: .min ... .max)
+    var random = SeededGenerator(seed: seed)
+    let limit = 400
+    let cache = ResourceCache<Int, Picture>(name: "model", strongByteLimit: limit) { $0.byteCount }
+    // Most recently used last; what is not in it is dead, for nobody else holds a value.
+    var model: [(key: Int, byteCount: Int)] = []
+    var loads = 0
+    var evictions = 0
+    for step in 0..<20_000 {
+      let key = Int.random(in: 0..<60, using: &random)
+      let byteCount = Int.random(in: 1...60, using: &random)
+      var isLoaded = false
+      let used = try cache.value(for: key) {
+        isLoaded = true
+        loads += 1
+        return Picture(key, byteCount: byteCount)
+      }.byteCount
+      let known = model.firstIndex { $0.key == key }
+      #expect(isLoaded == (known == nil), "seed \(seed), step \(step), key \(key)")
+      if let known { model.remove(at: known) }
+      model.append((key, used))
+      while model.reduce(0, { $0 + $1.byteCount }) > limit {
+        model.removeFirst()
+        evictions += 1
+      }
+    }
+    cache.flush()
+    #expect(cache.strongByteCount == model.reduce(0) { $0 + $1.byteCount }, "seed \(seed)")
+    #expect(cache.statistics.loads == loads)
+    #expect(cache.statistics.evictions == evictions)
+    #expect(cache.count == model.count)
+  }
+
+  @Test func `A value that was let go of and is asked for again is strong again`() throws {
+    let cache = ResourceCache<Int, Picture>(name: "again", strongByteLimit: 2) { $0.byteCount }
+    let held = try cache.value(for: 1) { Picture(1) }
+    for key in 2...3 { _ = try cache.value(for: key) { Picture(key) } }
+    #expect(cache.statistics.evictions == 1)
+    #expect(try cache.value(for: 1) { Picture(-1) } === held)
+    // Now 2 was the least recently used.
+    #expect(cache.cachedValue(for: 2) == nil)
+    #expect(cache.cachedValue(for: 3) != nil)
+    #expect(cache.strongByteCount == 2)
+  }
+
+  @Test func `Every value is found while the table grows, shrinks and is emptied by others`() throws {
+    let cache = ResourceCache<Int, Picture>(name: "growing")
+    let kept = try (0..<500).map { key in try cache.value(for: key) { Picture(key) } }
+    let isOver = Atomic(false)
+    let wrong = Atomic(0)
+    let failed = Atomic(0)
+    onThreads(2) { thread in
+      if thread == 0 {
+        do {
+          // Grows to 7,500 entries and loses them again, three times.
+          for _ in 0..<3 {
+            _ = try (1_000..<8_000).map { key in try cache.value(for: key) { Picture(key) } }
+          }
+        } catch {
+          failed.add(1, ordering: .relaxed)
+        }
+        isOver.store(true, ordering: .releasing)
+      } else {
+        var key = 0
+        while !isOver.load(ordering: .acquiring) {
+          key = (key + 7) % 500
+          if cache.cachedValue(for: key) !== kept[key] { wrong.add(1, ordering: .relaxed) }
+        }
+      }
+    }
+    #expect(wrong.load(ordering: .relaxed) == 0)
+    #expect(failed.load(ordering: .relaxed) == 0)
+    cache.flush()
+    #expect(cache.count == 500)
+    cache.removeAll()
+    #expect(cache.count == 0)
+    #expect(cache.cachedValue(for: 1) == nil)
+    withExtendedLifetime(kept) {}
+  }
+
+  @Test func `Keys whose hashes are equal are told apart`() throws {
+    struct Colliding: Hashable {
+      let number: Int
+      func hash(into hasher: inout Hasher) {}
+    }
+    let cache = ResourceCache<Colliding, Picture>(name: "colliding")
+    let kept = try (0..<200).map { number in
+      try cache.value(for: Colliding(number: number)) { Picture(number) }
+    }
+    for number in 0..<200 { #expect(cache.cachedValue(for: Colliding(number: number)) === kept[number]) }
+  }
+
+  @Test func `Threads that load, use and drop the same keys agree with what they are given`() throws {
+    let seed = UInt64.random(in: .min ... .max)
+    let cache = ResourceCache<Int, Picture>(name: "race", strongByteLimit: 16) { $0.byteCount }
+    let wrong = Atomic(0)
+    onThreads(3) { thread in
+      var random = SeededGenerator(seed: seed &+ UInt64(thread))
+      for _ in 0..<5_000 {
+        let key = Int.random(in: 0..<40, using: &random)
+        let value = try? cache.value(for: key) { Picture(key) }
+        if value?.key != key { wrong.add(1, ordering: .relaxed) }
+        if Int.random(in: 0..<200, using: &random) == 0 { cache.trim() }
+      }
+    }
+    #expect(wrong.load(ordering: .relaxed) == 0, "seed \(seed)")
+    #expect(cache.strongByteCount <= 16)
+    cache.removeAll()
+    cache.flush()
+    #expect(cache.count == 0)
+  }
+}

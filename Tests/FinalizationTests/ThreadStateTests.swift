@@ -1,0 +1,148 @@
+import Glibc
+import ResourceLedger
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Finalization
+
+/// What threads keep for themselves, and how others get at it.
+@Suite struct ThreadStateTests {
+  /// A number behind an asymmetric lock that two sides raise without any atomic operation of their own.
+  private final class Guarded: @unchecked Sendable {
+    // SAFETY: `number` changes under `lock`; that it does is what the test is about.
+    let lock = AsymmetricLock()
+    @exclusivity(unchecked) var number = 0
+  }
+
+  @Test func `An owner and its visitors are never inside at the same time`() {
+    let guarded = Guarded()
+    let owned = 400_000
+    let visited = 4_000
+    onThreads(3) { thread in
+      if thread == 0 {
+        for _ in 0..<owned {
+          guarded.lock.lockAsOwner()
+          unsafe guarded.number += 1
+          guarded.lock.unlockAsOwner()
+        }
+      } else {
+        for _ in 0..<visited {
+          guarded.lock.want()
+          heavyBarrier()
+          guarded.lock.waitForOwner()
+          unsafe guarded.number += 1
+          guarded.lock.leave()
+        }
+      }
+    }
+    #expect(unsafe guarded.number == owned + 2 * visited)
+  }
+
+  @Test func `More threads than slots share one, and none loses a registration`() {
+    let registry = FinalizationRegistry<Int>(name: "crowd", delivery: .manual) { _ in }
+    let threads = ThreadSlots.count + 16
+    let all = Atomic(0)
+    let sharing = Atomic(0)
+    onThreads(threads) { _ in
+      if ThreadStorage.slot == 0 { sharing.add(1, ordering: .relaxed) }
+      // All at once, so that no slot is given back before the last thread asked for one.
+      all.add(1, ordering: .relaxed)
+      while all.load(ordering: .relaxed) < threads { sched_yield() }
+      let target = Anchored()
+      for number in 0..<200 {
+        _ = try? registry.register(target, holding: number, unregisterToken: target, byteCount: 3)
+        _ = try? registry.register(target, holding: number, byteCount: 3)
+        registry.unregister(target)
+      }
+      #expect(registry.census().count >= 0)
+    }
+    #expect(sharing.load(ordering: .relaxed) >= 17)
+    #expect(registry.census() == Census(count: threads * 200, byteCount: threads * 600))
+    #expect(throws: Never.self) { try registry.drain() }
+    #expect(registry.census() == Census(count: 0, byteCount: 0))
+  }
+
+  @Test func `The slot of a thread that ended is used again`() {
+    // Far more threads than slots, one after the other; neighbouring tests use some slots meanwhile.
+    let shared = Atomic(0)
+    for _ in 0..<4 * ThreadSlots.count {
+      onThreads(1) { _ in if ThreadStorage.slot == 0 { shared.add(1, ordering: .relaxed) } }
+    }
+    #expect(shared.load(ordering: .relaxed) < 4 * ThreadSlots.count)
+  }
+
+  @Test func `A destructor that runs after the thread's storage is gone still registers and disposes`() throws {
+    let registry = FinalizationRegistry<Int>(name: "late", delivery: .manual) { _ in }
+    let domain = LateDomain()
+    let id = try ResourceDomains.add(domain)
+    onThreads(1) { _ in
+      // Before the library's own key is made or set on this thread, and twice more from inside a destructor.
+      LateWork.onThreadExit {
+        let target = Anchored()
+        _ = try? registry.register(target, holding: 1, unregisterToken: target)
+        let resource = try? NativeResource(1, domain: id) { _ in domain.release() }
+        if resource != nil { domain.create() }
+        resource?.dispose()
+        registry.unregister(target)
+        return ThreadStorage.slot == 0
+      }
+      _ = ThreadStorage.slot
+    }
+    #expect(LateWork.lateRuns > 0)
+    #expect(registry.count == 0)
+    #expect(domain.census() == Census(count: 0, byteCount: 0))
+    #expect(Ledger.shared.totals(of: [id], bucketCount: 1)[0][0].count == 0)
+    ResourceDomains.remove(domain)
+  }
+
+  @Test func `Ledger entries that a thread kept are used by others after its end`() throws {
+    let before = Ledger.shared.entryCount
+    for _ in 0..<200 {
+      onThreads(1) { _ in
+        let resources = (0..<32).compactMap { try? NativeResource($0) { _ in } }
+        for resource in resources { resource.dispose() }
+      }
+    }
+    // 6,400 entries if none came back. Neighbouring tests take some meanwhile.
+    #expect(Ledger.shared.entryCount - before < 3_200)
+  }
+}
+
+/// Runs work in a thread's destructors, in every round that there is.
+private enum LateWork {
+  private static let runs = Atomic(0)
+  static var lateRuns: Int { runs.load(ordering: .relaxed) }
+
+  private final class Work {
+    let body: () -> Bool
+    var rounds = 0
+    init(_ body: @escaping () -> Bool) { self.body = body }
+  }
+
+  // SAFETY: made once; the value of a thread is its own.
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    unsafe pthread_key_create(&key) { pointer in
+      guard let pointer = unsafe pointer else { return }
+      let work = unsafe Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue()
+      if work.body() { LateWork.runs.add(1, ordering: .relaxed) }
+      work.rounds += 1
+      // Destructors run again as long as one sets a value, four rounds at most.
+      if work.rounds < 3 { unsafe pthread_setspecific(LateWork.key, Unmanaged.passRetained(work).toOpaque()) }
+    }
+    return key
+  }()
+
+  static func onThreadExit(_ body: @escaping () -> Bool) {
+    unsafe pthread_setspecific(key, Unmanaged.passRetained(Work(body)).toOpaque())
+  }
+}
+
+private final class LateDomain: ResourceDomain {
+  let name = "late"
+  private let count = Atomic(0)
+  func create() { count.add(1, ordering: .relaxed) }
+  func release() { count.subtract(1, ordering: .relaxed) }
+  func census() -> Census { Census(count: count.load(ordering: .relaxed), byteCount: 0) }
+}
