@@ -43,24 +43,26 @@ public struct EntryTotals: Equatable, Sendable {
     a.endedLives += b.endedLives
   }
 
+  /// Wraps instead of trapping: an entry that changes hands meanwhile may be read half-way.
+  @inline(__always)
   mutating func add(_ word: EntryWord, of entry: LedgerEntry) {
     let capacity = entry.capacity
-    endedLives += Int(clamping: Int64(bitPattern: word.generation &- entry.firstGeneration))
+    endedLives &+= max(0, Int(truncatingIfNeeded: word.generation &- entry.firstGeneration))
     switch word.state {
     case .free: break
     case .idle:
-      idleCount += 1
-      idleCapacity += capacity
+      idleCount &+= 1
+      idleCapacity &+= capacity
     case .live where word.isDetached:
-      detachedCount += 1
-      detachedCapacity += capacity
+      detachedCount &+= 1
+      detachedCapacity &+= capacity
     case .live:
-      liveCount += 1
-      liveByteCount += entry.byteCount
-      liveCapacity += capacity
+      liveCount &+= 1
+      liveByteCount &+= entry.byteCount
+      liveCapacity &+= capacity
     case .quarantined:
-      quarantinedCount += 1
-      quarantinedCapacity += capacity
+      quarantinedCount &+= 1
+      quarantinedCapacity &+= capacity
     }
   }
 }
@@ -90,24 +92,37 @@ extension Ledger {
       rows[Int(domain.rawValue)] = (firstWhole + index, 0)
     }
     var sums = [EntryTotals](repeating: EntryTotals(), count: firstWhole + whole.count)
+    // Neighbours are often alike: what they add up to stays in registers until one is not.
+    var classification = LedgerEntry.Classification(rawValue: .max)
+    var row: Int?
+    var run = EntryTotals()
     for index in 0..<entryCount {
       let entry = entry(at: index)
       let word = entry.word
-      if word.state == .free { continue }
-      let classification = entry.classification
-      let domain = Int(classification.domain.rawValue)
-      guard domain < rows.count else { continue }
-      let row = rows[domain]
-      guard row.start >= 0 else { continue }
-      if row.buckets == 0 {
-        sums[row.start].add(word, of: entry)
-      } else if Int(classification.bucket) < row.buckets {
-        sums[row.start + Int(classification.bucket)].add(word, of: entry)
+      if word.rawValue & EntryWord.stateMask == EntryState.free.rawValue { continue }
+      if entry.classification != classification {
+        if let row { sums[row] += run }
+        run = EntryTotals()
+        classification = entry.classification
+        row = Self.row(of: classification, in: rows)
       }
+      if row != nil { run.add(word, of: entry) }
     }
+    if let row { sums[row] += run }
     return (
       (0..<domains.count).map { Array(sums[$0 * bucketCount..<($0 + 1) * bucketCount]) }, Array(sums[firstWhole...])
     )
+  }
+
+  /// Where the entries of a domain's bucket are added up; nil where nobody asked for them.
+  private static func row(
+    of classification: LedgerEntry.Classification, in rows: [(start: Int, buckets: Int)]
+  ) -> Int? {
+    let domain = Int(classification.domain.rawValue)
+    guard domain < rows.count, rows[domain].start >= 0 else { return nil }
+    if rows[domain].buckets == 0 { return rows[domain].start }
+    let bucket = Int(classification.bucket)
+    return bucket < rows[domain].buckets ? rows[domain].start + bucket : nil
   }
 
   /// Calls `body` with every entry that holds a resource and does not change hands at that moment.
