@@ -20,13 +20,30 @@ extension FinalizationRegistry {
     _ target: some Finalizable, holding held: consuming HeldValue, unregisterToken: AnyObject? = nil,
     byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(FinalizationError) -> Registration {
+    guard let unregisterToken else {
+      if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
+      let slot = try core.begin(byteCount: byteCount, file: file, line: line, function: function)
+      slot.initialize(to: held)
+      return Registration(
+        try core.link(slot, anchor: target.finalizationAnchor, target: target, isOwnToken: false))
+    }
+    return try register(
+      target, holding: held, unregisterToken: unregisterToken, byteCount: byteCount, file: file, line: line,
+      function: function)
+  }
+
+  /// As above, with a token that is known to be there: passed on without counting a reference.
+  @discardableResult @inlinable
+  public func register<Token: AnyObject>(
+    _ target: some Finalizable, holding held: consuming HeldValue, unregisterToken: Token,
+    byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(FinalizationError) -> Registration {
     if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
     let anchor = target.finalizationAnchor
     let slot = try core.begin(byteCount: byteCount, file: file, line: line, function: function)
     slot.initialize(to: held)
-    if unregisterToken === target || unregisterToken == nil {
-      return Registration(
-        try core.link(slot, anchor: anchor, target: target, isOwnToken: unregisterToken != nil))
+    if unregisterToken === target {
+      return Registration(try core.link(slot, anchor: anchor, target: target, isOwnToken: true))
     }
     return Registration(try core.link(slot, anchor: anchor, target: target, token: unregisterToken))
   }
