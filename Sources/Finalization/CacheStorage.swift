@@ -66,7 +66,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   @inlinable
   @inline(__always)
   func hit(_ key: Key, hash: Int) -> Value? {
-    let slot = ThreadStorage.slotOfThread()
+    let slot = ThreadStorage.slot
     let reader = unsafe readers.lock(slot)
     var isOutOfTier = false
     // A plain pointer with a reference counted, so that no other is on the way out.

@@ -1,37 +1,36 @@
-import ResourceLedger
+public import ResourceLedger
 
 /// Ledger entries without a resource that one thread keeps, so that creating and releasing a native resource
 /// need not go to the list that all threads share.
+@usableFromInline
 struct EntryReserve: ~Copyable {
-  private static let limit = 64
-  private var entries = InlineArray<64, LedgerEntry?>(repeating: nil)
-  private var count = 0
+  @inlinable static var limit: Int { 64 }
+  @usableFromInline var entries = InlineArray<64, LedgerEntry?>(repeating: nil)
+  @usableFromInline var count = 0
 
-  /// An entry for a resource of a domain.
+  /// An entry in no domain; nil where none is kept.
+  @inlinable
   @inline(__always)
-  mutating func take(_ classification: LedgerEntry.Classification) throws(LedgerError) -> LedgerEntry {
-    guard count > 0 else { return try Ledger.shared.acquireEntry(classification) }
-    count -= 1
-    guard let entry = entries[count] else { return try Ledger.shared.acquireEntry(classification) }
-    entry.beginMembership(classification)
-    return entry
+  mutating func take() -> LedgerEntry? {
+    guard count > 0 else { return nil }
+    count &-= 1
+    return unsafe entries[unchecked: count]
   }
 
-  /// Takes an entry whose life has ended.
+  /// Keeps an entry whose life has ended, or gives it back to the ledger.
+  @inlinable
   @inline(__always)
-  mutating func keep(_ entry: LedgerEntry) {
-    guard count < Self.limit, entry.word.generation < EntryWord.lastGeneration else {
-      Ledger.shared.releaseEntry(entry)
-      return
-    }
-    entries[count] = entry
-    count += 1
+  mutating func keep(_ entry: LedgerEntry, isUsable: Bool) {
+    guard count < Self.limit, isUsable else { return Self.giveBack(entry) }
+    unsafe entries[unchecked: count] = entry
+    count &+= 1
   }
+
+  @usableFromInline
+  @inline(never)
+  static func giveBack(_ entry: LedgerEntry) { Ledger.shared.releaseEntry(entry) }
 
   mutating func giveBackAll() {
-    while count > 0 {
-      count -= 1
-      if let entry = entries[count] { Ledger.shared.releaseEntry(entry) }
-    }
+    while let entry = take() { Self.giveBack(entry) }
   }
 }

@@ -22,7 +22,8 @@ extension FinalizationRegistry {
   ) throws(FinalizationError) -> Registration {
     guard let unregisterToken else {
       if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
-      let slot = try core.begin(byteCount: byteCount, file: file, line: line, function: function)
+      let slot = try core.begin(
+        byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
       slot.initialize(to: held)
       return Registration(
         try core.link(slot, anchor: target.finalizationAnchor, target: target, isOwnToken: false))
@@ -40,7 +41,8 @@ extension FinalizationRegistry {
   ) throws(FinalizationError) -> Registration {
     if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
     let anchor = target.finalizationAnchor
-    let slot = try core.begin(byteCount: byteCount, file: file, line: line, function: function)
+    let slot = try core.begin(
+      byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
     slot.initialize(to: held)
     if unregisterToken === target {
       return Registration(try core.link(slot, anchor: anchor, target: target, isOwnToken: true))
@@ -59,7 +61,8 @@ extension FinalizationRegistry {
   ) throws(FinalizationError) -> Registration {
     if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
     let anchor = WatchTable.anchor(of: target)
-    let slot = try core.begin(byteCount: byteCount, file: file, line: line, function: function)
+    let slot = try core.begin(
+      byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
     slot.initialize(to: held)
     return Registration(try core.link(slot, anchor: anchor, target: target, token: unregisterToken))
   }

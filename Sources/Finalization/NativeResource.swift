@@ -38,7 +38,7 @@ public final class NativeResource<Handle> {
 
   @inlinable
   deinit {
-    if claim.rescue() { releaseHandle() }
+    if !claim.isReleased, claim.rescue() { releaseHandle() }
   }
 
   /// The line that created it.

@@ -5,10 +5,7 @@ extension RegistryCore {
   /// Begins a registration in both books.
   /// - Returns: where its held value goes. The caller puts one there, and then links.
   @usableFromInline
-  func begin(
-    byteCount: Int, file: StaticString, line: UInt, function: StaticString
-  ) throws(FinalizationError) -> HeldSlot {
-    let site = ThreadStorage.site(file: file, line: line, function: function)
+  func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> HeldSlot {
     let slot = ThreadStorage.slot
     if byteCount < 0 { throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site)) }
     while true {

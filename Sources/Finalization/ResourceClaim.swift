@@ -1,11 +1,11 @@
-import ResourceLedger
+public import ResourceLedger
 
 /// A native resource's life in the ledger.
 @usableFromInline
 struct ResourceClaim: Sendable {
-  private let entry: LedgerEntry
-  private let key: EntryWord
-  private let createdSite: SiteID
+  @usableFromInline let entry: LedgerEntry
+  @usableFromInline let key: EntryWord
+  @usableFromInline let createdSite: SiteID
 
   /// What a request for release comes to: see ``ReleaseOutcome``.
   @frozen @usableFromInline
@@ -20,38 +20,60 @@ struct ResourceClaim: Sendable {
     try Ledger.shared.addDomain(.nativeResource, name: "native resources")
   }
 
-  @usableFromInline
+  /// Begins a life of an entry that is the caller's.
+  @inlinable
+  @inline(__always)
+  init(_ entry: LedgerEntry, domain: DomainID, byteCount: Int, site: SiteID, scope: UInt32) {
+    entry.beginMembership(LedgerEntry.Classification(domain: domain, bucket: 0))
+    entry.address = 0
+    entry.capacity = byteCount
+    self.entry = entry
+    createdSite = site
+    key = entry.beginLife(byteCount: byteCount, site: site, scope: scope)
+  }
+
+  /// Cost: the thread's own entries serve it in a few loads and stores; the ledger's list otherwise.
+  @inlinable
+  @inline(__always)
   init(
     domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) {
-    createdSite = ThreadStorage.site(file: file, line: line, function: function)
-    guard byteCount >= 0 else {
-      throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(createdSite))
+    if byteCount >= 0, let storage = unsafe ThreadStorage.current,
+      let domain = unsafe domain ?? storage.pointee.nativeResources, let entry = unsafe storage.pointee.entries.take()
+    {
+      let site = unsafe storage.pointee.sites.site(file: file, line: line, function: function)
+      self = unsafe ResourceClaim(
+        entry, domain: domain, byteCount: byteCount, site: site, scope: storage.pointee.scope)
+    } else {
+      self = try Self.make(domain: domain, byteCount: byteCount, file: file, line: line, function: function)
     }
-    do throws(LedgerError) {
-      entry = try Self.takeEntry(domain)
-    } catch {
-      throw FinalizationError(.ledger(error), site: Ledger.shared.site(createdSite))
-    }
-    entry.address = 0
-    entry.capacity = byteCount
-    key = entry.beginLife(byteCount: byteCount, site: createdSite, scope: ThreadStorage.scope)
   }
 
-  @inline(__always)
-  private static func takeEntry(_ domain: DomainID?) throws(LedgerError) -> LedgerEntry {
-    guard let storage = unsafe ThreadStorage.current else {
-      let domain = if let domain { domain } else { try common.get() }
-      return try Ledger.shared.acquireEntry(LedgerEntry.Classification(domain: domain, bucket: 0))
+  @usableFromInline
+  @inline(never)
+  static func make(
+    domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
+  ) throws(FinalizationError) -> ResourceClaim {
+    let site = ThreadStorage.site(file: file, line: line, function: function)
+    guard byteCount >= 0 else {
+      throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
-    let domain = if let domain { domain } else { try unsafe storage.pointee.nativeResources(common) }
-    return try unsafe storage.pointee.entries.take(LedgerEntry.Classification(domain: domain, bucket: 0))
+    do throws(LedgerError) {
+      let common = try common.get()
+      if let storage = unsafe ThreadStorage.current { unsafe storage.pointee.nativeResources = common }
+      let domain = domain ?? common
+      let entry = try Ledger.shared.acquireEntry(LedgerEntry.Classification(domain: domain, bucket: 0))
+      return ResourceClaim(entry, domain: domain, byteCount: byteCount, site: site, scope: ThreadStorage.scope)
+    } catch {
+      throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
+    }
   }
 
   var site: Site { Ledger.shared.site(createdSite) }
-  var isReleased: Bool { !entry.isUsable(key: key) }
+  @inlinable var isReleased: Bool { !entry.isUsable(key: key) }
 
-  @usableFromInline
+  @inlinable
+  @inline(__always)
   func requestRelease() -> Outcome {
     switch entry.requestRelease(key: key) {
     case .releaseNow: .releaseNow
@@ -63,6 +85,7 @@ struct ResourceClaim: Sendable {
   /// As ``requestRelease()`` by a deinit, recorded as a rescue.
   /// - Returns: whether the caller releases the handle.
   @usableFromInline
+  @inline(never)
   func rescue() -> Bool {
     guard entry.isUsable(key: key) else { return false }
     let byteCount = entry.byteCount
@@ -90,13 +113,14 @@ struct ResourceClaim: Sendable {
   }
 
   /// Ends the life; the resource is released, or somebody else's.
-  @usableFromInline
+  @inlinable
+  @inline(__always)
   func end() {
-    _ = entry.endLife(as: .free)
+    let isUsable = entry.endLife(as: .free)
     if let storage = unsafe ThreadStorage.current {
-      unsafe storage.pointee.entries.keep(entry)
+      unsafe storage.pointee.entries.keep(entry, isUsable: isUsable)
     } else {
-      Ledger.shared.releaseEntry(entry)
+      EntryReserve.giveBack(entry)
     }
   }
 

@@ -1,7 +1,7 @@
-import CFinalization
+public import CFinalization
 import Glibc
-import ResourceLedger
-import Synchronization
+public import ResourceLedger
+public import Synchronization
 
 /// What a thread keeps for itself, so that it need not ask others: its slot, the lines it saw last, ledger
 /// entries without a resource, and which types report their own death.
@@ -12,10 +12,10 @@ import Synchronization
   @usableFromInline let slot: Int
   @usableFromInline var sites = SiteCache()
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
-  var entries = EntryReserve()
+  @usableFromInline var entries = EntryReserve()
   var types = KnownTypes()
   /// The domain of native resources that name none, once this thread asked for it.
-  private var nativeResources: DomainID?
+  @usableFromInline var nativeResources: DomainID?
 
   init(slot: Int) {
     self.slot = slot
@@ -25,6 +25,7 @@ import Synchronization
   @usableFromInline typealias Pointer = UnsafeMutablePointer<ThreadStorage>
 
   /// This thread's, made where it has none; nil while the thread ends.
+  @inlinable
   @inline(__always)
   static var current: Pointer? {
     if let storage = unsafe cfinalization_current_thread().pointee.storage {
@@ -35,39 +36,32 @@ import Synchronization
   }
 
   /// The thread's slot; the shared one while the thread ends.
+  @inlinable
   @inline(__always)
   static var slot: Int { unsafe current?.pointee.slot ?? 0 }
 
-  /// The same, for code that is inlined elsewhere.
-  @usableFromInline
-  static func slotOfThread() -> Int { slot }
-
   /// The number of a line of code.
+  @inlinable
   @inline(__always)
   static func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    guard let storage = unsafe current else {
-      return Ledger.shared.intern(file: file, line: line, function: function)
-    }
+    guard let storage = unsafe current else { return intern(file: file, line: line, function: function) }
     return unsafe storage.pointee.sites.site(file: file, line: line, function: function)
   }
 
-  /// The scope for a resource created now.
-  @inline(__always)
-  static var scope: UInt32 {
-    guard let storage = unsafe current else { return ScopeTracking.scopeForNewResource }
-    return unsafe ScopeTracking.scopeForNewResource(openCount: storage.pointee.openScopeCount)
+  @usableFromInline
+  @inline(never)
+  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    Ledger.shared.intern(file: file, line: line, function: function)
   }
 
-  /// The domain of native resources that name none.
+  /// The scope for a resource created now.
+  @inlinable
   @inline(__always)
-  mutating func nativeResources(
-    _ domain: @autoclosure () -> Result<DomainID, LedgerError>
-  ) throws(LedgerError) -> DomainID {
-    if let nativeResources { return nativeResources }
-    let known = try domain().get()
-    nativeResources = known
-    return known
-  }
+  var scope: UInt32 { unsafe ScopeTracking.scopeForNewResource(openCount: openScopeCount) }
+
+  /// The same for a thread that may have ended.
+  @inline(__always)
+  static var scope: UInt32 { unsafe current?.pointee.scope ?? ScopeTracking.scopeForNewResource }
 
   // MARK: A thread's beginning and end
 
@@ -79,8 +73,9 @@ import Synchronization
     return key
   }()
 
+  @usableFromInline
   @inline(never)
-  private static func make() -> Pointer? {
+  static func make() -> Pointer? {
     let thread = unsafe cfinalization_current_thread()
     if unsafe thread.pointee.has_ended { return nil }
     let storage = Pointer.allocate(capacity: 1)

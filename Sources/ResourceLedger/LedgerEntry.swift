@@ -61,11 +61,12 @@ package struct EntryRecord: ~Copyable {
     nonmutating set { unsafe record.pointee.scope.store(newValue, ordering: .relaxed) }
   }
   /// The entry's generation when it joined its domain: the difference is the lives it had there.
-  var firstGeneration: UInt64 {
+  @inlinable package var firstGeneration: UInt64 {
     get { unsafe record.pointee.firstGeneration.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.firstGeneration.store(newValue, ordering: .relaxed) }
   }
   /// Puts an entry without a resource into a domain. The caller owns it.
+  @inlinable
   package func beginMembership(_ classification: Classification) {
     self.classification = classification
     firstGeneration = word.generation
