@@ -68,14 +68,15 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "TestSupport", dependencies: ["ResourceLedger"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
       name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
       name: "FinalizationTests",
       dependencies: [
-        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger",
+        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["CONFORMANCE.md", "Glue"],

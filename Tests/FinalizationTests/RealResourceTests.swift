@@ -4,7 +4,7 @@ import Glibc
 import LeakAuditing
 import NativeBuffers
 import ResourceLedger
-import Synchronization
+import TestSupport
 import Testing
 
 // One after the other: EGL reads the environment that each of its tests sets.
@@ -21,7 +21,7 @@ import Testing
   /// The heap inside a WASM module: the module's own count is the census.
   final class WasmHeap: ResourceDomain {
     let name = "WASM heap"
-    private let calls: Mutex<Calls>
+    private let calls: Guarded<Calls>
 
     private struct Calls: Sendable {
       let allocate: @convention(c) (UInt32) -> UInt32
@@ -32,7 +32,7 @@ import Testing
 
     init(_ glue: Glue) {
       _ = glue.function("wasm_start", as: (@convention(c) () -> Int32).self)()
-      calls = Mutex(
+      calls = Guarded(
         Calls(
           allocate: glue.function("wasm_allocate", as: (@convention(c) (UInt32) -> UInt32).self),
           release: glue.function("wasm_release", as: (@convention(c) (UInt32) -> Void).self),
@@ -168,7 +168,7 @@ import Testing
   final class TextureDomain: ResourceDomain {
     let name = "GL textures"
     private let glue: Glue
-    private let jobs = Mutex<[(@Sendable () -> Void)?]>([])
+    private let jobs = Guarded<[(@Sendable () -> Void)?]>([])
     private let waiting = DispatchSemaphore(value: 0)
 
     init(_ glue: Glue) { self.glue = glue }
