@@ -68,7 +68,8 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "TestSupport", dependencies: ["ResourceLedger"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
       name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),

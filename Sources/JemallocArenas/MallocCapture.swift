@@ -12,6 +12,10 @@ public enum MallocCapture {
     public let byteCount: Int
   }
 
+  /// Whether this process's malloc is the jemalloc that the arenas use: not where a sanitizer keeps malloc to itself.
+  /// Only then can calls be captured, and may C's `free` be given a detached block.
+  public static var isAvailable: Bool { cjemalloc_is_process_malloc() }
+
   private static let lock = ForkGuard.innerLock()
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var spareArenas: [UInt32] = []

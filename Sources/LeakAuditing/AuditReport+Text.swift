@@ -45,7 +45,7 @@ extension Finding {
       if let domain = finding.domain { line += ", domain \"\(domain)\"" }
       if let sort = finding.domainKind { line += " (\(sort))" }
       lines.append(line)
-      lines.append("    \(finding.domain == nil ? finding.kind.explanation : finding.kind.explanationForDomain)")
+      lines.append("    \(finding.explanation)")
       if let reason = finding.reason { lines.append("    \(reason)") }
       lines += finding.sites.map { "    \($0.text)" }
     }

@@ -18,7 +18,6 @@ struct DomainComparison {
   private struct Subject {
     let id: DomainID
     let domain: any ResourceDomain
-    let kind: DomainKind
     let steady: (any SteadyDomain)?
     var observed: Observation?
     /// Whether a later observation was another one than the first.
@@ -40,7 +39,8 @@ struct DomainComparison {
     case settled(Observation)
     /// The books differ, and may move.
     case open(Observation)
-    case failed(any Error)
+    /// With what the ledger has.
+    case failed(any Error, DomainSum)
   }
 
   private static let pauses: [UInt32] = [0, 1_000, 2_000, 4_000, 8_000, 16_000]
@@ -74,11 +74,10 @@ struct DomainComparison {
           books[index] = self.books(listing, .settled(observation))
         } else {
           open[index] = Subject(
-            id: listing.id, domain: listing.domain, kind: ledger.domainKind(listing.id),
-            steady: listing.domain as? any SteadyDomain)
+            id: listing.id, domain: listing.domain, steady: listing.domain as? any SteadyDomain)
         }
       } catch {
-        books[index] = self.books(listing, .failed(error), sum: sum)
+        books[index] = self.books(listing, .failed(error, sum))
       }
     }
     for (look, pause) in Self.pauses.enumerated() where !open.isEmpty {
@@ -88,16 +87,13 @@ struct DomainComparison {
       for (position, index) in order.enumerated() {
         guard var subject = open[index] else { continue }
         let outcome = self.look(at: &subject, number: look, entries: indices[position])
-        switch outcome {
-        case .open where look < Self.pauses.count - 1: open[index] = subject
-        case .open, .settled, .failed:
-          open[index] = nil
-          books[index] = self.books(
-            listings[index], outcome, sum: ledger.sum(of: subject.id, at: indices[position]), moved: subject.moved)
-        }
+        open[index] = subject
+        if case .open = outcome, look < Self.pauses.count - 1 { continue }
+        open[index] = nil
+        books[index] = self.books(listings[index], outcome, moved: subject.moved)
       }
     }
-    return withSites(books)
+    return withSites(listed(books))
   }
 
   private func look(at subject: inout Subject, number: Int, entries: [UInt32]) -> Outcome {
@@ -115,7 +111,7 @@ struct DomainComparison {
     do {
       observation = try lookBetweenCensuses(subject, entries)
     } catch {
-      return .failed(error)
+      return .failed(error, ledger.sum(of: subject.id, at: entries))
     }
     if observation.agrees { return .settled(observation) }
     if let first = subject.observed, first != observation { subject.moved = true }
@@ -137,21 +133,26 @@ struct DomainComparison {
     return Observation(census: census, sum: sum)
   }
 
-  /// - Returns: nil where the domain's number is its own no more.
-  private func books(
-    _ listing: ResourceDomains.Listing, _ outcome: Outcome, sum: DomainSum = DomainSum(), moved: Bool = false
-  ) -> DomainBooks? {
+  private func books(_ listing: ResourceDomains.Listing, _ outcome: Outcome, moved: Bool = false) -> DomainBooks {
     let kind = ledger.domainKind(listing.id)
-    // After the comparison: as long as it is listed, the entries of its number were its own.
-    guard ResourceDomains.isListed(listing.domain, as: listing.id) else { return nil }
     let name = listing.domain.name
     return switch outcome {
     case .settled(let observation):
       DomainBooks(name: name, kind: kind, census: observation.census, ledger: observation.sum, isSettled: true)
     case .open(let observation):
       DomainBooks(name: name, kind: kind, census: observation.census, ledger: observation.sum, isSettled: !moved)
-    case .failed(let error):
+    case .failed(let error, let sum):
       DomainBooks(name: name, kind: kind, census: nil, censusError: "\(error)", ledger: sum, isSettled: true)
+    }
+  }
+
+  /// Without the domains that are no longer listed: their numbers may have been others' while they were compared.
+  private func listed(_ books: [DomainBooks?]) -> [DomainBooks?] {
+    var numbers: [ObjectIdentifier: DomainID] = [:]
+    // Identifiers of objects that `listings` keeps alive.
+    for listing in ResourceDomains.all { numbers[ObjectIdentifier(listing.domain)] = listing.id }
+    return zip(listings, books).map { listing, books in
+      numbers[ObjectIdentifier(listing.domain)] == listing.id ? books : nil
     }
   }
 

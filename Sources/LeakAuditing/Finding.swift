@@ -19,7 +19,7 @@ public struct Finding: Codable, Sendable, Equatable {
     /// Whether it makes the verdict ``Verdict/faults``.
     public var isFault: Bool { self != .rescued && self != .unsettled }
 
-    /// What both books say, and what usually causes it.
+    /// What both books say, and what usually causes it; of an arena where it makes a difference.
     public var explanation: String {
       switch self {
       case .held: "live after the scope that should have released it: a live reference or a retain cycle"
@@ -61,6 +61,9 @@ public struct Finding: Codable, Sendable, Equatable {
   /// block of the size class, or every resource of the domain, is gone: otherwise the books do not say
   /// which ones are, and ``DomainBooks/sites`` has the lines of all that are booked.
   public let sites: [SiteTotals]
+
+  /// What both books say, and what usually causes it.
+  public var explanation: String { domain == nil ? kind.explanation : kind.explanationForDomain }
 
   init(
     kind: Kind, count: Int, byteCount: Int, sizeClass: Int? = nil, arena: String? = nil, domain: String? = nil,

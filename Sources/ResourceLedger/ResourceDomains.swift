@@ -72,11 +72,6 @@ public enum ResourceDomains {
     }
   }
 
-  /// Whether the number is still this domain's.
-  package static func isListed(_ domain: any ResourceDomain, as id: DomainID) -> Bool {
-    current.contains { $0.id == id && $0.domain === domain }
-  }
-
   /// A copy to look into without the lock: whoever reads a weak reference may become the last owner of a
   /// domain, whose deinit may come here.
   private static var current: [Slot] { lock.withLock { unsafe slots } }

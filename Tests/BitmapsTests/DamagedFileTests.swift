@@ -145,7 +145,3 @@ struct DamagedFileTests {
     #expect(books.difference == 0 && books.live.count == 0 && books.allocatorCount == books.idle.count)
   }
 }
-
-extension MallocCapture {
-  static var isAvailable: Bool { (try? run {}) != nil }
-}

@@ -3,6 +3,7 @@ import Finalization
 import Glibc
 import ResourceLedger
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct ConcurrencyTests {
@@ -135,7 +136,8 @@ import Testing
     #expect(Set(log.all) == [UInt(pthread_self())])
   }
 
-  @Test func `A forked child goes on with its own registry`() async {
+  @Test(.enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
+  func `A forked child goes on with its own registry`() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let registry = FinalizationRegistry<Int>(name: "fork", delivery: .manual) { _ in }
       let stopper = Stopper()

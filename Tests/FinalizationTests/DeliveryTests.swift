@@ -2,6 +2,7 @@ import Dispatch
 import Finalization
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct DeliveryTests {
@@ -116,7 +117,7 @@ import Testing
   @Test func `In a callback unregistering a pending sibling is true and the running one false`() throws {
     let log = Log<Bool>()
     let tokens = [Anchored(), Anchored()]
-    let box = Mutex<FinalizationRegistry<Int>?>(nil)
+    let box = Guarded<FinalizationRegistry<Int>?>(nil)
     let registry = FinalizationRegistry<Int>(name: "inside", delivery: .manual) { number in
       guard let registry = box.withLock({ $0 }) else { return }
       log.add(registry.unregister(tokens[number]))
@@ -131,7 +132,7 @@ import Testing
 
   @Test func `A callback may register a new object`() throws {
     let log = Log<Int>()
-    let box = Mutex<FinalizationRegistry<Int>?>(nil)
+    let box = Guarded<FinalizationRegistry<Int>?>(nil)
     let registry = FinalizationRegistry<Int>(name: "inside", delivery: .manual) { number in
       log.add(number)
       guard number < 5, let registry = box.withLock({ $0 }) else { return }
@@ -146,7 +147,7 @@ import Testing
 
   @Test(arguments: [true, false]) func `A nested drain delivers the remaining`(isInline: Bool) throws {
     let log = Log<String>()
-    let box = Mutex<FinalizationRegistry<Int>?>(nil)
+    let box = Guarded<FinalizationRegistry<Int>?>(nil)
     let registry = FinalizationRegistry<Int>(
       name: "nested", delivery: isInline ? .inlineOnReleasingThread : .manual
     ) { number in
@@ -267,7 +268,7 @@ final class OneThread: SerialExecutor, @unchecked Sendable {
 
   private final class Inbox: Sendable {
     let semaphore = DispatchSemaphore(value: 0)
-    let jobs = Mutex<[UnownedJob?]>([])
+    let jobs = Guarded<[UnownedJob?]>([])
   }
 
   init() {

@@ -1,6 +1,7 @@
 import Finalization
 import ResourceLedger
 import Synchronization
+import TestSupport
 
 /// Dies and says so at once.
 class Anchored: Finalizable, @unchecked Sendable {
@@ -29,14 +30,14 @@ struct Failure: Error, Equatable {
 /// A reference that two threads may pass on, of an object that is made to be let go.
 final class Holder<Object: AnyObject>: @unchecked Sendable {
   // SAFETY: behind the mutex.
-  private let object: Mutex<Box>
+  private let object: Guarded<Box>
 
   private struct Box: @unchecked Sendable {
     // SAFETY: moved out and in under the mutex only.
     var object: Object?
   }
 
-  init(_ object: Object) { self.object = Mutex(Box(object: object)) }
+  init(_ object: Object) { self.object = Guarded(Box(object: object)) }
 
   /// The object, nil once released. Whoever has it keeps it alive.
   var current: Object? { object.withLock { Box(object: $0.object) }.object }

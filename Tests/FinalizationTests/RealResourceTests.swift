@@ -4,7 +4,7 @@ import Glibc
 import LeakAuditing
 import NativeBuffers
 import ResourceLedger
-import Synchronization
+import TestSupport
 import Testing
 
 // One after the other: EGL reads the environment that each of its tests sets.
@@ -21,7 +21,7 @@ import Testing
   /// The heap inside a WASM module: the module's own count is the census.
   final class WasmHeap: ResourceDomain {
     let name = "WASM heap"
-    private let calls: Mutex<Calls>
+    private let calls: Guarded<Calls>
 
     private struct Calls: Sendable {
       let allocate: @convention(c) (UInt32) -> UInt32
@@ -32,7 +32,7 @@ import Testing
 
     init(_ glue: Glue) {
       _ = glue.function("wasm_start", as: (@convention(c) () -> Int32).self)()
-      calls = Mutex(
+      calls = Guarded(
         Calls(
           allocate: glue.function("wasm_allocate", as: (@convention(c) (UInt32) -> UInt32).self),
           release: glue.function("wasm_release", as: (@convention(c) (UInt32) -> Void).self),
@@ -168,53 +168,62 @@ import Testing
   final class TextureDomain: ResourceDomain {
     let name = "GL textures"
     private let glue: Glue
-    private let jobs = Mutex<[(@Sendable () -> Void)?]>([])
+    /// nil, the last one, ends the thread.
+    private let jobs = Guarded<(waiting: [(@Sendable () -> Void)?], isStopped: Bool)>(([], false))
     private let waiting = DispatchSemaphore(value: 0)
 
     init(_ glue: Glue) { self.glue = glue }
 
     /// Starts the thread and the context.
     /// - Returns: 0, or the step that failed.
-    func start() -> Int32 {
+    func start() throws -> Int32 {
       Worker { [self] in
         while true {
           waiting.wait()
-          guard let job = jobs.withLock({ $0.removeFirst() }) else { return }
+          guard let job = jobs.withLock({ $0.waiting.removeFirst() }) else { return }
           job()
         }
       }.start()
-      return call { $0.function("gles_start", as: (@convention(c) () -> Int32).self)() }
+      return try call { $0.function("gles_start", as: (@convention(c) () -> Int32).self)() }
     }
 
-    func stop() { enqueue(nil) }
-
-    func make() -> UInt32 {
-      call { $0.function("gles_make_texture", as: (@convention(c) (Int32, Int32) -> UInt32).self)(16, 16) }
-    }
-
-    func delete(_ name: UInt32) {
-      call { $0.function("gles_delete_texture", as: (@convention(c) (UInt32) -> Void).self)(name) }
-    }
-
-    /// Bytes are 0: what a texture weighs is the driver's secret.
-    func census() -> Census {
-      let count = call { $0.function("gles_count_textures", as: (@convention(c) (UInt32) -> Int32).self)(1_000) }
-      return Census(count: Int(count), byteCount: 0)
-    }
-
-    private func enqueue(_ job: (@Sendable () -> Void)?) {
-      jobs.withLock { $0.append(job) }
+    func stop() {
+      jobs.withLock {
+        $0.waiting.append(nil)
+        $0.isStopped = true
+      }
       waiting.signal()
     }
 
+    func make() throws -> UInt32 {
+      try call { $0.function("gles_make_texture", as: (@convention(c) (Int32, Int32) -> UInt32).self)(16, 16) }
+    }
+
+    func delete(_ name: UInt32) throws {
+      try call { $0.function("gles_delete_texture", as: (@convention(c) (UInt32) -> Void).self)(name) }
+    }
+
+    /// Bytes are 0: what a texture weighs is the driver's secret. An audit on another thread may have listed the
+    /// domain before it was taken off the list, and ask after the end: that throws.
+    func census() throws -> Census {
+      let count = try call { $0.function("gles_count_textures", as: (@convention(c) (UInt32) -> Int32).self)(1_000) }
+      return Census(count: Int(count), byteCount: 0)
+    }
+
     /// Runs a closure on the context's thread and waits for it.
-    private func call<R: Sendable>(_ body: @escaping @Sendable (Glue) -> R) -> R {
+    private func call<R: Sendable>(_ body: @escaping @Sendable (Glue) -> R) throws -> R {
       let result = Log<R>()
       let done = DispatchSemaphore(value: 0)
-      enqueue { [glue] in
-        result.add(body(glue))
-        done.signal()
+      let isRunning = jobs.withLock { jobs in
+        if jobs.isStopped { return false }
+        jobs.waiting.append { [glue] in
+          result.add(body(glue))
+          done.signal()
+        }
+        return true
       }
+      guard isRunning else { throw Failure(number: 0) }
+      waiting.signal()
       done.wait()
       return result.all[0]
     }
@@ -223,13 +232,13 @@ import Testing
   @Test(.enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
   func `The audit compares the driver's count of textures with the handles, and names what leaks`() throws {
     let textures = TextureDomain(try #require(Glue.gles))
-    let status = textures.start()
-    try #require(status == 0, "no EGL surfaceless context: step \(status)")
+    let status = try textures.start()
     defer { textures.stop() }
+    try #require(status == 0, "no EGL surfaceless context: step \(status)")
     let id = try ResourceDomains.add(textures)
     defer { ResourceDomains.remove(textures) }
     func texture(line: UInt = #line) throws -> NativeResource<UInt32> {
-      try NativeResource(textures.make(), domain: id, byteCount: 16 * 16 * 4, line: line) { textures.delete($0) }
+      try NativeResource(textures.make(), domain: id, byteCount: 16 * 16 * 4, line: line) { try? textures.delete($0) }
     }
 
     let kept = try (0..<3).map { _ in try texture() }
@@ -237,14 +246,14 @@ import Testing
     #expect(findings == [] && !books.countsBytes)
     #expect(books.census?.count == 3 && books.ledger.count == 3 && books.ledger.byteCount == 3 * 1_024)
 
-    let orphan = textures.make()
+    let orphan = try textures.make()
     (books, findings) = try audit(textures)
     #expect(findings.map(\.kind) == [.orphan] && findings.map(\.count) == [1] && findings.map(\.byteCount) == [0])
-    textures.delete(orphan)
+    try textures.delete(orphan)
     #expect(try audit(textures).findings == [])
 
     // Deleted behind its handle's back; deleting it once more is nothing to the driver.
-    try kept[0].withHandle { textures.delete($0) }
+    try kept[0].withHandle { try textures.delete($0) }
     #expect(try audit(textures).findings.map(\.kind) == [.ghost])
     kept[0].dispose()
     #expect(try audit(textures).findings == [])
@@ -255,7 +264,7 @@ import Testing
     #expect(report.findings.first?.sites.map(\.line) == [Int(line)])
     leak.dispose()
     for resource in kept { resource.dispose() }
-    #expect(textures.census().count == 0)
+    #expect(try textures.census().count == 0)
   }
 
   // MARK: Memory of a C library

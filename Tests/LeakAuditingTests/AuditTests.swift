@@ -8,6 +8,9 @@ import Testing
 
 @Suite("Audit: both books")
 struct AuditTests {
+  private static let freeIsJemallocs = ConditionTrait.enabled(
+    if: MallocCapture.isAvailable, "needs a free that is jemalloc's: a sanitizer has its own")
+
   /// What an audit says about one arena: other tests run at the same time.
   private func audit(_ arena: Arena) throws -> (books: ArenaBooks, findings: [Finding]) {
     let report = try LeakAuditor.audit()
@@ -47,7 +50,9 @@ struct AuditTests {
     try arena.destroy()
   }
 
-  @Test("A buffer freed by C behind the library's back is a ghost, with its line", arguments: [1_000, 100_000])
+  @Test(
+    "A buffer freed by C behind the library's back is a ghost, with its line", Self.freeIsJemallocs,
+    arguments: [1_000, 100_000])
   func ghost(byteCount: Int) throws {
     let arena = try Arena(name: "ghost \(byteCount)")
     let buffer = try NativeBuffer(byteCount: byteCount, arena: arena); let line = #line
@@ -60,7 +65,7 @@ struct AuditTests {
     _ = unsafe Unmanaged.passRetained(buffer)
   }
 
-  @Test("An orphan and a ghost of different classes do not cancel out")
+  @Test("An orphan and a ghost of different classes do not cancel out", Self.freeIsJemallocs)
   func both() throws {
     let arena = try Arena(name: "both")
     let raw = unsafe try arena.unsafeAllocate(byteCount: 40_000)
@@ -73,7 +78,7 @@ struct AuditTests {
     _ = unsafe Unmanaged.passRetained(buffer)
   }
 
-  @Test("A detached block is no finding, neither while C has it nor after C freed it")
+  @Test("A detached block is no finding, neither while C has it nor after C freed it", Self.freeIsJemallocs)
   func detached() throws {
     let arena = try Arena(name: "detached audit")
     let pointer = unsafe try NativeBuffer(byteCount: 100_000, arena: arena).unsafeDetach()
@@ -101,7 +106,9 @@ struct AuditTests {
     try arena.destroy()
   }
 
-  @Test("An arena with a ghost in its ledger cannot be destroyed, though the allocator has nothing left")
+  @Test(
+    "An arena with a ghost in its ledger cannot be destroyed, though the allocator has nothing left",
+    Self.freeIsJemallocs)
   func destroyWithGhost() throws {
     let arena = try Arena(name: "ghost kept")
     let buffer = try NativeBuffer(byteCount: 100_000, arena: arena)

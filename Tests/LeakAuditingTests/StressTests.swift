@@ -9,13 +9,19 @@ import Testing
 
 @Suite("Audit: under load")
 struct StressTests {
-  private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
+  /// Of each thread: few where a sanitizer makes each one slow, many where there is time.
+  private static let operations =
+    switch ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] {
+    case "long": 50_000_000
+    case "short": 100_000
+    default: 5_000_000
+    }
 
   @Test("Not one false finding in 10 million operations of two threads, audited all the while")
   func exactUnderLoad() throws {
     // A small limit of idle blocks keeps the slow path busy as well.
     let arena = try Arena(name: "stress", configuration: .init(idleByteLimit: 300_000))
-    let operations = Self.isLong ? 50_000_000 : 5_000_000
+    let operations = Self.operations
     let seed = UInt64.random(in: 0 ... .max)
     print("stress: seed \(seed), 2 × \(operations) operations")
     let slots = SharedSlots<NativeBuffer>(count: 256)
@@ -44,7 +50,7 @@ struct StressTests {
     let audits = Atomic<Int>(0)
     let created = Atomic<Int>(0)
     let failures = Atomic<Int>(0)
-    let falseFindings = Mutex<[String]>([])
+    let falseFindings = Guarded<[String]>([])
   }
 
   private static func auditAllTheWhile(_ state: State) {

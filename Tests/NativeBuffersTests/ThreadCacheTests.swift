@@ -80,7 +80,7 @@ struct ThreadCacheTests {
   @Test("A dying thread's blocks go back: the next thread uses them again")
   func threadDeath() {
     let size = 300_000
-    let addresses = Mutex<[Set<UInt>]>([])
+    let addresses = Guarded<[Set<UInt>]>([])
     for _ in 0..<2 {
       onOneThread { _ in
         let buffers = (0..<4).compactMap { _ in try? NativeBuffer(uninitializedByteCount: size) }
@@ -96,7 +96,7 @@ struct ThreadCacheTests {
   @Test("What one thread creates and another disposes is used again: 100,000 buffers of 64 KiB need few blocks")
   func producerConsumer() {
     let slots = SharedSlots<NativeBuffer>(count: 64)
-    let addresses = Mutex<Set<UInt>>([])
+    let addresses = Guarded<Set<UInt>>([])
     let isDone = Flag()
     onThreads(2) { thread in
       if thread == 0 {

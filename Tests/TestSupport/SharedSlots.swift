@@ -1,10 +1,8 @@
-import Synchronization
-
 /// Places where threads leave objects for each other.
 public final class SharedSlots<Element: Sendable>: Sendable {
-  private let slots: Mutex<[Element?]>
+  private let slots: Guarded<[Element?]>
 
-  public init(count: Int) { slots = Mutex(Array(repeating: nil, count: count)) }
+  public init(count: Int) { slots = Guarded(Array(repeating: nil, count: count)) }
 
   /// Puts a value into a slot and takes out what was there.
   public func exchange(_ slot: Int, _ value: Element?) -> Element? {
