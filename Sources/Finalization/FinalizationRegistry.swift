@@ -96,7 +96,8 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   }
 }
 
-extension FinalizationRegistry: ResourceDomain {
+extension FinalizationRegistry: ResourceDomain, NumberedDomain {
+  package var domainID: DomainID { core.pool.books.domain }
   public var name: String { core.pool.books.name }
 
   /// The registry's own count of registrations, and the sum of their `byteCount`s.

@@ -34,8 +34,9 @@ enum ThreadSlots {
 @safe struct PerThread<Value: ~Copyable>: @unchecked Sendable {
   // SAFETY: the memory is its owner's until `deallocate`; a value is used under its slot's lock.
   @usableFromInline struct Slot: ~Copyable {
-    @usableFromInline let lock = AsymmetricLock()
     @usableFromInline var value: Value
+    // Not first: a thread sanitizer takes a change of `value` for one of the whole, at its first byte.
+    @usableFromInline let lock = AsymmetricLock()
 
     init(_ value: consuming Value) { self.value = value }
   }

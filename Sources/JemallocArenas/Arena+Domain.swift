@@ -13,6 +13,6 @@ extension Arena: ResourceDomain {
   }
 }
 
-extension Arena: NumberedDomain {
+extension Arena: ResourceDomain, NumberedDomain {
   package var domainID: DomainID { domain }
 }
