@@ -13,6 +13,6 @@ extension Arena: ResourceDomain {
   }
 }
 
-extension Arena: ResourceDomain, NumberedDomain {
+extension Arena: NumberedDomain {
   package var domainID: DomainID { domain }
 }
