@@ -30,15 +30,16 @@ public import ResourceLedger
     if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
       0...ThreadCacheStorage.largestByteCount ~= byteCount
     {
-      let cache = unsafe ThreadCache(cthreadstate_enter())
-      let entry = cache?.pop(SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63))
-      cthreadstate_leave()
-      if let cache, let entry {
+      if let cache = unsafe ThreadCache(cthreadstate_enter()),
+        let entry = cache.pop(SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63))
+      {
+        cthreadstate_leave()
         let site = cache.site(file: file, line: line, function: function)
         let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
         if case .zeroed = contents { block.zero() }
         return block
       }
+      cthreadstate_leave()
     }
     return try acquireSlowly(
       byteCount, alignment: alignment, contents: contents, arena: arena, file: file, line: line, function: function)

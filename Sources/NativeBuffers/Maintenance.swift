@@ -17,6 +17,8 @@ enum Maintenance {
     case off
     /// The system gave no thread. As off.
     case failed
+    /// For tests: there is no thread, calls are counted, and passes are made by who tests.
+    case byHand
   }
 
   private static let phaseCode = Atomic<UInt8>(Phase.ready.rawValue)
@@ -29,6 +31,8 @@ enum Maintenance {
   nonisolated(unsafe) private static var thread: Thread?
   /// Passes that the thread made, since the process began: each is one time that it woke.
   static let passCount = Atomic<Int>(0)
+  /// Whether the thread sleeps until somebody calls.
+  static let hasNothingToDo = Atomic(false)
 
   /// A thread and how to call it. Never freed: a caller may still know the last one.
   @safe private final class Thread: Sendable {
@@ -40,7 +44,7 @@ enum Maintenance {
   private static let currentThread = Atomic<UInt>(0)
 
   /// Whether somebody comes where one calls.
-  static var isAvailable: Bool { phase == .ready || phase == .running }
+  static var isAvailable: Bool { [.ready, .running, .byHand].contains(phase) }
   static var isRunning: Bool { phase == .running }
 
   /// Has the thread make a pass soon; starts it where there is none yet. Cost: an atomic exchange; a system
@@ -54,6 +58,7 @@ enum Maintenance {
       }
     case .ready: start()
     case .off, .failed: break
+    case .byHand: callsByHand.add(1, ordering: .relaxed)
     }
   }
 
@@ -81,6 +86,7 @@ enum Maintenance {
       thread.alarm.reset()
       if thread.isStopping.load(ordering: .sequentiallyConsistent) { return }
       due = pass(at: Monotonic.now)
+      hasNothingToDo.store(due == nil, ordering: .relaxed)
       passCount.add(1, ordering: .relaxed)
     }
   }
@@ -159,6 +165,14 @@ enum Maintenance {
       if let depot = Depot.attached(to: arena) { ArenaDirectory.upkeep.withLock { body(depot) } }
     }
   }
+
+  /// For tests, in a process of their own.
+  static func beginByHand() {
+    turnOff()
+    set(.byHand)
+    forEachDepot { $0.shelves.setWatched(false) }
+  }
+  static let callsByHand = Atomic<Int>(0)
 
   // MARK: Fork
 
