@@ -49,21 +49,30 @@ extension Depot {
     var freed = 0
     if idleTime == 0 {
       freed = trim(keeping: 0) + (arena === Arena.shared ? ThreadCaches.trim(takesAll: true) : 0)
-    } else if let search = upkeep.nextSearch, now >= search {
-      freed = giveBackUnused() + (arena === Arena.shared ? ThreadCaches.trim() : 0)
-      upkeep.nextSearch = nil
+      stopWatching()
+      // What a thread was just using comes with the next look.
+      upkeep.nextSearch = shelves.isWatched ? now + 1_000_000_000 : nil
+    } else if let search = upkeep.nextSearch {
+      if now >= search {
+        freed = giveBackUnused() + (arena === Arena.shared ? ThreadCaches.trim() : 0)
+        if !hasIdleBlocks { stopWatching() }
+        upkeep.nextSearch = shelves.isWatched ? now + interval : nil
+      }
+    } else if shelves.isWatched || hasIdleBlocks {
+      // Also where the block that somebody called for is in use again: whoever uses one block over and over
+      // would call after every look. The next search finds out.
+      shelves.setWatched(true)
+      upkeep.nextSearch = now + interval
     }
     if freed > 0 { _ = shelves.markDirty() }
-    upkeep.nextSearch = hasIdleBlocks ? upkeep.nextSearch ?? now + interval : nil
-    if upkeep.nextSearch == nil {
-      shelves.setWatched(false)
-      // Somebody may have left a block in between who took this thread to be watching.
-      if hasIdleBlocks {
-        shelves.setWatched(true)
-        upkeep.nextSearch = now + interval
-      }
-    }
     return freed > 0
+  }
+
+  /// Leaves it to the next one who leaves a block to call.
+  private func stopWatching() {
+    shelves.setWatched(false)
+    // Somebody may have left one in between who took this thread to be watching.
+    if hasIdleBlocks { shelves.setWatched(true) }
   }
 
   /// Of each bin, as many blocks as were not used since the last time, off its top: which blocks go makes no

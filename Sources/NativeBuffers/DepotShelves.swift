@@ -90,6 +90,8 @@ import Synchronization
     Maintenance.call()
   }
 
+  var isWatched: Bool { unsafe counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) }
+
   func setWatched(_ isWatched: Bool) {
     unsafe counters.pointee.isWatched.store(isWatched, ordering: .sequentiallyConsistent)
   }

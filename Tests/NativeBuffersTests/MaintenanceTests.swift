@@ -66,6 +66,24 @@ struct MaintenanceTests {
     }
   }
 
+  @Test("Who uses one block over and over does not call maintenance over and over")
+  func steadyUse() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "steady")
+      Self.leaveIdle(1, of: 3 << 20, in: arena)
+      _ = Maintenance.pass(at: 0)
+      let calls = Maintenance.callsByHand.load(ordering: .relaxed)
+      for step in 1...100 {
+        let buffer = try NativeBuffer(uninitializedByteCount: 3 << 20, arena: arena)
+        // While nothing is idle.
+        _ = Maintenance.pass(at: UInt64(step))
+        buffer.dispose()
+      }
+      #expect(Maintenance.callsByHand.load(ordering: .relaxed) == calls)
+    }
+  }
+
   @Test("Blocks beyond the limit take no lock of the arena where they are released; the next pass gives them back")
   func surplus() async {
     await #expect(processExitsWith: .success) {
