@@ -70,5 +70,6 @@ extension Arena {
         "NativeBuffers: \(pointer) was given to arena \"\(name)\" (\(index)) to free, but belongs \(found).")
     }
     lock.withLock { unsafe deallocate(pointer) }
+    if attachment.load(ordering: .relaxed) != 0 { ArenaDirectory.noticeUnusedPages(of: self) }
   }
 }

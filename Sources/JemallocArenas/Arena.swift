@@ -15,21 +15,28 @@ public final class Arena: Sendable {
     /// Bytes from which jemalloc would return a freed block to the kernel at once. The default is no such
     /// size: a freed frame keeps its pages, so that the next one faults in none.
     public var oversizeThreshold: Int
-    /// Milliseconds until unused dirty pages are offered back to the kernel; -1 for never, 0 for at once.
+    /// Milliseconds until unused dirty pages are offered back to the kernel; -1 for never, 0 for at once. While
+    /// the maintenance thread looks after the arena it does that, at the latest then; otherwise jemalloc does,
+    /// on threads that allocate.
     public var dirtyDecay: Int
     /// Milliseconds until pages offered back are taken from the resident set; -1 for never, 0 for at once.
     public var muzzyDecay: Int
-    /// Bytes of idle blocks that are kept for reuse. A block released beyond it goes back to jemalloc.
+    /// Bytes of idle blocks that are kept for reuse. A block released beyond it goes back to jemalloc. What
+    /// threads keep for themselves of the shared arena, up to 2 MiB each, is not counted.
     public var idleByteLimit: Int
+    /// Milliseconds that an idle block is kept without being used; -1 for as long as there is room, 0 for not
+    /// at all. The maintenance thread gives it back, with its pages, after at most this time and at least half of it.
+    public var idleTime: Int
 
     public init(
       oversizeThreshold: Int = 1 << 50, dirtyDecay: Int = 10_000, muzzyDecay: Int = 0,
-      idleByteLimit: Int = 256 << 20
+      idleByteLimit: Int = 256 << 20, idleTime: Int = 10_000
     ) {
       self.oversizeThreshold = oversizeThreshold
       self.dirtyDecay = dirtyDecay
       self.muzzyDecay = muzzyDecay
       self.idleByteLimit = idleByteLimit
+      self.idleTime = idleTime
     }
   }
 
@@ -87,31 +94,49 @@ public final class Arena: Sendable {
   }
 
   /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep theirs: trim them first.
-  /// Cost: `madvise` per run of pages, under the lock of the arena's slow path; keep it off threads that
-  /// must not wait.
+  /// Cost: `madvise` per run of pages, about 40 ms per GB; keep it off threads that must not wait.
   /// - Throws: ``ArenaError/Code/destroyed``.
   public func purge() throws(ArenaError) { try callWhileAlive("purge") }
+
+  /// As ``purge()``, by a caller that holds ``ArenaDirectory/upkeep``.
+  package func purgePages() {
+    guard !isDestroyed.load(ordering: .relaxed) else { return }
+    try? Mallctl.call("arena.\(index).purge")
+  }
+
+  /// Lets dirty pages wait for ``purgePages()``, or for jemalloc's own timer as configured, which purges on the
+  /// threads that allocate. By a caller that holds ``ArenaDirectory/upkeep``.
+  package func setPurgesItself(_ purges: Bool) {
+    guard !isDestroyed.load(ordering: .relaxed) else { return }
+    try? Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(purges ? configuration.dirtyDecay : -1))
+  }
 
   /// Lets jemalloc give back the pages whose decay time has come.
   /// - Throws: ``ArenaError/Code/destroyed``.
   public func decay() throws(ArenaError) { try callWhileAlive("decay") }
 
-  /// A destroyed arena's index may be another one's: the lock keeps it from being destroyed meanwhile.
+  /// A destroyed arena's index may be another one's: the lock keeps it from being destroyed meanwhile. Not the
+  /// slow path's lock: nobody who allocates is to wait for this.
   private func callWhileAlive(_ action: String) throws(ArenaError) {
-    lock.lock()
-    defer { lock.unlock() }
+    ArenaDirectory.upkeep.lock()
+    defer { ArenaDirectory.upkeep.unlock() }
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
     try Mallctl.call("arena.\(index).\(action)")
   }
 
-  /// Returns everything to the kernel. Idle blocks are given back first.
-  /// While other threads create, dispose or trim in it, it may be refused for blocks that are just moving.
+  /// Returns everything to the kernel. Idle blocks are given back first, and maintenance of the arena that is
+  /// under way is waited for. While other threads create or dispose in it, it may be refused for blocks that are
+  /// just moving.
   /// - Throws: ``ArenaError/Code/sharedArena`` for ``shared``; ``ArenaError/Code/blocksLive(count:byteCount:)`` while a buffer, or memory allocated raw,
   ///   is live; ``ArenaError/Code/destroyed`` the second time.
   public func destroy() throws(ArenaError) {
     guard self !== Arena.shared else { throw ArenaError(.sharedArena, arena: name) }
-    if !isDestroyed.load(ordering: .relaxed) { ArenaDirectory.reclaimIdleBlocks(of: self) }
-    try lock.withLock { () throws(ArenaError) in try destroyEmpty() }
+    try ArenaDirectory.upkeep.withLock { () throws(ArenaError) in
+      try lock.withLock { () throws(ArenaError) in
+        if !isDestroyed.load(ordering: .relaxed) { ArenaDirectory.reclaimIdleBlocks(of: self) }
+        try destroyEmpty()
+      }
+    }
     // Not under the lock: fork takes the guard's own lock first, then the arenas'.
     ForkGuard.unprotect(lock)
     ArenaDirectory.remove(self)

@@ -7,7 +7,12 @@ package enum ArenaDirectory {
     var arenas: [DomainID: Arena] = [:]
     var reclaim: (@Sendable (Arena) -> Void)?
     var forget: (@Sendable (Arena) -> Void)?
+    var notice: (@Sendable (Arena) -> Void)?
   }
+
+  /// Held by whoever works through an arena's unused memory for longer than its slow path may wait: no arena
+  /// is destroyed meanwhile. Taken before the arena's own lock.
+  package static let upkeep = ForkGuard.outerLock()
 
   private static let lock = ForkGuard.innerLock()
   // SAFETY: guarded by `lock`.
@@ -29,15 +34,22 @@ package enum ArenaDirectory {
 
   package static func arena(_ domain: DomainID) -> Arena? { lock.withLock { unsafe state.arenas[domain] } }
 
-  /// The block cache says, once, how an arena's idle blocks are given back, and how it forgets an arena
-  /// that is being destroyed.
+  /// The block cache says, once, how an arena's idle blocks are given back (under the arena's lock), how it
+  /// forgets an arena that is being destroyed, and whom to tell that an arena has unused pages again.
   package static func setBlockCache(
-    reclaim: @escaping @Sendable (Arena) -> Void, forget: @escaping @Sendable (Arena) -> Void
+    reclaim: @escaping @Sendable (Arena) -> Void, forget: @escaping @Sendable (Arena) -> Void,
+    notice: @escaping @Sendable (Arena) -> Void
   ) {
     lock.withLock {
       unsafe state.reclaim = reclaim
       unsafe state.forget = forget
+      unsafe state.notice = notice
     }
+  }
+
+  static func noticeUnusedPages(of arena: Arena) {
+    let notice = lock.withLock { unsafe state.notice }
+    notice?(arena)
   }
 
   static func reclaimIdleBlocks(of arena: Arena) {

@@ -1,4 +1,3 @@
-import CThreadState
 public import JemallocArenas
 import ResourceLedger
 
@@ -6,16 +5,21 @@ extension Arena {
   /// Gives idle blocks back to jemalloc, large ones first.
   ///
   /// jemalloc keeps their pages until they decay; `purge()` returns those at once. Buffers that are created
-  /// and disposed meanwhile are not disturbed.
-  /// Of the shared arena's blocks, each thread keeps up to 2 MiB for itself; those of the calling thread
-  /// are given back, those of others stay until their threads end.
+  /// and disposed meanwhile are not disturbed. ``MaintenanceThread`` does the same by itself, in time.
+  /// Of the shared arena's blocks, each thread keeps up to 2 MiB for itself: the calling thread's are given back,
+  /// and with a limit of 0 those of others, too, but for a thread that is using them at that very moment and
+  /// where the kernel refuses `membarrier`.
   /// - Parameter limit: bytes of idle blocks that may stay.
   /// - Returns: bytes given back.
   @discardableResult
   public func trim(keeping limit: Int = 0) -> Int {
     let depot = Depot.of(self)
-    if self === Arena.shared { unsafe ThreadCache(cthreadstate_cache())?.flush(to: depot) }
-    return depot.trim(keeping: max(0, limit))
+    var freed = 0
+    if self === Arena.shared {
+      _ = ThreadCaches.withExisting { $0.flush(to: depot) }
+      if limit <= 0 { freed = ThreadCaches.trim(takesAll: true) }
+    }
+    return freed + depot.trim(keeping: max(0, limit))
   }
 
   /// Buffers of this arena whose last release found them undisposed. Takes no lock: the auditor holds it.

@@ -1,4 +1,4 @@
-import CThreadState
+public import CThreadState
 public import JemallocArenas
 public import ResourceLedger
 
@@ -25,16 +25,21 @@ public import ResourceLedger
   @inline(__always)
   static func acquire(
     _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
-    function: StaticString, cache: UnsafeMutableRawPointer?
+    function: StaticString
   ) throws(NativeBufferError) -> Block {
     if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
-      0...ThreadCacheStorage.largestByteCount ~= byteCount, let cache = unsafe ThreadCache(cache),
-      let entry = cache.pop(SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63))
+      0...ThreadCacheStorage.largestByteCount ~= byteCount
     {
-      let site = cache.site(file: file, line: line, function: function)
-      let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
-      if case .zeroed = contents { block.zero() }
-      return block
+      if let cache = unsafe ThreadCache(cthreadstate_enter()),
+        let entry = cache.pop(SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63))
+      {
+        cthreadstate_leave()
+        let site = cache.site(file: file, line: line, function: function)
+        let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
+        if case .zeroed = contents { block.zero() }
+        return block
+      }
+      cthreadstate_leave()
     }
     return try acquireSlowly(
       byteCount, alignment: alignment, contents: contents, arena: arena, file: file, line: line, function: function)
@@ -70,7 +75,7 @@ public import ResourceLedger
     function: StaticString
   ) throws(NativeBufferError) -> Block {
     let site =
-      unsafe ThreadCache(cthreadstate_cache())?.site(file: file, line: line, function: function)
+      ThreadCaches.current()?.site(file: file, line: line, function: function)
       ?? Ledger.shared.intern(file: file, line: line, function: function)
     if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
       ThreadCacheStorage.largestByteCount + 1...largestShelvedByteCount ~= byteCount,
@@ -109,19 +114,19 @@ public import ResourceLedger
 
   /// A block of the shared arena that threads keep: the thread's own, or the first of a batch.
   private static func popForThread(_ request: Arena.Request, _ depot: Depot) -> LedgerEntry? {
-    guard let cache = ThreadCaches.current() else { return depot.pop(request) }
     let bin = SizeClass.index(holding: request.capacity)
-    return cache.pop(bin) ?? cache.refill(bin, from: depot)
+    let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: depot) }
+    return if let entry { entry } else { depot.pop(request) }
   }
 
   /// Asks for the end of this life; releases the memory where nobody has it pinned.
   /// - Returns: whether this was the request that counts.
   @inlinable
   @inline(__always)
-  func dispose(cache: UnsafeMutableRawPointer?) -> Bool {
+  func dispose() -> Bool {
     switch entry.requestRelease(key: key) {
     case .releaseNow:
-      unsafe Block.release(entry, cache: cache)
+      Block.release(entry)
       return true
     case .deferred: return true
     case .alreadyReleased: return false
@@ -131,9 +136,9 @@ public import ResourceLedger
   /// Ends the life of a block that only the caller can reach: no pin, no other handle.
   @inlinable
   @inline(__always)
-  func disposeUnshared(cache: UnsafeMutableRawPointer?) { unsafe Block.release(entry, cache: cache) }
+  func disposeUnshared() { Block.release(entry) }
 
-  /// As ``dispose(cache:)``, by a deinit: recorded as a rescue.
+  /// As ``dispose()``, by a deinit: recorded as a rescue.
   @usableFromInline
   @inline(never)
   func rescue() {
@@ -143,39 +148,42 @@ public import ResourceLedger
     ScopeTracking.recordRescue(in: entry.scope, at: site, byteCount: byteCount)
     Ledger.shared.recordRescue(at: site, byteCount: byteCount)
     Depot.of(entry)?.recordRescue()
-    _ = unsafe dispose(cache: cthreadstate_cache())
+    _ = dispose()
   }
 
   /// Releases what is behind an entry whose life was claimed for it.
   /// Cost: a few loads and stores where the thread's cache keeps it; otherwise see ``releaseSlowly(_:)``.
   @inlinable
   @inline(__always)
-  static func release(_ entry: LedgerEntry, cache: UnsafeMutableRawPointer?) {
-    if let cache = unsafe ThreadCache(cache) {
+  static func release(_ entry: LedgerEntry) {
+    if let cache = unsafe ThreadCache(cthreadstate_enter()) {
       // Domain in the low half, bin in the high one: one comparison for each.
       let bin = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       if bin & 0xFFFF == 0, bin < UInt32(ThreadCacheStorage.binCount) << 16, entry.endLife(as: .idle) {
         let bin = Int(bin >> 16)
-        if !cache.push(entry, bin: bin) { spill(bin) }
+        let hasRoom = cache.push(entry, bin: bin)
+        cthreadstate_leave()
+        if !hasRoom { spill(bin) }
         return
       }
     }
+    cthreadstate_leave()
     releaseSlowly(entry)
   }
 
   /// At the end of the last pin of a disposed buffer.
   @usableFromInline
   @inline(never)
-  static func releasePinned(_ entry: LedgerEntry) { unsafe release(entry, cache: cthreadstate_cache()) }
+  static func releasePinned(_ entry: LedgerEntry) { release(entry) }
 
   @usableFromInline
   @inline(never)
   static func spill(_ bin: Int) {
-    ThreadCaches.current()?.spill(bin, to: Depot.of(Arena.shared))
+    _ = ThreadCaches.withCurrent { $0.spill(bin, to: Depot.of(Arena.shared)) }
   }
 
-  /// Releases to the depot, or by the deallocator of adopted memory. Also where ``release(_:cache:)`` found
-  /// the entry to have had its last life: ending that once more only leaves it where it is.
+  /// Releases to the depot, to a cache that was parked, or by the deallocator of adopted memory. Also where
+  /// ``release(_:)`` found the entry to have had its last life: ending that once more only leaves it where it is.
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
@@ -184,9 +192,18 @@ public import ResourceLedger
       Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
     {
       let shelves = unsafe cache.storage.pointee.shelves
-      if !shelves.push(entry, capacity: entry.capacity) { Depot.of(Arena.shared).giveBack([entry]) }
+      if !shelves.push(entry, capacity: entry.capacity) { Depot.of(Arena.shared).surrender(entry) }
       return
     }
-    if let depot = Depot.of(entry) { depot.push(entry) } else { AdoptedMemory.release(entry) }
+    guard let depot = Depot.of(entry) else { return AdoptedMemory.release(entry) }
+    let bin = Int(entry.classification.bucket)
+    if bin < ThreadCacheStorage.binCount, depot.arena === Arena.shared, entry.endLife(as: .idle) {
+      guard let hasRoom = ThreadCaches.withExisting({ $0.push(entry, bin: bin) }) else {
+        return depot.keep(entry, capacity: entry.capacity)
+      }
+      if !hasRoom { spill(bin) }
+      return
+    }
+    depot.push(entry)
   }
 }

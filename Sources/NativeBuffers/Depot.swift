@@ -8,9 +8,20 @@ import Synchronization
 ///
 /// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
 @safe final class Depot: @unchecked Sendable {
-  // SAFETY: `shelves` is allocated once and made of atomics.
+  // SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
   let shelves: DepotShelves
-  private unowned let arena: Arena
+  unowned let arena: Arena
+  var upkeep = Upkeep()
+
+  /// What maintenance remembers from one pass to the next.
+  struct Upkeep {
+    /// When idle blocks are looked through next; nil while there are none.
+    var nextSearch: UInt64?
+    /// Since when there may be unused pages, as far as maintenance saw; nil for none.
+    var dirtySince: UInt64?
+    /// Whether jemalloc's own timer for pages is off.
+    var ownsDecay = false
+  }
   private let rescues = Atomic<Int>(0)
 
   private init(arena: Arena) {
@@ -25,9 +36,11 @@ import Synchronization
   /// Depots by domain, each kept alive by its arena. Domains of other kinds have none.
   private static let byDomain: DepotTable = {
     ArenaDirectory.setBlockCache(
-      reclaim: { arena in _ = Depot.of(arena).trim(keeping: 0) },
+      // Only a depot that is there: to make one takes the lock that is held.
+      reclaim: { arena in _ = Depot.attached(to: arena)?.trimUnderLock(keeping: 0) },
       // Its number may be given to a domain of another kind next.
-      forget: { arena in byDomain[arena.domain] = nil })
+      forget: { arena in byDomain[arena.domain] = nil },
+      notice: { arena in Depot.attached(to: arena)?.noticeUnusedPages() })
     return DepotTable()
   }()
 
@@ -44,7 +57,9 @@ import Synchronization
   }
 
   private static func make(for arena: Arena) -> Depot {
-    arena.lock.withLock {
+    // Takes the fork guard's lock, which must not be taken under the arena's.
+    Maintenance.prepare()
+    return arena.lock.withLock {
       if let depot = attached(to: arena) { return depot }
       let depot = Depot(arena: arena)
       // A destroyed arena's number may be another domain's by now.
@@ -78,13 +93,22 @@ import Synchronization
 
   /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
   func push(_ entry: LedgerEntry) {
-    guard entry.endLife(as: .idle) else { return giveBack([entry]) }
-    keep(entry, capacity: entry.capacity)
+    let capacity = entry.capacity
+    if entry.endLife(as: .idle) { keep(entry, capacity: capacity) } else { surrender(entry) }
   }
 
-  /// Keeps an idle block that is on no list, or gives it back to the arena where enough is kept.
+  /// Keeps an idle block that is on no list, or has it given back to the arena where enough is kept.
   func keep(_ entry: LedgerEntry, capacity: Int) {
-    if !shelves.push(entry, capacity: capacity) { giveBack([entry]) }
+    if !shelves.push(entry, capacity: capacity) { surrender(entry) }
+  }
+
+  /// Leaves an idle block that is on no list, and not to be kept, to the maintenance thread. Where there is
+  /// none, or where too many wait for it already, gives it back here.
+  func surrender(_ entry: LedgerEntry) {
+    guard Maintenance.isAvailable, shelves.pushSurplus(entry) else { return giveBack(entry) }
+    Maintenance.call()
+    // Turned off just now, or no thread was to be had: nobody else would.
+    if !Maintenance.isAvailable, giveBackSurplus() > 0 { noticeUnusedPages() }
   }
 
   func recordRescue() { rescues.add(1, ordering: .relaxed) }
@@ -97,10 +121,14 @@ import Synchronization
   func allocate(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
     let isTestOfFailure = arena.failureCountdown.load(ordering: .relaxed) > 0
     do throws(ArenaError) { return try allocateOnce(request, zeroed: zeroed) } catch {
-      guard case .outOfMemory = error.code, !isTestOfFailure, trim(keeping: 0) > 0 else { throw error }
+      guard case .outOfMemory = error.code, !isTestOfFailure, giveUpIdleBlocks() > 0 else { throw error }
       try arena.purge()
       return try allocateOnce(request, zeroed: zeroed)
     }
+  }
+
+  private func giveUpIdleBlocks() -> Int {
+    (arena === Arena.shared ? ThreadCaches.trim(takesAll: true) : 0) + trim(keeping: 0)
   }
 
   private func allocateOnce(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
@@ -121,39 +149,122 @@ import Synchronization
     }
   }
 
+  /// Returns an idle block that is on no list to jemalloc.
+  func giveBack(_ entry: LedgerEntry) {
+    arena.lock.withLock { giveBackUnderLock(entry) }
+    noticeUnusedPages()
+  }
+
+  /// Blocks given back at a time: whoever waits for the arena's lock gets it in between.
+  private static let batchCount = 64
+
   /// Returns idle blocks that are on no list to jemalloc.
-  func giveBack(_ entries: [LedgerEntry]) {
-    arena.lock.withLock {
-      for entry in entries {
-        // SAFETY: an idle entry on no list is the caller's alone, and so is its block.
-        let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
-        arena.retireEntry(entry, in: .shared)
-        unsafe arena.deallocate(pointer)
+  func giveBack(_ chain: inout EntryChain) {
+    while !chain.isEmpty {
+      arena.lock.withLock {
+        for _ in 0..<Self.batchCount {
+          guard let entry = chain.pop() else { break }
+          giveBackUnderLock(entry)
+        }
       }
+      // The lock is not fair: without this its next owner would be this thread again.
+      if !chain.isEmpty { sched_yield() }
     }
+  }
+
+  private func giveBackUnderLock(_ entry: LedgerEntry) {
+    // SAFETY: an idle entry on no list is the caller's alone, and so is its block.
+    let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
+    arena.retireEntry(entry, in: .shared)
+    unsafe arena.deallocate(pointer)
+  }
+
+  /// Takes up to `count` blocks off a bin and gives them back, each under one lock with taking it: a block
+  /// that is on its way is in nobody's way, see Arena.destroy.
+  /// - Returns: bytes given back.
+  func giveBack(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int = 0) -> Int {
+    guard !shelves.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
+    let capacity = SizeClass.byteCount(at: sizeClass)
+    var rest = count
+    var freed = 0
+    while rest > 0 {
+      let wanted = min(rest, Self.batchCount)
+      let taken = arena.lock.withLock {
+        giveBackUnderLock(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: wanted, keeping: limit)
+      }
+      freed += taken * capacity
+      guard taken == wanted else { break }
+      rest -= taken
+      if rest > 0 { sched_yield() }
+    }
+    return freed
+  }
+
+  private func giveBackUnderLock(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int) -> Int {
+    let capacity = SizeClass.byteCount(at: sizeClass)
+    var taken = 0
+    while taken < count, shelves.idleByteCount > limit,
+      let entry = shelves.pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, capacity: capacity)
+    {
+      giveBackUnderLock(entry)
+      taken += 1
+    }
+    return taken
+  }
+
+  /// Gives back what waits for the maintenance thread.
+  /// - Returns: bytes given back.
+  func giveBackSurplus() -> Int {
+    var freed = 0
+    while shelves.surplusCount > 0 {
+      let before = freed
+      arena.lock.withLock { freed += giveBackSurplusUnderLock(atMost: Self.batchCount) }
+      // Somebody may have counted a block that is not there yet, and will call when it is.
+      if freed == before { break }
+    }
+    return freed
+  }
+
+  private func giveBackSurplusUnderLock(atMost count: Int) -> Int {
+    var freed = 0
+    for _ in 0..<count {
+      guard let entry = shelves.popSurplus() else { break }
+      freed += entry.capacity
+      giveBackUnderLock(entry)
+    }
+    return freed
   }
 
   /// Gives idle blocks back to jemalloc until at most `limit` bytes of them are kept, large ones first.
   /// - Returns: bytes given back.
   func trim(keeping limit: Int) -> Int {
-    var freed = 0
-    for sizeClass in (0..<SizeClass.count).reversed() {
-      let capacity = SizeClass.byteCount(at: sizeClass)
-      for row in 0..<DepotShelves.alignmentCount {
-        let alignmentLog2 = SizeClass.blockAlignmentLog2 + UInt32(row)
-        while shelves.idleByteCount > limit,
-          let entry = shelves.pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, capacity: capacity)
-        {
-          freed += capacity
-          giveBack([entry])
-        }
+    var freed = giveBackSurplus()
+    for sizeClass in (0..<SizeClass.count).reversed() where shelves.idleByteCount > limit {
+      for alignmentLog2 in DepotShelves.alignments {
+        freed += giveBack(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
+      }
+    }
+    if freed > 0 { noticeUnusedPages() }
+    return freed
+  }
+
+  /// The same by a caller that holds the arena's lock.
+  func trimUnderLock(keeping limit: Int) -> Int {
+    var freed = giveBackSurplusUnderLock(atMost: .max)
+    for sizeClass in (0..<SizeClass.count).reversed() where shelves.idleByteCount > limit {
+      for alignmentLog2 in DepotShelves.alignments {
+        let count = giveBackUnderLock(
+          alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
+        freed += count * SizeClass.byteCount(at: sizeClass)
       }
     }
     return freed
   }
 
-  /// For tests. Nobody else may use the depot meanwhile.
-  func _checkInvariants() { shelves._checkInvariants(domain: arena.domain) }
+  /// For tests. Nobody else may use the depot meanwhile; maintenance is kept away.
+  func _checkInvariants() {
+    ArenaDirectory.upkeep.withLock { shelves._checkInvariants(domain: arena.domain) }
+  }
 }
 
 /// A depot per domain number. Each slot is set once per domain and read without a lock.

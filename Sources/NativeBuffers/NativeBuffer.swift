@@ -38,9 +38,8 @@ public final class NativeBuffer: Sendable {
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    block = unsafe try Block.acquire(
-      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function,
-      cache: cthreadstate_cache())
+    block = try Block.acquire(
+      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function)
     createdSite = block.entry.site
   }
 
@@ -53,10 +52,9 @@ public final class NativeBuffer: Sendable {
     uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    block = unsafe try Block.acquire(
+    block = try Block.acquire(
       byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function,
-      cache: cthreadstate_cache())
+      function: function)
     createdSite = block.entry.site
   }
 
@@ -71,10 +69,9 @@ public final class NativeBuffer: Sendable {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
-    block = unsafe try Block.acquire(
+    block = try Block.acquire(
       byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function,
-      cache: cthreadstate_cache())
+      function: function)
     createdSite = block.entry.site
     try block.initialize(initializer)
   }
@@ -129,10 +126,9 @@ public final class NativeBuffer: Sendable {
   public func dispose(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) -> Bool {
-    let cache = unsafe cthreadstate_cache()
-    guard unsafe block.dispose(cache: cache) else { return false }
+    guard block.dispose() else { return false }
     let site =
-      unsafe ThreadCache(cache)?.site(file: file, line: line, function: function)
+      unsafe ThreadCache(cthreadstate_cache())?.site(file: file, line: line, function: function)
       ?? Self.intern(file: file, line: line, function: function)
     disposedSite.store(site.rawValue, ordering: .releasing)
     return true
@@ -184,7 +180,7 @@ extension Block {
     do {
       try initializer(&span)
     } catch {
-      unsafe disposeUnshared(cache: cthreadstate_cache())
+      disposeUnshared()
       throw error
     }
     let count = unsafe span.finalize(for: memory)

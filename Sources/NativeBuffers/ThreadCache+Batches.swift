@@ -1,5 +1,3 @@
-import CThreadState
-import Glibc
 import JemallocArenas
 import ResourceLedger
 import Synchronization
@@ -67,91 +65,5 @@ extension ThreadCache {
     }
     let room = unsafe storage.pointee.roomByteCount
     precondition(listed + room == ThreadCaches.byteLimit, "bytes miscounted")
-  }
-}
-
-/// All threads' caches of the shared arena: made at a thread's first slow path, gone with the thread.
-enum ThreadCaches {
-  /// Bytes of idle blocks that a thread keeps.
-  static let byteLimit = 2 << 20
-
-  private static let lock = ForkGuard.innerLock()
-  // SAFETY: guarded by `lock`.
-  nonisolated(unsafe) private static var first: UnsafeMutablePointer<ThreadCacheStorage>?
-  /// Its destructor runs at a thread's end, with the thread's cache.
-  private static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    let result = unsafe pthread_key_create(&key) { pointer in unsafe ThreadCaches.retire(pointer) }
-    precondition(result == 0, "pthread_key_create failed with \(result)")
-    ForkGuard.onChild { ThreadCaches.adoptOrphans() }
-    return key
-  }()
-
-  /// The calling thread's cache, made now where it has none.
-  static func current() -> ThreadCache? {
-    if let cache = unsafe ThreadCache(cthreadstate_cache()) { return cache }
-    let storage = UnsafeMutablePointer<ThreadCacheStorage>.allocate(capacity: 1)
-    unsafe storage.initialize(
-      to:
-        ThreadCacheStorage(
-          domain: Arena.shared.domain, roomByteCount: byteLimit, shelves: Depot.of(Arena.shared).shelves))
-    guard unsafe pthread_setspecific(key, storage) == 0 else {
-      unsafe storage.deinitialize(count: 1)
-      unsafe storage.deallocate()
-      return nil
-    }
-    lock.withLock {
-      unsafe storage.pointee.next = first
-      unsafe first?.pointee.previous = unsafe storage
-      unsafe first = unsafe storage
-    }
-    unsafe cthreadstate_set_cache(storage)
-    return unsafe ThreadCache(storage)
-  }
-
-  /// At a thread's end: its blocks go to the depot. A buffer disposed even later makes the thread a new
-  /// cache, whose end is announced again.
-  private static func retire(_ pointer: UnsafeMutableRawPointer?) {
-    guard let cache = unsafe ThreadCache(pointer) else { return }
-    cthreadstate_set_cache(nil)
-    cache.flush(to: Depot.of(Arena.shared))
-    lock.withLock { unlink(cache) }
-    unsafe cache.storage.deinitialize(count: 1)
-    unsafe cache.storage.deallocate()
-  }
-
-  /// Under `lock`.
-  private static func unlink(_ cache: ThreadCache) {
-    let next = unsafe cache.storage.pointee.next
-    let previous = unsafe cache.storage.pointee.previous
-    unsafe next?.pointee.previous = unsafe previous
-    if let previous = unsafe previous { unsafe previous.pointee.next = unsafe next } else { unsafe first = unsafe next }
-  }
-
-  /// In a forked child: the caches of threads that it does not have go to the depot. A block that such a
-  /// thread was just moving may be on no list; it stays idle in the child's books.
-  private static func adoptOrphans() {
-    let depot = Depot.of(Arena.shared)
-    let own = unsafe UnsafeMutableRawPointer(cthreadstate_cache())
-    while true {
-      let orphan: ThreadCache? = lock.withLock {
-        var candidate = unsafe first
-        while let storage = unsafe candidate, unsafe UnsafeMutableRawPointer(storage) == own {
-          unsafe candidate = unsafe storage.pointee.next
-        }
-        guard let cache = unsafe ThreadCache(candidate) else { return nil }
-        unlink(cache)
-        return cache
-      }
-      guard let orphan else { return }
-      // Its counts may be those of the middle of a step; its lists are whole.
-      for bin in 0..<ThreadCacheStorage.binCount {
-        while let entry = orphan.pop(bin) {
-          depot.keep(entry, capacity: SizeClass.byteCount(at: bin))
-        }
-      }
-      unsafe orphan.storage.deinitialize(count: 1)
-      unsafe orphan.storage.deallocate()
-    }
   }
 }

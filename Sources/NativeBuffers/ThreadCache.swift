@@ -12,7 +12,8 @@ public import Synchronization
 //
 // Larger blocks, other arenas, and alignments above a cache line go to the arena's depot. A list that is
 // empty is filled from the depot, one that is too long gives half of itself back, in one batch each, so
-// that one thread may create what another disposes.
+// that one thread may create what another disposes. A thread says when it uses its lists, by one store before
+// and one after, so that maintenance can look into them while it does not: see ThreadCaches+Windows.swift.
 //
 // Invariants, for every bin:  count == length of the list  and  every listed entry is idle, of the shared
 // arena, of the bin's size class;  roomByteCount == limit - bytes of all listed blocks.
@@ -50,6 +51,10 @@ public import Synchronization
   @usableFromInline let domain: UInt32
   @usableFromInline let records: UnsafeMutablePointer<EntryRecord>
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
+  /// Where the thread finds its cache. Under ThreadCaches.lock from others.
+  let record = unsafe cthreadstate_current()
+  /// Whether it does find it: see ThreadCaches. Under ThreadCaches.lock.
+  var isAttached = false
   /// The shared arena's depot, for blocks that threads do not keep.
   let shelves: DepotShelves
   /// The other threads' caches, for fork. Under ThreadCaches.lock.
@@ -65,13 +70,15 @@ public import Synchronization
   }
 }
 
-/// The calling thread's cache: to be used by that thread, and not kept.
+/// A thread's cache: its lists are for that thread between `cthreadstate_enter()` and `cthreadstate_leave()`,
+/// and for whoever has a window into it.
 @usableFromInline
 @safe struct ThreadCache {
-  // SAFETY: the storage lives until its thread ends, and only its thread uses it.
+  // SAFETY: the storage lives until its thread ends, and is used by one at a time.
   @usableFromInline let storage: UnsafeMutablePointer<ThreadCacheStorage>
 
-  /// - Parameter pointer: what `cthreadstate_cache()` returned on this thread.
+  /// - Parameter pointer: what `cthreadstate_enter()` returned on this thread; or `cthreadstate_cache()`, for what
+  ///   is no list: sites and what never changes.
   @inlinable
   init?(_ pointer: UnsafeMutableRawPointer?) {
     guard let pointer = unsafe pointer else { return nil }

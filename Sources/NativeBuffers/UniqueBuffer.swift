@@ -1,4 +1,3 @@
-public import CThreadState
 public import JemallocArenas
 public import ResourceLedger
 
@@ -17,9 +16,8 @@ public import ResourceLedger
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    block = unsafe try Block.acquire(
-      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function,
-      cache: cthreadstate_cache())
+    block = try Block.acquire(
+      byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function)
   }
 
   /// A buffer whose bytes are whatever the last owner of the memory left. O(1).
@@ -28,10 +26,9 @@ public import ResourceLedger
     uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    block = unsafe try Block.acquire(
+    block = try Block.acquire(
       byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function,
-      cache: cthreadstate_cache())
+      function: function)
   }
 
   /// A buffer that a closure fills from its first byte on; bytes that it does not write are zero.
@@ -41,10 +38,9 @@ public import ResourceLedger
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
-    let block = unsafe try Block.acquire(
+    let block = try Block.acquire(
       byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function,
-      cache: cthreadstate_cache())
+      function: function)
     try block.initialize(initializer)
     self.block = block
   }
@@ -96,7 +92,7 @@ public import ResourceLedger
   public consuming func dispose() {
     let block = block
     discard self
-    unsafe block.disposeUnshared(cache: cthreadstate_cache())
+    block.disposeUnshared()
   }
 
   /// Makes the handle shared: the memory, its ledger entry and its site stay the same.

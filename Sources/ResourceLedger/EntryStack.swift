@@ -16,6 +16,9 @@ package struct EntryStack: ~Copyable, Sendable {
 
   @inlinable package init() {}
 
+  /// Index plus one of the entry on top, 0 for none. It may be popped at any time.
+  package var top: UInt32 { UInt32(truncatingIfNeeded: head.load(ordering: .acquiring) & Self.indexMask) }
+
   package func push(_ entry: LedgerEntry, in ledger: Ledger) { unsafe push(entry, records: ledger.entries) }
 
   /// - Parameter records: the ledger's record of index 0.

@@ -8,6 +8,8 @@ import Synchronization
 package enum ForkGuard {
   private struct Locks: @unchecked Sendable {
     // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
+    /// Locks under which every other one may be taken.
+    var outer: [ForkSafeLock] = []
     var arenas: [(order: UInt32, lock: ForkSafeLock)] = []
     /// Locks under which no other lock is taken, and the ledger's in their order.
     var inner: [ForkSafeLock] = []
@@ -31,6 +33,17 @@ package enum ForkGuard {
     let lock = ForkSafeLock()
     registration.withLock {
       unsafe locks.inner.append(lock)
+      install()
+    }
+    return lock
+  }
+
+  /// A new lock that is kept whole across `fork`, under which arenas' locks and inner ones may be taken, and
+  /// which is taken under none of these. There is no order among outer locks: hold one at a time.
+  package static func outerLock() -> ForkSafeLock {
+    let lock = ForkSafeLock()
+    registration.withLock {
+      unsafe locks.outer.append(lock)
       install()
     }
     return lock
@@ -63,6 +76,7 @@ package enum ForkGuard {
     pthread_atfork(
       {
         ForkGuard.registration.lock()
+        for lock in unsafe ForkGuard.locks.outer { lock.lock() }
         for (_, lock) in unsafe ForkGuard.locks.arenas { lock.lock() }
         for lock in unsafe ForkGuard.locks.inner { lock.lock() }
       },
@@ -77,6 +91,7 @@ package enum ForkGuard {
   private static func releaseAll() {
     for lock in unsafe locks.inner.reversed() { lock.unlock() }
     for (_, lock) in unsafe locks.arenas.reversed() { lock.unlock() }
+    for lock in unsafe locks.outer.reversed() { lock.unlock() }
     registration.unlock()
   }
 }

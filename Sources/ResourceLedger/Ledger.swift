@@ -6,8 +6,8 @@ import Synchronization
 // Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources ·
 // Ledger+Reading.swift adds up.
 //
-// Lock order, for the whole package: the fork guard's, then arena slow-path locks by ascending arena
-// index, then `growth`, then `interning`; every other lock is taken with no further one under it. No lock
+// Lock order, for the whole package: the fork guard's, then the upkeep of arenas, then arena slow-path locks
+// by ascending arena index, then `growth`, then `interning`; every other lock is taken with no further one under it. No lock
 // is held while code of a client runs.
 
 /// The registry's table: one 64-byte entry per resource, in memory reserved once and never moved.

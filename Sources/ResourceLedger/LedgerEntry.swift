@@ -13,7 +13,7 @@ package struct EntryRecord: ~Copyable {
   @usableFromInline package let link: Atomic<UInt32>
   @usableFromInline package let alignmentLog2: Atomic<UInt32>
   @usableFromInline package let scope: Atomic<UInt32>
-  @usableFromInline package let reserved: UInt32
+  @usableFromInline package let idleMark: Atomic<UInt32>
   @usableFromInline package let firstGeneration: Atomic<UInt64>
 }
 
@@ -77,6 +77,13 @@ package struct EntryRecord: ~Copyable {
   @inlinable package var link: UInt32 {
     get { unsafe record.pointee.link.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.link.store(newValue, ordering: .relaxed) }
+  }
+
+  /// What a maintenance pass leaves on an idle entry to know it by: written by one pass at a time, whoever owns
+  /// the entry. No meaning for readers.
+  package var idleMark: UInt32 {
+    get { unsafe record.pointee.idleMark.load(ordering: .relaxed) }
+    nonmutating set { unsafe record.pointee.idleMark.store(newValue, ordering: .relaxed) }
   }
 
   @inlinable package static func == (a: LedgerEntry, b: LedgerEntry) -> Bool { unsafe a.record == b.record }

@@ -52,7 +52,7 @@
 //                   40–43   link: next entry of the list that this entry is on; no meaning for readers
 //                   44–47   base-2 logarithm of the alignment
 //                   48–51   scope id, 0 for none
-//                   52–55   zero
+//                   52–55   mark of the last maintenance pass that saw the entry idle; no meaning for readers
 //                   56–63   generation at which the entry joined its domain
 
 /// Where things are in a ledger's region, in bytes. See the top of this file for the whole layout.

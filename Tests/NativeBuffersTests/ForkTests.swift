@@ -26,7 +26,7 @@ struct ForkTests {
         return
       }
       for _ in 0..<50 {
-        let child = Self.forked()
+        let child = Forking.fork()
         if child == 0 { Self.runChild(arena, kept) }
         var status: Int32 = -1
         unsafe waitpid(child, &status, 0)
@@ -41,18 +41,20 @@ struct ForkTests {
 
   private final class Flag: Sendable { let value = Atomic(false) }
 
-  /// Swift hides `fork`; the child calls nothing but this library and `_exit`.
-  private static func forked() -> pid_t {
-    typealias Fork = @convention(c) () -> pid_t
-    guard let symbol = unsafe dlsym(nil, "fork") else { return -1 }
-    return unsafe unsafeBitCast(symbol, to: Fork.self)()
-  }
-
   private static func runChild(_ arena: Arena, _ kept: NativeBuffer) -> Never {
     alarm(20)
     guard let own = try? NativeBuffer(byteCount: 50_000, arena: arena), own.dispose(),
       (try? kept.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 0, as: UInt8.self) }) == 5, kept.dispose()
     else { _exit(1) }
     _exit(0)
+  }
+}
+
+enum Forking {
+  /// Swift hides `fork`; the child calls nothing but this library and `_exit`.
+  static func fork() -> pid_t {
+    typealias Fork = @convention(c) () -> pid_t
+    guard let symbol = unsafe dlsym(nil, "fork") else { return -1 }
+    return unsafe unsafeBitCast(symbol, to: Fork.self)()
   }
 }

@@ -1,0 +1,199 @@
+import CThreadState
+import Glibc
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+
+/// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, and sleeps while there is none.
+///
+/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds
+/// ``ArenaDirectory/upkeep`` while it works on an arena, and that arena's lock for 64 blocks at a time.
+enum Maintenance {
+  private enum Phase: UInt8 {
+    /// To be started when somebody calls.
+    case ready
+    case running
+    /// Not wanted.
+    case off
+    /// The system gave no thread. As off.
+    case failed
+    /// For tests: there is no thread, calls are counted, and passes are made by who tests.
+    case byHand
+  }
+
+  private static let phaseCode = Atomic<UInt8>(Phase.ready.rawValue)
+  private static var phase: Phase { Phase(rawValue: phaseCode.load(ordering: .sequentiallyConsistent)) ?? .off }
+  private static func set(_ phase: Phase) { phaseCode.store(phase.rawValue, ordering: .sequentiallyConsistent) }
+
+  /// Guards the thread's beginning and end.
+  private static let lock = ForkGuard.innerLock()
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var thread: Thread?
+  /// Passes that the thread made, since the process began: each is one time that it woke.
+  static let passCount = Atomic<Int>(0)
+  /// Whether the thread sleeps until somebody calls.
+  static let hasNothingToDo = Atomic(false)
+
+  /// A thread and how to call it. Never freed: a caller may still know the last one.
+  @safe private final class Thread: Sendable {
+    let alarm = Alarm()
+    let isStopping = Atomic(false)
+    // SAFETY: written under `lock` before anybody reads it.
+    nonisolated(unsafe) var handle = pthread_t()
+  }
+  private static let currentThread = Atomic<UInt>(0)
+
+  /// Whether somebody comes where one calls.
+  static var isAvailable: Bool { [.ready, .running, .byHand].contains(phase) }
+  static var isRunning: Bool { phase == .running }
+
+  /// Has the thread make a pass soon; starts it where there is none yet. Cost: an atomic exchange; a system
+  /// call where the thread sleeps.
+  static func call() {
+    switch phase {
+    case .running:
+      // SAFETY: threads are never freed.
+      if let pointer = unsafe UnsafeRawPointer(bitPattern: currentThread.load(ordering: .acquiring)) {
+        unsafe Unmanaged<Thread>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.alarm.ring() }
+      }
+    case .ready: start()
+    case .off, .failed: break
+    case .byHand: callsByHand.add(1, ordering: .relaxed)
+    }
+  }
+
+  /// Looks after every arena once.
+  /// - Returns: when to come again; nil for when somebody calls.
+  static func pass(at now: UInt64) -> UInt64? {
+    var due: UInt64?
+    for arena in ArenaDirectory.all {
+      guard let depot = Depot.attached(to: arena) else { continue }
+      guard let next = ArenaDirectory.upkeep.withLock({ depot.lookAfter(at: now) }) else { continue }
+      due = min(due ?? next, next)
+    }
+    return due
+  }
+
+  // MARK: The thread
+
+  /// What callers may add before the thread looks: one call then serves for all of them.
+  private static let gatheringTime: UInt32 = 1_000
+
+  private static func run(_ thread: Thread) {
+    var due: UInt64?
+    while true {
+      if thread.alarm.wait(until: due) { usleep(gatheringTime) }
+      thread.alarm.reset()
+      if thread.isStopping.load(ordering: .sequentiallyConsistent) { return }
+      due = pass(at: Monotonic.now)
+      hasNothingToDo.store(due == nil, ordering: .relaxed)
+      passCount.add(1, ordering: .relaxed)
+    }
+  }
+
+  private static func start() {
+    lock.withLock {
+      guard phase == .ready else { return }
+      let new = Thread()
+      let object = unsafe Unmanaged.passRetained(new).toOpaque()
+      guard unsafe create(new, object) else { return set(.failed) }
+      unsafe thread = new
+      currentThread.store(UInt(bitPattern: object), ordering: .releasing)
+      new.alarm.ring()
+      set(.running)
+    }
+  }
+
+  private static func create(_ thread: Thread, _ object: UnsafeMutableRawPointer) -> Bool {
+    // The new thread begins with this thread's mask: a client's signal handlers are not to run on it.
+    var all = sigset_t()
+    var before = sigset_t()
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+    var handle = pthread_t()
+    let result = unsafe pthread_create(
+      &handle, nil,
+      { object in
+        unsafe cthreadstate_set_name("native-buffers")
+        // SAFETY: the object was retained for good.
+        if let object = unsafe object {
+          Maintenance.run(unsafe Unmanaged<Thread>.fromOpaque(object).takeUnretainedValue())
+        }
+        return nil
+      }, object)
+    unsafe thread.handle = handle
+    return result == 0
+  }
+
+  // MARK: Off and on
+
+  static var isEnabled: Bool { phase != .off }
+
+  static func turnOff() {
+    let stopped = lock.withLock {
+      let running = unsafe thread
+      unsafe thread = nil
+      set(.off)
+      return running
+    }
+    if let stopped {
+      stopped.isStopping.store(true, ordering: .sequentiallyConsistent)
+      stopped.alarm.ring()
+      unsafe pthread_join(stopped.handle, nil)
+    }
+    forEachDepot { $0.lookAfterNoMore() }
+  }
+
+  static func turnOn() {
+    let wasOff = lock.withLock {
+      guard phase == .off || phase == .failed else { return false }
+      set(.ready)
+      return true
+    }
+    guard wasOff else { return }
+    var hasIdleBlocks = ThreadCaches.attachedCount > 0
+    forEachDepot { depot in
+      depot.shelves.setWatched(false)
+      if depot.shelves.idleByteCount > 0 { hasIdleBlocks = true }
+    }
+    if hasIdleBlocks { call() }
+  }
+
+  private static func forEachDepot(_ body: (Depot) -> Void) {
+    for arena in ArenaDirectory.all {
+      if let depot = Depot.attached(to: arena) { ArenaDirectory.upkeep.withLock { body(depot) } }
+    }
+  }
+
+  /// For tests, in a process of their own.
+  static func beginByHand() {
+    turnOff()
+    set(.byHand)
+    forEachDepot { $0.shelves.setWatched(false) }
+  }
+  static let callsByHand = Atomic<Int>(0)
+
+  // MARK: Fork
+
+  /// To be called before there is anything to look after.
+  static func prepare() { _ = preparation }
+
+  private static let preparation: Void = {
+    _ = lock
+    _ = ThreadCaches.lock
+    _ = ArenaDirectory.upkeep
+    ForkGuard.onChild { Maintenance.beginInChild() }
+  }()
+
+  /// A forked child has no such thread: it starts one when somebody calls.
+  private static func beginInChild() {
+    let isWanted = isEnabled
+    // Nobody is to start a thread out of here.
+    set(.off)
+    unsafe thread = nil
+    ThreadCaches.adoptOrphans()
+    if isWanted { set(.ready) }
+    forEachDepot { $0.shelves.setWatched(false) }
+  }
+}

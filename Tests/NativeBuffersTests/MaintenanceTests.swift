@@ -1,0 +1,250 @@
+import Foundation
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import NativeBuffers
+
+// Each in a process of its own, with passes made by hand at times of the test's choice: nothing here waits.
+
+@Suite("Maintenance")
+struct MaintenanceTests {
+  private static let second: UInt64 = 1_000_000_000
+
+  /// Blocks that the allocator counts.
+  private static func blockCount(_ arena: Arena) -> Int { (try? arena.counts().count) ?? -1 }
+
+  private static func buffers(_ count: Int, of byteCount: Int, in arena: Arena?) -> [NativeBuffer] {
+    (0..<count).compactMap { _ in try? NativeBuffer(uninitializedByteCount: byteCount, arena: arena) }
+  }
+
+  private static func leaveIdle(_ count: Int, of byteCount: Int, in arena: Arena?) {
+    for buffer in buffers(count, of: byteCount, in: arena) { buffer.dispose() }
+  }
+
+  @Test("An idle block goes when its time is over, not before half of it, and then there is nothing left to do")
+  func age() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "age")
+      Self.leaveIdle(3, of: 3 << 20, in: arena)
+      #expect(Maintenance.callsByHand.load(ordering: .relaxed) > 0)
+      #expect(Maintenance.pass(at: 0) == 5 * Self.second)
+      #expect(Maintenance.pass(at: 5 * Self.second - 1) == 5 * Self.second)
+      #expect(Maintenance.pass(at: 5 * Self.second) == 10 * Self.second)
+      #expect(Self.blockCount(arena) == 3)
+      // Their pages waited with them, so they go with them.
+      #expect(Maintenance.pass(at: 10 * Self.second) == nil)
+      #expect(Self.blockCount(arena) == 0)
+      #expect(try arena.counts().dirty == 0)
+      Depot.of(arena)._checkInvariants()
+      try arena.destroy()
+    }
+  }
+
+  @Test("What is in use stays: of many idle blocks those go that nobody needed")
+  func workingSet() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "working set")
+      Self.leaveIdle(8, of: 3 << 20, in: arena)
+      Self.leaveIdle(8, of: 100_000, in: nil)
+      var due: UInt64? = Maintenance.pass(at: 0)
+      for round in 1...4 {
+        // Two of each, again and again.
+        Self.leaveIdle(2, of: 3 << 20, in: arena)
+        Self.leaveIdle(2, of: 100_000, in: nil)
+        due = Maintenance.pass(at: UInt64(round) * 5 * Self.second)
+      }
+      #expect(due != nil)
+      #expect(Self.blockCount(arena) == 2)
+      #expect(Self.blockCount(.shared) == 2)
+      Self.leaveIdle(2, of: 3 << 20, in: arena)
+      #expect(Self.blockCount(arena) == 2, "they were used again")
+    }
+  }
+
+  @Test("Who uses one block over and over does not call maintenance over and over")
+  func steadyUse() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "steady")
+      Self.leaveIdle(1, of: 3 << 20, in: arena)
+      _ = Maintenance.pass(at: 0)
+      let calls = Maintenance.callsByHand.load(ordering: .relaxed)
+      for step in 1...100 {
+        let buffer = try NativeBuffer(uninitializedByteCount: 3 << 20, arena: arena)
+        // While nothing is idle.
+        _ = Maintenance.pass(at: UInt64(step))
+        buffer.dispose()
+      }
+      #expect(Maintenance.callsByHand.load(ordering: .relaxed) == calls)
+    }
+  }
+
+  @Test("Blocks beyond the limit take no lock of the arena where they are released; the next pass gives them back")
+  func surplus() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "surplus", configuration: .init(idleByteLimit: 2 << 20))
+      let live = Self.buffers(10, of: 1 << 20, in: arena)
+      alarm(20)
+      arena.lock.withLock { for buffer in live { buffer.dispose() } }
+      alarm(0)
+      #expect(Depot.of(arena).shelves.surplusCount == 8)
+      #expect(Self.blockCount(arena) == 10)
+      _ = Maintenance.pass(at: 0)
+      #expect(Self.blockCount(arena) == 2)
+      #expect(Depot.of(arena).shelves.surplusCount == 0)
+      #expect(arena.trim() == 2 << 20)
+      try arena.destroy()
+    }
+  }
+
+  @Test("The list of blocks beyond the limit is bounded: what it does not hold is given back where it is released")
+  func surplusBound() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "surplus bound", configuration: .init(idleByteLimit: 0))
+      let live = Self.buffers(DepotShelves.surplusLimit + 100, of: 64, in: arena)
+      for buffer in live { buffer.dispose() }
+      #expect(Self.blockCount(arena) == DepotShelves.surplusLimit)
+      #expect(arena.trim() == DepotShelves.surplusLimit * 64)
+      try arena.destroy()
+    }
+  }
+
+  @Test("Unused pages go after their own time")
+  func dirtyPages() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "pages", configuration: .init(dirtyDecay: 3_000, idleByteLimit: 0))
+      try NativeBuffer(byteCount: 8 << 20, arena: arena).dispose()
+      #expect(Maintenance.pass(at: Self.second) == 4 * Self.second)
+      #expect(try arena.counts().dirty > 8_000_000)
+      #expect(Maintenance.pass(at: 4 * Self.second - 1) == 4 * Self.second)
+      #expect(try arena.counts().dirty > 8_000_000)
+      _ = Maintenance.pass(at: 4 * Self.second)
+      #expect(try arena.counts().dirty == 0)
+      // Pages that nobody's dispose left are noticed, too.
+      let calls = Maintenance.callsByHand.load(ordering: .relaxed)
+      let raw = unsafe try arena.unsafeAllocate(byteCount: 1 << 20)
+      unsafe arena.unsafeDeallocate(raw)
+      #expect(Maintenance.callsByHand.load(ordering: .relaxed) > calls)
+      _ = Maintenance.pass(at: 5 * Self.second)
+      _ = Maintenance.pass(at: 8 * Self.second)
+      #expect(try arena.counts().dirty == 0)
+      try arena.destroy()
+    }
+  }
+
+  @Test("Both dials can be set to never, and the time to at once")
+  func extremes() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let forever = try Arena(name: "forever", configuration: .init(dirtyDecay: -1, idleTime: -1))
+      let never = try Arena(name: "never", configuration: .init(idleTime: 0))
+      for arena in [forever, never] { Self.leaveIdle(3, of: 3 << 20, in: arena) }
+      for round in 0..<4 { _ = Maintenance.pass(at: UInt64(round) * 1_000 * Self.second) }
+      #expect(Maintenance.pass(at: 4_000 * Self.second) == nil)
+      #expect(Self.blockCount(forever) == 3)
+      #expect(Self.blockCount(never) == 0)
+      try forever.destroy()
+      try never.destroy()
+    }
+  }
+
+  @Test("Another thread's blocks go while it sleeps; it finds its cache again, and has maintenance come again")
+  func otherThreads() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let turn = Turn()
+      onThreads(2) { thread in
+        if thread == 0 {
+          Self.leaveIdle(20, of: 64, in: nil)
+          Self.leaveIdle(3, of: 300_000, in: nil)
+          turn.pass(to: 1)
+          turn.wait(for: 0)
+          let calls = Maintenance.callsByHand.load(ordering: .relaxed)
+          Self.leaveIdle(20, of: 64, in: nil)
+          #expect(Maintenance.callsByHand.load(ordering: .relaxed) > calls)
+          ThreadCaches.current()?._checkInvariants()
+          #expect(Self.blockCount(.shared) == 20)
+        } else {
+          turn.wait(for: 1)
+          #expect(Self.blockCount(.shared) == 23)
+          for step in 0...2 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
+          #expect(Self.blockCount(.shared) == 0)
+          #expect(ThreadCaches.attachedCount == 0)
+          #expect(Maintenance.pass(at: 20 * Self.second) == nil)
+          turn.pass(to: 0)
+        }
+      }
+    }
+  }
+
+  @Test("A parked thread that only disposes keeps the blocks, and has maintenance come again")
+  func disposeAfterParking() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let live = Self.buffers(5, of: 1_000, in: nil)
+      for step in 0...2 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
+      #expect(ThreadCaches.attachedCount == 0)
+      for buffer in live { buffer.dispose() }
+      #expect(ThreadCaches.attachedCount == 1)
+      #expect(Depot.of(.shared).shelves.idleByteCount == 0)
+      for step in 4...6 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
+      #expect(Self.blockCount(.shared) == 0)
+    }
+  }
+
+  @Test("Where the kernel refuses the barrier, a thread gives its unused blocks back itself, when it comes again")
+  func withoutBarrier() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      ThreadCaches.isBarrierRefused.store(true, ordering: .relaxed)
+      Self.leaveIdle(10, of: 1_000, in: nil)
+      for step in 0...6 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
+      #expect(Self.blockCount(.shared) == 10, "nobody may touch them")
+      #expect(Maintenance.pass(at: 40 * Self.second) == nil, "and nobody wakes up for them")
+      // Seen once, then found unused.
+      for step in 9...11 {
+        Self.leaveIdle(1, of: 64, in: nil)
+        _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second)
+      }
+      Self.leaveIdle(1, of: 64, in: nil)
+      #expect(Self.blockCount(.shared) <= 1)
+      ThreadCaches.current()?._checkInvariants()
+    }
+  }
+
+  @Test("trim() empties all threads' caches, without maintenance, too")
+  func trimOthers() async {
+    await #expect(processExitsWith: .success) {
+      MaintenanceThread.isEnabled = false
+      let turn = Turn()
+      onThreads(2) { thread in
+        if thread == 0 {
+          Self.leaveIdle(20, of: 64, in: nil)
+          turn.pass(to: 1)
+          turn.wait(for: 0)
+          Self.leaveIdle(1, of: 64, in: nil)
+        } else {
+          turn.wait(for: 1)
+          #expect(Arena.shared.trim() == 20 * 64)
+          #expect(Self.blockCount(.shared) == 0)
+          turn.pass(to: 0)
+        }
+      }
+    }
+  }
+
+  /// Whose turn it is of two threads.
+  private final class Turn: Sendable {
+    private let owner = Atomic(0)
+    func pass(to thread: Int) { owner.store(thread, ordering: .releasing) }
+    func wait(for thread: Int) { while owner.load(ordering: .acquiring) != thread { sched_yield() } }
+  }
+}
