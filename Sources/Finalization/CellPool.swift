@@ -95,8 +95,14 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
   private let alignment: Int
   /// Chains of 64 free cells, by their first.
   private var chains: [Cell] = []
-  private var slabs: [UnsafeMutableRawPointer] = unsafe []
-  private var entries: [LedgerEntry] = []
+  private var slabs: [Slab] = []
+
+  /// Memory of so many cells.
+  @safe private struct Slab {
+    // SAFETY: the depot's until `close`.
+    let base: UnsafeMutableRawPointer
+    let count: Int
+  }
 
   init(domain: DomainID, cellSize: Int, alignment: Int) {
     self.domain = domain
@@ -106,10 +112,11 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 
   /// Gives everything back. No cell is used any more.
   func close() {
-    for entry in entries { Ledger.shared.releaseEntry(entry) }
-    unsafe slabs.forEach { unsafe $0.deallocate() }
-    entries = []
-    unsafe slabs = []
+    for slab in slabs {
+      for index in 0..<slab.count { Ledger.shared.releaseEntry(cell(index, of: slab).entry) }
+      unsafe slab.base.deallocate()
+    }
+    slabs = []
   }
 
   func add(_ chain: Cell) { lock.withLock { chains.append(chain) } }
@@ -126,16 +133,21 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
     while fresh.count < PoolStripes.batch, let entry = try? Ledger.shared.acquireEntry(classification) {
       fresh.append(entry)
     }
-    let slab = UnsafeMutableRawPointer.allocate(byteCount: fresh.count * stride, alignment: alignment)
-    unsafe slabs.append(slab)
-    entries += fresh
-    var chain = unsafe makeCell(at: slab + (fresh.count - 1) * stride, fresh[fresh.count - 1], core)
+    let slab = unsafe Slab(
+      base: .allocate(byteCount: fresh.count * stride, alignment: alignment), count: fresh.count)
+    slabs.append(slab)
+    var chain = unsafe makeCell(at: slab.base + (fresh.count - 1) * stride, fresh[fresh.count - 1], core)
     for index in (0..<fresh.count - 1).reversed() {
-      let cell = unsafe makeCell(at: slab + index * stride, fresh[index], core)
+      let cell = unsafe makeCell(at: slab.base + index * stride, fresh[index], core)
       cell.queueNext = chain
       chain = cell
     }
     return chain
+  }
+
+  private func cell(_ index: Int, of slab: Slab) -> Cell {
+    // SAFETY: every cell of a slab was made when the slab was.
+    unsafe Cell(record: (slab.base + index * stride).assumingMemoryBound(to: CellRecord.self))
   }
 
   private func makeCell(at address: UnsafeMutableRawPointer, _ entry: LedgerEntry, _ core: RegistryCore) -> Cell {

@@ -42,12 +42,13 @@ enum ThreadSlots {
   }
 
   @usableFromInline let base: UnsafeMutableRawPointer
-  private static var stride: Int { (MemoryLayout<Slot>.size + 63) & ~63 }
+  /// Two cache lines: processors fetch them in pairs, and a neighbour's would be taken from it.
+  private static var stride: Int { (MemoryLayout<Slot>.size + 127) & ~127 }
   @usableFromInline let stride: Int
 
   init(_ make: () -> Value) {
     stride = Self.stride
-    unsafe base = .allocate(byteCount: ThreadSlots.count * Self.stride, alignment: 64)
+    unsafe base = .allocate(byteCount: ThreadSlots.count * Self.stride, alignment: 128)
     for index in 0..<ThreadSlots.count { unsafe slot(index).initialize(to: Slot(make())) }
   }
 

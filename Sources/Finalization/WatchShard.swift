@@ -9,25 +9,34 @@ struct ShardPosition {
   var isAtEnd = false
 }
 
-/// The shards of a ``WatchTable``.
-struct WatchShards: Sendable {
-  private let shards: [WatchShard]
+/// The shards of a ``WatchTable``, which are never freed: reached without counting references.
+@safe struct WatchShards: @unchecked Sendable {
+  // SAFETY: written once, before anybody reads it.
+  private let shards: UnsafeMutablePointer<Unmanaged<WatchShard>>
+  private let shardCount: Int
 
-  init(count: Int) { shards = (0..<count).map { _ in WatchShard() } }
+  init(count: Int) {
+    shardCount = count
+    unsafe shards = .allocate(capacity: count)
+    for index in 0..<count { unsafe (shards + index).initialize(to: Unmanaged.passRetained(WatchShard())) }
+  }
 
-  subscript(index: Int) -> WatchShard { shards[index] }
+  @inline(__always)
+  func with<R>(_ index: Int, _ body: (WatchShard) -> R) -> R {
+    unsafe shards[index]._withUnsafeGuaranteedRef(body)
+  }
+
+  @inline(__always)
+  func with<R>(shardOf object: AnyObject, _ body: (WatchShard) -> R) -> R {
+    let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
+    return with(Int(truncatingIfNeeded: Self.hash(address) >> 56), body)
+  }
 
   /// Exact, unless somebody adds a watch meanwhile.
-  var count: Int { shards.reduce(0) { $0 + $1.lockedLiveCount() } }
+  var count: Int { (0..<shardCount).reduce(0) { sum, index in sum + with(index) { $0.lockedLiveCount() } } }
 
   @inline(__always)
   static func hash(_ address: UInt) -> UInt64 { UInt64(address >> 4) &* 0x9E37_79B9_7F4A_7C15 }
-
-  @inline(__always)
-  func shard(of object: AnyObject) -> WatchShard {
-    let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
-    return shards[Int(truncatingIfNeeded: Self.hash(address) >> 58)]
-  }
 }
 
 /// A hash table of watches with open addressing. A removed one leaves a gap that lookups step over, so
@@ -132,7 +141,7 @@ struct WatchShards: Sendable {
     guard unsafe usedCount >= capacity / 4 * 3 else { return nil }
     let old = unsafe slots
     let oldCapacity = unsafe capacity
-    unsafe capacity = max(16, Self.roundedUp(liveCount * 2 + 1))
+    unsafe capacity = max(8, Self.roundedUp(liveCount * 2 + 1))
     unsafe slots = .allocate(capacity: capacity)
     unsafe slots.initialize(repeating: Slot(), count: capacity)
     unsafe usedCount = 0

@@ -2,7 +2,7 @@ import Dispatch
 import ResourceLedger
 import Synchronization
 
-/// All watched objects of the process, by address: 64 hash tables with a lock each.
+/// All watched objects of the process, by address: 256 hash tables with a lock each.
 ///
 /// A sweep looks at every slot in pieces of at most 512 and hands the dead ones to their registries. Lock
 /// order: `gate`, then a shard's lock, then (after that is released) an anchor's.
@@ -10,7 +10,7 @@ import Synchronization
 final class WatchTable: Sendable {
   static let shared = WatchTable()
 
-  private static let shardCount = 64
+  private static let shardCount = 256
   private static let piece = 512
   private let shards: WatchShards
   /// Held while a piece is swept and its deaths are queued: whoever gets it knows that no death found
@@ -44,7 +44,7 @@ final class WatchTable: Sendable {
 
   /// The watch of an object; the same one as long as somebody holds it or the object.
   func watch(_ object: AnyObject) -> Watch {
-    shards.shard(of: object).watch(for: object) { self.startTimer() }
+    shards.with(shardOf: object) { $0.watch(for: object) { self.startTimer() } }
   }
 
   /// A watch that keeps an object's address and asks for its life: the one that is listed where there has
@@ -56,7 +56,7 @@ final class WatchTable: Sendable {
     if Self.isFinalizable(object), let finalizable = object as? any Finalizable {
       return finalizable.finalizationAnchor
     }
-    return shards.shard(of: object).existingWatch(for: object)
+    return shards.with(shardOf: object) { $0.existingWatch(for: object) }
   }
 
   /// Objects watched.
@@ -77,8 +77,8 @@ final class WatchTable: Sendable {
       // Deaths are reported into queues, or this thread's pending list.
       var rest = Self.piece
       while rest > 0, index < Self.shardCount {
-        if position.slot > 0 || shards[index].liveCount > 0 {
-          rest -= shards[index].removeDead(from: &position, limit: rest, tidying: tidying)
+        if position.slot > 0 || shards.with(index, { $0.liveCount }) > 0 {
+          rest -= shards.with(index) { $0.removeDead(from: &position, limit: rest, tidying: tidying) }
         } else {
           position.isAtEnd = true
         }
@@ -102,8 +102,8 @@ final class WatchTable: Sendable {
     let packed = cursor.load(ordering: .relaxed)
     position.slot = packed >> 8
     let index = packed & (Self.shardCount - 1)
-    position.version = shards[index].currentVersion
-    _ = shards[index].removeDead(from: &position, limit: 16, tidying: false)
+    position.version = shards.with(index) { $0.currentVersion }
+    _ = shards.with(index) { $0.removeDead(from: &position, limit: 16, tidying: false) }
     let next = position.isAtEnd ? (index + 1) & (Self.shardCount - 1) : position.slot << 8 | index
     cursor.store(next, ordering: .relaxed)
     gate.unlock()
@@ -137,11 +137,11 @@ final class WatchTable: Sendable {
 
   func lockAll() {
     gate.lock()
-    for index in 0..<Self.shardCount { shards[index].lockForFork() }
+    for index in 0..<Self.shardCount { shards.with(index) { $0.lockForFork() } }
   }
 
   func unlockAll() {
-    for index in 0..<Self.shardCount { shards[index].unlockForFork() }
+    for index in 0..<Self.shardCount { shards.with(index) { $0.unlockForFork() } }
     gate.unlock()
   }
 }
