@@ -7,9 +7,12 @@ import Synchronization
 extension ThreadCache {
   /// Bytes that a batch is about, and blocks it has at most.
   private static let batchByteCount = 64 << 10
-  private static let largestBatch = 32
+  /// Tests lower it: more batches, more that can go wrong.
+  static let largestBatch = Atomic<Int>(32)
 
-  private static func batchCount(_ capacity: Int) -> Int { max(1, min(largestBatch, batchByteCount / capacity)) }
+  private static func batchCount(_ capacity: Int) -> Int {
+    max(1, min(largestBatch.load(ordering: .relaxed), batchByteCount / capacity))
+  }
 
   /// Takes a batch from the depot: one block for the caller, the others for its cache.
   func refill(_ bin: Int, from depot: Depot) -> LedgerEntry? {

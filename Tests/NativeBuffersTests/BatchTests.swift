@@ -1,0 +1,112 @@
+import Foundation
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import NativeBuffers
+
+/// Blocks on their way between threads. Tests/Models/free-list.pml is the same, over all interleavings.
+@Suite("Batches")
+struct BatchTests {
+  /// Few where a sanitizer makes each one slow.
+  private static let operations =
+    ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "short" ? 5_000 : 60_000
+
+  @Test("In batches of two between three threads, no block has two owners and none is lost")
+  func batchesOfTwo() throws {
+    ThreadCache.largestBatch.store(2, ordering: .relaxed)
+    defer { ThreadCache.largestBatch.store(32, ordering: .relaxed) }
+    let seed = UInt64.random(in: 0 ... .max)
+    print("batches: seed \(seed)")
+    let slots = SharedSlots<Owned>(count: 64)
+    let stolen = Atomic<Int>(0)
+    let failed = Atomic<Int>(0)
+    let lastOwner = Atomic<UInt64>(0)
+    onThreads(3) { thread in
+      var generator = SeededGenerator(seed: seed &+ UInt64(thread))
+      for _ in 0..<Self.operations {
+        // Few classes, and of the larger ones: a thread's 2 MiB are full after some, and what is beyond travels.
+        let size = 1 << Int.random(in: 15...18, using: &generator)
+        let owner = lastOwner.add(1, ordering: .relaxed).newValue
+        guard let buffer = try? NativeBuffer(uninitializedByteCount: size) else {
+          failed.add(1, ordering: .relaxed)
+          continue
+        }
+        let owned = Owned(buffer: buffer, owner: owner)
+        owned.mark()
+        let slot = Int.random(in: 0..<64, using: &generator)
+        guard let former = slots.exchange(slot, owned) else { continue }
+        if !former.isStillMarked { stolen.add(1, ordering: .relaxed) }
+        former.buffer.dispose()
+        ThreadCaches.withCurrent { $0._checkInvariants() }
+      }
+    }
+    for slot in 0..<64 {
+      guard let last = slots.exchange(slot, nil) else { continue }
+      if !last.isStillMarked { stolen.add(1, ordering: .relaxed) }
+      last.buffer.dispose()
+    }
+    #expect(stolen.load(ordering: .relaxed) == 0)
+    #expect(failed.load(ordering: .relaxed) == 0)
+  }
+
+  /// A buffer whose first bytes say whose it is.
+  private final class Owned: Sendable {
+    let buffer: NativeBuffer
+    let owner: UInt64
+
+    init(buffer: NativeBuffer, owner: UInt64) {
+      self.buffer = buffer
+      self.owner = owner
+    }
+
+    func mark() { try? buffer.withMutableBytes { $0.storeBytes(of: owner, toByteOffset: 0, as: UInt64.self) } }
+
+    var isStillMarked: Bool {
+      (try? buffer.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 0, as: UInt64.self) }) == owner
+    }
+  }
+
+  @Test("After every step of a random walk the depot's lists, the ledger and jemalloc agree")
+  func walkOverOneArena() throws {
+    let seed = UInt64.random(in: 0 ... .max)
+    print("depot walk: seed \(seed)")
+    var generator = SeededGenerator(seed: seed)
+    let arena = try Arena(name: "walk", configuration: .init(idleByteLimit: 4 << 20))
+    var live: [NativeBuffer] = []
+    var compared = 0
+    for step in 0..<1_500 {
+      switch Int.random(in: 0..<8, using: &generator) {
+      case 0..<4 where live.count < 100:
+        let size = Int.random(in: 0...1 << Int.random(in: 0...21, using: &generator), using: &generator)
+        let alignment = 1 << Int.random(in: 0...13, using: &generator)
+        live.append(try NativeBuffer(uninitializedByteCount: size, alignment: alignment, arena: arena))
+      case 4..<7 where !live.isEmpty:
+        live.remove(at: Int.random(in: live.indices, using: &generator)).dispose()
+      case 7 where step % 5 == 0: arena.trim(keeping: Int.random(in: 0...2 << 20, using: &generator))
+      default: break
+      }
+      Depot.of(arena)._checkInvariants()
+      // The maintenance thread may give a surplus block back meanwhile: what did not move is compared.
+      let before = counts(of: arena)
+      let census = try arena.census().count
+      let after = counts(of: arena)
+      #expect(before.live == live.count, "seed \(seed), step \(step)")
+      if before.all == after.all {
+        #expect(census == before.all, "seed \(seed), step \(step)")
+        compared += 1
+      }
+    }
+    for buffer in live { buffer.dispose() }
+    arena.trim(keeping: 0)
+    try arena.destroy()
+    #expect(compared > 1_000)
+  }
+
+  private func counts(of arena: Arena) -> (live: Int, all: Int) {
+    let totals = Ledger.shared.totals(of: [arena.domain], bucketCount: SizeClass.count)[0]
+    return (totals.reduce(0) { $0 + $1.liveCount }, totals.reduce(0) { $0 + $1.count })
+  }
+}
