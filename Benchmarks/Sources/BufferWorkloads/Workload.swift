@@ -55,6 +55,7 @@ public enum Use: String, Sendable, CaseIterable {
   case touched
 }
 
-/// Lets an object escape: without it the optimiser may put the object on the stack or remove it.
-@inline(never) @_optimize(none)
-public func keepAlive(_ object: AnyObject) {}
+/// Lets an object escape: without it the optimiser may put the object on the stack or remove it. Counts no
+/// reference of its own, which would be measured with the object.
+@inline(__always)
+public func keepAlive(_ object: AnyObject) { unsafe bench_sink(Unmanaged.passUnretained(object).toOpaque()) }
