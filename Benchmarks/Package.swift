@@ -65,7 +65,7 @@ let package = Package(
     .executableTarget(
       name: "FinalizationBenchmarks",
       dependencies: [
-        .product(name: "Finalization", package: "native-buffers"),
+        "BufferWorkloads", "FinalizationWorkloads", .product(name: "Finalization", package: "native-buffers"),
         .product(name: "Benchmark", package: "benchmark"),
       ],
       path: "Benchmarks/FinalizationBenchmarks",
