@@ -12,11 +12,6 @@ final class CacheLoad<Value: Sendable>: @unchecked Sendable {
 
   private let lock = ForkSafeLock()
   private var state = State.running([])
-  /// The thread whose call runs the load; 0 where a task does.
-  @usableFromInline let thread: Int
-
-  init(thread: Int) { self.thread = thread }
-
   /// Calls `body` with the outcome: later, on the thread that ends the load, or at once.
   private func whenDone(_ body: @escaping @Sendable (Result<Value, any Error>) -> Void) {
     let outcome = lock.withLock { () -> Result<Value, any Error>? in

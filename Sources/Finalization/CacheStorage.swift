@@ -14,6 +14,8 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   // SAFETY: what changes does so in write sections.
   @usableFromInline typealias Entry = CacheEntry<Key, Value>
 
+  private static var largestByteCount: Int { 1 << 61 }
+
   /// Of one thread slot.
   @usableFromInline struct Reader: ~Copyable {
     @usableFromInline var hits = 0
@@ -30,7 +32,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
 
   init(strongByteLimit: Int, byteCount: @escaping @Sendable (Value) -> Int) {
     readers = PerThread { Reader() }
-    self.strongByteLimit = strongByteLimit
+    self.strongByteLimit = min(strongByteLimit, Self.largestByteCount)
     self.byteCount = byteCount
     MemoryRelief.add(self)
     ForkSafety.add(self)
@@ -98,8 +100,8 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
 
   /// Finds the value, or the load to wait for, or makes the caller the one who loads.
   @usableFromInline
-  func begin(_ key: Key, hash: Int, thread: Int) -> Beginning {
-    let load = CacheLoad<Value>(thread: thread)
+  func begin(_ key: Key, hash: Int) -> Beginning {
+    let load = CacheLoad<Value>()
     var dead: Entry?
     var done: CacheTable<Key, Value>.Slots?
     let beginning = write { () -> Beginning in
@@ -131,9 +133,12 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   func keep(
     _ value: Value, hash: Int, serial: UInt64, registration: FinalizationRegistry<CacheDeath>.Registration
   ) {
-    // At least 1, so that a tier of empty values has an end, too.
-    let size = strongByteLimit > 0 ? max(1, byteCount(value)) : 0
-    let watch = WatchTable.shared.watchForCache(value)
+    // At least 1, so that a tier of empty values has an end, too; and no sum overflows.
+    let size = strongByteLimit > 0 ? min(max(1, byteCount(value)), Self.largestByteCount) : 0
+    guard let watch = WatchTable.shared.watchForCache(value) else {
+      registration.cancel()
+      return abandon(hash: hash, serial: serial)
+    }
     var isFull = false
     let isKept = write {
       guard let entry = unsafe table.find(serial: serial, hash: hash) else { return false }

@@ -69,6 +69,13 @@ enum ExitRuns {
     return lock.withLock { unsafe runs[index]?.key == key }
   }
 
+  /// Waits while another thread is in the midst of the cleanup, up to a second: it may never end.
+  private static func awaitEnd(of run: Run) {
+    // This thread may be the one: its cleanup called exit.
+    guard !DeliveringThread.isDelivering else { return }
+    for _ in 0..<1_000 where run.entry.word.isSameLife(as: run.key) { nap(microseconds: 1_000) }
+  }
+
   /// Runs them, the latest first; and those that a cleanup adds.
   private static func runAll() {
     while true {
@@ -80,7 +87,11 @@ enum ExitRuns {
       }
       if due.isEmpty { return }
       // The entry is the ledger's and always readable; the cell only once it is claimed.
-      for run in due where Cell.claim(run.entry, key: run.key) {
+      for run in due {
+        guard Cell.claim(run.entry, key: run.key) else {
+          awaitEnd(of: run)
+          continue
+        }
         let core = run.cell.core
         do { try core.cleanUpNow(run.cell) } catch { core.report(error) }
       }

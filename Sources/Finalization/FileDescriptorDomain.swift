@@ -5,8 +5,10 @@ public import ResourceLedger
 ///
 /// Its census is what `/proc/self/fd` lists, less what was open when the domain began and is still the same
 /// file. A descriptor that somebody opened without an ``OwnedFileDescriptor`` is in the census and not in the
-/// ledger: an audit reports it as an orphan.
-public final class FileDescriptorDomain: ResourceDomain {
+/// ledger: an audit reports it as an orphan. One that was open at the start counts from when an
+/// ``OwnedFileDescriptor`` takes it.
+public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
+  // SAFETY: `baseline` is used under `lock`.
   /// The process's. It begins when it is first used: use it early.
   public static let shared = FileDescriptorDomain(name: "file descriptors")
 
@@ -15,8 +17,9 @@ public final class FileDescriptorDomain: ResourceDomain {
   /// room for one more domain.
   public static let sharedID: DomainID? = try? ResourceDomains.add(shared, kind: .fileDescriptor)
 
-  /// Descriptors open at the start, and what they referred to.
-  private let baseline: [Int32: String]
+  private let lock = ForkSafeLock()
+  /// Descriptors open at the start that nobody owned since, and what they referred to.
+  private var baseline: [Int32: String]
 
   private init(name: String) {
     self.name = name
@@ -27,9 +30,13 @@ public final class FileDescriptorDomain: ResourceDomain {
   /// - Throws: ``FinalizationError`` where `/proc` cannot be read.
   /// - Complexity: two system calls per descriptor.
   public func census() throws(FinalizationError) -> Census {
-    let count = try Self.open().count { descriptor, target in baseline[descriptor] != target }
+    let open = try Self.open()
+    let count = lock.withLock { open.count { descriptor, target in baseline[descriptor] != target } }
     return Census(count: count, byteCount: 0)
   }
+
+  /// A descriptor is owned from now on.
+  func adopt(_ descriptor: Int32) { lock.withLock { baseline[descriptor] = nil } }
 
   private static func open() throws(FinalizationError) -> [Int32: String] {
     guard let directory = unsafe opendir("/proc/self/fd") else { throw FinalizationError(.system(errno: errno)) }

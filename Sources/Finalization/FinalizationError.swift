@@ -7,7 +7,9 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
     case heldValueIsTarget
     /// The anchor belongs to another object, whose death it would report.
     case anchorIsShared
-    /// A negative number of bytes.
+    /// The target's deinit has begun: there is no later death to wait for.
+    case targetIsDying
+    /// A number of bytes below 0, or beyond 2^48.
     case invalidByteCount(Int)
     /// The resource was disposed, or handed on by `detach()`, before.
     case disposed
@@ -15,13 +17,16 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
     case inUse
     /// 262,143 uses are under way already.
     case tooManyUses
-    /// A load asked, on its own thread, for the value that it is loading.
-    case recursiveLoad
+    /// A load of the named cache asked for the value that it is loading.
+    case recursiveLoad(cache: String)
     /// The ledger has no room.
     case ledger(LedgerError)
     /// The kernel refused; an errno value.
     case system(errno: Int32)
   }
+
+  /// 256 TiB: more than a process can address, and sums of it do not overflow.
+  static let largestByteCount = 1 << 48
 
   public let code: Code
   /// The line that created the resource, or that made the refused call; nil where neither is known.
@@ -34,16 +39,21 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
 
   public var description: String {
     let place = site.map { " (\($0))" } ?? ""
+    let creation = site.map { "; it was created at \($0)" } ?? ""
     return switch code {
     case .heldValueIsTarget:
       "the held value is the target, which could then never die\(place). Hold what the cleanup needs instead."
     case .anchorIsShared:
       "the target's finalization anchor belongs to another object\(place). Store a new anchor in each object."
-    case .invalidByteCount(let count): "\(count) is no number of bytes\(place)"
-    case .disposed: "the resource was disposed or detached before; it was created at\(place)"
-    case .inUse: "the resource is in use; it was created at\(place)"
-    case .tooManyUses: "the resource is in use 262,143 times already; it was created at\(place)"
-    case .recursiveLoad: "a load asked for the value that it is loading\(place)"
+    case .targetIsDying:
+      "the target is in its deinit\(place). Do there what the cleanup would do, or register earlier."
+    case .invalidByteCount(let count):
+      "\(count) is no number of bytes that a resource can have\(place). Give one from 0 to 281,474,976,710,656."
+    case .disposed: "the resource was disposed or detached before\(creation). Keep it until its last use."
+    case .inUse: "the resource is in use\(creation). Let the closures that use it return first."
+    case .tooManyUses: "the resource is in use 262,143 times already\(creation)"
+    case .recursiveLoad(let cache):
+      "a load of the cache \"\(cache)\" asked for the value that it is loading. Use what the load has, or another key."
     case .ledger(let error): "\(error)\(place)"
     case .system(let errno): "the kernel refused: \(systemMessage(errno))\(place)"
     }

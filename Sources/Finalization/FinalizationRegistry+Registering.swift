@@ -12,8 +12,8 @@ extension FinalizationRegistry {
   ///     Held weakly; its death ends nothing.
   ///   - byteCount: bytes of what the target stands for, 0 or more; for reports.
   ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
-  /// - Throws: ``FinalizationError``: the held value is the target, the anchor is another object's, or the
-  ///   ledger is full. Then nothing is registered.
+  /// - Throws: ``FinalizationError``: the held value is the target, the anchor is another object's, the byte
+  ///   count is negative or beyond 2^48, or the ledger is full. Then nothing is registered.
   /// - Complexity: O(1); no lock that threads share, unless they register the same target.
   @discardableResult @inlinable
   public func register(
@@ -53,16 +53,17 @@ extension FinalizationRegistry {
   /// Asks for a cleanup after any object, which is watched where it is not ``Finalizable``. See the type's
   /// documentation for when its death is found.
   ///
-  /// Parameters and errors as for the other `register`.
+  /// Parameters and errors as for the other `register`; a target without an anchor that is in its deinit is
+  /// refused.
   @discardableResult @inlinable
   public func register(
     _ target: some AnyObject, holding held: consuming HeldValue, unregisterToken: AnyObject? = nil,
     byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(FinalizationError) -> Registration {
     if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
-    let anchor = WatchTable.anchor(of: target)
-    let slot = try core.begin(
-      byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
+    let site = ThreadStorage.site(file: file, line: line, function: function)
+    guard let anchor = WatchTable.anchor(of: target) else { throw core.refusedDying(site) }
+    let slot = try core.begin(byteCount: byteCount, site: site)
     slot.initialize(to: held)
     return Registration(try core.link(slot, anchor: anchor, target: target, token: unregisterToken))
   }

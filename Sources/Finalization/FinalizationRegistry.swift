@@ -1,5 +1,6 @@
 import Dispatch
 import ResourceLedger
+import Synchronization
 
 /// Runs a cleanup after an object is gone, with a value that the object's registration set aside for it.
 ///
@@ -20,7 +21,11 @@ import ResourceLedger
 /// **How a death is learned of.** A target that is ``Finalizable`` reports its own, at once. Any other object
 /// is watched: a sweep finds it, by a timer within about a second, at every drain and flush, and a little at
 /// every registration. Its memory, not its contents, stays until then. Where the program itself keeps an
-/// `unowned` reference to such an object past its death, the sweep waits until that is gone, too.
+/// `unowned` reference to such an object past its death, the sweep waits until that is gone, too. What dies in
+/// a cleanup is found by the next sweep: a chain of such deaths takes one for each.
+///
+/// In a forked child nothing is delivered in the background, whatever the delivery: call ``drain()`` or
+/// ``flush()`` there.
 ///
 /// Any thread may call anything at any time.
 public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
@@ -77,9 +82,10 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   /// Waits until every death that happened before the call is delivered, by the registry's own delivery.
   ///
   /// A registry that delivers manually is drained instead, and so is any where waiting would be waiting for
-  /// oneself: inside a cleanup, or on the registry's own queue. Errors go to the registry's handler. Called
-  /// on the thread of the executor that the registry delivers to it would wait for ever: use the
-  /// asynchronous one there.
+  /// oneself: inside a cleanup, or on the registry's own queue; and any in a forked child, where queues and
+  /// executors stand still. Errors go to the registry's handler. Called on the thread of the executor that the
+  /// registry delivers to, or on a queue that its queue targets, it would wait for ever: use the asynchronous
+  /// one there.
   @available(*, noasync, message: "await flush() does not block the thread")
   public func flush() { core.flush() }
 
@@ -87,6 +93,7 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   /// concurrency pool.
   public func flush() async {
     let core = core
+    if ForkSafety.isForkedChild.load(ordering: .relaxed) { return core.flush() }
     await withCheckedContinuation { continuation in
       FlushQueue.shared.async {
         core.flush()

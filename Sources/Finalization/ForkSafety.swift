@@ -1,5 +1,6 @@
 import Glibc
 import ResourceLedger
+import Synchronization
 
 /// Has locks that the forking thread takes and gives back.
 protocol ForkLockable: AnyObject {
@@ -12,9 +13,12 @@ protocol ForkLockable: AnyObject {
 /// Nobody else holds two of them at a time, but for the stripes of one pool in ascending order, so any
 /// order of the rest is safe. A child goes on with a copy of its own; queues and timers do not run in it.
 enum ForkSafety {
+  /// Dispatch does not survive a fork: its queues, and the timer, stand still in a child.
+  static let isForkedChild = Atomic(false)
+
   private static let directory = ForkSafeLock()
   // SAFETY: guarded by `directory`. A member takes itself off before it is gone.
-  nonisolated(unsafe) private static var members: [Unowned] = []
+  nonisolated(unsafe) private static var members: [ObjectIdentifier: Unowned] = [:]
   // SAFETY: guarded by `directory`.
   nonisolated(unsafe) private static var isInstalled = false
 
@@ -29,6 +33,7 @@ enum ForkSafety {
         { ForkSafety.lockAll() }, { ForkSafety.unlockAll() },
         {
           ThreadSlots.keepOnly(ThreadStorage.slot)
+          ForkSafety.isForkedChild.store(true, ordering: .relaxed)
           ForkSafety.unlockAll()
         })
     }
@@ -40,22 +45,22 @@ enum ForkSafety {
 
   static func add(_ member: any ForkLockable) {
     _ = AnchorLocks.shared
-    directory.withLock { unsafe members.append(Unowned(member: member)) }
+    directory.withLock { unsafe members[ObjectIdentifier(member)] = Unowned(member: member) }
   }
 
   static func remove(_ member: any ForkLockable) {
-    directory.withLock { unsafe members.removeAll { unsafe $0.member === member } }
+    directory.withLock { _ = unsafe members.removeValue(forKey: ObjectIdentifier(member)) }
   }
 
   private static func lockAll() {
     directory.lock()
     WatchTable.shared.lockAll()
     AnchorLocks.shared.lockAll()
-    for unowned in unsafe members { unsafe unowned.member.lockAll() }
+    for unowned in unsafe members.values { unsafe unowned.member.lockAll() }
   }
 
   private static func unlockAll() {
-    for unowned in unsafe members { unsafe unowned.member.unlockAll() }
+    for unowned in unsafe members.values { unsafe unowned.member.unlockAll() }
     AnchorLocks.shared.unlockAll()
     WatchTable.shared.unlockAll()
     directory.unlock()

@@ -20,6 +20,7 @@ extension NativeResource where Handle == FileDescriptor {
     ) { descriptor in
       try? descriptor.close()
     }
+    FileDescriptorDomain.shared.adopt(descriptor.rawValue)
   }
 
   /// Opens a file. Parameters as for `FileDescriptor.open`.

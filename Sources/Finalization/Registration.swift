@@ -56,8 +56,8 @@ extension FinalizationRegistry {
     /// not delivered. Off at first.
     ///
     /// Exit means `exit()` or the end of `main`, not a signal. Cleanups then run on the exiting thread, the
-    /// latest registration first; one that throws keeps no other from running. In a forked child the
-    /// parent's do not run.
+    /// latest registration first; one that throws keeps no other from running. One that another thread is
+    /// in the midst of is waited for, up to a second. In a forked child the parent's do not run.
     public var runsAtExit: Bool {
       get { isPending && ExitRuns.contains(entry, key: key) }
       nonmutating set {

@@ -7,13 +7,21 @@ extension RegistryCore {
   @usableFromInline
   func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> HeldSlot {
     let slot = ThreadStorage.slot
-    if byteCount < 0 { throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site)) }
+    if byteCount < 0 || byteCount > FinalizationError.largestByteCount {
+      throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
+    }
     while true {
       if let cell = stripes.begin(byteCount: byteCount, site: site, slot: slot) { return stripes.held(cell) }
       do throws(LedgerError) { try pool.refill(self) } catch {
         throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
       }
     }
+  }
+
+  /// The error for a target without an anchor that is in its deinit.
+  @usableFromInline
+  func refusedDying(_ site: SiteID) -> FinalizationError {
+    FinalizationError(.targetIsDying, site: Ledger.shared.site(site))
   }
 
   /// Links a registration whose target is its token, or that has none. From then on it can be found.
@@ -43,7 +51,10 @@ extension RegistryCore {
     guard let token, token !== target else {
       return try link(held, anchor: anchor, target: target, isOwnToken: token != nil)
     }
-    let tokenAnchor = WatchTable.shared.anchor(for: token)
+    // A token that is dying can end nothing any more.
+    guard let tokenAnchor = WatchTable.shared.anchor(for: token) else {
+      return try link(held, anchor: anchor, target: target, isOwnToken: false)
+    }
     // The target first: who finds the cell by its token must find it on its target's list.
     let key = try link(held, anchor: anchor, target: target, isOwnToken: false)
     let cell = stripes.cell(at: held)

@@ -15,6 +15,7 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   @usableFromInline let storage: CacheStorage<Key, Value>
   /// Removes the entries of values that died.
   let registry: FinalizationRegistry<CacheDeath>
+  private var name: String { registry.name }
 
   /// - Parameters:
   ///   - name: what reports call the cache's registry.
@@ -37,9 +38,11 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   /// The value for a key; loads it where it is not there.
   ///
   /// Waits where somebody loads it already. Costs a hash of the key and about 40 ns where it is there.
-  /// - Parameter load: called on this thread, under no lock.
-  /// - Throws: what the load throws; ``FinalizationError/Code/recursiveLoad`` where a load asks on its own
-  ///   thread for what it loads.
+  /// - Parameter load: called on this thread, under no lock. Two loads that each ask for what the other is
+  ///   loading wait for ever.
+  /// - Throws: what the load throws; ``FinalizationError/Code/recursiveLoad`` where a load, or what it calls,
+  ///   asks for what it loads. Where it throws `CancellationError`, those who wait load in their turn.
+  @available(*, noasync, message: "await the asynchronous value(for:load:), with an async closure: this one blocks")
   @inlinable
   public func value(for key: Key, load: () throws -> Value) throws -> Value {
     let hash = CacheTable<Key, Value>.hash(key)
@@ -49,39 +52,41 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
 
   @usableFromInline
   func loadValue(for key: Key, hash: Int, with load: () throws -> Value) throws -> Value {
-    let thread = DeliveringThread.number
     while true {
-      switch storage.begin(key, hash: hash, thread: thread) {
+      switch storage.begin(key, hash: hash) {
       case .found(let value): return value
       case .join(let other):
-        if other.thread == thread { throw FinalizationError(.recursiveLoad) }
+        if LoadChain.contains(other) { throw FinalizationError(.recursiveLoad(cache: name)) }
         do { return try other.wait() } catch is CancellationError {
           // Not this caller's: it asks again.
         }
       case .lead(let own, let serial):
-        return try finish(own, hash: hash, serial: serial, with: Result { try load() })
+        return try finish(own, hash: hash, serial: serial, with: Result { try LoadChain.run(own, load) })
       }
     }
   }
 
   /// The value for a key; loads it where it is not there. As the other `value(for:load:)`, without blocking a
   /// thread.
+  ///
+  /// A task that is cancelled while it waits for another one's load waits to that load's end.
   public func value(
     for key: Key, isolation: isolated (any Actor)? = #isolation, load: () async throws -> Value
   ) async throws -> Value {
     let hash = CacheTable<Key, Value>.hash(key)
     if let value = storage.hit(key, hash: hash) { return value }
     while true {
-      switch storage.begin(key, hash: hash, thread: 0) {
+      switch storage.begin(key, hash: hash) {
       case .found(let value): return value
       case .join(let other):
+        if LoadChain.contains(other) { throw FinalizationError(.recursiveLoad(cache: name)) }
         do { return try await other.wait() } catch is CancellationError {
           // The loader's task was cancelled; this one goes on unless it was, too.
           try Task.checkCancellation()
         }
       case .lead(let own, let serial):
         let outcome: Result<Value, any Error>
-        do { outcome = .success(try await load()) } catch { outcome = .failure(error) }
+        do { outcome = .success(try await LoadChain.run(own, load)) } catch { outcome = .failure(error) }
         return try finish(own, hash: hash, serial: serial, with: outcome)
       }
     }

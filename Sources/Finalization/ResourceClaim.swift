@@ -38,7 +38,7 @@ struct ResourceClaim: Sendable {
   init(
     domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) {
-    if byteCount >= 0, let storage = unsafe ThreadStorage.current,
+    if byteCount >= 0, byteCount <= 1 << 48, let storage = unsafe ThreadStorage.current,
       let domain = unsafe domain ?? storage.pointee.nativeResources, let entry = unsafe storage.pointee.entries.take()
     {
       let site = unsafe storage.pointee.sites.site(file: file, line: line, function: function)
@@ -55,7 +55,7 @@ struct ResourceClaim: Sendable {
     domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) -> ResourceClaim {
     let site = ThreadStorage.site(file: file, line: line, function: function)
-    guard byteCount >= 0 else {
+    guard (0...FinalizationError.largestByteCount).contains(byteCount) else {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
     do throws(LedgerError) {

@@ -17,6 +17,11 @@ import Synchronization
 
   deinit { unsafe swift_unownedRelease(object) }
 
+  /// Whether an object's deinit has begun.
+  static func isDying(_ object: AnyObject) -> Bool {
+    unsafe swift_isDeallocating(Unmanaged.passUnretained(object).toOpaque())
+  }
+
   /// The object, where its deinit has not begun.
   var target: AnyObject? {
     guard let object = unsafe swift_tryRetain(object) else { return nil }

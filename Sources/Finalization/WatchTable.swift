@@ -24,8 +24,9 @@ final class WatchTable: Sendable {
 
   // MARK: Finding
 
-  /// The anchor that stands for an object: its own, or its watch.
-  func anchor(for object: AnyObject) -> FinalizationAnchor {
+  /// The anchor that stands for an object: its own, or its watch; nil for an object without one that is in its
+  /// deinit.
+  func anchor(for object: AnyObject) -> FinalizationAnchor? {
     if Self.isFinalizable(object), let finalizable = object as? any Finalizable {
       return finalizable.finalizationAnchor
     }
@@ -40,16 +41,21 @@ final class WatchTable: Sendable {
 
   /// The anchor of a target that may or may not be ``Finalizable``.
   @usableFromInline
-  static func anchor(of target: AnyObject) -> FinalizationAnchor { shared.anchor(for: target) }
+  static func anchor(of target: AnyObject) -> FinalizationAnchor? { shared.anchor(for: target) }
 
-  /// The watch of an object; the same one as long as somebody holds it or the object.
-  func watch(_ object: AnyObject) -> Watch {
-    shards.with(shardOf: object) { $0.watch(for: object) { self.startTimer() } }
+  /// The watch of an object; the same one as long as somebody holds it or the object. Nil for an object that is
+  /// in its deinit: its memory may be anything's afterwards, the stack's for one.
+  func watch(_ object: AnyObject) -> Watch? {
+    if Watch.isDying(object) { return nil }
+    return shards.with(shardOf: object) { $0.watch(for: object) { self.startTimer() } }
   }
 
   /// A watch that keeps an object's address and asks for its life: the one that is listed where there has
   /// to be one, for of two each would wait for the other to go.
-  func watchForCache(_ object: AnyObject) -> Watch { Self.isFinalizable(object) ? Watch(object) : watch(object) }
+  func watchForCache(_ object: AnyObject) -> Watch? {
+    if Self.isFinalizable(object) { return Watch.isDying(object) ? nil : Watch(object) }
+    return watch(object)
+  }
 
   /// The anchor that stands for an object, nil where nothing was ever registered for it.
   func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {

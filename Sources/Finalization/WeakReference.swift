@@ -5,8 +5,10 @@
 /// references are gone. Reading costs a compare-and-exchange, and makes other references to the object no
 /// slower, as Swift's `weak` does.
 public struct WeakReference<T: AnyObject>: Hashable {
-  private let watch: Watch
+  /// Nil where the object was in its deinit already.
+  private let watch: Watch?
 
+  /// - Parameter target: one that is in its deinit counts as dead.
   public init(_ target: T) {
     watch = WatchTable.shared.watch(target)
   }
@@ -14,7 +16,7 @@ public struct WeakReference<T: AnyObject>: Hashable {
   /// The object, nil once its last reference was released.
   public var target: T? {
     // SAFETY: the watch was made from an object of this type.
-    watch.target.map { unsafe unsafeDowncast($0, to: T.self) }
+    watch?.target.map { unsafe unsafeDowncast($0, to: T.self) }
   }
 
   /// Calls a closure with the object, which lives at least until it returns.
@@ -27,7 +29,7 @@ public struct WeakReference<T: AnyObject>: Hashable {
 
   public static func == (a: WeakReference, b: WeakReference) -> Bool { a.watch === b.watch }
 
-  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(watch)) }
+  public func hash(into hasher: inout Hasher) { hasher.combine(watch.map { ObjectIdentifier($0) }) }
 }
 
 extension WeakReference: Sendable where T: Sendable {}

@@ -14,6 +14,7 @@ public struct DomainKind: RawRepresentable, Hashable, Sendable {
 extension Ledger {
   private static let recordKind = 0
   private static let recordName = 8
+  private static let reservedDomains = 16
   private static let nameCapacity = LedgerLayout.recordSize - recordName
 
   /// Names a kind of resource. A name longer than 56 bytes of UTF-8 is cut.
@@ -21,9 +22,12 @@ extension Ledger {
     interning.lock()
     defer { interning.unlock() }
     let count = domainCount
-    let reusable = (1..<count).first { domainKind(DomainID(rawValue: UInt16($0))).rawValue == 0 }
+    let reusable = freeDomains.popLast()
     let index = reusable ?? count
-    guard index < LedgerLayout.domainCapacity else {
+    // The last records are for what a process has one of, and notices late: native resources, adopted memory.
+    let isOneOfMany = kind == .custom || kind == .finalizationRegistry
+    guard index < LedgerLayout.domainCapacity - (isOneOfMany ? Self.reservedDomains : 0) else {
+      if let reusable { freeDomains.append(reusable) }
       throw LedgerError(.tooManyDomains(capacity: LedgerLayout.domainCapacity))
     }
     let record = LedgerLayout.domainsOffset + index * LedgerLayout.recordSize
@@ -44,6 +48,7 @@ extension Ledger {
     interning.withLock {
       let record = LedgerLayout.domainsOffset + Int(domain.rawValue) * LedgerLayout.recordSize
       unsafe atomic32(at: record + Self.recordKind).pointee.store(0, ordering: .releasing)
+      freeDomains.append(Int(domain.rawValue))
     }
   }
 

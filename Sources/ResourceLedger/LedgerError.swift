@@ -28,7 +28,8 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case .full(let capacity):
       "all \(capacity) ledger entries are in use. Dispose buffers, or trim the arenas' idle blocks."
     case .tooManyDomains(let capacity):
-      "all \(capacity) domain records of the ledger are in use. Destroy arenas that are no longer needed."
+      "all \(capacity) domain records of the ledger are in use, by arenas, registries and added domains. Destroy "
+        + "arenas, let registries go, and remove domains that are no longer needed."
     }
   }
 

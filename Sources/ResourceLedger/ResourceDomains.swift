@@ -11,16 +11,29 @@ public enum ResourceDomains {
     package let sharesID: Bool
   }
 
-  private struct Slot {
+  /// An object, so that copies of the list make no weak references.
+  private final class Slot: Sendable {
     let id: DomainID
-    weak var domain: (any ResourceDomain)?
+    /// When it was added.
+    let order: Int
+    weak let domain: (any ResourceDomain)?
+    init(id: DomainID, order: Int, domain: any ResourceDomain) {
+      self.id = id
+      self.order = order
+      self.domain = domain
+    }
   }
 
   private static let lock = ForkGuard.innerLock()
+  /// By number; several where domains share one.
   // SAFETY: guarded by `lock`.
-  nonisolated(unsafe) private static var slots: [Slot] = []
+  nonisolated(unsafe) private static var slots: [DomainID: [Slot]] = [:]
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var sharedIDs: Set<DomainID> = []
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var lastOrder = 0
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var nextPruning = 64
 
   /// Lists a domain, and gives it a number that resources are created with.
   ///
@@ -37,11 +50,21 @@ public enum ResourceDomains {
 
   /// Lists a domain that has its number already.
   package static func list(_ domain: any ResourceDomain, as id: DomainID) {
-    let dead = Set(current.filter { $0.domain == nil }.map(\.id))
+    prune()
     lock.withLock {
-      unsafe slots.removeAll { dead.contains($0.id) }
-      if unsafe slots.contains(where: { $0.id == id }) { unsafe sharedIDs.insert(id) }
-      unsafe slots.append(Slot(id: id, domain: domain))
+      unsafe lastOrder += 1
+      unsafe slots[id, default: []].append(Slot(id: id, order: lastOrder, domain: domain))
+      if unsafe slots[id, default: []].count > 1 { unsafe sharedIDs.insert(id) }
+    }
+  }
+
+  /// Takes domains that are gone off the list, each time that it has doubled.
+  private static func prune() {
+    guard lock.withLock({ unsafe slots.count >= nextPruning }) else { return }
+    let dead = Set(current.filter { $0.domain == nil }.map(\.order))
+    lock.withLock {
+      unsafe slots = slots.mapValues { $0.filter { !dead.contains($0.order) } }.filter { !$1.isEmpty }
+      unsafe nextPruning = max(64, 2 * slots.count)
     }
   }
 
@@ -61,7 +84,7 @@ public enum ResourceDomains {
 
   /// Takes a domain off the list; its number stays.
   package static func unlist(_ id: DomainID) {
-    lock.withLock { unsafe slots.removeAll { $0.id == id } }
+    lock.withLock { _ = unsafe slots.removeValue(forKey: id) }
   }
 
   /// Every domain that is alive now, in the order in which they were added.
@@ -74,5 +97,7 @@ public enum ResourceDomains {
 
   /// A copy to look into without the lock: whoever reads a weak reference may become the last owner of a
   /// domain, whose deinit may come here.
-  private static var current: [Slot] { lock.withLock { unsafe slots } }
+  private static var current: [Slot] {
+    lock.withLock { unsafe slots }.values.joined().sorted { $0.order < $1.order }
+  }
 }

@@ -1,0 +1,182 @@
+import Dispatch
+import Glibc
+import JemallocArenas
+import LeakAuditing
+import ResourceLedger
+import SystemPackage
+import Testing
+
+@testable import Finalization
+
+/// Objects at their end, loads inside loads, processes after a fork and before their exit.
+@Suite struct BoundaryTests {
+  // MARK: Objects in their deinit
+
+  /// Such an object may live on the stack: nothing may look at its memory afterwards.
+  private final class RegistersInDeinit {
+    let registry: FinalizationRegistry<Int>
+    let codes: Log<FinalizationError.Code>
+
+    init(_ registry: FinalizationRegistry<Int>, _ codes: Log<FinalizationError.Code>) {
+      self.registry = registry
+      self.codes = codes
+    }
+
+    deinit {
+      do throws(FinalizationError) { try registry.register(self, holding: 1) } catch { codes.add(error.code) }
+      // As a token it is as good as none.
+      let other = Anchored()
+      _ = try? registry.register(other, holding: 2, unregisterToken: self)
+      let weak = WeakReference(self)
+      if weak.target != nil { codes.add(.inUse) }
+    }
+  }
+
+  @Test func `An object without an anchor is refused in its deinit, and a weak reference to it is dead`() throws {
+    let delivered = Log<Int>()
+    let registry = FinalizationRegistry<Int>(name: "deinit", delivery: .manual) { delivered.add($0) }
+    let codes = Log<FinalizationError.Code>()
+    for _ in 0..<100 { _ = RegistersInDeinit(registry, codes) }
+    try registry.drain()
+    #expect(codes.all == [FinalizationError.Code](repeating: .targetIsDying, count: 100))
+    #expect(delivered.all == [Int](repeating: 2, count: 100))
+    #expect(registry.count == 0)
+  }
+
+  // MARK: Loads inside loads
+
+  private final class Value: Finalizable, Sendable {
+    let finalizationAnchor = FinalizationAnchor()
+  }
+
+  @Test func `A load that asks for its own key is refused in tasks, too, and through a load of another key`() async {
+    let cache = ResourceCache<Int, Value>(name: "loads")
+    await #expect(throws: FinalizationError.self) {
+      try await cache.value(for: 1) {
+        await Task.yield()
+        return try await cache.value(for: 1) {
+          await Task.yield()
+          return Value()
+        }
+      }
+    }
+    await #expect(throws: FinalizationError.self) {
+      try await cache.value(for: 1) {
+        try await cache.value(for: 2) {
+          await Task.yield()
+          return try await cache.value(for: 1) {
+            await Task.yield()
+            return Value()
+          }
+        }
+      }
+    }
+    #expect(cache.count == 0)
+  }
+
+  @Test func `Byte counts as large as integers go neither trap nor stay`() throws {
+    let cache = ResourceCache<Int, Value>(name: "large", strongByteLimit: .max) { _ in .max }
+    let values = try (0..<5).map { key in try cache.value(for: key) { Value() } }
+    #expect(cache.strongByteCount > 0)
+    #expect(cache.statistics.evictions >= 3)
+    withExtendedLifetime(values) {}
+    let registry = FinalizationRegistry<Int>(name: "large", delivery: .manual) { _ in }
+    let error = #expect(throws: FinalizationError.self) {
+      try registry.register(Anchored(), holding: 1, byteCount: .max)
+    }
+    #expect(error?.code == .invalidByteCount(.max))
+    #expect(throws: FinalizationError.self) { try NativeResource(1, byteCount: .max) { _ in } }
+    #expect(registry.census() == Census(count: 0, byteCount: 0))
+  }
+
+  // MARK: Descriptors that were open before
+
+  @Test func `A descriptor that was open at the start counts from when it is owned`() async {
+    await #expect(processExitsWith: .exitCode(0)) { try Self.ownDescriptorsThatWereOpen() }
+  }
+
+  private static func ownDescriptorsThatWereOpen() throws {
+    let early = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
+    let other = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
+    let owned = try OwnedFileDescriptor(owning: early)
+    guard try isClean() else { exit(2) }
+    // The number of one that was there, and another file.
+    try other.close()
+    let reopened = try OwnedFileDescriptor.open(FilePath("/dev/null"), .readOnly)
+    guard try isClean() else { exit(3) }
+    try owned.close()
+    try reopened.close()
+    guard try isClean() else { exit(4) }
+  }
+
+  /// The runtime of a test may open a descriptor for a moment.
+  private static func isClean() throws -> Bool {
+    for _ in 0..<50 {
+      if try LeakAuditor.audit().findings.allSatisfy({ $0.kind == .rescued }) { return true }
+      usleep(10_000)
+    }
+    return false
+  }
+
+  // MARK: Processes
+
+  @Test(.enabled(if: MallocCapture.isAvailable, "a child under a sanitizer hangs"))
+  func `In a forked child flush delivers, though background queues stand still`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let inParent = FinalizationRegistry<Int>(name: "parent") { _ in }
+      _ = try inParent.register(Anchored(), holding: 1)
+      flush(inParent)
+      let child = forkProcess()
+      if child == 0 {
+        alarm(20)
+        let log = Log<Int>()
+        let registry = FinalizationRegistry<Int>(name: "child") { log.add($0) }
+        _ = try? registry.register(Anchored(), holding: 1)
+        _ = try? registry.register(Plain(), holding: 2)
+        flush(registry)
+        _exit(Set(log.all) == [1, 2] ? 0 : 1)
+      }
+      var status: Int32 = 0
+      unsafe waitpid(child, &status, 0)
+      if status != 0 { exit(2) }
+    }
+  }
+
+  @Test func `A cleanup that asked for it and is under way elsewhere ends before the process does`() async {
+    await #expect(processExitsWith: .exitCode(7)) {
+      let began = DispatchSemaphore(value: 0)
+      let registry = FinalizationRegistry<Int>(name: "exit") { _ in
+        began.signal()
+        usleep(100_000)
+        // Nobody would see it if the process ended before.
+        _exit(7)
+      }
+      let holder = Holder(Anchored())
+      guard let registration = try holder.current.map({ try registry.register($0, holding: 1) }) else { exit(1) }
+      registration.runsAtExit = true
+      holder.release()
+      wait(for: began)
+      exit(0)
+    }
+  }
+
+  @Test func `Thousands of registries come and go, and native resources find room when domains do not`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      var registries: [FinalizationRegistry<Int>] = []
+      // More than the ledger has records for: the last ones share one.
+      for number in 0..<9_000 { registries.append(FinalizationRegistry(name: "\(number)", delivery: .manual) { _ in }) }
+      let resource = try NativeResource(1) { _ in }
+      guard registries.allSatisfy({ $0.count == 0 }) else { exit(1) }
+      resource.dispose()
+      registries = []
+      let target = Anchored()
+      let after = FinalizationRegistry<Int>(name: "after", delivery: .manual) { _ in }
+      _ = try after.register(target, holding: 1)
+      guard ResourceDomains.all.contains(where: { $0.domain.name == "after" && !$0.sharesID }) else { exit(2) }
+    }
+  }
+}
+
+/// For code in an asynchronous context that may block its thread.
+private func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
+private func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
