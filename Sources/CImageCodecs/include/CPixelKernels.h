@@ -51,4 +51,8 @@ void cpixel_blend_columns(const float *sums, size_t channels, bool opaque, const
 void cpixel_halve_rows(const uint8_t *upper, const uint8_t *lower, size_t channels, size_t target_width,
                        uint8_t *target, bool *opaque);
 
+// Target pixel (x, y) is the one at origin + x * step_x + y * step_y: all flips and quarter turns, by their steps.
+void cpixel_gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y, size_t channels, uint8_t *target,
+                   size_t bytes_per_row, size_t width, size_t height);
+
 #endif
