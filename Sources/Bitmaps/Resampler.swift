@@ -71,8 +71,7 @@ enum Resampler {
           source, Int(span.first), Int(span.count), rows.weights + span.weights, layout.filter == .area, sums,
           &isOpaque)
         unsafe cpixel_blend_columns(
-          sums, source.channels, isOpaque, columns.spans, columns.weights, layout.filter.leastAlpha,
-          layout.horizontal.target, target[y])
+          sums, source.channels, isOpaque, columns.spans, columns.weights, layout.horizontal.target, target[y])
       }
     }
   }

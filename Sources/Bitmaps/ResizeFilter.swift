@@ -46,9 +46,6 @@ public struct ResizeFilter: Hashable, Sendable {
       return 3 * sin(angle) * sin(angle / 3) / (angle * angle)
     }
   }
-
-  /// Colour of less alpha than this is dropped: where weights are negative, it is the quotient of two rounding errors.
-  var leastAlpha: Float { kind == .lanczos3 ? 0.5 : 0 }
 }
 
 extension ResizeFilter: CustomStringConvertible {

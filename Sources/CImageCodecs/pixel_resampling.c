@@ -1,4 +1,5 @@
 #include "CPixelKernels.h"
+#include "pixel_alpha.h"
 #include "pixel_dispatch.h"
 #include "pixel_vectors.h"
 
@@ -6,16 +7,6 @@
 enum { stretch = 1024 };
 
 static inline __attribute__((always_inline)) size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
-static inline __attribute__((always_inline)) bool is_opaque(const uint8_t *row, size_t count) {
-  uint32_t all = 0xFFFFFFFF;
-  for (size_t i = 0; i + 4 <= count; i += 4) {
-    uint32_t pixel;
-    memcpy(&pixel, row + i, 4);
-    all &= pixel;
-  }
-  return ((const uint8_t *)&all)[3] == 0xFF;
-}
 
 // Four rows at a time, so that the sums are loaded and stored once for four.
 PIXEL_BODY add_weighted(const uint8_t *rows, size_t bytes_per_row, size_t row_count, const float *weights, size_t count,
@@ -55,31 +46,7 @@ PIXEL_BODY add_alike(const uint8_t *rows, size_t bytes_per_row, size_t row_count
 PIXEL_BODY add_premultiplied(const uint8_t *rows, size_t bytes_per_row, size_t row_count, const float *weights,
                              size_t count, float *restrict sums) {
   for (size_t i = 0; i < count; i++) sums[i] = 0;
-  for (size_t k = 0; k < row_count; k++) {
-    const uint8_t *row = rows + k * bytes_per_row;
-    float weight = weights[k] / 255;
-    size_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-      u8x16 bytes;
-      f32x16 sum;
-      VECTOR_LOAD(bytes, row + i);
-      VECTOR_LOAD(sum, sums + i);
-      u8x16 full = ~(u8x16){0};
-      u8x16 alphas = __builtin_shufflevector(bytes, bytes, 3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15);
-      // Alpha is "multiplied" by 255, so that one scale fits all four channels.
-      u8x16 colors = __builtin_shufflevector(bytes, full, 0, 1, 2, 16, 4, 5, 6, 16, 8, 9, 10, 16, 12, 13, 14, 16);
-      u16x16 products = __builtin_convertvector(colors, u16x16) * __builtin_convertvector(alphas, u16x16);
-      sum += weight * __builtin_convertvector(products, f32x16);
-      VECTOR_STORE(sums + i, sum);
-    }
-    for (; i < count; i += 4) {
-      float alpha = weight * row[i + 3];
-      sums[i] += alpha * row[i];
-      sums[i + 1] += alpha * row[i + 1];
-      sums[i + 2] += alpha * row[i + 2];
-      sums[i + 3] += alpha * 255;
-    }
-  }
+  for (size_t k = 0; k < row_count; k++) add_premultiplied_row(rows + k * bytes_per_row, weights[k], count, sums);
 }
 
 PIXEL_BODY cpixel_blend_rows_body(cpixel_source source, size_t first, size_t count, const float *weights,
@@ -164,12 +131,12 @@ PIXEL_BODY blend_rgb(const float *sums, const cpixel_span *spans, const float *w
   }
 }
 
-PIXEL_BODY blend_rgba(const float *sums, bool opaque, const cpixel_span *spans, const float *weights, float least_alpha,
-                      size_t width, uint8_t *target) {
+PIXEL_BODY blend_rgba(const float *sums, bool opaque, const cpixel_span *spans, const float *weights, size_t width,
+                      uint8_t *target) {
   for (size_t x = 0; x < width; x++) {
     WEIGHTED_SUM(value, sums, spans[x], weights, 4);
     if (!opaque) {
-      float alpha = value[3], scale = alpha > least_alpha ? 255 / alpha : 0;
+      float alpha = value[3], scale = alpha >= 0.5f ? 255 / alpha : 0;
       value *= scale;
       value[3] = scale > 0 ? alpha : 0;
     }
@@ -179,12 +146,12 @@ PIXEL_BODY blend_rgba(const float *sums, bool opaque, const cpixel_span *spans, 
 }
 
 PIXEL_BODY cpixel_blend_columns_body(const float *sums, size_t channels, bool opaque, const cpixel_span *spans,
-                                     const float *weights, float least_alpha, size_t target_width, uint8_t *target) {
+                                     const float *weights, size_t target_width, uint8_t *target) {
   if (channels == 1) blend_gray(sums, spans, weights, target_width, target);
   if (channels == 3) blend_rgb(sums, spans, weights, target_width, target);
-  if (channels == 4) blend_rgba(sums, opaque, spans, weights, least_alpha, target_width, target);
+  if (channels == 4) blend_rgba(sums, opaque, spans, weights, target_width, target);
 }
 PIXEL_KERNEL(cpixel_blend_columns,
              (const float *sums, size_t channels, bool opaque, const cpixel_span *spans, const float *weights,
-              float least_alpha, size_t target_width, uint8_t *target),
-             (sums, channels, opaque, spans, weights, least_alpha, target_width, target))
+              size_t target_width, uint8_t *target),
+             (sums, channels, opaque, spans, weights, target_width, target))

@@ -56,19 +56,22 @@ struct ResizingReference {
   func distance(of actual: [UInt8], width newWidth: Int, height newHeight: Int) -> (distance: Int, index: Int) {
     var worst = (distance: 0, index: 0)
     for (index, sum) in sums(toWidth: newWidth, height: newHeight).enumerated() {
-      let alpha = format.hasAlpha ? sum[3] / 255 : 1
-      // Where weights are negative, colour counts from half a step of alpha on; at the threshold both answers are right.
-      let threshold = filter == .lanczos3 ? 0.5 / 255 : 0
-      if format.hasAlpha, filter == .lanczos3, abs(alpha - threshold) < 1e-5 { continue }
+      guard let expected = Self.pixel(sum) else { continue }
       for channel in sum.indices {
-        var exact = channel == 3 || alpha > threshold ? sum[channel] : 0
-        if format.hasAlpha, channel < 3, alpha > threshold { exact /= alpha }
-        if alpha <= threshold { exact = 0 }
-        let expected = Int(min(255, max(0, exact.rounded())))
-        let distance = abs(Int(actual[index * sum.count + channel]) - expected)
+        let distance = abs(Int(actual[index * sum.count + channel]) - Int(expected[channel]))
         if distance > worst.distance { worst = (distance, index) }
       }
     }
     return worst
+  }
+
+  /// The pixel of a sum; nil where alpha is so near to one half that it may as well round to 0, and the colour with it.
+  static func pixel(_ sum: [Double]) -> [UInt8]? {
+    var values = sum
+    if sum.count == 4 {
+      if abs(sum[3] - 0.5) < 1e-3 { return nil }
+      for channel in 0..<3 { values[channel] = sum[3] > 0.5 ? sum[channel] * 255 / sum[3] : 0 }
+    }
+    return values.map { UInt8(min(255, max(0, $0.rounded()))) }
   }
 }

@@ -69,6 +69,24 @@ struct Row {
           try glass.resized(toWidth: width, height: height, filter: .area).dispose()
         })
     }
+    let small = try drawn.resized(toWidth: 1920, height: 1080)
+    for format in [PixelFormat.gray8, .rgb8, .rgba8] {
+      let frame = try small.converted(to: format)
+      rows.append(Row(name: "1080p blur, sigma 2, \(format)") { try frame.blurred(sigma: 2).dispose() })
+    }
+    let smallGlass = try glass.resized(toWidth: 1920, height: 1080)
+    rows.append(Row(name: "1080p blur, sigma 2, translucent") { try smallGlass.blurred(sigma: 2).dispose() })
+    let opaque = try drawn.converted(to: .rgba8)
+    rows.append(Row(name: "4K rgba8 to gray8") { try opaque.converted(to: .gray8).dispose() })
+    rows.append(Row(name: "4K translucent to gray8") { try glass.converted(to: .gray8).dispose() })
+    rows.append(Row(name: "4K rgb8 to gray8") { try drawn.converted(to: .gray8).dispose() })
+    rows.append(Row(name: "4K rgb8 to rgba8") { try drawn.converted(to: .rgba8).dispose() })
+    rows.append(Row(name: "4K rgba8 to rgb8") { try opaque.converted(to: .rgb8).dispose() })
+    for orientation in [Orientation.mirrored, .flipped, .rotated90] {
+      rows.append(Row(name: "4K rgba8 \(orientation)") { try opaque.oriented(orientation).dispose() })
+    }
+    rows.append(Row(name: "4K rgba8 difference") { _ = try opaque.difference(from: glass) })
+    rows.append(Row(name: "1080p rgb8 as PNG") { try small.encodedPNG().dispose() })
     return rows
   }
 }
