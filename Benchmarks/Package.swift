@@ -15,6 +15,7 @@ let package = Package(
   products: [
     .executable(name: "buffer-figures", targets: ["buffer-figures"]),
     .executable(name: "hot-paths", targets: ["hot-paths"]),
+    .executable(name: "bitmap-figures", targets: ["bitmap-figures"]),
   ],
   dependencies: [
     .package(name: "native-buffers", path: "../"),
@@ -51,6 +52,14 @@ let package = Package(
     .executableTarget(
       name: "hot-paths", dependencies: ["BufferWorkloads", "FinalizationWorkloads"], swiftSettings: swiftSettings
     ),
+    // What the operations of Bitmaps take.
+    .executableTarget(
+      name: "bitmap-figures",
+      dependencies: [
+        "CBenchmarkSupport", .product(name: "Bitmaps", package: "native-buffers"),
+        .product(name: "NativeBuffers", package: "native-buffers"),
+      ],
+      swiftSettings: swiftSettings),
     // The same work under ordo-one/benchmark: baselines, percentiles, thresholds.
     .executableTarget(
       name: "BufferBenchmarks",

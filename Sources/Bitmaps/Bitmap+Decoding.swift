@@ -4,7 +4,7 @@ extension Bitmap {
   /// Decodes the JPEG or PNG picture in a file.
   ///
   /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. The format is
-  /// told by the file's content. An orientation in EXIF data is not applied yet, and colour profiles are ignored.
+  /// told by the file's content. Colour profiles are ignored.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
@@ -12,34 +12,42 @@ extension Bitmap {
   ///     ``PictureInfo/pixelFormat``. Alpha that the format cannot hold is laid on white.
   ///   - minimumWidth: Where given, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if that is still at least so wide.
   ///     That is several times faster, and the reduction is a good one. Other formats come in full size.
+  ///   - appliesOrientation: Whether a picture that EXIF data calls turned or mirrored is made upright; then width and
+  ///     height, and `minimumWidth`, are those of the upright picture. Costs a second bitmap while it is done, and
+  ///     nothing where the picture is upright already.
   ///   - limits: What the picture may cost.
   /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`.
   public init(
     decodingFileAt path: String, format: PixelFormat? = nil, minimumWidth: Int? = nil,
-    limits: DecodingLimits = .default, arena: Arena? = nil,
+    appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
       bytes throws(BitmapError) in
-      try unsafe Bitmap(bytes, format: format, minimumWidth: minimumWidth, limits: limits, origin: origin)
+      try unsafe Bitmap(
+        bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
+        origin: origin)
     }
   }
 
-  /// Decodes a JPEG or PNG picture that is in memory. As ``init(decodingFileAt:format:minimumWidth:limits:arena:file:line:function:)``.
+  /// Decodes a JPEG or PNG picture that is in memory. As ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
   public init(
     decoding bytes: RawSpan, format: PixelFormat? = nil, minimumWidth: Int? = nil,
-    limits: DecodingLimits = .default, arena: Arena? = nil,
+    appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
-      try unsafe Bitmap(bytes, format: format, minimumWidth: minimumWidth, limits: limits, origin: origin)
+      try unsafe Bitmap(
+        bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
+        origin: origin)
     }
   }
 
   private init(
-    _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, limits: DecodingLimits, origin: Origin
+    _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
+    limits: DecodingLimits, origin: Origin
   ) throws(BitmapError) {
     guard bytes.count <= limits.encodedByteCount else {
       throw BitmapError(
@@ -49,28 +57,52 @@ extension Bitmap {
     }
     let info = try unsafe PictureInfo(inspecting: bytes, limits: limits)
     try limits.check(info)
+    let orientation = appliesOrientation ? info.orientation : .upright
+    let stored: Bitmap
     if info.format == .jpeg {
-      let denominator = JPEGCodec.denominator(for: info.width, minimumWidth: minimumWidth)
-      self = try origin.bitmap(
-        width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
-        format: format ?? info.pixelFormat
-      ) { bitmap throws(BitmapError) in
-        try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, into: bitmap)
-      }
+      let futureWidth = orientation.swapsSides ? info.height : info.width
+      let denominator = JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
+      stored = try unsafe Bitmap(
+        jpeg: bytes, info, denominator: denominator, format: format, limits: limits, origin: origin)
     } else {
-      // libpng can add channels; taking them away is a matter of taste, and done here.
-      let decoded = format == .rgba8 || format == .rgb8 && !info.pixelFormat.hasAlpha ? format : nil
-      let bitmap = try origin.bitmap(
-        width: info.width, height: info.height, format: decoded ?? info.pixelFormat
-      ) { bitmap throws(BitmapError) in
-        try unsafe PNGCodec.decode(bytes, limits: limits, into: bitmap)
-      }
-      guard let format, format != bitmap.format else {
-        self = bitmap
-        return
-      }
-      defer { origin.dispose(bitmap) }
-      self = try bitmap.converted(to: format, origin: origin)
+      stored = try unsafe Bitmap(png: bytes, info, format: format, limits: limits, origin: origin)
     }
+    guard orientation != .upright else {
+      self = stored
+      return
+    }
+    defer { origin.dispose(stored) }
+    self = try stored.oriented(orientation, origin: origin)
+  }
+
+  private init(
+    jpeg bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, format: PixelFormat?,
+    limits: DecodingLimits, origin: Origin
+  ) throws(BitmapError) {
+    self = try origin.bitmap(
+      width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
+      format: format ?? info.pixelFormat
+    ) { bitmap throws(BitmapError) in
+      try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, into: bitmap)
+    }
+  }
+
+  private init(
+    png bytes: UnsafeRawBufferPointer, _ info: PictureInfo, format: PixelFormat?, limits: DecodingLimits,
+    origin: Origin
+  ) throws(BitmapError) {
+    // libpng can add channels; taking them away is a matter of taste, and done here.
+    let decoded = format == .rgba8 || format == .rgb8 && !info.pixelFormat.hasAlpha ? format : nil
+    let bitmap = try origin.bitmap(
+      width: info.width, height: info.height, format: decoded ?? info.pixelFormat
+    ) { bitmap throws(BitmapError) in
+      try unsafe PNGCodec.decode(bytes, limits: limits, into: bitmap)
+    }
+    guard let format, format != bitmap.format else {
+      self = bitmap
+      return
+    }
+    defer { origin.dispose(bitmap) }
+    self = try bitmap.converted(to: format, origin: origin)
   }
 }

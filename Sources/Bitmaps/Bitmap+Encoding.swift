@@ -33,9 +33,7 @@ extension Bitmap {
     do throws(BitmapError) {
       let picture = try encodedJPEG(quality: quality, maximumByteCount: .max, origin: origin)
       defer { origin.dispose(picture.buffer) }
-      try unsafe picture.buffer.reading { bytes throws(BitmapError) in
-        try unsafe AtomicFile.write(UnsafeRawBufferPointer(rebasing: bytes[..<picture.byteCount]), toFileAt: path)
-      }
+      try picture.write(toFileAt: path)
     } catch {
       throw error.naming(path)
     }
@@ -45,53 +43,68 @@ extension Bitmap {
     guard (1...100).contains(quality) else {
       throw BitmapError(.invalidArgument, "a JPEG quality of \(quality) cannot be; give 1 to 100.", format: .jpeg)
     }
-    guard maximumByteCount >= 0 else {
-      throw BitmapError(.invalidArgument, "a file cannot have \(maximumByteCount) bytes.", format: .jpeg)
-    }
     if format.hasAlpha {
       let flattened = try converted(to: .rgb8, origin: origin)
       defer { origin.dispose(flattened) }
       return try flattened.encodedJPEG(quality: quality, maximumByteCount: maximumByteCount, origin: origin)
     }
     // Half a byte per pixel holds nearly every photo. Where it does not, the codec says what it takes.
-    let first = min(width * height / 2 + 32_768, maximumByteCount)
-    switch try encodedJPEG(quality: quality, capacity: first, origin: origin) {
-    case .done(let picture):
-      return picture
-    case .needs(let byteCount):
-      guard byteCount <= maximumByteCount else {
-        throw BitmapError(
-          exceeding: .init(name: "maximumByteCount", needed: byteCount, allowed: maximumByteCount, unit: "bytes"),
-          format: .jpeg, subject: "this JPEG of \(width)×\(height)")
-      }
-      guard case .done(let picture) = try encodedJPEG(quality: quality, capacity: byteCount, origin: origin) else {
-        throw BitmapError(.pixelsUnavailable, "the pixels changed while they were encoded.", format: .jpeg)
-      }
-      return picture
+    return try unsafe EncodedPicture(
+      format: .jpeg, of: self, firstCapacity: width * height / 2 + 32_768, maximumByteCount: maximumByteCount,
+      origin: origin
+    ) { bytes throws(BitmapError) in
+      try unsafe JPEGCodec.encode(self, quality: quality, into: bytes)
     }
   }
 
-  private enum Attempt {
-    case done(EncodedPicture)
-    case needs(byteCount: Int)
+  /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too.
+  ///
+  /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes is
+  /// touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
+  ///
+  /// - Parameters:
+  ///   - compression: zlib's level, 0 (none) to 9 (smallest). Levels above 6 take several times longer and gain little.
+  ///   - maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would have.
+  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`; `unsupported` where a side is
+  ///   beyond PNG's 2,147,483,647.
+  public func encodedPNG(
+    compression: Int = 6, maximumByteCount: Int = .max, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> EncodedPicture {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let picture = try encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)
+    return try picture.trimmed(origin: origin)
   }
 
-  private func encodedJPEG(quality: Int, capacity: Int, origin: Origin) throws(BitmapError) -> Attempt {
-    let buffer = try origin.buffer(byteCount: capacity)
+  /// Writes the bitmap as a PNG file, at once or not at all, as
+  /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)`` does.
+  ///
+  /// - Throws: as ``encodedPNG(compression:maximumByteCount:arena:file:line:function:)``, and `unwritableFile`.
+  public func writePNG(
+    toFileAt path: String, compression: Int = 6, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
     do throws(BitmapError) {
-      let result = try unsafe buffer.writing { bytes throws(BitmapError) in
-        try unsafe JPEGCodec.encode(self, quality: quality, into: bytes)
-      }
-      switch result {
-      case .fits(let byteCount):
-        return .done(EncodedPicture(format: .jpeg, byteCount: byteCount, buffer: buffer))
-      case .needs(let byteCount):
-        origin.dispose(buffer)
-        return .needs(byteCount: byteCount)
-      }
+      let picture = try encodedPNG(compression: compression, maximumByteCount: .max, origin: origin)
+      defer { origin.dispose(picture.buffer) }
+      try picture.write(toFileAt: path)
     } catch {
-      origin.dispose(buffer)
-      throw error
+      throw error.naming(path)
+    }
+  }
+
+  private func encodedPNG(
+    compression: Int, maximumByteCount: Int, origin: Origin
+  ) throws(BitmapError) -> EncodedPicture {
+    guard (0...9).contains(compression) else {
+      throw BitmapError(.invalidArgument, "a PNG compression of \(compression) cannot be; give 0 to 9.", format: .png)
+    }
+    return try unsafe EncodedPicture(
+      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self), maximumByteCount: maximumByteCount,
+      origin: origin
+    ) { bytes throws(BitmapError) in
+      try unsafe PNGCodec.encode(self, compression: compression, into: bytes)
     }
   }
 }

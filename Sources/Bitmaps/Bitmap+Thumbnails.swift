@@ -3,11 +3,13 @@ public import NativeBuffers
 extension Bitmap {
   /// Decodes the picture in a file and downscales it to `width` pixels, with little memory and time.
   ///
-  /// JPEGs are already shrunk while they are decoded. A picture that is not wider than `width` comes as it is. Nothing
-  /// but the thumbnail is left when this returns, and nothing at all when it throws.
+  /// JPEGs are already shrunk while they are decoded, and pictures that EXIF data calls turned become upright. A picture
+  /// that is not wider than `width` comes as it is. Nothing but the thumbnail is left when this returns, and nothing at
+  /// all when it throws.
   ///
-  /// - Throws: as ``init(decodingFileAt:format:minimumWidth:limits:arena:file:line:function:)``, and `invalidArgument`
-  ///   where `width` is below 1.
+  /// - Throws: as
+  ///   ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``, and
+  ///   `invalidArgument` where `width` is below 1.
   public init(
     thumbnailOfFileAt path: String, width: Int, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

@@ -24,3 +24,64 @@ public struct EncodedPicture: Sendable {
     buffer.dispose(file: file, line: line, function: function)
   }
 }
+
+extension EncodedPicture {
+  /// Encodes into a buffer of `firstCapacity` bytes, and where those are too few into one that fits.
+  ///
+  /// Throws `limitExceeded` where the file would have more than `maximumByteCount` bytes. Nothing is left on any error.
+  init(
+    format: PictureFormat, of bitmap: Bitmap, firstCapacity: Int, maximumByteCount: Int, origin: Origin,
+    encode: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> EncodingResult
+  ) throws(BitmapError) {
+    guard maximumByteCount >= 0 else {
+      throw BitmapError(.invalidArgument, "a file cannot have \(maximumByteCount) bytes.", format: format)
+    }
+    var capacity = min(firstCapacity, maximumByteCount)
+    for _ in 0..<2 {
+      let buffer = try origin.buffer(byteCount: capacity)
+      do throws(BitmapError) {
+        switch try unsafe buffer.writing(encode) {
+        case .fits(let byteCount):
+          self.init(format: format, byteCount: byteCount, buffer: buffer)
+          return
+        case .needs(let byteCount):
+          origin.dispose(buffer)
+          capacity = byteCount
+        }
+      } catch {
+        origin.dispose(buffer)
+        throw error
+      }
+      guard capacity <= maximumByteCount else {
+        throw BitmapError(
+          exceeding: .init(name: "maximumByteCount", needed: capacity, allowed: maximumByteCount, unit: "bytes"),
+          format: format, subject: "this \(format) of \(bitmap.width)×\(bitmap.height)")
+      }
+    }
+    throw BitmapError(.pixelsUnavailable, "the pixels changed while they were encoded.", format: format)
+  }
+
+  /// The same bytes in a buffer of their size; this one is disposed, on errors too.
+  func trimmed(origin: Origin) throws(BitmapError) -> EncodedPicture {
+    defer { origin.dispose(buffer) }
+    let copy = try origin.buffer(byteCount: byteCount)
+    do throws(BitmapError) {
+      try unsafe buffer.reading { source throws(BitmapError) in
+        try unsafe copy.writing { target throws(BitmapError) in
+          unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<byteCount]))
+        }
+      }
+    } catch {
+      origin.dispose(copy)
+      throw error
+    }
+    return EncodedPicture(format: format, byteCount: byteCount, buffer: copy)
+  }
+
+  /// Errors do not name the path: the caller does.
+  func write(toFileAt path: String) throws(BitmapError) {
+    try unsafe buffer.reading { bytes throws(BitmapError) in
+      try unsafe AtomicFile.write(UnsafeRawBufferPointer(rebasing: bytes[..<byteCount]), toFileAt: path)
+    }
+  }
+}

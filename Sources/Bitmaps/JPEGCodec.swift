@@ -37,11 +37,6 @@ enum JPEGCodec {
     if let error = BitmapError(report, format: .jpeg, limits: limits) { throw error }
   }
 
-  enum EncodingResult {
-    case fits(byteCount: Int)
-    case needs(byteCount: Int)
-  }
-
   static func encode(
     _ bitmap: Bitmap, quality: Int, into bytes: UnsafeMutableRawBufferPointer
   ) throws(BitmapError) -> EncodingResult {
@@ -50,9 +45,23 @@ enum JPEGCodec {
     try unsafe bitmap.withReadOnlyCodecRows { rows in
       _ = unsafe cimage_jpeg_encode(rows, Int32(quality), bytes.baseAddress, bytes.count, &needed, &report)
     }
-    if report.status == CIMAGE_OUTPUT_FULL { return .needs(byteCount: needed) }
-    if let error = BitmapError(report, format: .jpeg, limits: .default) { throw error }
-    return .fits(byteCount: needed)
+    return try EncodingResult(report, needed: needed, format: .jpeg)
+  }
+}
+
+/// How an attempt to encode into bounded memory ended.
+enum EncodingResult {
+  case fits(byteCount: Int)
+  case needs(byteCount: Int)
+
+  init(_ report: cimage_report, needed: Int, format: PictureFormat) throws(BitmapError) {
+    if report.status == CIMAGE_OUTPUT_FULL {
+      self = .needs(byteCount: needed)
+    } else if let error = BitmapError(report, format: format, limits: .default) {
+      throw error
+    } else {
+      self = .fits(byteCount: needed)
+    }
   }
 }
 

@@ -42,4 +42,22 @@ enum PNGCodec {
       error: BitmapError(report, format: .png, limits: limits), peakByteCount: report.peak_bytes,
       outstandingBlockCount: report.outstanding_blocks)
   }
+
+  static func encode(
+    _ bitmap: Bitmap, compression: Int, into bytes: UnsafeMutableRawBufferPointer
+  ) throws(BitmapError) -> EncodingResult {
+    var report = cimage_report()
+    var needed = 0
+    try unsafe bitmap.withReadOnlyCodecRows { rows in
+      _ = unsafe cimage_png_encode(rows, Int32(compression), bytes.baseAddress, bytes.count, &needed, &report)
+    }
+    return try EncodingResult(report, needed: needed, format: .png)
+  }
+
+  /// More than any PNG of the bitmap takes, so that none is encoded twice: zlib's most cautious bound, and chunks.
+  static func byteCountBound(of bitmap: Bitmap) -> Int {
+    // Cannot overflow: the rows are in memory, and 1.2 times as much can be addressed.
+    let filtered = (bitmap.width * bitmap.format.bytesPerPixel + 1) * bitmap.height
+    return filtered + filtered / 8 + filtered / 32 + 1024
+  }
 }

@@ -6,17 +6,38 @@ public import NativeBuffers
 /// A header can lie: pixels can be missing or broken behind it.
 public struct PictureInfo: Hashable, Sendable {
   public let format: PictureFormat
-  /// Pixels from left to right. At least 1.
+  /// Pixels from left to right, as the file has them: before the orientation is applied. At least 1.
   public let width: Int
-  /// Pixels from top to bottom. At least 1.
+  /// Pixels from top to bottom, as the file has them. At least 1.
   public let height: Int
   /// The format in which the picture is decoded when no other is asked for: the smallest that loses no channel.
   /// CMYK becomes `rgb8`, gray with alpha `rgba8`, 16 bits become 8.
   public let pixelFormat: PixelFormat
   /// A progressive JPEG or an interlaced PNG.
   public let isProgressive: Bool
+  /// What is to be done to the picture so that it is upright, by its EXIF data; ``Orientation/upright`` where there is
+  /// none, or none that can be read. Decoding does it unless told otherwise.
+  public private(set) var orientation = Orientation.upright
   /// What the codec must hold at once beside the pixels, as far as the header tells. In bytes.
   let codecByteCount: Int
+
+  init(
+    format: PictureFormat, width: Int, height: Int, pixelFormat: PixelFormat, isProgressive: Bool, codecByteCount: Int
+  ) {
+    self.format = format
+    self.width = width
+    self.height = height
+    self.pixelFormat = pixelFormat
+    self.isProgressive = isProgressive
+    self.codecByteCount = codecByteCount
+  }
+}
+
+extension PictureInfo {
+  /// The width of the upright picture, in pixels.
+  public var uprightWidth: Int { orientation.swapsSides ? height : width }
+  /// The height of the upright picture, in pixels.
+  public var uprightHeight: Int { orientation.swapsSides ? width : height }
 }
 
 extension PictureInfo {
@@ -46,6 +67,7 @@ extension PictureInfo {
     case .jpeg: self = try unsafe JPEGCodec.inspect(bytes, limits: limits)
     default: self = try unsafe PNGCodec.inspect(bytes, limits: limits)
     }
+    orientation = unsafe ExifOrientation.find(in: bytes.bytes, format: format)
   }
 }
 

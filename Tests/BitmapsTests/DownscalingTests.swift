@@ -4,65 +4,6 @@ import Testing
 
 @Suite("Downscaling")
 struct DownscalingTests {
-  /// The definition, in plain doubles: the integral over the area, colours weighted with alpha.
-  static func reference(_ pixels: [UInt8], _ width: Int, _ height: Int, _ format: PixelFormat, to size: (Int, Int))
-    -> [UInt8]
-  {
-    let channels = format.channelCount
-    var result: [UInt8] = []
-    func overlaps(_ index: Int, _ source: Int, _ target: Int) -> [(Int, Double)] {
-      let scale = Double(source) / Double(target)
-      let (start, end) = (Double(index) * scale, Double(index + 1) * scale)
-      return (0..<source).compactMap { i in
-        let share = min(end, Double(i + 1)) - max(start, Double(i))
-        return share > 1e-9 ? (i, share / scale) : nil
-      }
-    }
-    let columns = (0..<size.0).map { overlaps($0, width, size.0) }
-    for y in 0..<size.1 {
-      let rows = overlaps(y, height, size.1)
-      for column in columns {
-        var sum = [Double](repeating: 0, count: channels)
-        for (sourceY, shareY) in rows {
-          for (sourceX, shareX) in column {
-            let base = (sourceY * width + sourceX) * channels
-            let weight = shareX * shareY
-            let alpha = format.hasAlpha ? Double(pixels[base + 3]) : 1
-            for channel in 0..<channels {
-              sum[channel] += weight * (channel == 3 ? alpha : alpha * Double(pixels[base + channel]))
-            }
-          }
-        }
-        if format.hasAlpha, sum[3] > 0 {
-          for channel in 0..<3 { sum[channel] /= sum[3] }
-        }
-        result += sum.map { UInt8(min(255, ($0).rounded())) }
-      }
-    }
-    return result
-  }
-
-  @Test("Every size and format is within 1 of the definition", arguments: [PixelFormat.gray8, .rgb8, .rgba8])
-  func againstReference(format: PixelFormat) throws {
-    try withOwnArena { arena in
-      var generator = SeededGenerator(state: 7)
-      let (width, height) = (53, 37)
-      let source = try Bitmap.make(width: width, height: height, format: format, arena: arena) { _ in
-        // Often an extreme: that is where rounding shows.
-        [0, 255, UInt8.random(in: 0...255, using: &generator)].randomElement(using: &generator) ?? 0
-      }
-      defer { source.dispose() }
-      let pixels = try source.packed()
-      for size in [
-        (52, 36), (40, 37), (53, 9), (27, 19), (26, 18), (17, 5), (3, 2), (1, 37), (53, 1), (1, 1),
-      ] {
-        let actual = try source.downscaled(toWidth: size.0, height: size.1, arena: arena).takePacked()
-        let expected = Self.reference(pixels, width, height, format, to: size)
-        #expect(maximumDifference(actual, expected) <= 1, "\(format) to \(size)")
-      }
-    }
-  }
-
   @Test("In the same size the copy is exact, down to colours that nobody sees")
   func copy() throws {
     try withOwnArena { arena in
@@ -80,9 +21,9 @@ struct DownscalingTests {
       let source = try Bitmap(
         decodingFileAt: Corpus.path("derived/chelsea_alpha_odd301x199.png"), arena: arena)
       defer { source.dispose() }
-      let actual = try source.downscaled(toWidth: 64, height: 42, arena: arena).takePacked()
-      let expected = Self.reference(try source.packed(), 301, 199, source.format, to: (64, 42))
-      #expect(maximumDifference(actual, expected) <= 1)
+      for filter in ResizingTests.filters {
+        try ResizingTests.check(source, to: (64, 42), filter, arena: arena, "chelsea")
+      }
     }
   }
 
@@ -94,16 +35,6 @@ struct DownscalingTests {
       defer { source.dispose() }
       let result = try source.downscaled(toWidth: 1, height: 1, arena: arena).takePacked()
       #expect(result == [0, 100, 0, 128])
-    }
-  }
-
-  @Test("A flat picture stays exactly as it is", arguments: [0, 1, 127, 254, 255] as [UInt8])
-  func flat(value: UInt8) throws {
-    try withOwnArena { arena in
-      let source = try Bitmap.make(width: 301, height: 203, format: .rgb8, arena: arena) { _ in value }
-      defer { source.dispose() }
-      let result = try source.downscaled(toWidth: 97, height: 41, arena: arena).takePacked()
-      #expect(result.allSatisfy { $0 == value })
     }
   }
 

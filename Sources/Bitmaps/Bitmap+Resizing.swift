@@ -1,12 +1,27 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// A smaller copy in which every pixel is the average of the area that it covers, fractions of pixels included.
+  /// A copy in another size, larger or smaller, each side for itself.
   ///
-  /// The exact box filter: no aliasing of the kind that skipping pixels gives, a little softer than Lanczos. Colours are
-  /// weighted with their alpha, so that transparent pixels do not bleed. Averages are of the encoded (sRGB) values.
+  /// Colours are weighted with their alpha, so that transparent pixels do not bleed; a pixel that comes out wholly
+  /// transparent is all zeros. Weights apply to the encoded (sRGB) values. Results are within 1 of 255 of the exact
+  /// ones. In the same size the copy is exact.
   ///
-  /// Costs one pass over the source, and scratch memory: 4 bytes per channel of one source row, 24 per target column.
+  /// Costs one pass over the source for ``ResizeFilter/area``, and for the others as many as their reach in rows; scratch
+  /// memory: 4 bytes per channel of a source row, and per target column and row 16 bytes and 4 for each pixel that
+  /// counts.
+  ///
+  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^32 - 1; `outOfMemory`, `pixelsUnavailable`.
+  public func resized(
+    toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter = .area, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> Bitmap {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    return try resized(toWidth: newWidth, height: newHeight, filter: filter, origin: origin)
+  }
+
+  /// A smaller copy by the area filter: ``resized(toWidth:height:filter:arena:file:line:function:)`` that refuses to
+  /// enlarge.
   ///
   /// - Throws: `invalidArgument` where a side is below 1 or larger than it was: enlarging takes another filter.
   public func downscaled(
@@ -43,11 +58,23 @@ extension Bitmap {
         "a bitmap of \(width)×\(height) cannot be downscaled to \(newWidth)×\(newHeight). "
           + "Give sides of at least 1 that are not larger than they are.")
     }
+    return try resized(toWidth: newWidth, height: newHeight, filter: .area, origin: origin)
+  }
+
+  private func resized(
+    toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter, origin: Origin
+  ) throws(BitmapError) -> Bitmap {
+    let sides = 1...Int(UInt32.max)
+    guard [newWidth, newHeight, width, height].allSatisfy(sides.contains) else {
+      throw BitmapError(
+        .invalidArgument,
+        "a bitmap of \(width)×\(height) cannot be resized to \(newWidth)×\(newHeight). Give sides of at least 1.")
+    }
     return try origin.bitmap(width: newWidth, height: newHeight, format: format) { result throws(BitmapError) in
       if newWidth == width && newHeight == height {
         try copyRows(to: result)
       } else {
-        try averageAreas(into: result, origin: origin)
+        try Resampler.run(self, into: result, filter: filter, origin: origin)
       }
     }
   }
@@ -56,18 +83,6 @@ extension Bitmap {
     try unsafe withUnsafeRows { source throws(BitmapError) in
       try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
         for y in 0..<height { unsafe target[y].update(from: source[y], count: width * format.bytesPerPixel) }
-      }
-    }
-  }
-
-  private func averageAreas(into result: Bitmap, origin: Origin) throws(BitmapError) {
-    let byteCount = AreaScratch(from: self, to: result).byteCount
-    try unsafe origin.withScratch(byteCount: byteCount) { scratch throws(BitmapError) in
-      try unsafe withUnsafeRows { source throws(BitmapError) in
-        try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          guard let filter = unsafe AreaFilter(from: self, to: result, scratch: scratch) else { throw .emptyBuffer }
-          unsafe filter.run(source, target)
-        }
       }
     }
   }

@@ -1,0 +1,92 @@
+import Bitmaps
+import CBenchmarkSupport
+import NativeBuffers
+
+/// Prints what the operations of Bitmaps take, each alone on one thread, on pictures that are drawn and not read.
+///
+///     swift run -c release --package-path Benchmarks bitmap-figures [WORD]
+///
+/// Only rows whose name contains WORD are run, if it is given.
+@main
+struct Main {
+  static func main() throws {
+    let word = CommandLine.arguments.dropFirst().first ?? ""
+    print("row                                   median ms   minimum   minor faults")
+    for row in try Row.all() where word.isEmpty || row.name.contains(word) { try row.run() }
+  }
+}
+
+/// One operation, done over and over with recycled memory.
+struct Row {
+  let name: String
+  let body: () throws -> Void
+
+  static let sampleCount = 21
+
+  func run() throws {
+    for _ in 0..<3 { try body() }
+    var samples: [Double] = []
+    let faultsBefore = bench_minor_faults()
+    for _ in 0..<Self.sampleCount {
+      let start = bench_nanoseconds()
+      try body()
+      samples.append(Double(bench_nanoseconds() - start) / 1e6)
+    }
+    let faults = Double(bench_minor_faults() - faultsBefore) / Double(Self.sampleCount)
+    samples.sort()
+    let columns = [samples[Self.sampleCount / 2], samples[0], faults].map { value in
+      let text = "\((value * 100).rounded() / 100)"
+      return String(repeating: " ", count: max(1, 11 - text.count)) + text
+    }
+    print(name + String(repeating: " ", count: max(1, 36 - name.count)) + columns.joined())
+  }
+
+  static func all() throws -> [Row] {
+    var rows: [Row] = []
+    let drawn = try Bitmap.drawn(width: 3840, height: 2160)
+    for format in [PixelFormat.gray8, .rgb8, .rgba8] {
+      let frame = try drawn.converted(to: format)
+      for (width, height) in [(1920, 1080), (854, 480), (256, 144)] {
+        for filter in [ResizeFilter.area, .bilinear, .lanczos3] {
+          rows.append(
+            Row(name: "4K to \(width), \(filter), \(format)") {
+              try frame.resized(toWidth: width, height: height, filter: filter).dispose()
+            })
+        }
+      }
+    }
+    let glass = try drawn.converted(to: .rgba8)
+    for y in 0..<glass.height {
+      try glass.withMutableRow(y) { row in
+        for x in 0..<glass.width {
+          row.storeBytes(of: UInt8(truncatingIfNeeded: x &+ y), toByteOffset: 4 * x + 3, as: UInt8.self)
+        }
+      }
+    }
+    for (width, height) in [(1920, 1080), (854, 480), (256, 144)] {
+      rows.append(
+        Row(name: "4K to \(width), area, translucent") {
+          try glass.resized(toWidth: width, height: height, filter: .area).dispose()
+        })
+    }
+    let small = try drawn.resized(toWidth: 1920, height: 1080)
+    for format in [PixelFormat.gray8, .rgb8, .rgba8] {
+      let frame = try small.converted(to: format)
+      rows.append(Row(name: "1080p blur, sigma 2, \(format)") { try frame.blurred(sigma: 2).dispose() })
+    }
+    let smallGlass = try glass.resized(toWidth: 1920, height: 1080)
+    rows.append(Row(name: "1080p blur, sigma 2, translucent") { try smallGlass.blurred(sigma: 2).dispose() })
+    let opaque = try drawn.converted(to: .rgba8)
+    rows.append(Row(name: "4K rgba8 to gray8") { try opaque.converted(to: .gray8).dispose() })
+    rows.append(Row(name: "4K translucent to gray8") { try glass.converted(to: .gray8).dispose() })
+    rows.append(Row(name: "4K rgb8 to gray8") { try drawn.converted(to: .gray8).dispose() })
+    rows.append(Row(name: "4K rgb8 to rgba8") { try drawn.converted(to: .rgba8).dispose() })
+    rows.append(Row(name: "4K rgba8 to rgb8") { try opaque.converted(to: .rgb8).dispose() })
+    for orientation in [Orientation.mirrored, .flipped, .rotated90] {
+      rows.append(Row(name: "4K rgba8 \(orientation)") { try opaque.oriented(orientation).dispose() })
+    }
+    rows.append(Row(name: "4K rgba8 difference") { _ = try opaque.difference(from: glass) })
+    rows.append(Row(name: "1080p rgb8 as PNG") { try small.encodedPNG().dispose() })
+    return rows
+  }
+}

@@ -1,0 +1,56 @@
+import CImageCodecs
+public import NativeBuffers
+
+extension Bitmap {
+  /// A flipped or turned copy. Exact, for every format; where the orientation swaps sides, the copy is as wide as this is
+  /// high.
+  ///
+  /// Costs one pass over the pixels and no scratch memory.
+  ///
+  /// - Throws: `outOfMemory`, `pixelsUnavailable`.
+  public func oriented(
+    _ orientation: Orientation, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> Bitmap {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    return try oriented(orientation, origin: origin)
+  }
+
+  func oriented(_ orientation: Orientation, origin: Origin) throws(BitmapError) -> Bitmap {
+    let (newWidth, newHeight) = orientation.swapsSides ? (height, width) : (width, height)
+    return try origin.bitmap(width: newWidth, height: newHeight, format: format) { result throws(BitmapError) in
+      try unsafe withUnsafeRows { source throws(BitmapError) in
+        try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
+          let path = OrientedPath(orientation, of: self)
+          // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
+          unsafe cpixel_gather(
+            source[0] + path.start, path.stepX, path.stepY, format.bytesPerPixel, target[0], result.bytesPerRow,
+            newWidth, newHeight)
+        }
+      }
+    }
+  }
+}
+
+/// Where the pixels of the oriented picture come from, in bytes: its first one, its right neighbour, its lower neighbour.
+private struct OrientedPath {
+  let start: Int
+  let stepX: Int
+  let stepY: Int
+
+  init(_ orientation: Orientation, of bitmap: Bitmap) {
+    let (right, down) = (bitmap.format.bytesPerPixel, bitmap.bytesPerRow)
+    let (lastColumn, lastRow) = ((bitmap.width - 1) * right, (bitmap.height - 1) * down)
+    (start, stepX, stepY) =
+      switch orientation {
+      case .mirrored: (lastColumn, -right, down)
+      case .rotated180: (lastColumn + lastRow, -right, -down)
+      case .flipped: (lastRow, right, -down)
+      case .transposed: (0, down, right)
+      case .rotated90: (lastRow, -down, right)
+      case .transversed: (lastColumn + lastRow, -down, -right)
+      case .rotated270: (lastColumn, down, -right)
+      default: (0, right, down)
+      }
+  }
+}

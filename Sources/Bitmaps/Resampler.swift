@@ -1,0 +1,86 @@
+import CImageCodecs
+
+/// Resizing, separably: the rows that make a target row first, into one row of sums, then that row into pixels.
+///
+/// The loops over pixels are in C, see CPixelKernels.h; here is which rows they get, and what they get beside them.
+enum Resampler {
+  /// Fills `result` with `bitmap` in the size of `result`. They have the same format.
+  static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
+    let layout = Layout(from: bitmap, to: result, filter: filter)
+    try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
+      guard let base = scratch.baseAddress else { throw .emptyBuffer }
+      try unsafe bitmap.withUnsafeRows { source throws(BitmapError) in
+        try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
+          let pass = unsafe Pass(layout, scratch: base, source: bitmap.kernelSource(source))
+          unsafe pass.run(into: target)
+        }
+      }
+    }
+  }
+
+  /// How the scratch memory is divided: sums first, then the axes. All parts start at multiples of 64.
+  struct Layout {
+    let filter: ResizeFilter
+    let horizontal: ResamplingAxis.Layout
+    let vertical: ResamplingAxis.Layout
+    let sumCount: Int
+    let isHalf: Bool
+
+    init(from source: Bitmap, to target: Bitmap, filter: ResizeFilter) {
+      self.filter = filter
+      horizontal = .init(source: source.width, target: target.width, filter: filter)
+      vertical = .init(source: source.height, target: target.height, filter: filter)
+      sumCount = source.width * source.format.channelCount + Int(CPIXEL_SUM_PADDING)
+      isHalf = filter == .area && source.width == 2 * target.width && source.height == 2 * target.height
+    }
+
+    var sumsByteCount: Int { (sumCount * MemoryLayout<Float>.stride + 63) / 64 * 64 }
+    var byteCount: Int { sumsByteCount + horizontal.byteCount + vertical.byteCount }
+  }
+
+  @safe
+  private struct Pass {
+    // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
+    let layout: Layout
+    let source: cpixel_source
+    let sums: UnsafeMutablePointer<Float>
+    let columns: ResamplingAxis
+    let rows: ResamplingAxis
+
+    init(_ layout: Layout, scratch: UnsafeMutableRawPointer, source: cpixel_source) {
+      self.layout = layout
+      unsafe self.source = unsafe source
+      unsafe sums = scratch.bindMemory(to: Float.self, capacity: layout.sumCount)
+      unsafe sums.initialize(repeating: 0, count: layout.sumCount)
+      unsafe columns = ResamplingAxis(layout.horizontal, in: scratch + layout.sumsByteCount)
+      unsafe rows = ResamplingAxis(
+        layout.vertical, in: scratch + layout.sumsByteCount + layout.horizontal.byteCount)
+    }
+
+    func run(into target: UnsafeMutableRows) {
+      for y in 0..<layout.vertical.target {
+        var isOpaque = false
+        if layout.isHalf {
+          let upper = unsafe source.base + 2 * y * source.bytes_per_row
+          unsafe cpixel_halve_rows(
+            upper, upper + source.bytes_per_row, source.channels, layout.horizontal.target, target[y], &isOpaque)
+          if isOpaque { continue }
+        }
+        let span = unsafe rows.spans[y]
+        unsafe cpixel_blend_rows(
+          source, Int(span.first), Int(span.count), rows.weights + span.weights, layout.filter == .area, sums,
+          &isOpaque)
+        unsafe cpixel_blend_columns(
+          sums, source.channels, isOpaque, columns.spans, columns.weights, layout.horizontal.target, target[y])
+      }
+    }
+  }
+}
+
+extension Bitmap {
+  /// The rows as the C kernels take them.
+  func kernelSource(_ rows: UnsafeRows) -> cpixel_source {
+    unsafe cpixel_source(
+      base: rows[0], bytes_per_row: bytesPerRow, width: width, height: height, channels: format.channelCount)
+  }
+}

@@ -1,0 +1,87 @@
+import CImageCodecs
+
+/// Which source pixels make a target pixel on one axis, and how much each of them counts, for all target pixels.
+///
+/// Made once per axis: finding them costs divisions and sines, which would be more than the sums themselves.
+@safe
+struct ResamplingAxis {
+  // SAFETY: the pointers lie in memory that the caller of the initialiser lends; it keeps the value inside the closure
+  // that lent it. All spans and weights are written by the initialiser.
+  let spans: UnsafeMutablePointer<cpixel_span>
+  let weights: UnsafeMutablePointer<Float>
+
+  /// How large the memory of an axis must be.
+  struct Layout {
+    let source: Int
+    let target: Int
+    let filter: ResizeFilter
+    /// Floats from a target pixel's first weight to the next one's: a multiple of 4, see `cpixel_span`.
+    let weightStride: Int
+
+    init(source: Int, target: Int, filter: ResizeFilter) {
+      self.source = source
+      self.target = target
+      self.filter = filter
+      let reach = filter.radius * max(1, Double(source) / Double(target))
+      weightStride = (min(2 * Int(reach.rounded(.up)) + 1, source) + 1 + 3) / 4 * 4
+    }
+
+    var spansByteCount: Int { target * MemoryLayout<cpixel_span>.stride }
+    var weightsByteCount: Int { target * weightStride * MemoryLayout<Float>.stride }
+    /// Rounded up, so that whatever follows is aligned to 64 bytes.
+    var byteCount: Int { (spansByteCount + weightsByteCount + 63) / 64 * 64 }
+  }
+
+  /// `memory` has the layout's size, is aligned to 64 bytes, and is used for nothing else while this value is.
+  init(_ layout: Layout, in memory: UnsafeMutableRawPointer) {
+    // SAFETY: two parts of the memory that do not overlap, each aligned for what it holds.
+    unsafe spans = memory.bindMemory(to: cpixel_span.self, capacity: layout.target)
+    unsafe weights = (memory + layout.spansByteCount).bindMemory(
+      to: Float.self, capacity: layout.target * layout.weightStride)
+    for index in 0..<layout.target {
+      let offset = index * layout.weightStride
+      let own = unsafe UnsafeMutableBufferPointer(start: weights + offset, count: layout.weightStride)
+      unsafe own.initialize(repeating: 0)
+      let range =
+        layout.filter == .area
+        ? unsafe Self.fillShares(of: index, layout, own) : unsafe Self.fillWeights(of: index, layout, own)
+      unsafe spans[index] = cpixel_span(first: UInt32(range.lowerBound), count: UInt32(range.count), weights: offset)
+    }
+  }
+
+  /// In integers: cut every source pixel into `target` parts; then every target pixel covers exactly `source` parts, and
+  /// no fraction is ever rounded.
+  private static func fillShares(
+    of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>
+  ) -> Range<Int> {
+    let (source, target) = (layout.source, layout.target)
+    let start = index * source
+    let end = start + source
+    let range = start / target..<(end - 1) / target + 1
+    for i in range {
+      let parts = min(end, (i + 1) * target) - max(start, i * target)
+      unsafe weights[i - range.lowerBound] = Float(parts) / Float(source)
+    }
+    return range
+  }
+
+  /// Weights beyond the border are left out, and the others make up for them.
+  private static func fillWeights(
+    of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>
+  ) -> Range<Int> {
+    let scale = Double(layout.source) / Double(layout.target)
+    let stretch = max(1, scale)
+    let center = (Double(index) + 0.5) * scale
+    let reach = layout.filter.radius * stretch
+    // Pixels whose middles are within reach.
+    let first = max(0, Int((center - reach - 0.5).rounded(.up)))
+    let last = min(layout.source - 1, Int((center + reach - 0.5).rounded(.down)))
+    var sum = 0.0
+    for i in first...last { sum += layout.filter.weight(at: (Double(i) + 0.5 - center) / stretch) }
+    for i in first...last {
+      let weight = layout.filter.weight(at: (Double(i) + 0.5 - center) / stretch)
+      unsafe weights[i - first] = Float(weight / sum)
+    }
+    return first..<last + 1
+  }
+}

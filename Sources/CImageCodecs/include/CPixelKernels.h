@@ -1,0 +1,78 @@
+// Pixel loops for Bitmaps.
+//
+// They are own C because no library has them in this shape: libyuv's scaler is a box filter only at exactly 1/2 and
+// aliases below that, zimg takes planes only, and neither weights colour with alpha while it filters. C and not Swift
+// because a function can be compiled twice here, for any x86-64 and for AVX2, and because debug builds stay usable.
+//
+// Five rules hold for every function below.
+// 1. No allocation and no state: memory comes from the caller, and any number of threads may call at once.
+// 2. Rows are read and written within their pixels; padding is never touched. Source and target do not overlap.
+// 3. `channels` is 1, 3 or 4 bytes a pixel; the fourth is alpha, and colour is not multiplied by it.
+// 4. Sums of rows are floats, one per byte of a row; in pixels with alpha, colour is multiplied by alpha / 255.
+// 5. Where alpha comes out below one half, and so rounds to 0, the pixel is all zeros: its colour is the quotient of two
+//    numbers of which rounding may have left nothing.
+
+#ifndef CPIXELKERNELS_H
+#define CPIXELKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct cpixel_source {
+  const uint8_t *base;
+  size_t bytes_per_row;
+  size_t width; // pixels
+  size_t height;
+  size_t channels;
+} cpixel_source;
+
+// Which source pixels (or rows) a target pixel is made of.
+typedef struct cpixel_span {
+  uint32_t first;
+  uint32_t count;
+  size_t weights; // the index of its first weight; after its weights are zeros up to a multiple of four
+} cpixel_span;
+
+enum {
+  // Floats that must be there, and finite, behind the last sum: a vector load of the last pixels may reach them.
+  CPIXEL_SUM_PADDING = 8,
+};
+
+// sums[i] = Σ weights[k] * row[first + k][i]. With `inner_alike`, all weights but the first and last are the same, and
+// those rows may be added up as integers. *opaque says whether every alpha was 255 (true where there is no alpha).
+void cpixel_blend_rows(cpixel_source source, size_t first, size_t count, const float *weights, bool inner_alike,
+                       float *sums, bool *opaque);
+
+// Target pixel x = Σ weights[spans[x].weights + k] * pixel[spans[x].first + k] of the sums, rounded and clamped.
+void cpixel_blend_columns(const float *sums, size_t channels, bool opaque, const cpixel_span *spans,
+                          const float *weights, size_t target_width, uint8_t *target);
+
+// Averages of 2×2 pixels, rounded half up. *opaque is as above; where it comes out false the target is of no use.
+void cpixel_halve_rows(const uint8_t *upper, const uint8_t *lower, size_t channels, size_t target_width,
+                       uint8_t *target, bool *opaque);
+
+// Target pixel (x, y) is the one at origin + x * step_x + y * step_y: all flips and quarter turns, by their steps.
+void cpixel_gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y, size_t channels, uint8_t *target,
+                   size_t bytes_per_row, size_t width, size_t height);
+
+// *opaque: whether every alpha is 255; true where there is no alpha. Stops at the first row with another.
+void cpixel_find_opacity(cpixel_source source, bool *opaque);
+
+// sums[i] = Σ weights[|k|] * row[y + k][i] for k from -radius to radius; beyond the border the outermost row counts again.
+// `opaque` is what cpixel_find_opacity says.
+void cpixel_blur_rows(cpixel_source source, bool opaque, size_t y, size_t radius, const float *weights, float *sums);
+
+// Target pixel x = Σ weights[|k|] * pixel[x + k], rounded, of `width` pixels of sums that lie between `radius` further
+// pixels on both sides.
+void cpixel_blur_columns(const float *sums, size_t channels, bool opaque, size_t radius, const float *weights,
+                         size_t width, uint8_t *target);
+
+// Pixels of other channels: gray by the weights of BT.601, alpha that has no place is laid on white.
+void cpixel_convert_row(const uint8_t *source, size_t source_channels, uint8_t *target, size_t target_channels,
+                        size_t width);
+
+// Adds to *square_sum the squares of the differences of `count` bytes, and raises *maximum to the largest difference.
+void cpixel_compare_row(const uint8_t *a, const uint8_t *b, size_t count, uint64_t *square_sum, uint8_t *maximum);
+
+#endif

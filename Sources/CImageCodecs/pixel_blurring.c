@@ -1,0 +1,111 @@
+#include "CPixelKernels.h"
+#include "pixel_alpha.h"
+#include "pixel_dispatch.h"
+#include "pixel_vectors.h"
+
+PIXEL_BODY cpixel_find_opacity_body(cpixel_source source, bool *opaque) {
+  *opaque = true;
+  if (source.channels != 4) return;
+  for (size_t y = 0; y < source.height && *opaque; y++)
+    *opaque = is_opaque(source.base + y * source.bytes_per_row, source.width * 4);
+}
+PIXEL_KERNEL(cpixel_find_opacity, (cpixel_source source, bool *opaque), (source, opaque))
+
+static inline __attribute__((always_inline)) const uint8_t *row_above(cpixel_source source, size_t y, size_t k) {
+  return source.base + (y < k ? 0 : y - k) * source.bytes_per_row;
+}
+
+static inline __attribute__((always_inline)) const uint8_t *row_below(cpixel_source source, size_t y, size_t k) {
+  size_t left = source.height - 1 - y;
+  return source.base + (y + (left < k ? left : k)) * source.bytes_per_row;
+}
+
+PIXEL_BODY cpixel_blur_rows_body(cpixel_source source, bool opaque, size_t y, size_t radius, const float *weights,
+                                 float *sums) {
+  size_t count = source.width * source.channels, i = 0;
+  if (!opaque) {
+    for (; i < count; i++) sums[i] = 0;
+    add_premultiplied_row(row_above(source, y, 0), weights[0], count, sums);
+    for (size_t k = 1; k <= radius; k++) {
+      add_premultiplied_row(row_above(source, y, k), weights[k], count, sums);
+      add_premultiplied_row(row_below(source, y, k), weights[k], count, sums);
+    }
+    return;
+  }
+  // Sixteen columns at a time stay in registers for all rows; rows of the same weight are added as integers.
+  for (; i + 16 <= count; i += 16) {
+    u8x16 bytes, other;
+    VECTOR_LOAD(bytes, row_above(source, y, 0) + i);
+    f32x16 sum = weights[0] * __builtin_convertvector(bytes, f32x16);
+    for (size_t k = 1; k <= radius; k++) {
+      VECTOR_LOAD(bytes, row_above(source, y, k) + i);
+      VECTOR_LOAD(other, row_below(source, y, k) + i);
+      u16x16 both = __builtin_convertvector(bytes, u16x16) + __builtin_convertvector(other, u16x16);
+      sum += weights[k] * __builtin_convertvector(both, f32x16);
+    }
+    VECTOR_STORE(sums + i, sum);
+  }
+  for (; i < count; i++) {
+    sums[i] = weights[0] * row_above(source, y, 0)[i];
+    for (size_t k = 1; k <= radius; k++)
+      sums[i] += weights[k] * (float)(row_above(source, y, k)[i] + row_below(source, y, k)[i]);
+  }
+}
+PIXEL_KERNEL(cpixel_blur_rows,
+             (cpixel_source source, bool opaque, size_t y, size_t radius, const float *weights, float *sums),
+             (source, opaque, y, radius, weights, sums))
+
+PIXEL_BODY store_premultiplied(const float *sums, size_t count, uint8_t *target) {
+  for (size_t i = 0; i < count; i += 4) {
+    float alpha = sums[i + 3], scale = alpha >= 0.5f ? 255 / alpha : 0;
+    for (size_t c = 0; c < 3; c++) {
+      float value = sums[i + c] * scale + 0.5f;
+      target[i + c] = (uint8_t)(value > 255 ? 255 : value); // the quotient of two sums can be a hair above
+    }
+    target[i + 3] = (uint8_t)(alpha + 0.5f);
+  }
+}
+
+PIXEL_BODY cpixel_blur_columns_body(const float *sums, size_t channels, bool opaque, size_t radius,
+                                    const float *weights, size_t width, uint8_t *target) {
+  const float *middle = sums + radius * channels;
+  size_t count = width * channels, i = 0;
+  for (; i + 32 <= count; i += 32) {
+    f32x16 first, second, left, right;
+    VECTOR_LOAD(first, middle + i);
+    VECTOR_LOAD(second, middle + i + 16);
+    first *= weights[0];
+    second *= weights[0];
+    for (size_t k = 1; k <= radius; k++) {
+      VECTOR_LOAD(left, middle + i - k * channels);
+      VECTOR_LOAD(right, middle + i + k * channels);
+      first += weights[k] * (left + right);
+      VECTOR_LOAD(left, middle + i + 16 - k * channels);
+      VECTOR_LOAD(right, middle + i + 16 + k * channels);
+      second += weights[k] * (left + right);
+    }
+    if (opaque) {
+      u8x16 bytes = __builtin_convertvector(__builtin_convertvector(first + 0.5f, i32x16), u8x16);
+      VECTOR_STORE(target + i, bytes);
+      bytes = __builtin_convertvector(__builtin_convertvector(second + 0.5f, i32x16), u8x16);
+      VECTOR_STORE(target + i + 16, bytes);
+    } else {
+      float values[32];
+      VECTOR_STORE(values, first);
+      VECTOR_STORE(values + 16, second);
+      store_premultiplied(values, 32, target + i);
+    }
+  }
+  float rest[32];
+  for (size_t r = 0; i + r < count; r++) {
+    rest[r] = weights[0] * middle[i + r];
+    for (size_t k = 1; k <= radius; k++)
+      rest[r] += weights[k] * (middle[i + r - k * channels] + middle[i + r + k * channels]);
+    if (opaque) target[i + r] = (uint8_t)(rest[r] + 0.5f);
+  }
+  if (!opaque) store_premultiplied(rest, count - i, target + i);
+}
+PIXEL_KERNEL(cpixel_blur_columns,
+             (const float *sums, size_t channels, bool opaque, size_t radius, const float *weights, size_t width,
+              uint8_t *target),
+             (sums, channels, opaque, radius, weights, width, target))

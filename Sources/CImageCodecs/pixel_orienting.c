@@ -1,0 +1,30 @@
+#include "CPixelKernels.h"
+
+#include <string.h>
+
+// Pixels, per side. Where rows become columns, a tile's lines of both pictures stay in the first-level cache.
+enum { tile = 32 };
+
+static inline __attribute__((always_inline)) void gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y,
+                                                         size_t channels, uint8_t *target, size_t bytes_per_row,
+                                                         size_t width, size_t height) {
+  for (size_t top = 0; top < height; top += tile) {
+    size_t bottom = height - top < tile ? height : top + tile;
+    for (size_t left = 0; left < width; left += tile) {
+      size_t right = width - left < tile ? width : left + tile;
+      for (size_t y = top; y < bottom; y++) {
+        const uint8_t *from = origin + (ptrdiff_t)y * step_y + (ptrdiff_t)left * step_x;
+        uint8_t *to = target + y * bytes_per_row + left * channels;
+        for (size_t x = left; x < right; x++, from += step_x, to += channels) memcpy(to, from, channels);
+      }
+    }
+  }
+}
+
+void cpixel_gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y, size_t channels, uint8_t *target,
+                   size_t bytes_per_row, size_t width, size_t height) {
+  // Each with a pixel size that the compiler knows.
+  if (channels == 1) gather(origin, step_x, step_y, 1, target, bytes_per_row, width, height);
+  if (channels == 3) gather(origin, step_x, step_y, 3, target, bytes_per_row, width, height);
+  if (channels == 4) gather(origin, step_x, step_y, 4, target, bytes_per_row, width, height);
+}
