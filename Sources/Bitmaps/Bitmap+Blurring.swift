@@ -6,8 +6,8 @@ extension Bitmap {
   /// A copy blurred by a Gaussian of standard deviation `sigma`, in pixels.
   ///
   /// The curve is cut at three sigma and its weights add up to 1; beyond the border the outermost pixels are repeated.
-  /// Colours are weighted with their alpha; a pixel that comes out wholly transparent is all zeros. Results are within 1
-  /// of 255 of the exact ones.
+  /// Colours are weighted with their alpha; a pixel that comes out wholly transparent is all zeros. Results are within
+  /// 1 of 255 of the exact ones.
   ///
   /// Costs time in proportion to pixels times sigma, and scratch memory: 4 bytes per channel of a row that is six sigma
   /// longer.

@@ -59,8 +59,8 @@ extension Bitmap {
 
   /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too.
   ///
-  /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes is
-  /// touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
+  /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes
+  /// is touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
   ///
   /// - Parameters:
   ///   - compression: zlib's level, 0 (none) to 9 (smallest). Levels above 6 take several times longer and gain little.

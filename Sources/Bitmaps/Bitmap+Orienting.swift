@@ -2,8 +2,8 @@ import CImageCodecs
 public import NativeBuffers
 
 extension Bitmap {
-  /// A flipped or turned copy. Exact, for every format; where the orientation swaps sides, the copy is as wide as this is
-  /// high.
+  /// A flipped or turned copy. Exact, for every format; where the orientation swaps sides, the copy is as wide as this
+  /// is high.
   ///
   /// Costs one pass over the pixels and no scratch memory.
   ///
@@ -32,7 +32,7 @@ extension Bitmap {
   }
 }
 
-/// Where the pixels of the oriented picture come from, in bytes: its first one, its right neighbour, its lower neighbour.
+/// Where the pixels of the oriented picture come from, in bytes: its first one, and its right and lower neighbours.
 private struct OrientedPath {
   let start: Int
   let stepX: Int

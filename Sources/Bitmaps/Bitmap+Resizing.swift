@@ -7,9 +7,9 @@ extension Bitmap {
   /// transparent is all zeros. Weights apply to the encoded (sRGB) values. Results are within 1 of 255 of the exact
   /// ones. In the same size the copy is exact.
   ///
-  /// Costs one pass over the source for ``ResizeFilter/area``, and for the others as many as their reach in rows; scratch
-  /// memory: 4 bytes per channel of a source row, and per target column and row 16 bytes and 4 for each pixel that
-  /// counts.
+  /// Costs one pass over the source for ``ResizeFilter/area``, and for the others as many as the new picture's pixels
+  /// overlap; scratch memory: 4 bytes per channel of a source row, and per target column and row 16 bytes and 4 for each
+  /// pixel that counts.
   ///
   /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^32 - 1; `outOfMemory`, `pixelsUnavailable`.
   public func resized(

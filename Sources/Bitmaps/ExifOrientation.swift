@@ -1,4 +1,4 @@
-/// The orientation in a file's EXIF data, by the standards themselves: the few bytes that say it are not worth a library.
+/// The orientation in a file's EXIF data, by the standards themselves: few bytes say it, not worth a library.
 ///
 /// Sources: JPEG's marker segments (ITU T.81, B.1), PNG's `eXIf` chunk (PNG 1.5 extensions), TIFF 6.0, EXIF 2.3.
 enum ExifOrientation {

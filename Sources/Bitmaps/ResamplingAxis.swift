@@ -49,8 +49,8 @@ struct ResamplingAxis {
     }
   }
 
-  /// In integers: cut every source pixel into `target` parts; then every target pixel covers exactly `source` parts, and
-  /// no fraction is ever rounded.
+  /// In integers: cut every source pixel into `target` parts; then every target pixel covers exactly `source` parts,
+  /// and no fraction is ever rounded.
   private static func fillShares(
     of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>
   ) -> Range<Int> {

@@ -32,18 +32,27 @@ PIXEL_BODY cpixel_blur_rows_body(cpixel_source source, bool opaque, size_t y, si
     }
     return;
   }
-  // Sixteen columns at a time stay in registers for all rows; rows of the same weight are added as integers.
-  for (; i + 16 <= count; i += 16) {
+  // So many columns at a time stay in registers for all rows; rows of the same weight are added as integers.
+  enum { lanes = 16, vectors = 3 };
+  for (; i + vectors * lanes <= count; i += vectors * lanes) {
     u8x16 bytes, other;
-    VECTOR_LOAD(bytes, row_above(source, y, 0) + i);
-    f32x16 sum = weights[0] * __builtin_convertvector(bytes, f32x16);
-    for (size_t k = 1; k <= radius; k++) {
-      VECTOR_LOAD(bytes, row_above(source, y, k) + i);
-      VECTOR_LOAD(other, row_below(source, y, k) + i);
-      u16x16 both = __builtin_convertvector(bytes, u16x16) + __builtin_convertvector(other, u16x16);
-      sum += weights[k] * __builtin_convertvector(both, f32x16);
+    f32x16 columns[vectors];
+    const uint8_t *up = row_above(source, y, 0) + i, *down;
+    for (size_t v = 0; v < vectors; v++) {
+      VECTOR_LOAD(bytes, up + v * lanes);
+      columns[v] = weights[0] * __builtin_convertvector(bytes, f32x16);
     }
-    VECTOR_STORE(sums + i, sum);
+    for (size_t k = 1; k <= radius; k++) {
+      up = row_above(source, y, k) + i;
+      down = row_below(source, y, k) + i;
+      for (size_t v = 0; v < vectors; v++) {
+        VECTOR_LOAD(bytes, up + v * lanes);
+        VECTOR_LOAD(other, down + v * lanes);
+        u16x16 both = __builtin_convertvector(bytes, u16x16) + __builtin_convertvector(other, u16x16);
+        columns[v] += weights[k] * __builtin_convertvector(both, f32x16);
+      }
+    }
+    for (size_t v = 0; v < vectors; v++) VECTOR_STORE(sums + i + v * lanes, columns[v]);
   }
   for (; i < count; i++) {
     sums[i] = weights[0] * row_above(source, y, 0)[i];
@@ -77,10 +86,10 @@ PIXEL_BODY cpixel_blur_columns_body(const float *sums, size_t channels, bool opa
     first *= weights[0];
     second *= weights[0];
     for (size_t k = 1; k <= radius; k++) {
-      VECTOR_LOAD(left, middle + i - k * channels);
+      VECTOR_LOAD(left, sums + i + (radius - k) * channels);
       VECTOR_LOAD(right, middle + i + k * channels);
       first += weights[k] * (left + right);
-      VECTOR_LOAD(left, middle + i + 16 - k * channels);
+      VECTOR_LOAD(left, sums + i + 16 + (radius - k) * channels);
       VECTOR_LOAD(right, middle + i + 16 + k * channels);
       second += weights[k] * (left + right);
     }
@@ -100,7 +109,7 @@ PIXEL_BODY cpixel_blur_columns_body(const float *sums, size_t channels, bool opa
   for (size_t r = 0; i + r < count; r++) {
     rest[r] = weights[0] * middle[i + r];
     for (size_t k = 1; k <= radius; k++)
-      rest[r] += weights[k] * (middle[i + r - k * channels] + middle[i + r + k * channels]);
+      rest[r] += weights[k] * (sums[i + r + (radius - k) * channels] + middle[i + r + k * channels]);
     if (opaque) target[i + r] = (uint8_t)(rest[r] + 0.5f);
   }
   if (!opaque) store_premultiplied(rest, count - i, target + i);

@@ -8,14 +8,20 @@ enum { tile = 32 };
 static inline __attribute__((always_inline)) void gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y,
                                                          size_t channels, uint8_t *target, size_t bytes_per_row,
                                                          size_t width, size_t height) {
+  bool keeps_rows = step_x == (ptrdiff_t)channels || step_x == -(ptrdiff_t)channels;
+  // Rows that stay rows are read and written from end to end.
+  size_t tile_width = keeps_rows ? width : tile;
   for (size_t top = 0; top < height; top += tile) {
     size_t bottom = height - top < tile ? height : top + tile;
-    for (size_t left = 0; left < width; left += tile) {
-      size_t right = width - left < tile ? width : left + tile;
+    for (size_t left = 0; left < width; left += tile_width) {
+      size_t right = width - left < tile_width ? width : left + tile_width;
       for (size_t y = top; y < bottom; y++) {
         const uint8_t *from = origin + (ptrdiff_t)y * step_y + (ptrdiff_t)left * step_x;
         uint8_t *to = target + y * bytes_per_row + left * channels;
-        for (size_t x = left; x < right; x++, from += step_x, to += channels) memcpy(to, from, channels);
+        if (step_x == (ptrdiff_t)channels)
+          memcpy(to, from, width * channels);
+        else
+          for (size_t x = left; x < right; x++, from += step_x, to += channels) memcpy(to, from, channels);
       }
     }
   }

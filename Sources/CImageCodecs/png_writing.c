@@ -46,7 +46,9 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
 static void flush_nothing(png_structp png) { (void)png; } // the default calls fflush on a FILE that is not there
 
 static int color_type(cimage_layout layout) {
-  return layout == CIMAGE_GRAY8 ? PNG_COLOR_TYPE_GRAY : layout == CIMAGE_RGB8 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_RGBA;
+  return layout == CIMAGE_GRAY8  ? PNG_COLOR_TYPE_GRAY
+         : layout == CIMAGE_RGB8 ? PNG_COLOR_TYPE_RGB
+                                 : PNG_COLOR_TYPE_RGBA;
 }
 
 cimage_status cimage_png_encode(cimage_rows rows, int level, void *destination, size_t capacity, size_t *needed_bytes,

@@ -107,7 +107,8 @@ cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_rows rows,
                                 cimage_report *report);
 
-// Encodes a PNG of 8 bits a channel into at most `capacity` bytes; level is zlib's, 0 to 9. *needed_bytes is as for JPEG.
+// Encodes a PNG of 8 bits a channel into at most `capacity` bytes; level is zlib's, 0 to 9. *needed_bytes is as for
+// JPEG.
 cimage_status cimage_png_encode(cimage_rows rows, int level, void *destination, size_t capacity, size_t *needed_bytes,
                                 cimage_report *report);
 

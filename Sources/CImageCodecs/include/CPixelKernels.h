@@ -9,8 +9,8 @@
 // 2. Rows are read and written within their pixels; padding is never touched. Source and target do not overlap.
 // 3. `channels` is 1, 3 or 4 bytes a pixel; the fourth is alpha, and colour is not multiplied by it.
 // 4. Sums of rows are floats, one per byte of a row; in pixels with alpha, colour is multiplied by alpha / 255.
-// 5. Where alpha comes out below one half, and so rounds to 0, the pixel is all zeros: its colour is the quotient of two
-//    numbers of which rounding may have left nothing.
+// 5. Where alpha comes out below one half, and so rounds to 0, the pixel is all zeros: its colour would be the quotient
+//    of two numbers of which rounding may have left nothing.
 
 #ifndef CPIXELKERNELS_H
 #define CPIXELKERNELS_H
@@ -59,8 +59,8 @@ void cpixel_gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y, si
 // *opaque: whether every alpha is 255; true where there is no alpha. Stops at the first row with another.
 void cpixel_find_opacity(cpixel_source source, bool *opaque);
 
-// sums[i] = Σ weights[|k|] * row[y + k][i] for k from -radius to radius; beyond the border the outermost row counts again.
-// `opaque` is what cpixel_find_opacity says.
+// sums[i] = Σ weights[|k|] * row[y + k][i] for k from -radius to radius; beyond the border the outermost row counts
+// again. `opaque` is what cpixel_find_opacity says.
 void cpixel_blur_rows(cpixel_source source, bool opaque, size_t y, size_t radius, const float *weights, float *sums);
 
 // Target pixel x = Σ weights[|k|] * pixel[x + k], rounded, of `width` pixels of sums that lie between `radius` further

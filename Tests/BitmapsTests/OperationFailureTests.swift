@@ -1,0 +1,57 @@
+import JemallocArenas
+import LeakAuditing
+import NativeBuffers
+import Synchronization
+import Testing
+
+@testable import Bitmaps
+
+@Suite("Operations that run out of memory")
+struct OperationFailureTests {
+  /// Every operation once, from a turned file to an encoded one.
+  static func pipeline(_ file: [UInt8], arena: Arena) throws {
+    let decoded = try Bitmap.decode(file, format: .rgba8, arena: arena)
+    defer { decoded.dispose() }
+    var current = decoded
+    func step(_ next: (Bitmap) throws -> Bitmap) throws {
+      let result = try next(current)
+      if current.pixels !== decoded.pixels { current.dispose() }
+      current = result
+    }
+    defer { current.dispose() }
+    for filter in ResizingTests.filters {
+      try step { try $0.resized(toWidth: 17, height: 23, filter: filter, arena: arena) }
+      try step { try $0.resized(toWidth: 31, height: 19, filter: filter, arena: arena) }
+    }
+    try step { try $0.blurred(sigma: 1.5, arena: arena) }
+    try step { try $0.oriented(.transversed, arena: arena) }
+    try step { try $0.converted(to: .rgb8, arena: arena) }
+    try current.encodedPNG(arena: arena).dispose()
+    try current.encodedJPEG(arena: arena).dispose()
+  }
+
+  @Test("Whichever allocation of all operations fails, nothing is left and the audit is clean")
+  func everyAllocation() throws {
+    try withOwnArena { arena in
+      let file = OrientationTests.png(OrientationTests.plainPNG, exif: OrientationTests.exif(7, isLittle: true))
+      var failures = 0
+      for n in 1... {
+        arena.failureCountdown.store(n, ordering: .relaxed)
+        defer { arena.failureCountdown.store(0, ordering: .relaxed) }
+        do {
+          try Self.pipeline(file, arena: arena)
+          if arena.failureCountdown.load(ordering: .relaxed) > 0 { break }
+        } catch let error as BitmapError {
+          #expect(error.code == .outOfMemory)
+          failures += 1
+        }
+        let report = try LeakAuditor.audit()
+        let books = try #require(report.arenas.first { $0.index == Int(arena.index) })
+        #expect(books.difference == 0 && books.live.count == 0, "allocation \(n) failing")
+        try arena.expectEmpty("allocation \(n) failing")
+      }
+      // Fewer than there are buffers: what one operation released the next one takes without asking the allocator.
+      #expect(failures > 8, "\(failures)")
+    }
+  }
+}
