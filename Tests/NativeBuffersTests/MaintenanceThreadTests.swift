@@ -85,7 +85,9 @@ struct MaintenanceThreadTests {
     }
   }
 
-  @Test("A forked child has none, and starts its own when there is need")
+  @Test(
+    "A forked child has none, and starts its own when there is need",
+    .enabled(if: MallocCapture.isAvailable, "a thread sanitizer refuses threads in a forked child"))
   func fork() async {
     await #expect(processExitsWith: .success) {
       let arena = try Arena(name: "fork", configuration: Self.quick)
