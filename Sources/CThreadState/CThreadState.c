@@ -10,6 +10,14 @@
 
 _Thread_local cthreadstate_record cthreadstate_thread;
 
+uint32_t cthreadstate_take_number(void) {
+  static uint32_t last;
+  uint32_t number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+  // Wrapped after 2^32 threads: any other number serves as well.
+  cthreadstate_thread.number = number != 0 ? number : 1;
+  return cthreadstate_thread.number;
+}
+
 bool cthreadstate_allow_barrier(void) {
   return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }

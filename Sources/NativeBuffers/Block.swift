@@ -27,11 +27,10 @@ public import ResourceLedger
     _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
     function: StaticString
   ) throws(NativeBufferError) -> Block {
-    if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
-      0...ThreadCacheStorage.largestByteCount ~= byteCount
-    {
+    if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment, 0...largestShelvedByteCount ~= byteCount {
+      let sizeClass = SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63)
       if let cache = unsafe ThreadCache(cthreadstate_enter()),
-        let entry = cache.pop(SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63))
+        let entry = sizeClass < ThreadCacheStorage.binCount ? cache.pop(sizeClass) : cache.takeShelved(sizeClass)
       {
         cthreadstate_leave()
         let site = cache.site(file: file, line: line, function: function)
@@ -77,13 +76,6 @@ public import ResourceLedger
     let site =
       ThreadCaches.current()?.site(file: file, line: line, function: function)
       ?? Ledger.shared.intern(file: file, line: line, function: function)
-    if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
-      ThreadCacheStorage.largestByteCount + 1...largestShelvedByteCount ~= byteCount,
-      let block = takeLarge(byteCount, site: site)
-    {
-      if case .zeroed = contents { block.zero() }
-      return block
-    }
     do throws(ArenaError) {
       let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
       let depot = Depot.of(arena ?? Arena.shared)
@@ -98,24 +90,13 @@ public import ResourceLedger
     }
   }
 
-  private static let largestShelvedByteCount = 1 << 40
-
-  /// A large block from the shared arena's depot, nil where it has none: four atomic operations together
-  /// with its return, and no reference counted.
-  private static func takeLarge(_ byteCount: Int, site: SiteID) -> Block? {
-    guard let cache = ThreadCaches.current() else { return nil }
-    let sizeClass = SizeClass.index(holding: (byteCount + 63) & ~63)
-    let shelves = unsafe cache.storage.pointee.shelves
-    let entry = shelves.pop(
-      alignmentLog2: SizeClass.blockAlignmentLog2, sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
-    guard let entry else { return nil }
-    return Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
-  }
+  /// Beyond this a size is for the arena to refuse.
+  @inlinable static var largestShelvedByteCount: Int { 1 << 40 }
 
   /// A block of the shared arena that threads keep: the thread's own, or the first of a batch.
   private static func popForThread(_ request: Arena.Request, _ depot: Depot) -> LedgerEntry? {
     let bin = SizeClass.index(holding: request.capacity)
-    let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: depot) }
+    let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: depot.shelves) }
     return if let entry { entry } else { depot.pop(request) }
   }
 
@@ -157,13 +138,20 @@ public import ResourceLedger
   @inline(__always)
   static func release(_ entry: LedgerEntry) {
     if let cache = unsafe ThreadCache(cthreadstate_enter()) {
-      // Domain in the low half, bin in the high one: one comparison for each.
-      let bin = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
-      if bin & 0xFFFF == 0, bin < UInt32(ThreadCacheStorage.binCount) << 16, entry.endLife(as: .idle) {
-        let bin = Int(bin >> 16)
-        let hasRoom = cache.push(entry, bin: bin)
+      // Domain in the low half, bin in the high one. Turned round, a wrong domain makes a large number: one
+      // comparison for both.
+      let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
+      let bin = Int(difference >> 16 | difference << 16)
+      if bin < ThreadCacheStorage.binCount {
+        if entry.endLife(as: .idle) {
+          let hasRoom = cache.push(entry, bin: bin)
+          cthreadstate_leave()
+          if !hasRoom { spill(bin) }
+          return
+        }
+      } else if bin < SizeClass.count, entry.endLife(as: .idle) {
         cthreadstate_leave()
-        if !hasRoom { spill(bin) }
+        cache.shelve(entry)
         return
       }
     }
@@ -187,14 +175,6 @@ public import ResourceLedger
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
-    if let cache = unsafe ThreadCache(cthreadstate_cache()),
-      UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
-      Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
-    {
-      let shelves = unsafe cache.storage.pointee.shelves
-      if !shelves.push(entry, capacity: entry.capacity) { Depot.of(Arena.shared).surrender(entry) }
-      return
-    }
     guard let depot = Depot.of(entry) else { return AdoptedMemory.release(entry) }
     let bin = Int(entry.classification.bucket)
     if bin < ThreadCacheStorage.binCount, depot.arena === Arena.shared, entry.endLife(as: .idle) {

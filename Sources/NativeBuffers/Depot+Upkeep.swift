@@ -33,7 +33,7 @@ extension Depot {
   func noticeUnusedPages() { if shelves.markDirty() { Maintenance.call() } }
 
   private var hasIdleBlocks: Bool {
-    shelves.idleByteCount > 0 || arena === Arena.shared && ThreadCaches.attachedCount > 0
+    shelves.hasIdleBlocks || arena === Arena.shared && ThreadCaches.attachedCount > 0
   }
 
   // MARK: Idle blocks

@@ -85,12 +85,6 @@ import Synchronization
       && request.capacity <= ThreadCacheStorage.largestByteCount && arena === Arena.shared
   }
 
-  /// An idle block of a size class at cache-line alignment.
-  func popSmall(_ sizeClass: Int) -> LedgerEntry? {
-    shelves.pop(
-      alignmentLog2: SizeClass.blockAlignmentLog2, sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
-  }
-
   /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
   func push(_ entry: LedgerEntry) {
     let capacity = entry.capacity

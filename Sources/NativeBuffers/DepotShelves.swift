@@ -1,21 +1,29 @@
+import CThreadState
+import Glibc
 import JemallocArenas
 import ResourceLedger
 import Synchronization
 
-/// A depot's lists: one per alignment and size class, and how many bytes they hold; and one of surplus blocks,
-/// which wait for the maintenance thread to give them back.
+/// A depot's lists of idle blocks, one per alignment and size class, and of surplus blocks, which wait for the
+/// maintenance thread to give them back.
+///
+/// The lists of the usual alignment are there once per *stripe*: a thread leaves its blocks on its own stripe and looks
+/// there first, so that threads that work with blocks of one size do not wait for each other's cache lines. Where its
+/// own stripe has none it looks at the others': no block is anybody's.
 ///
 /// A reference to memory of its own, so that threads reach it without touching a reference count.
-/// Cost: two atomic read-modify-writes to take a block, two to return one.
+/// Cost: two atomic read-modify-writes to take a block or a batch, two to return one, on the thread's own cache lines.
 @safe struct DepotShelves: @unchecked Sendable {
   // SAFETY: allocated once, made of atomics, and freed with the depot, which the arena's blocks keep alive.
   private let counters: UnsafeMutablePointer<Counters>
-  private let bins: UnsafeMutablePointer<EntryStack>
+  private let stripes: UnsafeMutableRawPointer
+  /// Alignments above the usual one, which few programs ask for: each with all size classes.
+  private let aligned: UnsafeMutablePointer<EntryStack>
   private let records: UnsafeMutablePointer<EntryRecord>
 
   private struct Counters: ~Copyable {
-    /// Bytes of all idle blocks: never less than what lies in the bins.
-    let idleByteCount = Atomic<Int>(0)
+    /// Bytes that may still become idle, as far as no stripe has set them aside.
+    let unreservedRoom: Atomic<Int>
     let idleByteLimit: Int
     /// Whether somebody looks after the idle blocks, or nobody is to: false where the next one to leave a block
     /// is to call the maintenance thread.
@@ -36,49 +44,200 @@ import Synchronization
   static var alignments: Range<UInt32> {
     SizeClass.blockAlignmentLog2..<SizeClass.blockAlignmentLog2 + UInt32(alignmentCount)
   }
-  private static let binCount = alignmentCount * SizeClass.count
+  private static let alignedCount = (alignmentCount - 1) * SizeClass.count
+
+  // A stripe: 64 bytes whose first word is its room, then a list for each size class.
+  private static var roomByteCount: Int { 64 }
+  @inline(__always)
+  private static var stripeByteCount: Int {
+    (roomByteCount + SizeClass.count * MemoryLayout<EntryStack>.stride + 127) / 128 * 128
+  }
+  /// A power of two. Threads get their stripes in turn, so twice as many as processors keep neighbours apart.
+  private let stripeCount: Int
+  private static func stripeCount(processors: Int) -> Int {
+    let wanted = min(16, max(2, 2 * processors))
+    return 1 << (Int.bitWidth - (wanted - 1).leadingZeroBitCount)
+  }
 
   init(idleByteLimit: Int) {
+    stripeCount = Self.stripeCount(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     unsafe counters = .allocate(capacity: 1)
-    unsafe counters.initialize(to: Counters(idleByteLimit: idleByteLimit))
-    unsafe bins = .allocate(capacity: Self.binCount)
-    for bin in 0..<Self.binCount { unsafe (bins + bin).initialize(to: EntryStack()) }
+    unsafe counters.initialize(
+      to: Counters(unreservedRoom: Atomic(max(0, idleByteLimit)), idleByteLimit: max(0, idleByteLimit)))
+    unsafe stripes = .allocate(byteCount: stripeCount * Self.stripeByteCount, alignment: 128)
+    unsafe aligned = .allocate(capacity: Self.alignedCount)
     unsafe records = Ledger.shared.firstRecord
+    for stripe in 0..<stripeCount {
+      unsafe room(stripe).initialize(to: Atomic(0))
+      for sizeClass in 0..<SizeClass.count { unsafe shelf(stripe, sizeClass).initialize(to: EntryStack()) }
+    }
+    for index in 0..<Self.alignedCount { unsafe (aligned + index).initialize(to: EntryStack()) }
   }
 
   func deallocate() {
-    unsafe bins.deinitialize(count: Self.binCount)
-    unsafe bins.deallocate()
+    unsafe aligned.deallocate()
+    unsafe stripes.deallocate()
     unsafe counters.deinitialize(count: 1)
     unsafe counters.deallocate()
   }
 
-  var idleByteCount: Int { unsafe counters.pointee.idleByteCount.load(ordering: .relaxed) }
+  // MARK: Where things are
 
-  private func bin(alignmentLog2: UInt32, sizeClass: Int) -> UnsafeMutablePointer<EntryStack> {
-    unsafe bins + (Int(alignmentLog2 &- SizeClass.blockAlignmentLog2) &* SizeClass.count &+ sizeClass)
+  /// The calling thread's stripe.
+  @inline(__always)
+  private var ownStripe: Int { Int(cthreadstate_number()) & (stripeCount &- 1) }
+
+  /// Bytes that may still become idle and that the stripe has set aside for its threads.
+  @inline(__always)
+  private func room(_ stripe: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+    unsafe (stripes + stripe &* Self.stripeByteCount).assumingMemoryBound(to: Atomic<Int>.self)
   }
 
-  func pop(alignmentLog2: UInt32, sizeClass: Int, capacity: Int) -> LedgerEntry? {
-    let bin = unsafe bin(alignmentLog2: alignmentLog2, sizeClass: sizeClass)
-    guard let entry = unsafe bin.pointee.pop(records: records) else { return nil }
-    unsafe counters.pointee.idleByteCount.subtract(capacity, ordering: .relaxed)
+  /// Idle blocks of the usual alignment.
+  @inline(__always)
+  private func shelf(_ stripe: Int, _ sizeClass: Int) -> UnsafeMutablePointer<EntryStack> {
+    unsafe (stripes + (stripe &* Self.stripeByteCount &+ Self.roomByteCount))
+      .assumingMemoryBound(to: EntryStack.self) + sizeClass
+  }
+
+  /// Idle blocks of an alignment and class: one list for each stripe, or for all.
+  private func shelves(alignmentLog2: UInt32, sizeClass: Int) -> [UnsafeMutablePointer<EntryStack>] {
+    let row = Int(alignmentLog2) - Int(SizeClass.blockAlignmentLog2)
+    if row > 0 { return unsafe [aligned + ((row - 1) * SizeClass.count + sizeClass)] }
+    return unsafe (0..<stripeCount).map { unsafe shelf($0, sizeClass) }
+  }
+
+  // MARK: Taking and returning
+
+  /// An idle block of the usual alignment.
+  @inline(__always)
+  func popUsual(sizeClass: Int, capacity: Int) -> LedgerEntry? {
+    let own = ownStripe
+    guard let entry = unsafe shelf(own, sizeClass).pointee.pop(records: records) ?? takeOver(own, sizeClass)
+    else { return nil }
+    unsafe room(own).pointee.add(capacity, ordering: .relaxed)
     return entry
   }
 
+  /// From other threads' stripes.
+  @inline(never)
+  private func takeOver(_ own: Int, _ sizeClass: Int) -> LedgerEntry? {
+    for distance in 1..<stripeCount {
+      let shelf = unsafe shelf((own + distance) & (stripeCount - 1), sizeClass)
+      if let entry = unsafe shelf.pointee.pop(records: records) { return entry }
+    }
+    return nil
+  }
+
+  /// Up to `limit` idle blocks of the usual alignment, linked from the first on.
+  func popUsual(sizeClass: Int, capacity: Int, atMost limit: Int) -> (first: LedgerEntry, count: Int)? {
+    let own = ownStripe
+    for distance in 0..<stripeCount {
+      let shelf = unsafe shelf((own + distance) & (stripeCount - 1), sizeClass)
+      if let batch = unsafe shelf.pointee.pop(atMost: limit, records: records) {
+        unsafe room(own).pointee.add(batch.count * capacity, ordering: .relaxed)
+        return batch
+      }
+    }
+    return nil
+  }
+
+  func pop(alignmentLog2: UInt32, sizeClass: Int, capacity: Int) -> LedgerEntry? {
+    if alignmentLog2 == SizeClass.blockAlignmentLog2 { return popUsual(sizeClass: sizeClass, capacity: capacity) }
+    for unsafe shelf in unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass) {
+      guard let entry = unsafe shelf.pointee.pop(records: records) else { continue }
+      unsafe room(ownStripe).pointee.add(capacity, ordering: .relaxed)
+      return entry
+    }
+    return nil
+  }
+
   /// - Returns: whether there was room for the block's bytes.
+  @inline(__always)
   func push(_ entry: LedgerEntry, capacity: Int) -> Bool {
-    // Sequentially consistent, here and below: either this thread sees that nobody watches, or who just
-    // stopped watching sees these bytes.
-    let count = unsafe counters.pointee.idleByteCount.add(capacity, ordering: .sequentiallyConsistent).newValue
-    guard count <= (unsafe counters.pointee.idleByteLimit) else {
-      unsafe counters.pointee.idleByteCount.subtract(capacity, ordering: .relaxed)
+    push(from: entry, to: entry, byteCount: capacity)
+  }
+
+  /// Keeps a batch: blocks of one class and alignment, linked from the first to the last.
+  /// - Returns: whether there was room for its bytes; for all of them or none.
+  @inline(__always)
+  func push(from first: LedgerEntry, to last: LedgerEntry, byteCount: Int) -> Bool {
+    let own = ownStripe
+    // Before the block can be found: what is idle is never more than what is counted.
+    let left = unsafe room(own).pointee.subtract(byteCount, ordering: .relaxed).newValue
+    if left < 0, !findRoom(own) {
+      unsafe room(own).pointee.add(byteCount, ordering: .relaxed)
       return false
     }
-    let sizeClass = Int(entry.classification.bucket)
-    unsafe bin(alignmentLog2: entry.alignmentLog2, sizeClass: sizeClass).pointee.push(entry, records: records)
+    let sizeClass = Int(first.classification.bucket)
+    let shelf =
+      first.alignmentLog2 == SizeClass.blockAlignmentLog2
+      ? unsafe shelf(own, sizeClass)
+      : unsafe shelves(alignmentLog2: first.alignmentLog2, sizeClass: sizeClass)[0]
+    // Sequentially consistent, as the look that follows: either this thread sees that nobody watches, or who just
+    // stopped watching sees the block.
+    unsafe shelf.pointee.push(from: first, to: last, records: records)
     if unsafe !counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) { callMaintenance() }
     return true
+  }
+
+  // MARK: Room
+  //
+  //   idleByteLimit == bytes of all listed blocks + unreservedRoom + the stripes' rooms
+  //
+  // but for blocks that are being taken or returned, which count as listed. Room moves between stripes under
+  // `roomMoves`, so that a sum that is taken under it meets none on its way. A stripe's room is below zero while one of
+  // its threads looks for more.
+
+  private static let roomMoves = ForkGuard.innerLock()
+
+  /// Sets room aside for a stripe that has too little: of what nobody has, else of what other stripes have.
+  /// - Returns: whether the stripe's room is 0 or more now.
+  @inline(never)
+  private func findRoom(_ own: Int) -> Bool {
+    Self.roomMoves.withLock {
+      let unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
+      let wanted = -(unsafe room(own).pointee.load(ordering: .relaxed))
+      let share = max(wanted, unsafe counters.pointee.idleByteLimit / (4 * stripeCount))
+      let taken = min(unreserved, share)
+      unsafe counters.pointee.unreservedRoom.store(unreserved - taken, ordering: .relaxed)
+      var left = unsafe room(own).pointee.add(taken, ordering: .relaxed).newValue
+      for distance in 1..<stripeCount where left < 0 {
+        let found = takeRoom((own + distance) & (stripeCount - 1))
+        left = unsafe room(own).pointee.add(found, ordering: .relaxed).newValue
+      }
+      return left >= 0
+    }
+  }
+
+  /// All the room that a stripe has. Under `roomMoves`.
+  private func takeRoom(_ stripe: Int) -> Int {
+    var seen = unsafe room(stripe).pointee.load(ordering: .relaxed)
+    while seen > 0 {
+      let (exchanged, original) = unsafe room(stripe).pointee.weakCompareExchange(
+        expected: seen, desired: 0, ordering: .relaxed)
+      if exchanged { return seen }
+      seen = original
+    }
+    return 0
+  }
+
+  /// Bytes of all idle blocks. Those that are taken or returned meanwhile may count or not.
+  var idleByteCount: Int {
+    Self.roomMoves.withLock {
+      var rest = unsafe counters.pointee.idleByteLimit - counters.pointee.unreservedRoom.load(ordering: .relaxed)
+      for stripe in 0..<stripeCount { rest -= unsafe room(stripe).pointee.load(ordering: .relaxed) }
+      return rest
+    }
+  }
+
+  /// Whether a block lies on a list. Cost: a load for each list.
+  var hasIdleBlocks: Bool {
+    for sizeClass in 0..<SizeClass.count {
+      for stripe in 0..<stripeCount where unsafe shelf(stripe, sizeClass).pointee.top != 0 { return true }
+    }
+    for index in 0..<Self.alignedCount where unsafe aligned[index].top != 0 { return true }
+    return false
   }
 
   // MARK: For maintenance
@@ -129,41 +288,48 @@ import Synchronization
   var surplusCount: Int { unsafe counters.pointee.surplusCount.load(ordering: .sequentiallyConsistent) }
 
   func isEmpty(alignmentLog2: UInt32, sizeClass: Int) -> Bool {
-    unsafe bin(alignmentLog2: alignmentLog2, sizeClass: sizeClass).pointee.top == 0
+    unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).allSatisfy { unsafe $0.pointee.top == 0 }
   }
 
-  /// How many blocks of a bin nobody used since the last call, about: see ``LedgerEntry/countUnused``. Takes none
-  /// off its list, so nobody misses one meanwhile. Cost: a cache line read per block.
+  /// How many blocks of an alignment and class nobody used since the last call, about: see
+  /// ``LedgerEntry/countUnused``. Takes none off its list, so nobody misses one meanwhile. Cost: a cache line read per
+  /// block.
   func countUnused(alignmentLog2: UInt32, classification: LedgerEntry.Classification) -> Int {
     let sizeClass = Int(classification.bucket)
-    let top = unsafe bin(alignmentLog2: alignmentLog2, sizeClass: sizeClass).pointee.top
-    guard top != 0 else { return 0 }
-    return unsafe LedgerEntry.countUnused(
-      from: top, records: records, classification: classification, alignmentLog2: alignmentLog2,
-      atMost: idleByteCount / SizeClass.byteCount(at: sizeClass) + 1)
+    return unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).reduce(0) { count, shelf in
+      let top = unsafe shelf.pointee.top
+      guard top != 0 else { return count }
+      let unused = unsafe LedgerEntry.countUnused(
+        from: top, records: records, classification: classification, alignmentLog2: alignmentLog2,
+        atMost: idleByteCount / SizeClass.byteCount(at: sizeClass) + 1)
+      return count + unused
+    }
   }
 
-  /// For tests: every listed block is idle, has its address, and lies in its own bin. Nobody else may use
+  /// For tests: every listed block is idle, has its address, and lies on its own list. Nobody else may use
   /// the depot meanwhile.
   func _checkInvariants(domain: DomainID) {
     var listed = 0
-    for row in 0..<Self.alignmentCount {
-      let alignmentLog2 = SizeClass.blockAlignmentLog2 + UInt32(row)
+    for alignmentLog2 in Self.alignments {
       for sizeClass in 0..<SizeClass.count {
-        let bin = unsafe bin(alignmentLog2: alignmentLog2, sizeClass: sizeClass)
-        var kept: [LedgerEntry] = []
-        while let entry = unsafe bin.pointee.pop(records: records) { kept.append(entry) }
-        for entry in kept.reversed() {
-          precondition(entry.word.state == .idle, "a listed block is \(entry.word.state)")
-          precondition(entry.address % (1 << UInt(entry.alignmentLog2)) == 0, "a listed block is misaligned")
-          precondition(entry.capacity == SizeClass.byteCount(at: sizeClass), "a block lies in another class's bin")
-          precondition(entry.alignmentLog2 == alignmentLog2, "a block lies in another alignment's bin")
-          precondition(entry.classification.domain == domain, "a block of another arena")
-          listed += entry.capacity
-          unsafe bin.pointee.push(entry, records: records)
+        for unsafe shelf in unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass) {
+          var kept: [LedgerEntry] = []
+          while let entry = unsafe shelf.pointee.pop(records: records) { kept.append(entry) }
+          for entry in kept.reversed() {
+            precondition(entry.word.state == .idle, "a listed block is \(entry.word.state)")
+            precondition(entry.address % (1 << UInt(entry.alignmentLog2)) == 0, "a listed block is misaligned")
+            precondition(entry.capacity == SizeClass.byteCount(at: sizeClass), "a block lies on another class's list")
+            precondition(entry.alignmentLog2 == alignmentLog2, "a block lies on another alignment's list")
+            precondition(entry.classification.domain == domain, "a block of another arena")
+            listed += entry.capacity
+            unsafe shelf.pointee.push(entry, records: records)
+          }
         }
       }
     }
     precondition(listed == idleByteCount, "listed \(listed) idle bytes, counted \(idleByteCount)")
+    for stripe in 0..<stripeCount {
+      precondition(unsafe room(stripe).pointee.load(ordering: .relaxed) >= 0, "a stripe owes room")
+    }
   }
 }

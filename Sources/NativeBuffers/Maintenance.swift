@@ -155,7 +155,7 @@ enum Maintenance {
     var hasIdleBlocks = ThreadCaches.attachedCount > 0
     forEachDepot { depot in
       depot.shelves.setWatched(false)
-      if depot.shelves.idleByteCount > 0 { hasIdleBlocks = true }
+      if depot.shelves.hasIdleBlocks { hasIdleBlocks = true }
     }
     if hasIdleBlocks { call() }
   }

@@ -5,8 +5,9 @@ import Synchronization
 // Blocks between a thread's cache and the shared arena's depot.
 
 extension ThreadCache {
-  /// Bytes that a batch is about, and blocks it has at most.
-  private static let batchByteCount = 64 << 10
+  /// Bytes that a batch is about, and blocks it has at most: a quarter of what a thread keeps, so that a thread that
+  /// only takes and one that only gives back go to the depot once for several blocks of 64 KiB.
+  private static let batchByteCount = 512 << 10
   /// Tests lower it: more batches, more that can go wrong.
   static let largestBatch = Atomic<Int>(32)
 
@@ -14,15 +15,16 @@ extension ThreadCache {
     max(1, min(largestBatch.load(ordering: .relaxed), batchByteCount / capacity))
   }
 
-  /// Takes a batch from the depot: one block for the caller, the others for its cache.
-  func refill(_ bin: Int, from depot: Depot) -> LedgerEntry? {
+  /// Takes a batch from the depot for a bin that is empty: one block for the caller, the others for the bin.
+  func refill(_ bin: Int, from shelves: DepotShelves) -> LedgerEntry? {
     let capacity = SizeClass.byteCount(at: bin)
-    guard let entry = depot.popSmall(bin) else { return nil }
-    for _ in 1..<max(2, Self.batchCount(capacity)) {
-      guard unsafe storage.pointee.roomByteCount >= capacity, let next = depot.popSmall(bin) else { break }
-      _ = push(next, bin: bin)
-    }
-    return entry
+    let room = unsafe max(0, storage.pointee.roomByteCount)
+    let limit = min(Self.batchCount(capacity), 1 + room / capacity)
+    guard let batch = shelves.popUsual(sizeClass: bin, capacity: capacity, atMost: limit) else { return nil }
+    unsafe storage.pointee.bins[bin].head = batch.first.link
+    unsafe storage.pointee.bins[bin].count = UInt32(batch.count - 1)
+    unsafe storage.pointee.roomByteCount -= (batch.count - 1) * capacity
+    return batch.first
   }
 
   /// Makes room after a push found none: half of this bin goes to the depot, then, where that is not
@@ -40,11 +42,36 @@ extension ThreadCache {
     for bin in 0..<ThreadCacheStorage.binCount { giveBack(bin, keeping: 0, to: depot) }
   }
 
+  /// In batches, each by one exchange; where the depot has no room for one, block by block, so that each goes where it
+  /// may.
   private func giveBack(_ bin: Int, keeping kept: Int, to depot: Depot) {
     let capacity = SizeClass.byteCount(at: bin)
-    while unsafe Int(storage.pointee.bins[bin].count) > kept, let entry = pop(bin) {
-      depot.keep(entry, capacity: capacity)
+    while true {
+      let surplus = unsafe Int(storage.pointee.bins[bin].count) - kept
+      guard surplus > 0, let first = pop(bin) else { return }
+      var last = first
+      var count = 1
+      while count < min(surplus, Self.batchCount(capacity)), let next = top(bin),
+        next.alignmentLog2 == first.alignmentLog2
+      {
+        _ = pop(bin)
+        last = next
+        count += 1
+      }
+      // Popping left the links between them as they were.
+      if depot.shelves.push(from: first, to: last, byteCount: count * capacity) { continue }
+      var entry = first
+      for index in 1...count {
+        let next = index < count ? unsafe LedgerEntry(record: storage.pointee.records + (Int(entry.link) - 1)) : entry
+        depot.keep(entry, capacity: capacity)
+        entry = next
+      }
     }
+  }
+
+  private func top(_ bin: Int) -> LedgerEntry? {
+    let head = unsafe storage.pointee.bins[bin].head
+    return head == 0 ? nil : unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))
   }
 
   /// For tests: each bin's list is as long as it says, of its class, and idle.

@@ -111,6 +111,22 @@ public import Synchronization
     return unsafe storage.pointee.roomByteCount >= 0
   }
 
+  /// Takes an idle block of a class that threads do not keep from the shared arena's depot, nil where it has none.
+  /// Two atomic operations on cache lines that other threads leave alone.
+  @usableFromInline
+  @inline(never)
+  func takeShelved(_ sizeClass: Int) -> LedgerEntry? {
+    unsafe storage.pointee.shelves.popUsual(sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
+  }
+
+  /// Returns an idle block of the shared arena to its depot. Cost as ``takeShelved(_:)``.
+  @usableFromInline
+  @inline(never)
+  func shelve(_ entry: LedgerEntry) {
+    guard unsafe !storage.pointee.shelves.push(entry, capacity: entry.capacity) else { return }
+    Depot.of(Arena.shared).surrender(entry)
+  }
+
   /// The number of a line of code, from the lines this thread saw last.
   @inlinable
   @inline(__always)

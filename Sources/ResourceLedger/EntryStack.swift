@@ -17,21 +17,30 @@ package struct EntryStack: ~Copyable, Sendable {
   @inlinable package init() {}
 
   /// Index plus one of the entry on top, 0 for none. It may be popped at any time.
-  package var top: UInt32 { UInt32(truncatingIfNeeded: head.load(ordering: .acquiring) & Self.indexMask) }
+  package var top: UInt32 { UInt32(truncatingIfNeeded: head.load(ordering: .sequentiallyConsistent) & Self.indexMask) }
 
   package func push(_ entry: LedgerEntry, in ledger: Ledger) { unsafe push(entry, records: ledger.entries) }
 
   /// - Parameter records: the ledger's record of index 0.
   @inlinable
   package func push(_ entry: LedgerEntry, records: UnsafeMutablePointer<EntryRecord>) {
-    let offset = unsafe UInt(bitPattern: entry.record) &- UInt(bitPattern: records)
+    unsafe push(from: entry, to: entry, records: records)
+  }
+
+  /// Pushes a chain of entries that are linked from the first to the last, by one exchange.
+  @inlinable
+  package func push(
+    from first: LedgerEntry, to last: LedgerEntry, records: UnsafeMutablePointer<EntryRecord>
+  ) {
+    let offset = unsafe UInt(bitPattern: first.record) &- UInt(bitPattern: records)
     let index = UInt64(offset >> 6 &+ 1)
     var expected = head.load(ordering: .relaxed)
     while true {
-      entry.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
+      last.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
       let desired = expected & ~Self.indexMask | index
+      // Sequentially consistent: see DepotShelves.push, whose next look is at another word.
       let (exchanged, original) = head.weakCompareExchange(
-        expected: expected, desired: desired, successOrdering: .releasing, failureOrdering: .relaxed)
+        expected: expected, desired: desired, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
       if exchanged { return }
       expected = original
     }
@@ -51,6 +60,35 @@ package struct EntryStack: ~Copyable, Sendable {
       let (exchanged, original) = head.weakCompareExchange(
         expected: expected, desired: desired, successOrdering: .acquiring, failureOrdering: .acquiring)
       if exchanged { return entry }
+      expected = original
+    }
+  }
+
+  /// Pops up to `limit` (1 or more) entries by one exchange: a chain whose last entry has no link. The walk to its
+  /// end reads links that may change under it; then the exchange fails, as every pop changes the head for good.
+  package func pop(
+    atMost limit: Int, records: UnsafeMutablePointer<EntryRecord>
+  ) -> (first: LedgerEntry, count: Int)? {
+    var expected = head.load(ordering: .acquiring)
+    while true {
+      let index = expected & Self.indexMask
+      if index == 0 { return nil }
+      let first = unsafe LedgerEntry(record: records + (Int(truncatingIfNeeded: index) &- 1))
+      var last = first
+      var count = 1
+      var rest = first.link
+      while count < limit, rest != 0 {
+        last = unsafe LedgerEntry(record: records + (Int(rest) &- 1))
+        rest = last.link
+        count += 1
+      }
+      let desired = (expected & ~Self.indexMask) &+ Self.popUnit | UInt64(rest)
+      let (exchanged, original) = head.weakCompareExchange(
+        expected: expected, desired: desired, successOrdering: .acquiring, failureOrdering: .acquiring)
+      if exchanged {
+        last.link = 0
+        return (first, count)
+      }
       expected = original
     }
   }

@@ -48,11 +48,23 @@ extension LedgerEntry {
   /// Ends a life. The caller was told to release, or owns the entry outright.
   /// - Returns: false where the entry has had its last life and must not be used again.
   @inlinable
+  @inline(__always)
   package func endLife(as state: EntryState) -> Bool {
-    // Never past the last one: such an entry is out of use already.
-    let generation = min(word.generation + 1, EntryWord.lastGeneration)
-    unsafe record.pointee.word.store(EntryWord(state: state, generation: generation).rawValue, ordering: .releasing)
-    return generation < EntryWord.lastGeneration
+    let word = unsafe record.pointee.word.load(ordering: .relaxed)
+    guard word < (EntryWord.lastGeneration - 1) << EntryWord.generationShift else { return endLastLife(as: state) }
+    // The next generation, with no bit but the state's below it.
+    let next = (word | (1 << EntryWord.generationShift - 1)) &+ (1 + state.rawValue)
+    unsafe record.pointee.word.store(next, ordering: .releasing)
+    return true
+  }
+
+  /// Leaves the entry in its last generation, however often it is called: such an entry is out of use already.
+  @usableFromInline
+  @inline(never)
+  package func endLastLife(as state: EntryState) -> Bool {
+    let word = EntryWord(state: state, generation: EntryWord.lastGeneration)
+    unsafe record.pointee.word.store(word.rawValue, ordering: .releasing)
+    return false
   }
 
   /// Changes the state of an entry that the caller owns and no handle does.

@@ -18,12 +18,23 @@ typedef struct {
   void *_Nullable cache;
   /// 1 while the thread uses its cache.
   uint32_t busy;
+  /// Threads are numbered from 1 on, in the order in which they asked; 0 before that.
+  uint32_t number;
 } cthreadstate_record;
 
 extern _Thread_local cthreadstate_record cthreadstate_thread __attribute__((tls_model("initial-exec")));
 
 /// The calling thread's record: at this address until the thread ends.
 static inline cthreadstate_record *cthreadstate_current(void) { return &cthreadstate_thread; }
+
+/// Gives the calling thread its number.
+uint32_t cthreadstate_take_number(void);
+
+/// The calling thread's number: neighbours in time are neighbours in number.
+static inline uint32_t cthreadstate_number(void) {
+  uint32_t number = cthreadstate_thread.number;
+  return __builtin_expect(number != 0, 1) ? number : cthreadstate_take_number();
+}
 
 /// The calling thread's cache, to read what never changes in it.
 static inline void *_Nullable cthreadstate_cache(void) {
