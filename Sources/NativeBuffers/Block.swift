@@ -124,12 +124,30 @@ public import ResourceLedger
   @inline(never)
   func rescue() {
     guard entry.isUsable(key: key) else { return }
-    let site = entry.site
-    // Before the release, which hands the entry to a next owner.
-    ScopeTracking.recordRescue(in: entry.scope, at: site, byteCount: byteCount)
-    Ledger.shared.recordRescue(at: site, byteCount: byteCount)
-    Depot.of(entry)?.recordRescue()
+    recordRescue()
     _ = dispose()
+  }
+
+  /// As ``disposeUnshared()``, by a deinit: recorded as a rescue.
+  @usableFromInline
+  @inline(never)
+  func rescueUnshared() {
+    recordRescue()
+    Block.release(entry)
+  }
+
+  /// Before the release, which hands the entry to a next owner. Cost: three atomic additions.
+  @inline(__always)
+  private func recordRescue() {
+    let scope = entry.scope
+    let site = entry.site
+    if scope != 0 { ScopeTracking.recordRescue(in: scope, at: site, byteCount: byteCount) }
+    if let cache = unsafe ThreadCache(cthreadstate_cache()) {
+      cache.recordRescue(of: entry, at: site, byteCount: byteCount)
+    } else {
+      Ledger.shared.recordRescue(at: site, byteCount: byteCount)
+      Depot.of(entry)?.shelves.recordRescue()
+    }
   }
 
   /// Releases what is behind an entry whose life was claimed for it.
@@ -142,16 +160,10 @@ public import ResourceLedger
       // comparison for both.
       let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       let bin = Int(difference >> 16 | difference << 16)
-      if bin < ThreadCacheStorage.binCount {
-        if entry.endLife(as: .idle) {
-          let hasRoom = cache.push(entry, bin: bin)
-          cthreadstate_leave()
-          if !hasRoom { spill(bin) }
-          return
-        }
-      } else if bin < SizeClass.count, entry.endLife(as: .idle) {
+      if bin < ThreadCacheStorage.binCount, entry.endLife(as: .idle) {
+        let hasRoom = cache.push(entry, bin: bin)
         cthreadstate_leave()
-        cache.shelve(entry)
+        if !hasRoom { spill(bin) }
         return
       }
     }
@@ -175,6 +187,12 @@ public import ResourceLedger
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
+    if let cache = unsafe ThreadCache(cthreadstate_cache()),
+      UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
+      Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
+    {
+      return cache.shelve(entry)
+    }
     guard let depot = Depot.of(entry) else { return AdoptedMemory.release(entry) }
     let bin = Int(entry.classification.bucket)
     if bin < ThreadCacheStorage.binCount, depot.arena === Arena.shared, entry.endLife(as: .idle) {

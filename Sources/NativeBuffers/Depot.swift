@@ -22,7 +22,6 @@ import Synchronization
     /// Whether jemalloc's own timer for pages is off.
     var ownsDecay = false
   }
-  private let rescues = Atomic<Int>(0)
 
   private init(arena: Arena) {
     self.arena = arena
@@ -105,8 +104,7 @@ import Synchronization
     if !Maintenance.isAvailable, giveBackSurplus() > 0 { noticeUnusedPages() }
   }
 
-  func recordRescue() { rescues.add(1, ordering: .relaxed) }
-  var rescueCount: Int { rescues.load(ordering: .relaxed) }
+  var rescueCount: Int { shelves.rescueCount }
 
   // MARK: The slow path
 

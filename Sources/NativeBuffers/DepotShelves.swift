@@ -46,7 +46,7 @@ import Synchronization
   }
   private static let alignedCount = (alignmentCount - 1) * SizeClass.count
 
-  // A stripe: 64 bytes whose first word is its room, then a list for each size class.
+  // A stripe: 64 bytes that begin with its room and its count of rescues, then a list for each size class.
   private static var roomByteCount: Int { 64 }
   @inline(__always)
   private static var stripeByteCount: Int {
@@ -69,6 +69,7 @@ import Synchronization
     unsafe records = Ledger.shared.firstRecord
     for stripe in 0..<stripeCount {
       unsafe room(stripe).initialize(to: Atomic(0))
+      unsafe rescues(stripe).initialize(to: Atomic(0))
       for sizeClass in 0..<SizeClass.count { unsafe shelf(stripe, sizeClass).initialize(to: EntryStack()) }
     }
     for index in 0..<Self.alignedCount { unsafe (aligned + index).initialize(to: EntryStack()) }
@@ -92,6 +93,10 @@ import Synchronization
   private func room(_ stripe: Int) -> UnsafeMutablePointer<Atomic<Int>> {
     unsafe (stripes + stripe &* Self.stripeByteCount).assumingMemoryBound(to: Atomic<Int>.self)
   }
+
+  /// Rescues by the stripe's threads.
+  @inline(__always)
+  private func rescues(_ stripe: Int) -> UnsafeMutablePointer<Atomic<Int>> { unsafe room(stripe) + 1 }
 
   /// Idle blocks of the usual alignment.
   @inline(__always)
@@ -179,6 +184,14 @@ import Synchronization
     unsafe shelf.pointee.push(from: first, to: last, records: records)
     if unsafe !counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) { callMaintenance() }
     return true
+  }
+
+  @inline(__always)
+  func recordRescue() { unsafe rescues(ownStripe).pointee.add(1, ordering: .relaxed) }
+
+  /// Blocks of the arena that a deinit released.
+  var rescueCount: Int {
+    (0..<stripeCount).reduce(0) { $0 + (unsafe rescues($1).pointee.load(ordering: .relaxed)) }
   }
 
   // MARK: Room

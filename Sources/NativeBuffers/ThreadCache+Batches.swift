@@ -22,51 +22,50 @@ extension ThreadCache {
     let limit = min(Self.batchCount(capacity), 1 + room / capacity)
     guard let batch = shelves.popUsual(sizeClass: bin, capacity: capacity, atMost: limit) else { return nil }
     unsafe storage.pointee.bins[bin].head = batch.first.link
-    unsafe storage.pointee.bins[bin].count = UInt32(batch.count - 1)
     unsafe storage.pointee.roomByteCount -= (batch.count - 1) * capacity
     return batch.first
   }
 
-  /// Makes room after a push found none: half of this bin goes to the depot, then, where that is not
-  /// enough, half of every bin.
+  /// Makes room after a push found none: two batches of this bin go to the depot, then, where that is not enough, a
+  /// batch of each bin in turn. What one dispose may have to do is bounded by that.
   func spill(_ bin: Int, to depot: Depot) {
-    giveBack(bin, keeping: unsafe Int(storage.pointee.bins[bin].count) / 2, to: depot)
-    guard unsafe storage.pointee.roomByteCount < 0 else { return }
-    for bin in 0..<ThreadCacheStorage.binCount {
-      giveBack(bin, keeping: unsafe Int(storage.pointee.bins[bin].count) / 2, to: depot)
+    for _ in 0..<2 where !giveBackBatch(bin, to: depot) { break }
+    var next = 0
+    while unsafe storage.pointee.roomByteCount < 0 {
+      giveBackBatch(next, to: depot)
+      next = (next + 1) % ThreadCacheStorage.binCount
     }
   }
 
   /// Empties the cache into the depot.
   func flush(to depot: Depot) {
-    for bin in 0..<ThreadCacheStorage.binCount { giveBack(bin, keeping: 0, to: depot) }
+    for bin in 0..<ThreadCacheStorage.binCount { while giveBackBatch(bin, to: depot) {} }
   }
 
-  /// In batches, each by one exchange; where the depot has no room for one, block by block, so that each goes where it
-  /// may.
-  private func giveBack(_ bin: Int, keeping kept: Int, to depot: Depot) {
+  /// Gives one batch back by one exchange; where the depot has no room for it, block by block, so that each goes where
+  /// it may.
+  /// - Returns: false where the bin was empty.
+  @discardableResult
+  private func giveBackBatch(_ bin: Int, to depot: Depot) -> Bool {
     let capacity = SizeClass.byteCount(at: bin)
-    while true {
-      let surplus = unsafe Int(storage.pointee.bins[bin].count) - kept
-      guard surplus > 0, let first = pop(bin) else { return }
-      var last = first
-      var count = 1
-      while count < min(surplus, Self.batchCount(capacity)), let next = top(bin),
-        next.alignmentLog2 == first.alignmentLog2
-      {
-        _ = pop(bin)
-        last = next
-        count += 1
-      }
-      // Popping left the links between them as they were.
-      if depot.shelves.push(from: first, to: last, byteCount: count * capacity) { continue }
-      var entry = first
-      for index in 1...count {
-        let next = index < count ? unsafe LedgerEntry(record: storage.pointee.records + (Int(entry.link) - 1)) : entry
-        depot.keep(entry, capacity: capacity)
-        entry = next
-      }
+    let limit = Self.batchCount(capacity)
+    guard let first = pop(bin) else { return false }
+    var last = first
+    var count = 1
+    while count < limit, let next = top(bin), next.alignmentLog2 == first.alignmentLog2 {
+      _ = pop(bin)
+      last = next
+      count += 1
     }
+    // Popping left the links between them as they were.
+    if depot.shelves.push(from: first, to: last, byteCount: count * capacity) { return true }
+    var entry = first
+    for index in 1...count {
+      let next = index < count ? unsafe LedgerEntry(record: storage.pointee.records + (Int(entry.link) - 1)) : entry
+      depot.keep(entry, capacity: capacity)
+      entry = next
+    }
+    return true
   }
 
   private func top(_ bin: Int) -> LedgerEntry? {
@@ -79,19 +78,15 @@ extension ThreadCache {
     var listed = 0
     for bin in 0..<ThreadCacheStorage.binCount {
       var link = unsafe storage.pointee.bins[bin].head
-      var count = 0
       while link != 0 {
         let entry = unsafe LedgerEntry(record: storage.pointee.records + (Int(link) - 1))
         precondition(entry.word.state == .idle, "a cached block is \(entry.word.state)")
         precondition(Int(entry.classification.bucket) == bin, "a cached block is of another class")
         let domain = unsafe storage.pointee.domain
         precondition(UInt32(entry.classification.domain.rawValue) == domain, "a cached block of another arena")
-        count += 1
+        listed += SizeClass.byteCount(at: bin)
         link = entry.link
       }
-      let counted = unsafe Int(storage.pointee.bins[bin].count)
-      precondition(count == counted, "a bin's list is not as long as it says")
-      listed += count * SizeClass.byteCount(at: bin)
     }
     let room = unsafe storage.pointee.roomByteCount
     precondition(listed + room == ThreadCaches.byteLimit, "bytes miscounted")

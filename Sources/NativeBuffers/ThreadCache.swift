@@ -15,8 +15,8 @@ public import Synchronization
 // that one thread may create what another disposes. A thread says when it uses its lists, by one store before
 // and one after, so that maintenance can look into them while it does not: see ThreadCaches+Windows.swift.
 //
-// Invariants, for every bin:  count == length of the list  and  every listed entry is idle, of the shared
-// arena, of the bin's size class;  roomByteCount == limit - bytes of all listed blocks.
+// Invariants: every listed entry is idle, of the shared arena, of its bin's size class;
+// roomByteCount == limit - bytes of all listed blocks.
 
 /// A thread's idle blocks and the sites it saw last.
 @usableFromInline
@@ -31,7 +31,6 @@ public import Synchronization
   @usableFromInline struct Bin {
     /// Index plus one of the entry on top; 0 for none.
     @usableFromInline var head: UInt32 = 0
-    @usableFromInline var count: UInt32 = 0
     /// Bytes of one block of the class.
     @usableFromInline let capacity: Int
     init(capacity: Int) { self.capacity = capacity }
@@ -55,6 +54,8 @@ public import Synchronization
   let record = unsafe cthreadstate_current()
   /// Whether it does find it: see ThreadCaches. Under ThreadCaches.lock.
   var isAttached = false
+  /// Where rescues are counted by site.
+  let siteRecords = unsafe Ledger.shared.siteRecords
   /// The shared arena's depot, for blocks that threads do not keep.
   let shelves: DepotShelves
   /// The other threads' caches, for fork. Under ThreadCaches.lock.
@@ -93,7 +94,6 @@ public import Synchronization
     if head == 0 { return nil }
     let entry = unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))
     unsafe storage.pointee.bins[unchecked: bin].head = entry.link
-    unsafe storage.pointee.bins[unchecked: bin].count &-= 1
     unsafe storage.pointee.roomByteCount &+= storage.pointee.bins[unchecked: bin].capacity
     return entry
   }
@@ -106,7 +106,6 @@ public import Synchronization
     let offset = unsafe UInt(bitPattern: entry.record) &- UInt(bitPattern: storage.pointee.records)
     entry.link = unsafe storage.pointee.bins[unchecked: bin].head
     unsafe storage.pointee.bins[unchecked: bin].head = UInt32(truncatingIfNeeded: offset >> 6 &+ 1)
-    unsafe storage.pointee.bins[unchecked: bin].count &+= 1
     unsafe storage.pointee.roomByteCount &-= storage.pointee.bins[unchecked: bin].capacity
     return unsafe storage.pointee.roomByteCount >= 0
   }
@@ -120,11 +119,21 @@ public import Synchronization
   }
 
   /// Returns an idle block of the shared arena to its depot. Cost as ``takeShelved(_:)``.
-  @usableFromInline
-  @inline(never)
+  @inline(__always)
   func shelve(_ entry: LedgerEntry) {
     guard unsafe !storage.pointee.shelves.push(entry, capacity: entry.capacity) else { return }
     Depot.of(Arena.shared).surrender(entry)
+  }
+
+  /// Counts a block that a deinit is about to release.
+  @inline(__always)
+  func recordRescue(of entry: LedgerEntry, at site: SiteID, byteCount: Int) {
+    unsafe Ledger.recordRescue(at: site, byteCount: byteCount, siteRecords: storage.pointee.siteRecords)
+    if UInt32(entry.classification.domain.rawValue) == (unsafe storage.pointee.domain) {
+      unsafe storage.pointee.shelves.recordRescue()
+    } else {
+      Depot.of(entry)?.shelves.recordRescue()
+    }
   }
 
   /// The number of a line of code, from the lines this thread saw last.

@@ -61,17 +61,13 @@ extension ThreadCaches {
       unused = .init(repeating: .max)
     } else {
       var heads = InlineArray<57, UInt32>(repeating: 0)
-      var counts = InlineArray<57, UInt32>(repeating: 0)
       let isOpen = withWindow(of: cache) {
-        for bin in heads.indices {
-          heads[bin] = unsafe cache.storage.pointee.bins[bin].head
-          counts[bin] = unsafe cache.storage.pointee.bins[bin].count
-        }
+        for bin in heads.indices { heads[bin] = unsafe cache.storage.pointee.bins[bin].head }
         return unsafe cache.storage.pointee.roomByteCount == byteLimit
       }
       guard isOpen else { return }
       for bin in heads.indices where heads[bin] != 0 {
-        unused[bin] = cache.countUnused(bin, from: heads[bin], count: Int(counts[bin]))
+        unused[bin] = cache.countUnused(bin, from: heads[bin])
       }
     }
     for bin in unused.indices where unused[bin] > 0 {
@@ -105,11 +101,12 @@ extension ThreadCaches {
 
 extension ThreadCache {
   /// How many blocks of a bin were not used since the last call, about.
-  fileprivate func countUnused(_ bin: Int, from head: UInt32, count: Int) -> Int {
+  fileprivate func countUnused(_ bin: Int, from head: UInt32) -> Int {
     let domain = unsafe DomainID(rawValue: UInt16(truncatingIfNeeded: storage.pointee.domain))
     return unsafe LedgerEntry.countUnused(
       from: head, records: storage.pointee.records,
-      classification: .init(domain: domain, bucket: UInt16(bin)), alignmentLog2: nil, atMost: count)
+      classification: .init(domain: domain, bucket: UInt16(bin)), alignmentLog2: nil,
+      atMost: ThreadCaches.byteLimit / SizeClass.byteCount(at: bin) + 1)
   }
 
   /// By the cache's own thread, which has entered: gives back what it did not use since the last call.
@@ -118,7 +115,7 @@ extension ThreadCache {
     for bin in 0..<ThreadCacheStorage.binCount {
       let head = unsafe storage.pointee.bins[bin].head
       guard head != 0 else { continue }
-      for _ in 0..<countUnused(bin, from: head, count: unsafe Int(storage.pointee.bins[bin].count)) {
+      for _ in 0..<countUnused(bin, from: head) {
         guard let entry = pop(bin) else { break }
         chain.push(entry, capacity: SizeClass.byteCount(at: bin))
       }

@@ -46,7 +46,7 @@ public import ResourceLedger
   }
 
   @inlinable
-  deinit { block.rescue() }
+  deinit { block.rescueUnshared() }
 
   /// Bytes asked for.
   @inlinable

@@ -91,9 +91,21 @@ extension Ledger {
 
   /// Records that a resource of this site was released by deinit.
   package func recordRescue(at site: SiteID, byteCount: Int) {
-    let record = LedgerLayout.sitesOffset + Int(site.rawValue) * LedgerLayout.recordSize
-    unsafe atomic64(at: record + Self.recordRescuedCount).pointee.add(1, ordering: .relaxed)
-    unsafe atomic64(at: record + Self.recordRescuedBytes).pointee.add(UInt64(byteCount), ordering: .relaxed)
+    unsafe Self.recordRescue(at: site, byteCount: byteCount, siteRecords: siteRecords)
+  }
+
+  /// The record of site 0; sites follow one another.
+  package var siteRecords: UnsafeMutableRawPointer { unsafe base + LedgerLayout.sitesOffset }
+
+  /// The same by way of ``siteRecords``, which the caller has at hand. Cost: two atomic additions.
+  @inline(__always)
+  package static func recordRescue(at site: SiteID, byteCount: Int, siteRecords: UnsafeMutableRawPointer) {
+    // SAFETY: the layout puts aligned integers of 8 bytes there, changed by atomic operations only.
+    let record = unsafe siteRecords + Int(site.rawValue) * LedgerLayout.recordSize
+    let count = unsafe (record + recordRescuedCount).assumingMemoryBound(to: Atomic<UInt64>.self)
+    let bytes = unsafe (record + recordRescuedBytes).assumingMemoryBound(to: Atomic<UInt64>.self)
+    unsafe count.pointee.add(1, ordering: .relaxed)
+    unsafe bytes.pointee.add(UInt64(byteCount), ordering: .relaxed)
   }
 
   /// Rescues of one site since the process began: how many, and bytes asked for.

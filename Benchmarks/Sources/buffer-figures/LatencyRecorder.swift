@@ -7,8 +7,10 @@ import CBenchmarkSupport
   private let samples: UnsafeMutablePointer<UInt32>
   private let counted: UnsafeMutablePointer<Int>
   let capacity: Int
-  /// Ticks that two readings of the clock with nothing in between are apart.
-  private let overhead: UInt64
+  /// Ticks that two readings of the clock with nothing in between are apart, on average.
+  private let overhead: Double
+  /// Ticks by which the clock moves on: 1, or as many as some processors take at a time.
+  private let step: UInt64
   private let ticksPerNanosecond = bench_ticks_per_nanosecond()
 
   init(capacity: Int) {
@@ -22,7 +24,8 @@ import CBenchmarkSupport
       return bench_ticks() - start
     }
     readings.sort()
-    overhead = readings[readings.count / 2]
+    overhead = Self.mean(readings[...(readings.count * 99 / 100)])
+    step = zip(readings, readings.dropFirst()).map { $1 - $0 }.filter { $0 > 0 }.min() ?? 1
   }
 
   deinit {
@@ -40,28 +43,38 @@ import CBenchmarkSupport
     unsafe counted.pointee = index + 1
   }
 
+  private static func mean(_ values: some Collection<UInt64>) -> Double {
+    values.reduce(0) { $0 + Double($1) } / Double(max(1, values.count))
+  }
+
+  /// Nanoseconds of a step of the clock: percentiles cannot be told finer than that.
+  var resolution: Double { Double(step) / ticksPerNanosecond }
+
   func percentiles() -> Percentiles {
     var all = unsafe UnsafeMutableBufferPointer(start: samples, count: counted.pointee)
     unsafe all.sort()
     func at(_ fraction: Double) -> Double {
       let count = all.count
       guard count > 0 else { return 0 }
-      let ticks = unsafe UInt64(all[min(count - 1, Int(Double(count) * fraction))])
-      return Double(ticks > overhead ? ticks - overhead : 0) / ticksPerNanosecond
+      let ticks = unsafe Double(all[min(count - 1, Int(Double(count) * fraction))])
+      return max(0, ticks - overhead) / ticksPerNanosecond
     }
-    return Percentiles(values: Percentiles.fractions.map(at))
+    // Operations begin anywhere within a step of the clock, so that the mean of many is finer than a step.
+    let bulk = unsafe all[..<(all.count * 99 / 100)]
+    let mean = unsafe bulk.reduce(0) { $0 + Double($1) } / Double(max(1, bulk.count))
+    return Percentiles(values: [max(0, mean - overhead) / ticksPerNanosecond] + Percentiles.fractions.map(at))
   }
 }
 
-/// Nanoseconds at fixed fractions of all operations.
+/// Nanoseconds: the mean of all operations but the slowest 1 %, and those at fixed fractions of all.
 struct Percentiles {
   static let fractions = [0.5, 0.99, 0.999, 0.9999, 1]
-  static let names = ["p50", "p99", "p99.9", "p99.99", "max"]
+  static let names = ["mean below p99", "p50", "p99", "p99.9", "p99.99", "max"]
   var values: [Double]
 
   /// Of several runs, the median of each percentile.
   static func medians(_ runs: [Percentiles]) -> Percentiles {
-    Percentiles(values: fractions.indices.map { index in middle(of: runs.map { $0.values[index] }) })
+    Percentiles(values: names.indices.map { index in middle(of: runs.map { $0.values[index] }) })
   }
 
   func figures(_ group: String, _ row: String, _ memory: Memory) -> [Figure] {

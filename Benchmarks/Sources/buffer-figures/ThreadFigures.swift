@@ -85,20 +85,23 @@ enum ThreadFigures {
 
   static func queue(_ effort: Effort) throws -> [Figure] {
     let byteCount = 64 << 10
-    let count = 100_000
+    // Long enough that a moment without one of the processors does not decide.
+    let count = 500_000
     let rounds = max(3, effort.samples / 2)
     var empty: [Double] = []
     var unique: [Double] = []
     var native: [Double] = []
+    var objects: [Double] = []
     var mallocs: [Double] = []
     let residentBefore = bench_resident_bytes()
     var residentPeak: UInt64 = 0
     for _ in 0..<rounds {
-      empty.append(handOver(count, make: { 1 }, end: { _ in }))
+      empty.append(handOver(count, make: { PlainHandle() }, end: { _ in }))
       unique.append(
         handOver(count, make: { try UniqueBuffer(uninitializedByteCount: byteCount) }, end: { $0.dispose() }))
       native.append(
         handOver(count, make: { try NativeBuffer(uninitializedByteCount: byteCount) }, end: { $0.dispose() }))
+      objects.append(handOver(count, make: { PlainObject() }, end: { _ in }))
       mallocs.append(
         handOver(count, make: { unsafe Address(bench_malloc(byteCount)) }, end: { unsafe bench_free($0.pointer) }))
       residentPeak = max(residentPeak, bench_resident_bytes())
@@ -107,6 +110,7 @@ enum ThreadFigures {
     var figures = [waiting]
     for (name, memory, samples) in [
       ("UniqueBuffer 64 KiB", Memory.arena, unique), ("NativeBuffer 64 KiB", .arena, native),
+      ("an object of NativeBuffer's size, with no memory", .processMalloc, objects),
       ("malloc+free 64 KiB", .processMalloc, mallocs),
     ] {
       // Beyond the queue: what the buffers add to handing nothing over, round by round.
@@ -128,6 +132,16 @@ enum ThreadFigures {
       unit: .nanoseconds)
   }
 
+  /// As large as a `UniqueBuffer`, with nothing behind it.
+  private struct PlainHandle: Sendable {
+    let fields = (1, 1, 1, 1)
+  }
+
+  /// What Swift's object costs where one thread makes and another ends it.
+  private final class PlainObject: Sendable {
+    let fields = (0, 0, 0, 0, 0)
+  }
+
   /// An address that may change threads.
   @safe private struct Address: @unchecked Sendable {
     // SAFETY: whoever holds the value owns the memory.
@@ -140,14 +154,20 @@ enum ThreadFigures {
     _ count: Int, make: @escaping @Sendable () throws -> Element, end: @escaping @Sendable (consuming Element) -> Void
   ) -> Double {
     let queue = BoundedQueue<Element>(capacity: 256)
-    let start = bench_nanoseconds()
+    let meeting = Meeting(threads: 2)
+    let elapsed = Atomic<UInt64>(0)
     onThreads(2) { index in
+      meeting.waiting.subtract(1, ordering: .sequentiallyConsistent)
+      while meeting.waiting.load(ordering: .acquiring) > 0 { bench_relax() }
+      let start = bench_nanoseconds()
+      defer { if index == 1 { elapsed.store(bench_nanoseconds() - start, ordering: .releasing) } }
       if index == 0 {
         for _ in 0..<count { queue.push(try make()) }
+        queue.flush()
       } else {
         for _ in 0..<count { end(queue.pop()) }
       }
     }
-    return Double(bench_nanoseconds() - start) / Double(count)
+    return Double(elapsed.load(ordering: .acquiring)) / Double(count)
   }
 }
