@@ -1,6 +1,6 @@
 /* Idle blocks on their way between threads (EntryStack.swift, ThreadCache+Batches.swift): a shared list
- * whose head is an entry's number and a count of pops, and threads that take entries one by one, keep them
- * in lists of their own, and give two back at once.
+ * whose head is an entry's number and a count of pops, and threads that take entries one by one or two by one
+ * exchange, keep them in lists of their own, and give two back at once.
  *
  * Checked over all interleavings: nobody ever has an entry that somebody else has, and in the end every
  * entry is on one list, once.
@@ -48,6 +48,41 @@ inline pop(entry) {
   fi
 }
 
+/* Takes one entry or two, by one exchange. */
+inline popBatch(entry, second) {
+  short seen;
+  byte next, other;
+  bool done;
+  done = false;
+  entry = NONE;
+  second = NONE;
+  do
+  :: done -> break
+  :: !done ->
+    seen = head;
+    if
+    :: (seen & 7) == NONE -> break
+    :: else ->
+      next = link[seen & 7];
+      other = NONE;
+      if
+      :: next != NONE -> other = next; next = link[other]
+      :: true
+      fi;
+      exchange(seen, (seen & ~7) + POPPED + next, done);
+      if :: done -> entry = seen & 7; second = other :: else fi
+    fi
+  od;
+  if
+  :: entry != NONE -> assert(holder[entry] == 0); holder[entry] = _pid
+  :: else
+  fi;
+  if
+  :: second != NONE -> assert(holder[second] == 0); holder[second] = _pid
+  :: else
+  fi
+}
+
 /* Gives a chain back: from its first entry to its last, already linked. */
 inline pushChain(first, last) {
   short before;
@@ -67,16 +102,18 @@ inline giveBack(entry) {
   holder[entry] = 0
 }
 
-proctype thread() {
+proctype thread(byte limit) {
   byte rounds = 0, a, b;
   do
-  :: rounds == 2 -> break
-  :: rounds < 2 ->
+  :: rounds == limit -> break
+  :: rounds < limit ->
     rounds++;
-    pop(a);
+    if
+    :: true -> pop(a); if :: a != NONE -> pop(b) :: else fi
+    :: true -> popBatch(a, b)
+    fi;
     if
     :: a != NONE ->
-      pop(b);
       if
       :: b != NONE ->
         /* A batch of two. */
@@ -104,8 +141,8 @@ init {
     link[2] = 3;
     link[3] = NONE;
     head = 1;
-    run thread();
-    run thread()
+    run thread(2);
+    run thread(1)
   };
   (_nr_pr == 1);
   entry = head & 7;

@@ -1,0 +1,78 @@
+/* How much may lie idle in a depot (DepotShelves.swift, "Room"): each thread's stripe has room of its own, which a
+ * returned block takes and a taken one gives back to the stripe of who took it; a stripe without room gets what
+ * nobody has set aside, else what the other stripe has, under a lock.
+ *
+ * Checked over all interleavings: no more blocks ever lie idle than the limit allows, and in the end the blocks and the
+ * room, wherever it is, add up to the limit again.
+ *
+ * With -DCOUNT_LATE a block is listed before its room is taken, and the check must fail.
+ */
+#define LIMIT 2
+#define BLOCKS 4
+
+byte listed = 0;          /* blocks on either stripe's lists: any thread may take any */
+byte unreserved = LIMIT;
+short room[2];            /* below 0 while its thread looks for more */
+bool moving = false;      /* the lock */
+
+/* found: whether the stripe's room is 0 or more in the end. */
+inline findRoom(own, found) {
+  short seen;
+  atomic { !moving -> moving = true };
+  seen = unreserved;
+  if
+  :: seen > 0 -> unreserved = seen - 1; room[own] = room[own] + 1
+  :: else ->
+    /* Takes the other stripe's room if it did not change since it was seen. */
+    seen = room[1 - own];
+    atomic {
+      if
+      :: seen > 0 && room[1 - own] == seen -> room[1 - own] = 0
+      :: else -> seen = 0
+      fi
+    };
+    room[own] = room[own] + seen
+  fi;
+  found = (room[own] >= 0);
+  moving = false
+}
+
+proctype thread(byte own; byte live) {
+  byte rounds = 0;
+  short left;
+  bool found;
+  do
+  :: rounds == 3 -> break
+  :: rounds < 3 && live > 0 ->
+    /* Returns a block. */
+    rounds++;
+#ifdef COUNT_LATE
+    listed++;
+    assert(listed <= LIMIT);
+#endif
+    atomic { room[own] = room[own] - 1; left = room[own] };
+    found = true;
+    if :: left < 0 -> findRoom(own, found) :: else fi;
+    if
+    :: found ->
+#ifndef COUNT_LATE
+      listed++;
+#endif
+      assert(listed <= LIMIT);
+      live--
+    :: else -> room[own] = room[own] + 1
+    fi
+  :: rounds < 3 ->
+    /* Takes one. */
+    rounds++;
+    atomic { if :: listed > 0 -> listed--; found = true :: else -> found = false fi };
+    if :: found -> live++; room[own] = room[own] + 1 :: else fi
+  od
+}
+
+init {
+  atomic { run thread(0, BLOCKS / 2); run thread(1, BLOCKS / 2) };
+  (_nr_pr == 1);
+  assert(room[0] >= 0 && room[1] >= 0);
+  assert(listed + unreserved + room[0] + room[1] == LIMIT)
+}
