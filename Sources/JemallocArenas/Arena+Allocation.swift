@@ -1,4 +1,5 @@
 import CJemalloc
+import Glibc
 import ResourceLedger
 import Synchronization
 
@@ -37,7 +38,20 @@ extension Arena {
       throw ArenaError(
         .outOfMemory(byteCount: request.byteCount, alignment: 1 << Int(request.alignmentLog2)), arena: name)
     }
+    if configuration.prefersHugePages { unsafe askForHugePages(pointer, byteCount: request.capacity) }
     return unsafe pointer
+  }
+
+  private static let hugePageByteCount: UInt = 2 << 20
+
+  /// For the whole huge pages inside a block: what it shares with its neighbours stays as it is. A refusal changes
+  /// nothing that anybody relies on.
+  private func askForHugePages(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
+    let mask = Self.hugePageByteCount - 1
+    let first = (UInt(bitPattern: pointer) + mask) & ~mask
+    let end = (UInt(bitPattern: pointer) + UInt(byteCount)) & ~mask
+    guard first < end, let start = unsafe UnsafeMutableRawPointer(bitPattern: first) else { return }
+    unsafe madvise(start, Int(end - first), MADV_HUGEPAGE)
   }
 
   /// Gives a block of this arena back to jemalloc. Under `lock`.

@@ -27,16 +27,21 @@ public final class Arena: Sendable {
     /// Milliseconds that an idle block is kept without being used; -1 for as long as there is room, 0 for not
     /// at all. The maintenance thread gives it back, with its pages, after at most this time and at least half of it.
     public var idleTime: Int
+    /// Whether the kernel is asked for pages of 2 MiB where a block is large enough (`madvise`). Off: whether it gains
+    /// anything is for a measurement with your sizes, see the README. The kernel gives or refuses them as it likes; a
+    /// resident set may become larger by up to 2 MiB per block, and jemalloc may hand such pages to smaller blocks.
+    public var prefersHugePages: Bool
 
     public init(
       oversizeThreshold: Int = 1 << 50, dirtyDecay: Int = 10_000, muzzyDecay: Int = 0,
-      idleByteLimit: Int = 256 << 20, idleTime: Int = 10_000
+      idleByteLimit: Int = 256 << 20, idleTime: Int = 10_000, prefersHugePages: Bool = false
     ) {
       self.oversizeThreshold = oversizeThreshold
       self.dirtyDecay = dirtyDecay
       self.muzzyDecay = muzzyDecay
       self.idleByteLimit = idleByteLimit
       self.idleTime = idleTime
+      self.prefersHugePages = prefersHugePages
     }
   }
 

@@ -20,6 +20,35 @@ struct ArenaTests {
     }
   }
 
+  @Test("An arena asks for huge pages only where it is told to, and only inside its own blocks")
+  func hugePages() throws {
+    let byteCount = 8 << 20
+    for prefersHugePages in [true, false] {
+      let arena = try Arena(name: "pages", configuration: .init(prefersHugePages: prefersHugePages))
+      let pointer = unsafe try arena.unsafeAllocate(byteCount: byteCount)
+      defer { unsafe arena.unsafeDeallocate(pointer) }
+      let block = UInt(bitPattern: pointer)..<UInt(bitPattern: pointer) + UInt(byteCount)
+      // "hg" among a mapping's flags: its pages were asked to be huge.
+      let asked = try Self.mappings().filter { $0.flags.contains("hg") && block.overlaps($0.range) }
+      #expect(asked.isEmpty == !prefersHugePages)
+      for mapping in asked {
+        #expect(mapping.range.lowerBound >= block.lowerBound && mapping.range.upperBound <= block.upperBound)
+      }
+    }
+  }
+
+  private static func mappings() throws -> [(range: Range<UInt>, flags: [Substring])] {
+    var result: [(Range<UInt>, [Substring])] = []
+    var range: Range<UInt> = 0..<0
+    for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      if line.hasPrefix("VmFlags:") { result.append((range, Array(fields.dropFirst()))) }
+      let ends = (fields.first ?? "").split(separator: "-").compactMap { UInt($0, radix: 16) }
+      if ends.count == 2 { range = ends[0]..<ends[1] }
+    }
+    return result
+  }
+
   @Test("The class computed for a request is the class the allocator uses", arguments: [1, 64, 4096, 2 << 20])
   func requestedClass(alignment: Int) throws {
     let arena = try Arena(name: "classes")

@@ -17,6 +17,34 @@ public enum CreateAndDispose {
     }
   }
 
+  /// In an arena that asks for huge pages, or, to compare with, in another one of its own that does not.
+  public static func arenaBuffer(_ byteCount: Int, hugePages: Bool) throws -> Workload {
+    let name = hugePages ? "huge pages" : "small pages"
+    let arena = try Arena(name: name, configuration: .init(prefersHugePages: hugePages))
+    return Workload("UniqueBuffer, \(name)", memory: .arena) { times in
+      for _ in 0..<times {
+        var buffer = try UniqueBuffer(uninitializedByteCount: byteCount, arena: arena)
+        unsafe buffer.withUnsafeMutableBytes { unsafe bench_touch_pages($0.baseAddress, $0.count) }
+        buffer.dispose()
+      }
+    }
+  }
+
+  /// The same, and the pages go back to the kernel every time: what the first touch costs.
+  public static func freshBuffer(_ byteCount: Int, hugePages: Bool) throws -> Workload {
+    let name = hugePages ? "fresh huge pages" : "fresh small pages"
+    let arena = try Arena(name: name, configuration: .init(idleByteLimit: 0, prefersHugePages: hugePages))
+    return Workload("UniqueBuffer, \(name)", memory: .arena) { times in
+      for _ in 0..<times {
+        var buffer = try UniqueBuffer(uninitializedByteCount: byteCount, arena: arena)
+        unsafe buffer.withUnsafeMutableBytes { unsafe bench_touch_pages($0.baseAddress, $0.count) }
+        buffer.dispose()
+        arena.trim()
+        try arena.purge()
+      }
+    }
+  }
+
   /// Nobody disposes: the end of the value releases the memory and is recorded as a rescue.
   public static func rescuedUniqueBuffer(_ byteCount: Int) -> Workload {
     Workload("UniqueBuffer, rescued", memory: .arena) { times in

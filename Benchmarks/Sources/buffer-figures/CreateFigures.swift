@@ -45,6 +45,26 @@ enum CreateFigures {
     }
   }
 
+  /// Huge pages against small ones: every byte's page written, warm and for the first time.
+  static func hugePages(_ effort: Effort) throws -> [Figure] {
+    var effort = effort
+    effort.samples = max(3, effort.samples / 2)
+    return try [Size.frame, 64 << 20].filter(effort.includes).flatMap { byteCount in
+      let figures = try figures(
+        "huge", byteCount,
+        [
+          CreateAndDispose.arenaBuffer(byteCount, hugePages: true),
+          CreateAndDispose.arenaBuffer(byteCount, hugePages: false),
+          CreateAndDispose.freshBuffer(byteCount, hugePages: true),
+          CreateAndDispose.freshBuffer(byteCount, hugePages: false),
+        ], effort)
+      return [
+        figures[0].compared(with: figures[1], as: "small pages"), figures[1],
+        figures[2].compared(with: figures[3], as: "fresh small pages"), figures[3],
+      ]
+    }
+  }
+
   static func access(_ effort: Effort) throws -> [Figure] {
     let buffer = try NativeBuffer(byteCount: 4096)
     defer { buffer.dispose() }

@@ -16,6 +16,7 @@ struct Main {
     ("audited", "the hot path's percentiles, with and without audits", true, LatencyFigures.besideAudits),
     ("dispose", "percentiles of a million disposes of 33177600 B", true, LatencyFigures.dispose),
     ("finalization", "registrations, deaths, sweeps, native resources, cache hits", true, FinalizationFigures.all),
+    ("huge", "huge pages against small ones, warm and fresh", false, CreateFigures.hugePages),
     ("burst", "resident set after 100 frames of 33177600 B, twice (35 s)", false, BookFigures.burst),
   ]
 
