@@ -149,12 +149,9 @@ import Synchronization
 
   func pop(alignmentLog2: UInt32, sizeClass: Int, capacity: Int) -> LedgerEntry? {
     if alignmentLog2 == SizeClass.blockAlignmentLog2 { return popUsual(sizeClass: sizeClass, capacity: capacity) }
-    for unsafe shelf in unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass) {
-      guard let entry = unsafe shelf.pointee.pop(records: records) else { continue }
-      unsafe room(ownStripe).pointee.add(capacity, ordering: .relaxed)
-      return entry
-    }
-    return nil
+    let entry = unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass)[0].pointee.pop(records: records)
+    if entry != nil { unsafe room(ownStripe).pointee.add(capacity, ordering: .relaxed) }
+    return entry
   }
 
   /// - Returns: whether there was room for the block's bytes.
@@ -325,7 +322,7 @@ import Synchronization
     var listed = 0
     for alignmentLog2 in Self.alignments {
       for sizeClass in 0..<SizeClass.count {
-        for unsafe shelf in unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass) {
+        unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).forEach { shelf in
           var kept: [LedgerEntry] = []
           while let entry = unsafe shelf.pointee.pop(records: records) { kept.append(entry) }
           for entry in kept.reversed() {
