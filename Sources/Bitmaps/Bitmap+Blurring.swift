@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 import Glibc
 public import NativeBuffers
 
@@ -20,9 +20,11 @@ extension Bitmap {
     guard sigma > 0, sigma <= 1000 else {
       throw BitmapError(.invalidArgument, "a sigma of \(sigma) pixels cannot be; give more than 0 and at most 1000.")
     }
+    try requireFilterableFormat("blurred")
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
-    return try origin.bitmap(width: width, height: height, format: format) { result throws(BitmapError) in
+    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
       try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
         guard let base = scratch.baseAddress else { throw .emptyBuffer }
         try unsafe withUnsafeRows { source throws(BitmapError) in

@@ -70,8 +70,11 @@ extension Bitmap {
         .invalidArgument,
         "a bitmap of \(width)×\(height) cannot be resized to \(newWidth)×\(newHeight). Give sides of at least 1.")
     }
-    return try origin.bitmap(width: newWidth, height: newHeight, format: format) { result throws(BitmapError) in
-      if newWidth == width && newHeight == height {
+    let isSameSize = newWidth == width && newHeight == height
+    if !isSameSize { try requireFilterableFormat("resized") }
+    return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
+      if isSameSize {
         try copyRows(to: result)
       } else {
         try Resampler.run(self, into: result, filter: filter, origin: origin)
@@ -79,11 +82,16 @@ extension Bitmap {
     }
   }
 
-  private func copyRows(to result: Bitmap) throws(BitmapError) {
-    try unsafe withUnsafeRows { source throws(BitmapError) in
-      try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-        for y in 0..<height { unsafe target[y].update(from: source[y], count: width * format.bytesPerPixel) }
-      }
+  /// Throws where the kernels cannot weigh pixels of this format.
+  func requireFilterableFormat(_ verb: String) throws(BitmapError) {
+    guard format.isFilterable else {
+      throw BitmapError(
+        .unsupported, "a bitmap of \(format) cannot be \(verb). Convert it to rgba8 or gray8 before.")
     }
   }
+}
+
+extension PixelFormat {
+  /// Whether the kernels that weigh pixels know it: 8 bits, and where there is alpha four straight channels.
+  var isFilterable: Bool { plainChannelCount != nil || kind == .bgra8 }
 }

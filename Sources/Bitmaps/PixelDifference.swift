@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 import Glibc
 import NativeBuffers
 
@@ -27,6 +27,10 @@ extension Bitmap {
         .invalidArgument,
         "\(format) of \(width)×\(height) cannot be compared with \(other.format) of \(other.width)×\(other.height). "
           + "Resize or convert one of them.")
+    }
+    guard format.channel == .uint8 else {
+      throw BitmapError(
+        .unsupported, "bitmaps of \(format) cannot be compared. Convert both to a format of 8 bits before.")
     }
     var squareSum: UInt64 = 0
     var maximum: UInt8 = 0

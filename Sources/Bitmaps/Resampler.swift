@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 
 /// Resizing, separably: the rows that make a target row first, into one row of sums, then that row into pixels.
 ///
