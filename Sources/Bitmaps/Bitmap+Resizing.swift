@@ -79,7 +79,7 @@ extension Bitmap {
     }
   }
 
-  private func copyRows(to result: Bitmap) throws(BitmapError) {
+  func copyRows(to result: Bitmap) throws(BitmapError) {
     try unsafe withUnsafeRows { source throws(BitmapError) in
       try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
         for y in 0..<height { unsafe target[y].update(from: source[y], count: width * format.bytesPerPixel) }

@@ -8,6 +8,7 @@ public struct BitmapError: Error, Sendable {
     enum Kind: String {
       case notAPicture, unsupported, corrupt, truncated, limitExceeded
       case unreadableFile, unwritableFile, outOfMemory, invalidArgument, pixelsUnavailable
+      case cancelled
     }
 
     let kind: Kind
@@ -32,6 +33,8 @@ public struct BitmapError: Error, Sendable {
     public static let invalidArgument = Code(kind: .invalidArgument)
     /// The bitmap was disposed, or is being written by somebody else.
     public static let pixelsUnavailable = Code(kind: .pixelsUnavailable)
+    /// The task was cancelled meanwhile.
+    public static let cancelled = Code(kind: .cancelled)
   }
 
   /// A limit, what the picture would have needed, and what was allowed.
