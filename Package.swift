@@ -58,7 +58,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
-    .target(name: "Bitmaps", dependencies: ["CImageCodecs", "NativeBuffers"], swiftSettings: swiftSettings),
+    .target(name: "CPixelKernels"),
+    .target(
+      name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers"], swiftSettings: swiftSettings),
     // Floor 4
     .executableTarget(
       name: "leak-audit",

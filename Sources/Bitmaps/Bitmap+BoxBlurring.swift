@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
@@ -22,7 +22,8 @@ extension Bitmap {
         .invalidArgument, "a box cannot reach \(radius) pixels to each side; give 0 to \(Int32.max).")
     }
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try origin.bitmap(width: width, height: height, format: format) { result throws(BitmapError) in
+    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
       let layout = BoxLayout(self)
       try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
         guard let base = scratch.baseAddress else { throw .emptyBuffer }

@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
@@ -26,7 +26,8 @@ extension Bitmap {
     guard opacity >= 0, opacity <= 1 else {
       throw BitmapError(.invalidArgument, "an opacity of \(opacity) cannot be; give 0 to 1.")
     }
-    return try origin.bitmap(width: width, height: height, format: format) { result throws(BitmapError) in
+    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
       try copyRows(to: result)
       guard let overlap = Overlap(of: overlay, atX: x, y: y, on: self) else { return }
       try overlay.withFormat(composableWith: format, origin: origin) { overlay throws(BitmapError) in
@@ -80,8 +81,18 @@ extension PixelFormat {
   /// What a picture of this format is converted to before it is laid on one of another; nil where it can be laid on as
   /// it is, for which depth and order of colours must be the same.
   func converted(toLieOn bottom: PixelFormat) -> PixelFormat? {
-    nil
+    let isTurned = !isGray && isBlueFirst != bottom.isBlueFirst
+    guard channel != bottom.channel || isTurned else { return nil }
+    switch bottom.channel {
+    case .uint8:
+      let straight: PixelFormat = bottom.isBlueFirst ? .bgra8 : .rgba8
+      return isPremultiplied ? straight.premultiplied : straight
+    case .uint16: return .rgba16
+    case .float32: return .rgbaF32
+    }
   }
+
+  private var isBlueFirst: Bool { straight == .bgra8 }
 }
 
 /// The part of two pictures where they lie over each other.

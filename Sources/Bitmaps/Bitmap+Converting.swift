@@ -1,11 +1,18 @@
-import CImageCodecs
+import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
-  /// A new bitmap of the same picture in another pixel format: to `gray8` it is grayscale.
+  /// A new bitmap of the same picture in another pixel format: to a gray one it is grayscale.
   ///
   /// Alpha that the new format cannot hold is laid on white. Gray is the luma of BT.601 (0.299, 0.587, 0.114), as in
-  /// JPEG. Costs a pass over the pixels.
+  /// JPEG. Colours of pixels without alpha are lost where they are multiplied by it: not to be had back.
+  ///
+  /// Between formats of 8 bits every result is the exact one, rounded to the nearest, where alpha is laid on white after
+  /// that step, too. Integers become floats exactly rounded, and to integers floats are rounded to the nearest. Anything
+  /// else is within 1 of the exact one, on the new format's scale. The colour profile is kept where it fits the new
+  /// format, see ``ColorProfile/fitting(_:)``.
+  ///
+  /// Costs a pass over the pixels. Throws `outOfMemory` and `pixelsUnavailable`.
   public func converted(
     to format: PixelFormat, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -14,15 +21,33 @@ extension Bitmap {
   }
 
   func converted(to format: PixelFormat, origin: Origin) throws(BitmapError) -> Bitmap {
-    try origin.bitmap(width: width, height: height, format: format) { result throws(BitmapError) in
+    try origin.bitmap(
+      width: width, height: height, format: format, colorProfile: colorProfile.fitting(format)
+    ) { result throws(BitmapError) in
       try unsafe withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
           for y in 0..<height {
-            unsafe cpixel_convert_row(
-              source[y], self.format.channelCount, target[y], format.channelCount, width)
+            if let own = self.format.plainChannelCount, let new = format.plainChannelCount {
+              unsafe cpixel_convert_row(source[y], own, target[y], new, width)
+            } else {
+              unsafe cpixel_convert_any_row(
+                source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
+            }
           }
         }
       }
+    }
+  }
+}
+
+extension PixelFormat {
+  var kernelFormat: cpixel_format { cpixel_format(UInt32(kind.rawValue)) }
+
+  /// The channels of the formats that the oldest kernels know by no more than that; nil for the others.
+  var plainChannelCount: Int? {
+    switch kind {
+    case .gray8, .rgb8, .rgba8: channelCount
+    default: nil
     }
   }
 }

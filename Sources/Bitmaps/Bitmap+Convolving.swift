@@ -1,11 +1,12 @@
-import CImageCodecs
+import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
   /// A copy of which every pixel is the weighted sum of itself and its neighbours, by a kernel of 3×3 or 5×5.
   ///
   /// Beyond the border the outermost pixels are repeated. Integers are rounded and clamped, and within 1 of 255 of the
-  /// exact result; floats are as they come out, with an error of a millionth of the sum of the weights' magnitudes.
+  /// exact result; floats are as they come out, of sums that are within a millionth of the sum of the weights' magnitudes
+  /// (straight colours are quotients of two such sums).
   ///
   /// Costs one pass, and scratch memory: 4 bytes per channel of seven rows at most.
   ///
@@ -18,7 +19,8 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try origin.bitmap(width: width, height: height, format: format) { result throws(BitmapError) in
+    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
       let layout = ConvolutionLayout(self, kernel)
       try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
         guard let base = scratch.baseAddress else { throw .emptyBuffer }
@@ -84,10 +86,10 @@ private struct ConvolutionPass {
     for (index, weight) in kernel.weights.enumerated() { unsafe weights[index] = weight / kernel.divisor }
   }
 
-  /// Colours that keep their alpha are loaded and stored as if they had none.
+  /// Straight colours that keep their alpha are loaded and stored as if they had none.
   private var samples: cpixel_samples {
     var samples = format.samples
-    if preservesAlpha { samples.alpha = CPIXEL_OPAQUE }
+    if preservesAlpha, !format.isPremultiplied { samples.alpha = CPIXEL_OPAQUE }
     return samples
   }
 
@@ -99,14 +101,23 @@ private struct ConvolutionPass {
       load(y + reach)
       unsafe cpixel_convolve_rows(
         rows, rowStride, slot(y - reach), side, weights, samples.channels, width, result)
-      if bias != 0 { unsafe cpixel_add_bias(result, samples, width, bias) }
+      restoreAlpha(of: y)
+      if bias != 0 {
+        unsafe cpixel_add_bias(result, samples, width, bias)
+        restoreAlpha(of: y)
+      }
       unsafe cpixel_store_row(result, samples, width, target[y])
-      if preservesAlpha { unsafe copyAlpha(from: source[y], to: target[y]) }
     }
   }
 
   /// Where a row is kept, by its number, which may be beyond the border.
   private func slot(_ y: Int) -> Int { (y + side) % side }
+
+  private func restoreAlpha(of y: Int) {
+    guard preservesAlpha else { return }
+    let middle = unsafe rows + slot(y) * rowStride + side / 2 * samples.channels
+    unsafe cpixel_copy_alpha(middle, samples.channels, width, result)
+  }
 
   private func load(_ y: Int) {
     let channels = samples.channels
@@ -117,15 +128,6 @@ private struct ConvolutionPass {
     for i in 0..<side / 2 * channels {
       unsafe start[i] = first[i % channels]
       unsafe end[i] = (end - channels)[i % channels]
-    }
-  }
-
-  private func copyAlpha(from row: UnsafePointer<UInt8>, to target: UnsafeMutablePointer<UInt8>) {
-    let size = format.bytesPerPixel
-    let sampleSize = size / format.channelCount
-    for x in 0..<width {
-      let offset = x * size + size - sampleSize
-      for byte in offset..<offset + sampleSize { unsafe target[byte] = row[byte] }
     }
   }
 }

@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
@@ -18,7 +18,8 @@ extension Bitmap {
 
   func oriented(_ orientation: Orientation, origin: Origin) throws(BitmapError) -> Bitmap {
     let (newWidth, newHeight) = orientation.swapsSides ? (height, width) : (width, height)
-    return try origin.bitmap(width: newWidth, height: newHeight, format: format) { result throws(BitmapError) in
+    return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
       try unsafe withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
           let path = OrientedPath(orientation, of: self)

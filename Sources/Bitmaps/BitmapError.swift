@@ -33,7 +33,7 @@ public struct BitmapError: Error, Sendable {
     public static let invalidArgument = Code(kind: .invalidArgument)
     /// The bitmap was disposed, or is being written by somebody else.
     public static let pixelsUnavailable = Code(kind: .pixelsUnavailable)
-    /// The task was cancelled meanwhile.
+    /// The task that asked for it was cancelled.
     public static let cancelled = Code(kind: .cancelled)
   }
 
@@ -102,4 +102,15 @@ extension BitmapError: CustomStringConvertible {
 
 extension BitmapError.Code: CustomStringConvertible {
   public var description: String { kind.rawValue }
+}
+
+extension BitmapError {
+  static var cancelled: BitmapError {
+    BitmapError(.cancelled, "the task was cancelled before the work was done.")
+  }
+
+  /// Throws where the calling thread runs a task that was cancelled. Some nanoseconds.
+  static func checkCancellation() throws(BitmapError) {
+    if Task.isCancelled { throw .cancelled }
+  }
 }

@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 
 /// How often each value occurs in each channel of a picture.
 ///

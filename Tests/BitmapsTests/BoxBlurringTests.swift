@@ -68,7 +68,7 @@ struct BoxBlurringTests {
     try withOwnArena { arena in
       for format in PixelFormat.tested {
         let width = 20_001
-        let source = try Bitmap(width: width, height: 3, format: format, arena: arena)
+        var source = try Bitmap(width: width, height: 3, format: format, arena: arena)
         defer { source.dispose() }
         var generator = SeededGenerator(state: 73)
         for y in 0..<3 {

@@ -55,7 +55,7 @@ struct Row {
         }
       }
     }
-    let glass = try drawn.converted(to: .rgba8)
+    var glass = try drawn.converted(to: .rgba8)
     for y in 0..<glass.height {
       try glass.withMutableRow(y) { row in
         for x in 0..<glass.width {

@@ -72,6 +72,9 @@ void cpixel_box_columns(const double *columns, size_t channels, size_t width, si
 void cpixel_convolve_rows(const float *rows, size_t row_stride, size_t first, size_t side, const float *weights,
                           size_t channels, size_t width, float *target);
 
+// The last channel of each pixel from another row.
+void cpixel_copy_alpha(const float *from, size_t channels, size_t width, float *values);
+
 // Adds to the colours of each pixel bias * alpha / full, or bias where there is no alpha.
 void cpixel_add_bias(float *values, cpixel_samples samples, size_t width, float bias);
 

@@ -34,6 +34,10 @@ PIXEL_KERNEL(cpixel_convolve_rows,
               size_t width, float *target),
              (rows, row_stride, first, side, weights, channels, width, target))
 
+void cpixel_copy_alpha(const float *from, size_t channels, size_t width, float *values) {
+  for (size_t i = channels - 1; i < width * channels; i += channels) values[i] = from[i];
+}
+
 void cpixel_add_bias(float *values, cpixel_samples samples, size_t width, float bias) {
   float share = bias / full_value(samples.depth);
   size_t channels = samples.channels;
