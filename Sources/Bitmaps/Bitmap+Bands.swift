@@ -110,7 +110,7 @@ final class ConcurrentBands: Sendable {
       guard start < height else { return }
       do {
         // On the caller's thread its task's; the others have none.
-        try BitmapError.checkCancellation()
+        try Cancellation.check()
         try body(start..<min(height, start + rowCount))
       } catch {
         guard !hasFailed.exchange(true, ordering: .relaxed) else { return }

@@ -53,7 +53,7 @@ struct ConvertingTests {
         let distances = zip(try a.packed(), try b.packed()).map { abs(Double($0) - Double($1)) }
         let mean = distances.reduce(0) { $0 + $1 * $1 } / Double(distances.count)
         for difference in [try a.difference(from: b), try b.difference(from: a)] {
-          #expect(difference.maximum == distances.max() && difference.peak == 255)
+          #expect(difference.maximum == distances.max() && difference.fullValue == 255)
           #expect(abs(difference.rootMeanSquare - mean.squareRoot()) < 1e-9)
         }
       }
@@ -90,9 +90,9 @@ struct ConvertingTests {
           .map { abs($0 - $1) }
         let mean = distances.reduce(0) { $0 + $1 * $1 } / Double(distances.count)
         for difference in [try a.difference(from: b), try b.difference(from: a)] {
-          #expect(abs(difference.maximum - distances.max()!) <= difference.peak * 1e-7)
-          #expect(abs(difference.rootMeanSquare - mean.squareRoot()) < difference.peak * 1e-6)
-          #expect(difference.peak == (format.channel == .uint16 ? 65_535 : 1))
+          #expect(abs(difference.maximum - distances.max()!) <= difference.fullValue * 1e-7)
+          #expect(abs(difference.rootMeanSquare - mean.squareRoot()) < difference.fullValue * 1e-6)
+          #expect(difference.fullValue == (format.channel == .uint16 ? 65_535 : 1))
         }
         #expect(try a.difference(from: a).peakSignalToNoiseRatio == .infinity)
       }

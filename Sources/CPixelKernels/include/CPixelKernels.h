@@ -95,8 +95,4 @@ void cpixel_convert_row(const void *source, cpixel_format source_format, void *t
 // Adds to *square_sum the squares of the differences of `count` bytes, and raises *maximum to the largest difference.
 void cpixel_compare_row(const uint8_t *a, const uint8_t *b, size_t count, uint64_t *square_sum, uint8_t *maximum);
 
-// The same for channels of 16 bits, fewer than 2^32, and for floats: there a NaN makes the sum one.
-void cpixel_compare_row_16(const uint16_t *a, const uint16_t *b, size_t count, double *square_sum, uint16_t *maximum);
-void cpixel_compare_row_f32(const float *a, const float *b, size_t count, double *square_sum, float *maximum);
-
 #endif
