@@ -27,12 +27,8 @@ extension Bitmap {
       try unsafe withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
           for y in 0..<height {
-            if let own = self.format.plainChannelCount, let new = format.plainChannelCount {
-              unsafe cpixel_convert_row(source[y], own, target[y], new, width)
-            } else {
-              unsafe cpixel_convert_any_row(
-                source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
-            }
+            unsafe cpixel_convert_row(
+              source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
           }
         }
       }

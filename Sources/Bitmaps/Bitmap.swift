@@ -65,6 +65,17 @@ public struct Bitmap: Sendable {
     self.offset = offset
   }
 
+  /// A part of another bitmap that shares its pixels. The rectangle lies inside, and starts at `offset`.
+  init(part: PixelRect, of whole: Bitmap, offset: Int) {
+    width = part.width
+    height = part.height
+    format = whole.format
+    bytesPerRow = whole.bytesPerRow
+    colorProfile = whole.colorProfile
+    pixels = whole.pixels
+    self.offset = offset
+  }
+
   /// Whether the pixels are gone.
   public var isDisposed: Bool { pixels.isDisposed }
 

@@ -103,14 +103,3 @@ extension BitmapError: CustomStringConvertible {
 extension BitmapError.Code: CustomStringConvertible {
   public var description: String { kind.rawValue }
 }
-
-extension BitmapError {
-  static var cancelled: BitmapError {
-    BitmapError(.cancelled, "the task was cancelled before the work was done.")
-  }
-
-  /// Throws where the calling thread runs a task that was cancelled. Some nanoseconds.
-  static func checkCancellation() throws(BitmapError) {
-    if Task.isCancelled { throw .cancelled }
-  }
-}

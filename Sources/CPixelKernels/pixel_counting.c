@@ -31,7 +31,8 @@ void cpixel_count_row(const void *row, cpixel_samples samples, size_t width, uin
   do {                                                                                                                 \
     const type *one = a, *other = b;                                                                                   \
     for (size_t i = 0; i < count; i++) {                                                                               \
-      double distance = fabs((double)one[i] - (double)other[i]);                                                       \
+      /* Of two infinities, too, the same is no difference. */                                                         \
+      double distance = one[i] == other[i] ? 0 : fabs((double)one[i] - (double)other[i]);                              \
       most = distance > most ? distance : most;                                                                        \
       sum += distance * distance;                                                                                      \
     }                                                                                                                  \

@@ -1,39 +1,10 @@
-#include "CPixelKernels.h"
+#include "pixel_formats.h"
 #include "pixel_dispatch.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 // Pixels that are floats at once: their four channels stay in the first-level cache.
 enum { stretch = 256 };
-
-typedef struct traits {
-  uint8_t channels;
-  uint8_t bytes; // of a channel
-  bool premultiplied;
-  bool blue_first;
-} traits;
-
-static const traits all_traits[CPIXEL_FORMAT_COUNT] = {
-    [CPIXEL_GRAY8] = {1, 1, false, false},
-    [CPIXEL_GRAY_ALPHA8] = {2, 1, false, false},
-    [CPIXEL_GRAY_ALPHA8_PREMULTIPLIED] = {2, 1, true, false},
-    [CPIXEL_RGB8] = {3, 1, false, false},
-    [CPIXEL_RGBA8] = {4, 1, false, false},
-    [CPIXEL_RGBA8_PREMULTIPLIED] = {4, 1, true, false},
-    [CPIXEL_BGRA8] = {4, 1, false, true},
-    [CPIXEL_BGRA8_PREMULTIPLIED] = {4, 1, true, true},
-    [CPIXEL_GRAY16] = {1, 2, false, false},
-    [CPIXEL_RGBA16] = {4, 2, false, false},
-    [CPIXEL_GRAY_F32] = {1, 4, false, false},
-    [CPIXEL_RGBA_F32] = {4, 4, false, false},
-};
-
-static inline bool has_alpha(traits t) { return t.channels == 2 || t.channels == 4; }
-static inline bool is_gray(traits t) { return t.channels <= 2; }
-
-// What a channel holds where it is full.
-static inline float full(traits t) { return t.bytes == 1 ? 255.0f : t.bytes == 2 ? 65535.0f : 1.0f; }
 
 // One plane per channel. Gray pixels have their luminance in planes[0] alone.
 typedef struct planes {
@@ -136,13 +107,9 @@ PIXEL_BODY change_alpha(planes *p, traits from, traits to, size_t count) {
   }
 }
 
-PIXEL_BODY cpixel_convert_any_row_body(const void *source, cpixel_format source_format, void *target,
+PIXEL_BODY cpixel_convert_by_floats_body(const void *source, cpixel_format source_format, void *target,
                                        cpixel_format target_format, size_t width) {
-  traits from = all_traits[source_format], to = all_traits[target_format];
-  if (source_format == target_format) {
-    memcpy(target, source, width * from.channels * from.bytes);
-    return;
-  }
+  traits from = pixel_traits[source_format], to = pixel_traits[target_format];
   planes p;
   for (size_t start = 0; start < width; start += stretch) {
     size_t count = width - start < stretch ? width - start : stretch;
@@ -163,6 +130,6 @@ PIXEL_BODY cpixel_convert_any_row_body(const void *source, cpixel_format source_
     if (has_alpha(to)) pack_channel(p.alpha, row, to, to.channels - 1, count, full(from));
   }
 }
-PIXEL_KERNEL(cpixel_convert_any_row,
+PIXEL_KERNEL(cpixel_convert_by_floats,
              (const void *source, cpixel_format source_format, void *target, cpixel_format target_format, size_t width),
              (source, source_format, target, target_format, width))

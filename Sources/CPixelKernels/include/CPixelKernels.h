@@ -86,14 +86,10 @@ typedef enum cpixel_format {
   CPIXEL_FORMAT_COUNT
 } cpixel_format;
 
-// Any format to any other, by way of floats. Gray and laying on white as for cpixel_convert_row. Rounded once, to the
-// nearest, halves up: exact where the exact result needs no more than the 24 bits of a float (all of 8 bits), else within
-// 1 of 65,535. The rows are aligned for their channels.
-void cpixel_convert_any_row(const void *source, cpixel_format source_format, void *target, cpixel_format target_format,
-                            size_t width);
-
-// Pixels of other channels: gray by the weights of BT.601, alpha that has no place is laid on white.
-void cpixel_convert_row(const uint8_t *source, size_t source_channels, uint8_t *target, size_t target_channels,
+// Any format to any other: gray by the weights of BT.601, alpha that has no place is laid on white. Rounded to the nearest,
+// halves up: between formats of 8 bits after each step (alpha, then gray), else once. Exact where the exact result needs
+// no more than the 24 bits of a float (all of 8 bits), else within 1 of 65,535. The rows are aligned for their channels.
+void cpixel_convert_row(const void *source, cpixel_format source_format, void *target, cpixel_format target_format,
                         size_t width);
 
 // Adds to *square_sum the squares of the differences of `count` bytes, and raises *maximum to the largest difference.
