@@ -27,7 +27,8 @@ struct BatchSummary {
     lines.append("")
     for arena in audit.arenas where arena.buffers.created > 0 { lines += arena.textLines + [""] }
     if let held, held.count > 0 {
-      lines.append("held: \(held.count.grouped) buffers of \(held.byteCount.grouped) bytes are live after the last picture")
+      lines.append(
+        "held: \(held.count.grouped) buffers of \(held.byteCount.grouped) bytes are live after the last picture")
     }
     lines += Finding.textLines(audit.findings)
     lines.append(audit.verdict.text)
