@@ -29,6 +29,7 @@ let package = Package(
     .library(name: "LeakAuditing", targets: ["LeakAuditing"]),
     .library(name: "Bitmaps", targets: ["Bitmaps"]),
     .executable(name: "leak-audit", targets: ["leak-audit"]),
+    .executable(name: "thumbnails", targets: ["thumbnails"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -62,10 +63,18 @@ let package = Package(
     .target(
       name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers"], swiftSettings: swiftSettings),
     // Floor 4
+    .target(name: "PictureBatches", swiftSettings: swiftSettings),
     .executableTarget(
       name: "leak-audit",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers",
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "PictureBatches",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbnails",
+      dependencies: [
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "PictureBatches",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -99,7 +108,7 @@ let package = Package(
       dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "LeakAuditCommandTests", dependencies: ["leak-audit", "Bitmaps", "NativeBuffers", "TestSupport"],
+      name: "LeakAuditCommandTests", dependencies: ["leak-audit", "thumbnails", "Bitmaps", "NativeBuffers", "TestSupport"],
       swiftSettings: swiftSettings),
   ]
 )

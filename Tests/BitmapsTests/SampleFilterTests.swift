@@ -99,4 +99,27 @@ struct SampleFilterTests {
       b.dispose()
     }
   }
+
+  @Test("Operations read a crop and padding as what they are", arguments: PixelFormat.tested)
+  func crops(format: PixelFormat) throws {
+    try withOwnArena { arena in
+      var generator = SeededGenerator(state: 114)
+      let whole = try Bitmap.random(width: 40, height: 20, format: format, arena: arena, using: &generator)
+      defer { whole.dispose() }
+      let crop = try whole.cropped(to: PixelRect(x: 3, y: 2, width: 21, height: 11))
+      let copy = try crop.copied(origin: .init(arena: arena, file: #fileID, line: #line, function: #function))
+      defer { copy.dispose() }
+      let operations: [(Bitmap) throws -> Bitmap] = [
+        { try $0.boxBlurred(radius: 2, arena: arena) }, { try $0.convolved(with: .sharpening, arena: arena) },
+        { try $0.composited(with: $0, atX: 4, y: -3, arena: arena) }, { try $0.blurred(sigma: 1, arena: arena) },
+        { try $0.resized(toWidth: 9, height: 5, arena: arena) },
+      ]
+      for operation in operations {
+        let result = try operation(crop)
+        #expect(try result.takePacked() == operation(copy).takePacked())
+      }
+      #expect(try crop.histogram() == copy.histogram())
+      #expect(try crop.difference(from: copy).maximum == 0)
+    }
+  }
 }
