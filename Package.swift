@@ -104,7 +104,8 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "BitmapsTests", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas"],
+      name: "BitmapsTests",
+      dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditCommandTests", dependencies: ["leak-audit", "thumbnails", "Bitmaps", "NativeBuffers", "TestSupport"],

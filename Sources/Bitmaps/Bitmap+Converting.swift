@@ -12,12 +12,45 @@ extension Bitmap {
   /// else is within 1 of the exact one, on the new format's scale. The colour profile is kept where it fits the new
   /// format, see ``ColorProfile/fitting(_:)``.
   ///
-  /// Costs a pass over the pixels. Throws `outOfMemory` and `pixelsUnavailable`.
+  /// Costs a pass over the pixels.
+  ///
+  /// - Throws: `outOfMemory`, `pixelsUnavailable`, `cancelled`.
   public func converted(
     to format: PixelFormat, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     try converted(to: format, origin: Origin(arena: arena, file: file, line: line, function: function))
+  }
+
+  /// The same picture in grays of the same depth, with its alpha where there is such a format; as
+  /// ``converted(to:arena:file:line:function:)`` to ``PixelFormat/grayscale``.
+  public func grayscaled(
+    arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> Bitmap {
+    try converted(to: format.grayscale, arena: arena, file: file, line: line, function: function)
+  }
+
+  /// The same picture with colours multiplied by alpha: a copy where they are, or where there is no alpha.
+  ///
+  /// - Throws: `unsupported` for formats with alpha of 16 bits and floats, of which there is no premultiplied one; else as
+  ///   ``converted(to:arena:file:line:function:)``.
+  public func premultiplied(
+    arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> Bitmap {
+    guard let multiplied = format.hasAlpha ? format.premultiplied : format else {
+      throw BitmapError(.unsupported, "\(format) has no premultiplied form. Convert to rgba8Premultiplied.")
+    }
+    return try converted(to: multiplied, arena: arena, file: file, line: line, function: function)
+  }
+
+  /// The same picture with colours that are not multiplied by alpha: a copy where they are not.
+  ///
+  /// Multiplied and divided again, a colour of 8 bits is the old one give or take 127 / alpha; under an alpha of 0 it is
+  /// lost. Throws as ``converted(to:arena:file:line:function:)``.
+  public func unpremultiplied(
+    arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> Bitmap {
+    try converted(to: format.straight, arena: arena, file: file, line: line, function: function)
   }
 
   func converted(to format: PixelFormat, origin: Origin) throws(BitmapError) -> Bitmap {
@@ -27,6 +60,7 @@ extension Bitmap {
       try unsafe withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
           for y in 0..<height {
+            try Cancellation.check()
             unsafe cpixel_convert_row(
               source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
           }

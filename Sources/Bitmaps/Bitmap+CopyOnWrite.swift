@@ -30,7 +30,10 @@ extension Bitmap {
     let count = rowByteCount
     try unsafe withUnsafeRows { source throws(BitmapError) in
       try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-        for y in 0..<height { unsafe target[y].update(from: source[y], count: count) }
+        for y in 0..<height {
+          try Cancellation.check()
+          unsafe target[y].update(from: source[y], count: count)
+        }
       }
     }
   }

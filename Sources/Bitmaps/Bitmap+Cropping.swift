@@ -27,7 +27,7 @@ extension Bitmap {
 
   /// The same picture in pixels of its own, with rows at multiples of 64 bytes.
   ///
-  /// - Throws: `outOfMemory`, `pixelsUnavailable`.
+  /// - Throws: `outOfMemory`, `pixelsUnavailable`, `cancelled`.
   public func copied(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
@@ -40,7 +40,7 @@ extension Bitmap {
   /// what it has, by a copy.
   ///
   /// - Throws: `invalidArgument` where formats differ, or the other one does not lie inside this one; `outOfMemory`,
-  ///   `pixelsUnavailable`.
+  ///   `pixelsUnavailable`; `cancelled`, after which some rows may be replaced and others not.
   public mutating func replacePixels(
     atX x: Int, y: Int, with other: Bitmap,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

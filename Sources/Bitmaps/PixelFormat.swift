@@ -112,6 +112,19 @@ extension PixelFormat {
     }
   }
 
+  /// The gray format of the same depth. It keeps alpha, and whether colours are multiplied by it, where there is such a
+  /// format; there is none of 16 bits or floats.
+  public var grayscale: PixelFormat {
+    switch kind {
+    case .rgb8: .gray8
+    case .rgba8, .bgra8: .grayAlpha8
+    case .rgba8Premultiplied, .bgra8Premultiplied: .grayAlpha8Premultiplied
+    case .rgba16: .gray16
+    case .rgbaF32: .grayF32
+    default: self
+    }
+  }
+
   /// The same format with colours that are not multiplied by alpha.
   public var straight: PixelFormat {
     switch kind {

@@ -1,6 +1,7 @@
 import Foundation
 import NativeBuffers
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -12,7 +13,7 @@ struct BandTests {
     try withOwnArena { arena in
       for height in [1, 2, 101] {
         var bitmap = try Bitmap(width: 70, height: height, format: .gray8, arena: arena)
-        let bands = Mutex<[Range<Int>]>([])
+        let bands = Guarded<[Range<Int>]>([])
         try bitmap.withMutableRowBands(as: Gray8.self, jobs: jobs, rowCount: rowCount) { band in
           let rows = band.rows
           bands.withLock { $0.append(rows) }
