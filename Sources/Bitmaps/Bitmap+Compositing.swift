@@ -23,20 +23,41 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    guard opacity >= 0, opacity <= 1 else {
-      throw BitmapError(.invalidArgument, "an opacity of \(opacity) cannot be; give 0 to 1.")
-    }
-    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
-      result throws(BitmapError) in
-      try copyRows(to: result)
-      guard let overlap = Overlap(of: overlay, atX: x, y: y, on: self) else { return }
-      try overlay.withFormat(composableWith: format, origin: origin) { overlay throws(BitmapError) in
-        try result.lay(overlay, overlap, opacity: opacity, origin: origin)
-      }
+    let result = try copied(origin: origin)
+    do throws(BitmapError) {
+      try result.lay(overlay, atX: x, y: y, opacity: opacity, origin: origin)
+      return result
+    } catch {
+      origin.dispose(result)
+      throw error
     }
   }
 
-  /// Changes this bitmap's own pixels; `overlay` has its depth and colours.
+  /// Lays another picture over this one, as ``composited(with:atX:y:opacity:arena:file:line:function:)`` does, without a
+  /// copy unless the pixels are shared: see ``Bitmap``. Where this throws, a part of the rows may be done.
+  public mutating func composite(
+    with overlay: Bitmap, atX x: Int = 0, y: Int = 0, opacity: Double = 1,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
+    let origin = Origin(arena: pixels.arena, file: file, line: line, function: function)
+    try makeUnique(file: file, line: line, function: function)
+    try lay(overlay, atX: x, y: y, opacity: opacity, origin: origin)
+  }
+
+  /// Writes to the pixels without a copy.
+  private func lay(
+    _ overlay: Bitmap, atX x: Int, y: Int, opacity: Double, origin: Origin
+  ) throws(BitmapError) {
+    guard opacity >= 0, opacity <= 1 else {
+      throw BitmapError(.invalidArgument, "an opacity of \(opacity) cannot be; give 0 to 1.")
+    }
+    guard let overlap = Overlap(of: overlay, atX: x, y: y, on: self) else { return }
+    try overlay.withFormat(composableWith: format, origin: origin) { overlay throws(BitmapError) in
+      try lay(overlay, overlap, opacity: opacity, origin: origin)
+    }
+  }
+
+  /// As above; `overlay` can be laid on as it is.
   private func lay(
     _ overlay: Bitmap, _ overlap: Overlap, opacity: Double, origin: Origin
   ) throws(BitmapError) {

@@ -38,8 +38,9 @@ final class ThumbnailBatch: Sendable {
     self.width = width
     self.quality = quality
     self.jobs = jobs
-    // A picture's file and its pixels per job: as much as thumbnails use again and again.
-    arena = try Arena(name: "thumbnails", configuration: .init(idleByteLimit: jobs * 16 << 20))
+    // Of a file as large as the last one nothing can be used again, and what libjpeg takes is larger by far: so little is
+    // kept, and the rest goes back to the kernel at once.
+    arena = try Arena(name: "thumbnails", configuration: .init(dirtyDecay: 0, idleByteLimit: jobs * 2 << 20))
     progress = ProgressLine(total: StandardError.isTerminal ? Self.count(walk) : 0)
   }
 

@@ -135,6 +135,27 @@ struct CompositingTests {
     }
   }
 
+  @Test("In place it is the same, and copies do not see it; of a picture on itself, too", arguments: PixelFormat.tested)
+  func inPlace(format: PixelFormat) throws {
+    try withOwnArena { arena in
+      var generator = SeededGenerator(state: 94)
+      var bottom = try Bitmap.random(width: 30, height: 20, format: format, arena: arena, using: &generator)
+      let before = bottom
+      let top = try Bitmap.random(width: 25, height: 9, format: .rgba8, arena: arena, using: &generator)
+      for overlay in [top, before] {
+        let expected = try bottom.composited(with: overlay, atX: -3, y: 4, opacity: 0.7, arena: arena).takePacked()
+        try bottom.composite(with: overlay, atX: -3, y: 4, opacity: 0.7)
+        #expect(try bottom.packed() == expected)
+      }
+      let onItself = try bottom.composited(with: bottom, atX: 2, y: 1, arena: arena).takePacked()
+      let previous = bottom
+      try bottom.composite(with: bottom, atX: 2, y: 1)
+      #expect(try bottom.packed() == onItself)
+      #expect(try before.packed() != onItself)
+      for bitmap in [bottom, previous, before, top] { bitmap.dispose() }
+    }
+  }
+
   @Test("An opacity that makes no sense is refused", arguments: [-0.1, 1.1, .nan, .infinity])
   func nonsense(opacity: Double) throws {
     try withOwnArena { arena in

@@ -44,7 +44,7 @@ struct ConvolvingTests {
     try withOwnArena { arena in
       let seed: UInt64 = 81
       var generator = SeededGenerator(state: seed)
-      for (width, height) in randomSizes(6, upTo: 40, using: &generator) {
+      for (width, height) in randomSizes(3, upTo: 30, using: &generator) {
         let source = try Bitmap.random(
           width: width, height: height, format: format, isOpaque: isOpaque, arena: arena, using: &generator)
         defer { source.dispose() }
