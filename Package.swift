@@ -108,7 +108,8 @@ let package = Package(
       dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "LeakAuditCommandTests", dependencies: ["leak-audit", "thumbnails", "Bitmaps", "NativeBuffers", "TestSupport"],
+      name: "LeakAuditCommandTests",
+      dependencies: ["leak-audit", "thumbnails", "Bitmaps", "NativeBuffers", "TestSupport"],
       swiftSettings: swiftSettings),
   ]
 )
