@@ -34,11 +34,13 @@ enum Resampler {
       horizontal = .init(source: source.width, target: target.width, filter: filter)
       vertical = .init(source: source.height, target: target.height, filter: filter)
       sumCount = source.width * source.format.channelCount + Int(CPIXEL_SUM_PADDING)
-      blendedCount =
-        source.format.hasByteKernels ? 0 : target.width * target.format.channelCount + Int(CPIXEL_ROW_PADDING)
+      // Multiplied colours are weighed as they are, but by weights below 0 they would come out larger than alpha.
+      let isForBytes =
+        source.format.hasByteKernels
+        || source.format.isPremultiplied && source.format.channelCount == 4 && filter != .lanczos3
+      blendedCount = isForBytes ? 0 : target.width * target.format.channelCount + Int(CPIXEL_ROW_PADDING)
       isHalf =
-        filter == .area && source.format.hasByteKernels && source.width == 2 * target.width
-        && source.height == 2 * target.height
+        filter == .area && isForBytes && source.width == 2 * target.width && source.height == 2 * target.height
     }
 
     var sumsByteCount: Int { (sumCount * MemoryLayout<Float>.stride + 63) / 64 * 64 }
@@ -77,7 +79,8 @@ enum Resampler {
           let upper = unsafe source.base + 2 * y * source.bytes_per_row
           unsafe cpixel_halve_rows(
             upper, upper + source.bytes_per_row, source.channels, layout.horizontal.target, target[y], &isOpaque)
-          if isOpaque { continue }
+          let isPremultiplied = unsafe source.premultiplied
+          if isOpaque || isPremultiplied { continue }
         }
         let span = unsafe rows.spans[y]
         guard layout.blendedCount == 0 else {
@@ -110,6 +113,7 @@ extension Bitmap {
   /// The rows as the C kernels take them.
   func kernelSource(_ rows: UnsafeRows) -> cpixel_source {
     unsafe cpixel_source(
-      base: rows[0], bytes_per_row: bytesPerRow, width: width, height: height, channels: format.channelCount)
+      base: rows[0], bytes_per_row: bytesPerRow, width: width, height: height, channels: format.channelCount,
+      premultiplied: format.isPremultiplied)
   }
 }

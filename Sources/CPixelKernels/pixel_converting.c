@@ -92,6 +92,24 @@ PIXEL_BODY rgb_of_four(const uint8_t *restrict source, uint8_t *restrict target,
   }
 }
 
+// Both multiplied by alpha, or neither.
+PIXEL_BODY gray_alpha_of_four(const uint8_t *restrict source, uint8_t *restrict target, size_t width, bool blue_first) {
+  uint32_t red_shift = blue_first ? 16 : 0, blue_shift = 16 - red_shift;
+  for (size_t x = 0; x < width; x++) {
+    PIXEL(pixel, source + 4 * x);
+    uint32_t luma = LUMA(pixel >> red_shift & 255, pixel >> 8 & 255, pixel >> blue_shift & 255);
+    uint16_t result = (uint16_t)(luma | pixel >> 24 << 8);
+    memcpy(target + 2 * x, &result, 2);
+  }
+}
+
+PIXEL_BODY four_of_gray_alpha(const uint8_t *restrict source, uint8_t *restrict target, size_t width) {
+  for (size_t x = 0; x < width; x++) {
+    uint32_t pixel = source[2 * x] * 0x10101u | (uint32_t)source[2 * x + 1] << 24;
+    memcpy(target + 4 * x, &pixel, 4);
+  }
+}
+
 typedef enum alpha_change { KEEP, MULTIPLY, DIVIDE } alpha_change;
 
 static inline __attribute__((always_inline)) uint32_t multiplied(uint32_t pixel) {
@@ -134,8 +152,9 @@ PIXEL_BODY four_of_rgb(const uint8_t *restrict source, uint8_t *restrict target,
 
 static inline bool is_four(cpixel_format format) { return format >= CPIXEL_RGBA8 && format <= CPIXEL_BGRA8_PREMULTIPLIED; }
 static inline bool has_blue_first(cpixel_format format) { return format >= CPIXEL_BGRA8; }
-static inline bool is_multiplied(cpixel_format format) {
-  return format == CPIXEL_RGBA8_PREMULTIPLIED || format == CPIXEL_BGRA8_PREMULTIPLIED;
+static inline bool is_multiplied(cpixel_format format) { return pixel_traits[format].premultiplied; }
+static inline bool is_gray_alpha(cpixel_format format) {
+  return format == CPIXEL_GRAY_ALPHA8 || format == CPIXEL_GRAY_ALPHA8_PREMULTIPLIED;
 }
 
 #define BY_ORDER_AND_ALPHA(function, format)                                                                           \
@@ -173,6 +192,12 @@ PIXEL_BODY cpixel_convert_row_body(const void *restrict source_row, cpixel_forma
     memcpy(target, source, width * cpixel_bytes_per_pixel(source_format));
   } else if (is_four(source_format) && (to_four || target_format == CPIXEL_GRAY8 || target_format == CPIXEL_RGB8)) {
     from_four(source, source_format, target, target_format, width);
+  } else if (is_four(source_format) && is_gray_alpha(target_format) &&
+             is_multiplied(source_format) == is_multiplied(target_format)) {
+    if (has_blue_first(source_format)) gray_alpha_of_four(source, target, width, true);
+    else gray_alpha_of_four(source, target, width, false);
+  } else if (is_gray_alpha(source_format) && to_four && is_multiplied(source_format) == is_multiplied(target_format)) {
+    four_of_gray_alpha(source, target, width);
   } else if (source_format == CPIXEL_RGB8 && to_four) {
     if (has_blue_first(target_format)) four_of_rgb(source, target, width, true);
     else four_of_rgb(source, target, width, false);

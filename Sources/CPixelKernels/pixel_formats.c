@@ -107,9 +107,32 @@ PIXEL_BODY change_alpha(planes *p, traits from, traits to, size_t count) {
   }
 }
 
+// The same channels in another depth: one number after the other.
+#define CONVERT_NUMBERS(source_type)                                                                                   \
+  do {                                                                                                                 \
+    const source_type *numbers = source;                                                                               \
+    float plane[stretch];                                                                                              \
+    traits one = {1, to.bytes, false, false};                                                                          \
+    for (size_t start = 0; start < count; start += stretch) {                                                          \
+      size_t length = count - start < stretch ? count - start : stretch;                                               \
+      for (size_t i = 0; i < length; i++) plane[i] = (float)numbers[start + i];                                        \
+      pack_channel(plane, (uint8_t *)target + start * to.bytes, one, 0, length, full(from));                           \
+    }                                                                                                                  \
+  } while (0)
+
+PIXEL_BODY convert_depth(const void *source, traits from, void *target, traits to, size_t count) {
+  if (from.bytes == 1) CONVERT_NUMBERS(uint8_t);
+  if (from.bytes == 2) CONVERT_NUMBERS(uint16_t);
+  if (from.bytes == 4) CONVERT_NUMBERS(float);
+}
+
 PIXEL_BODY cpixel_convert_by_floats_body(const void *source, cpixel_format source_format, void *target,
                                        cpixel_format target_format, size_t width) {
   traits from = pixel_traits[source_format], to = pixel_traits[target_format];
+  if (from.channels == to.channels && from.premultiplied == to.premultiplied && from.blue_first == to.blue_first) {
+    convert_depth(source, from, target, to, width * from.channels);
+    return;
+  }
   planes p;
   for (size_t start = 0; start < width; start += stretch) {
     size_t count = width - start < stretch ? width - start : stretch;

@@ -56,12 +56,10 @@ struct Row {
       }
     }
     var glass = try drawn.converted(to: .rgba8)
-    let width = glass.width
-    for y in 0..<glass.height {
-      try glass.withMutableRow(y) { row in
-        for x in 0..<width {
-          row.storeBytes(of: UInt8(truncatingIfNeeded: x &+ y), toByteOffset: 4 * x + 3, as: UInt8.self)
-        }
+    try glass.withMutablePixels(as: RGBA8.self) { rows in
+      for y in rows.rows {
+        var row = rows.row(y)
+        for x in row.indices { row[x].alpha = UInt8(truncatingIfNeeded: x &+ y) }
       }
     }
     for (width, height) in [(1920, 1080), (854, 480), (256, 144)] {
@@ -91,6 +89,7 @@ struct Row {
       rows += try operations(on: small.converted(to: format), glass: smallGlass)
     }
     rows.append(Row(name: "1080p rgb8 as PNG") { try small.encodedPNG().dispose() })
+    rows += try formats(drawn, glass)
     return rows
   }
 

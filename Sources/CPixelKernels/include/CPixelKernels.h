@@ -25,6 +25,7 @@ typedef struct cpixel_source {
   size_t width; // pixels
   size_t height;
   size_t channels;
+  bool premultiplied; // cpixel_blend_rows and cpixel_find_opacity weigh all four channels alike, and say "opaque"
 } cpixel_source;
 
 // Which source pixels (or rows) a target pixel is made of.
