@@ -82,12 +82,14 @@ extension Bitmap {
     jpeg bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, format: PixelFormat?,
     limits: DecodingLimits, watch: WorkWatch, origin: Origin
   ) throws(BitmapError) {
-    self = try origin.bitmap(
+    let decoded = format.flatMap { $0.codecLayout == nil ? nil : $0 } ?? info.pixelFormat
+    let bitmap = try origin.bitmap(
       width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
-      format: format ?? info.pixelFormat
+      format: decoded
     ) { bitmap throws(BitmapError) in
       try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: bitmap)
     }
+    self = try bitmap.taken(as: format, origin: origin)
   }
 
   private init(
@@ -101,11 +103,13 @@ extension Bitmap {
     ) { bitmap throws(BitmapError) in
       try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: bitmap)
     }
-    guard let format, format != bitmap.format else {
-      self = bitmap
-      return
-    }
-    defer { origin.dispose(bitmap) }
-    self = try bitmap.converted(to: format, origin: origin)
+    self = try bitmap.taken(as: format, origin: origin)
+  }
+
+  /// This bitmap where it has the format or nil is asked for; else one of that format, and this one is disposed.
+  private func taken(as format: PixelFormat?, origin: Origin) throws(BitmapError) -> Bitmap {
+    guard let format, format != self.format else { return self }
+    defer { origin.dispose(self) }
+    return try converted(to: format, origin: origin)
   }
 }

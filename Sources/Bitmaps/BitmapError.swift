@@ -7,7 +7,8 @@ public struct BitmapError: Error, Sendable {
   public struct Code: Hashable, Sendable {
     enum Kind: String {
       case notAPicture, unsupported, corrupt, truncated, limitExceeded
-      case unreadableFile, unwritableFile, outOfMemory, invalidArgument, pixelsUnavailable, cancelled
+      case unreadableFile, unwritableFile, outOfMemory, invalidArgument, pixelsUnavailable
+      case cancelled
     }
 
     let kind: Kind
@@ -32,7 +33,7 @@ public struct BitmapError: Error, Sendable {
     public static let invalidArgument = Code(kind: .invalidArgument)
     /// The bitmap was disposed, or is being written by somebody else.
     public static let pixelsUnavailable = Code(kind: .pixelsUnavailable)
-    /// The task that asked for the work was cancelled meanwhile.
+    /// The task that asked for it was cancelled.
     public static let cancelled = Code(kind: .cancelled)
   }
 

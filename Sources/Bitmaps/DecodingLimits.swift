@@ -25,6 +25,9 @@ public struct DecodingLimits: Hashable, Sendable {
   /// The size of the encoded picture, in bytes. Default: 256 MiB.
   public var encodedByteCount = 256 << 20
 
+  /// The ICC data in a picture, in bytes. Default: 4 MiB; those of printing presses are the largest, with 3.
+  public var colorProfileByteCount = 4 << 20
+
   /// How long decoding may take, by the clock. Default: a minute, some ten times what the largest picture that the other
   /// limits let through takes on a slow machine.
   ///

@@ -66,11 +66,13 @@ enum EncodingResult {
 }
 
 extension PixelFormat {
-  var codecLayout: cimage_layout {
+  /// Nil for formats that the codecs do not read or write: those are converted.
+  var codecLayout: cimage_layout? {
     switch kind {
     case .gray8: CIMAGE_GRAY8
     case .rgb8: CIMAGE_RGB8
     case .rgba8: CIMAGE_RGBA8
+    default: nil
     }
   }
 }
@@ -80,7 +82,8 @@ extension Bitmap {
     _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
   ) throws(BitmapError) {
     try unsafe withUnsafeMutableRows { rows throws(BitmapError) in
-      try unsafe watch.withCodecWatch { watch in unsafe body(codecRows(at: rows.base), watch) }
+      let rows = unsafe try codecRows(at: rows.base)
+      try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
     }
   }
 
@@ -89,15 +92,18 @@ extension Bitmap {
   ) throws(BitmapError) {
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       // SAFETY: C has one type for both directions; the encoder only reads.
-      let rows = unsafe codecRows(at: UnsafeMutableRawPointer(mutating: rows.base))
+      let rows = unsafe try codecRows(at: UnsafeMutableRawPointer(mutating: rows.base))
       try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
     }
   }
 
-  private func codecRows(at base: UnsafeMutableRawPointer) -> cimage_rows {
+  private func codecRows(at base: UnsafeMutableRawPointer) throws(BitmapError) -> cimage_rows {
+    guard let layout = format.codecLayout else {
+      throw BitmapError(.unsupported, "the codecs do not know \(format). Convert the bitmap to rgba8 or gray8 before.")
+    }
     // Sizes beyond 32 bits saturate, and no codec takes them.
-    unsafe cimage_rows(
+    return unsafe cimage_rows(
       base: base, bytes_per_row: bytesPerRow, width: UInt32(clamping: width), height: UInt32(clamping: height),
-      layout: format.codecLayout)
+      layout: layout)
   }
 }

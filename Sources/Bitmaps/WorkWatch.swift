@@ -61,7 +61,8 @@ struct WorkWatch {
 
 extension BitmapError {
   static func cancelled(format: PictureFormat?) -> BitmapError {
-    BitmapError(.cancelled, "the task that asked for this was cancelled, and the work was given up.", format: format)
+    BitmapError(
+      .cancelled, "the task was cancelled before the picture was done. Nothing of it is left.", format: format)
   }
 
   init(exceedingWallTime allowed: Duration, format: PictureFormat?) {

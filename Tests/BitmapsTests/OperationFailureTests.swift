@@ -24,6 +24,9 @@ struct OperationFailureTests {
       try step { try $0.resized(toWidth: 31, height: 19, filter: filter, arena: arena) }
     }
     try step { try $0.blurred(sigma: 1.5, arena: arena) }
+    try step { try $0.boxBlurred(radius: 2, arena: arena) }
+    try step { try $0.convolved(with: .sharpening, arena: arena) }
+    try step { try $0.composited(with: decoded, atX: 1, y: -1, arena: arena) }
     try step { try $0.oriented(.transversed, arena: arena) }
     try step { try $0.converted(to: .rgb8, arena: arena) }
     try current.encodedPNG(arena: arena).dispose()
