@@ -21,6 +21,7 @@ extension Bitmap {
       throw BitmapError(.invalidArgument, "a sigma of \(sigma) pixels cannot be; give more than 0 and at most 1000.")
     }
     let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let watch = WorkWatch()
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
@@ -30,7 +31,10 @@ extension Bitmap {
           try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
             let pass = unsafe BlurPass(
               layout, sigma: sigma, scratch: base, source: kernelSource(source), format: format)
-            for y in 0..<height { unsafe pass.blurRow(y, into: target[y]) }
+            for y in 0..<height {
+              try watch.check(row: y)
+              unsafe pass.blurRow(y, into: target[y])
+            }
           }
         }
       }

@@ -44,7 +44,7 @@ public struct BitmapError: Error, Sendable {
     /// Nil where the codec stopped at the limit and did not say how much more it wanted.
     public var needed: Int?
     public var allowed: Int
-    /// "pixels", "bytes" or "scans".
+    /// "pixels", "bytes", "scans" or "milliseconds".
     public var unit: String
   }
 

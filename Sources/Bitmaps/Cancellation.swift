@@ -2,8 +2,6 @@
 enum Cancellation {
   /// Asked once per row or so: some nanoseconds. Outside of a task nothing is ever cancelled.
   static func check() throws(BitmapError) {
-    if Task.isCancelled {
-      throw BitmapError(.cancelled, "the task was cancelled before the picture was done. Nothing of it is left.")
-    }
+    if Task.isCancelled { throw .cancelled(format: nil) }
   }
 }

@@ -26,13 +26,13 @@ enum JPEGCodec {
   }
 
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
   ) throws(BitmapError) {
     var report = cimage_report()
-    try unsafe bitmap.withCodecRows { rows in
+    try unsafe bitmap.withCodecRows(watch) { rows, watch in
       _ = unsafe cimage_jpeg_decode(
         bytes.baseAddress, bytes.count, UInt32(denominator), limits.workingMemoryByteCount,
-        UInt32(clamping: limits.scanCount), rows, &report)
+        UInt32(clamping: limits.scanCount), watch, rows, &report)
     }
     if let error = BitmapError(report, format: .jpeg, limits: limits) { throw error }
   }
@@ -42,8 +42,8 @@ enum JPEGCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows { rows in
-      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), bytes.baseAddress, bytes.count, &needed, &report)
+    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, watch in
+      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .jpeg)
   }
@@ -78,16 +78,22 @@ extension PixelFormat {
 }
 
 extension Bitmap {
-  func withCodecRows(_ body: (cimage_rows) -> Void) throws(BitmapError) {
+  func withCodecRows(
+    _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
+  ) throws(BitmapError) {
     try unsafe withUnsafeMutableRows { rows throws(BitmapError) in
-      unsafe body(try codecRows(at: rows.base))
+      let rows = unsafe try codecRows(at: rows.base)
+      try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
     }
   }
 
-  func withReadOnlyCodecRows(_ body: (cimage_rows) -> Void) throws(BitmapError) {
+  func withReadOnlyCodecRows(
+    _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
+  ) throws(BitmapError) {
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       // SAFETY: C has one type for both directions; the encoder only reads.
-      unsafe body(try codecRows(at: UnsafeMutableRawPointer(mutating: rows.base)))
+      let rows = unsafe try codecRows(at: UnsafeMutableRawPointer(mutating: rows.base))
+      try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
     }
   }
 

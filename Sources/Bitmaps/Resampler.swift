@@ -7,13 +7,14 @@ enum Resampler {
   /// Fills `result` with `bitmap` in the size of `result`. They have the same format.
   static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
     let layout = Layout(from: bitmap, to: result, filter: filter)
+    let watch = WorkWatch()
     try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
       guard let base = scratch.baseAddress else { throw .emptyBuffer }
       try unsafe bitmap.withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
           let pass = unsafe Pass(
             layout, scratch: base, source: bitmap.kernelSource(source), samples: bitmap.format.samples)
-          unsafe pass.run(into: target)
+          try unsafe pass.run(into: target, watch: watch)
         }
       }
     }
@@ -72,8 +73,9 @@ enum Resampler {
       unsafe rows = ResamplingAxis(layout.vertical, in: next + layout.horizontal.byteCount)
     }
 
-    func run(into target: UnsafeMutableRows) {
+    func run(into target: UnsafeMutableRows, watch: WorkWatch) throws(BitmapError) {
       for y in 0..<layout.vertical.target {
+        try watch.check(row: y)
         var isOpaque = false
         if layout.isHalf {
           let upper = unsafe source.base + 2 * y * source.bytes_per_row
