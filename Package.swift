@@ -29,6 +29,7 @@ let package = Package(
     .library(name: "LeakAuditing", targets: ["LeakAuditing"]),
     .library(name: "Bitmaps", targets: ["Bitmaps"]),
     .executable(name: "leak-audit", targets: ["leak-audit"]),
+    .executable(name: "thumbnails", targets: ["thumbnails"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -58,12 +59,22 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
-    .target(name: "Bitmaps", dependencies: ["CImageCodecs", "NativeBuffers"], swiftSettings: swiftSettings),
+    .target(name: "CPixelKernels"),
+    .target(
+      name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers"], swiftSettings: swiftSettings),
     // Floor 4
+    .target(name: "PictureBatches", swiftSettings: swiftSettings),
     .executableTarget(
       name: "leak-audit",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers",
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "PictureBatches",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbnails",
+      dependencies: [
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "PictureBatches",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -93,10 +104,12 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "BitmapsTests", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas"],
+      name: "BitmapsTests",
+      dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "LeakAuditCommandTests", dependencies: ["leak-audit", "Bitmaps", "NativeBuffers", "TestSupport"],
+      name: "LeakAuditCommandTests",
+      dependencies: ["leak-audit", "thumbnails", "Bitmaps", "NativeBuffers", "TestSupport"],
       swiftSettings: swiftSettings),
   ]
 )

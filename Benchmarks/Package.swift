@@ -16,6 +16,7 @@ let package = Package(
     .executable(name: "buffer-figures", targets: ["buffer-figures"]),
     .executable(name: "hot-paths", targets: ["hot-paths"]),
     .executable(name: "bitmap-figures", targets: ["bitmap-figures"]),
+    .executable(name: "picture-peer", targets: ["picture-peer"]),
   ],
   dependencies: [
     .package(name: "native-buffers", path: "../"),
@@ -55,6 +56,14 @@ let package = Package(
     // What the operations of Bitmaps take.
     .executableTarget(
       name: "bitmap-figures",
+      dependencies: [
+        "CBenchmarkSupport", .product(name: "Bitmaps", package: "native-buffers"),
+        .product(name: "NativeBuffers", package: "native-buffers"),
+      ],
+      swiftSettings: swiftSettings),
+    // Our side of Peers/pictures.py.
+    .executableTarget(
+      name: "picture-peer",
       dependencies: [
         "CBenchmarkSupport", .product(name: "Bitmaps", package: "native-buffers"),
         .product(name: "NativeBuffers", package: "native-buffers"),

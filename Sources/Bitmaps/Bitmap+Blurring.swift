@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 import Glibc
 public import NativeBuffers
 
@@ -7,7 +7,7 @@ extension Bitmap {
   ///
   /// The curve is cut at three sigma and its weights add up to 1; beyond the border the outermost pixels are repeated.
   /// Colours are weighted with their alpha; a pixel that comes out wholly transparent is all zeros. Results are within
-  /// 1 of 255 of the exact ones.
+  /// 1 of 255 of the exact ones, of 16 bits within 2 of 65,535, of floats within 0.00001.
   ///
   /// Costs time in proportion to pixels times sigma, and scratch memory: 4 bytes per channel of a row that is six sigma
   /// longer.
@@ -21,14 +21,20 @@ extension Bitmap {
       throw BitmapError(.invalidArgument, "a sigma of \(sigma) pixels cannot be; give more than 0 and at most 1000.")
     }
     let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let watch = WorkWatch()
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
-    return try origin.bitmap(width: width, height: height, format: format) { result throws(BitmapError) in
+    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
       try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
         guard let base = scratch.baseAddress else { throw .emptyBuffer }
         try unsafe withUnsafeRows { source throws(BitmapError) in
           try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-            let pass = unsafe BlurPass(layout, sigma: sigma, scratch: base, source: kernelSource(source))
-            for y in 0..<height { unsafe pass.blurRow(y, into: target[y]) }
+            let pass = unsafe BlurPass(
+              layout, sigma: sigma, scratch: base, source: kernelSource(source), format: format)
+            for y in 0..<height {
+              try watch.check(row: y)
+              unsafe pass.blurRow(y, into: target[y])
+            }
           }
         }
       }
@@ -42,14 +48,21 @@ private struct BlurLayout {
   /// Floats, rounded up so that the sums are aligned to 64 bytes.
   let weightCount: Int
   let sumCount: Int
+  /// Floats of a row before it is stored; 0 where the byte kernels do that themselves.
+  let blurredCount: Int
 
   init(_ bitmap: Bitmap, radius: Int) {
     self.radius = radius
     weightCount = (radius + 1 + 15) / 16 * 16
     sumCount = (bitmap.width + 2 * radius) * bitmap.format.channelCount
+    // Premultiplied colour needs no weighing, and weights that are not negative keep it below alpha.
+    let isForBytes =
+      bitmap.format.hasByteKernels || bitmap.format.isPremultiplied && bitmap.format.channel == .uint8
+    blurredCount = isForBytes ? 0 : bitmap.width * bitmap.format.channelCount
   }
 
-  var byteCount: Int { (weightCount + sumCount) * MemoryLayout<Float>.stride }
+  var floatCount: Int { weightCount + sumCount + blurredCount }
+  var byteCount: Int { floatCount * MemoryLayout<Float>.stride }
 }
 
 @safe
@@ -60,16 +73,23 @@ private struct BlurPass {
   let isOpaque: Bool
   let weights: UnsafeMutablePointer<Float>
   let sums: UnsafeMutablePointer<Float>
+  /// Nil where the byte kernels store.
+  let blurred: UnsafeMutablePointer<Float>?
+  let samples: cpixel_samples
 
-  init(_ layout: BlurLayout, sigma: Double, scratch: UnsafeMutableRawPointer, source: cpixel_source) {
+  init(
+    _ layout: BlurLayout, sigma: Double, scratch: UnsafeMutableRawPointer, source: cpixel_source, format: PixelFormat
+  ) {
     radius = layout.radius
     unsafe self.source = unsafe source
-    var isOpaque = false
-    unsafe cpixel_find_opacity(source, &isOpaque)
+    samples = format.samples
+    var isOpaque = true
+    if layout.blurredCount == 0, !format.isPremultiplied { unsafe cpixel_find_opacity(source, &isOpaque) }
     self.isOpaque = isOpaque
-    let floats = unsafe scratch.bindMemory(to: Float.self, capacity: layout.weightCount + layout.sumCount)
-    unsafe floats.initialize(repeating: 0, count: layout.weightCount + layout.sumCount)
+    let floats = unsafe scratch.bindMemory(to: Float.self, capacity: layout.floatCount)
+    unsafe floats.initialize(repeating: 0, count: layout.floatCount)
     unsafe weights = floats
+    unsafe blurred = layout.blurredCount == 0 ? nil : floats + layout.weightCount + layout.sumCount
     unsafe sums = floats + layout.weightCount
     func height(_ distance: Int) -> Double { exp(-Double(distance * distance) / (2 * sigma * sigma)) }
     let total = (1...layout.radius).reduce(height(0)) { $0 + 2 * height($1) }
@@ -79,12 +99,30 @@ private struct BlurPass {
   func blurRow(_ y: Int, into target: UnsafeMutablePointer<UInt8>) {
     let channels = unsafe source.channels
     let row = unsafe sums + radius * channels
-    unsafe cpixel_blur_rows(source, isOpaque, y, radius, weights, row)
+    if unsafe blurred == nil {
+      unsafe cpixel_blur_rows(source, isOpaque, y, radius, weights, row)
+    } else {
+      unsafe addRows(around: y, to: row)
+    }
     let end = unsafe row + source.width * channels
     for i in 0..<radius * channels {
       unsafe sums[i] = row[i % channels]
       unsafe end[i] = (end - channels)[i % channels]
     }
-    unsafe cpixel_blur_columns(sums, channels, isOpaque, radius, weights, source.width, target)
+    if let blurred = unsafe blurred {
+      unsafe cpixel_blur_floats(sums, channels, radius, weights, source.width, blurred)
+      unsafe cpixel_store_row(blurred, samples, source.width, target)
+    } else {
+      unsafe cpixel_blur_columns(sums, channels, isOpaque, radius, weights, source.width, target)
+    }
+  }
+
+  /// As `cpixel_blur_rows`, of samples of any kind.
+  private func addRows(around y: Int, to row: UnsafeMutablePointer<Float>) {
+    unsafe row.update(repeating: 0, count: source.width * source.channels)
+    for k in -radius...radius {
+      let other = unsafe source.base + min(max(y + k, 0), source.height - 1) * source.bytes_per_row
+      unsafe cpixel_add_row(other, samples, weights[abs(k)], source.width, row)
+    }
   }
 }

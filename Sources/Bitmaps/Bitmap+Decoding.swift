@@ -16,7 +16,8 @@ extension Bitmap {
   ///     height, and `minimumWidth`, are those of the upright picture. Costs a second bitmap while it is done, and
   ///     nothing where the picture is upright already.
   ///   - limits: What the picture may cost.
-  /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`.
+  /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`;
+  ///   `cancelled` where the task that called is cancelled, looked at every few rows.
   public init(
     decodingFileAt path: String, format: PixelFormat? = nil, minimumWidth: Int? = nil,
     appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
@@ -49,6 +50,8 @@ extension Bitmap {
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
     limits: DecodingLimits, origin: Origin
   ) throws(BitmapError) {
+    let watch = WorkWatch(wallTime: limits.wallTime)
+    try watch.check()
     guard bytes.count <= limits.encodedByteCount else {
       throw BitmapError(
         exceeding: .init(
@@ -63,9 +66,9 @@ extension Bitmap {
       let futureWidth = orientation.swapsSides ? info.height : info.width
       let denominator = JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
       stored = try unsafe Bitmap(
-        jpeg: bytes, info, denominator: denominator, format: format, limits: limits, origin: origin)
+        jpeg: bytes, info, denominator: denominator, format: format, limits: limits, watch: watch, origin: origin)
     } else {
-      stored = try unsafe Bitmap(png: bytes, info, format: format, limits: limits, origin: origin)
+      stored = try unsafe Bitmap(png: bytes, info, format: format, limits: limits, watch: watch, origin: origin)
     }
     guard orientation != .upright else {
       self = stored
@@ -77,32 +80,36 @@ extension Bitmap {
 
   private init(
     jpeg bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, format: PixelFormat?,
-    limits: DecodingLimits, origin: Origin
+    limits: DecodingLimits, watch: WorkWatch, origin: Origin
   ) throws(BitmapError) {
-    self = try origin.bitmap(
+    let decoded = format.flatMap { $0.codecLayout == nil ? nil : $0 } ?? info.pixelFormat
+    let bitmap = try origin.bitmap(
       width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
-      format: format ?? info.pixelFormat
+      format: decoded
     ) { bitmap throws(BitmapError) in
-      try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, into: bitmap)
+      try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: bitmap)
     }
+    self = try bitmap.taken(as: format, origin: origin)
   }
 
   private init(
     png bytes: UnsafeRawBufferPointer, _ info: PictureInfo, format: PixelFormat?, limits: DecodingLimits,
-    origin: Origin
+    watch: WorkWatch, origin: Origin
   ) throws(BitmapError) {
     // libpng can add channels; taking them away is a matter of taste, and done here.
     let decoded = format == .rgba8 || format == .rgb8 && !info.pixelFormat.hasAlpha ? format : nil
     let bitmap = try origin.bitmap(
       width: info.width, height: info.height, format: decoded ?? info.pixelFormat
     ) { bitmap throws(BitmapError) in
-      try unsafe PNGCodec.decode(bytes, limits: limits, into: bitmap)
+      try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: bitmap)
     }
-    guard let format, format != bitmap.format else {
-      self = bitmap
-      return
-    }
-    defer { origin.dispose(bitmap) }
-    self = try bitmap.converted(to: format, origin: origin)
+    self = try bitmap.taken(as: format, origin: origin)
+  }
+
+  /// This bitmap where it has the format or nil is asked for; else one of that format, and this one is disposed.
+  private func taken(as format: PixelFormat?, origin: Origin) throws(BitmapError) -> Bitmap {
+    guard let format, format != self.format else { return self }
+    defer { origin.dispose(self) }
+    return try converted(to: format, origin: origin)
   }
 }

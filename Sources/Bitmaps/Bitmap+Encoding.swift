@@ -3,7 +3,8 @@ public import NativeBuffers
 extension Bitmap {
   /// The bitmap as a baseline JPEG, in a native buffer.
   ///
-  /// JPEG knows no alpha: transparent pixels are laid on white, which costs a copy of the picture.
+  /// JPEG knows no alpha and 8 bits a channel: transparent pixels are laid on white, and more bits are rounded, which
+  /// costs a copy of the picture.
   ///
   /// - Parameters:
   ///   - quality: 1 to 100, on libjpeg's scale. From 90 on, files grow much faster than they gain.
@@ -43,8 +44,8 @@ extension Bitmap {
     guard (1...100).contains(quality) else {
       throw BitmapError(.invalidArgument, "a JPEG quality of \(quality) cannot be; give 1 to 100.", format: .jpeg)
     }
-    if format.hasAlpha {
-      let flattened = try converted(to: .rgb8, origin: origin)
+    if format.hasAlpha || format.codecLayout == nil {
+      let flattened = try converted(to: format.isGray ? .gray8 : .rgb8, origin: origin)
       defer { origin.dispose(flattened) }
       return try flattened.encodedJPEG(quality: quality, maximumByteCount: maximumByteCount, origin: origin)
     }
@@ -57,7 +58,8 @@ extension Bitmap {
     }
   }
 
-  /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too.
+  /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too; of premultiplied formats, what they
+  /// are as `rgba8`. Formats of more than 8 bits a channel are refused (`unsupported`).
   ///
   /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes
   /// is touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
@@ -99,6 +101,17 @@ extension Bitmap {
   ) throws(BitmapError) -> EncodedPicture {
     guard (0...9).contains(compression) else {
       throw BitmapError(.invalidArgument, "a PNG compression of \(compression) cannot be; give 0 to 9.", format: .png)
+    }
+    guard format.channel == .uint8 else {
+      throw BitmapError(
+        .unsupported,
+        "a PNG written here has 8 bits a channel, and \(format) more. Convert the bitmap to rgba8 or gray8 "
+          + "before, which rounds it.", format: .png)
+    }
+    if format.codecLayout == nil {
+      let straight = try converted(to: .rgba8, origin: origin)
+      defer { origin.dispose(straight) }
+      return try straight.encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)
     }
     return try unsafe EncodedPicture(
       format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self), maximumByteCount: maximumByteCount,

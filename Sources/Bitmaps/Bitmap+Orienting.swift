@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
@@ -7,7 +7,7 @@ extension Bitmap {
   ///
   /// Costs one pass over the pixels and no scratch memory.
   ///
-  /// - Throws: `outOfMemory`, `pixelsUnavailable`.
+  /// - Throws: `outOfMemory`, `pixelsUnavailable`, `cancelled`.
   public func oriented(
     _ orientation: Orientation, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -18,14 +18,19 @@ extension Bitmap {
 
   func oriented(_ orientation: Orientation, origin: Origin) throws(BitmapError) -> Bitmap {
     let (newWidth, newHeight) = orientation.swapsSides ? (height, width) : (width, height)
-    return try origin.bitmap(width: newWidth, height: newHeight, format: format) { result throws(BitmapError) in
+    return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
       try unsafe withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
           let path = OrientedPath(orientation, of: self)
-          // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
-          unsafe cpixel_gather(
-            source[0] + path.start, path.stepX, path.stepY, format.bytesPerPixel, target[0], result.bytesPerRow,
-            newWidth, newHeight)
+          // A band at a time, to look in between whether anybody still wants it.
+          for y in stride(from: 0, to: newHeight, by: 256) {
+            try Cancellation.check()
+            // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
+            unsafe cpixel_gather(
+              source[0] + path.start + y * path.stepY, path.stepX, path.stepY, format.bytesPerPixel, target[y],
+              result.bytesPerRow, newWidth, min(256, newHeight - y))
+          }
         }
       }
     }

@@ -5,7 +5,7 @@ extension Bitmap {
   ///
   /// Colours are weighted with their alpha, so that transparent pixels do not bleed; a pixel that comes out wholly
   /// transparent is all zeros. Weights apply to the encoded (sRGB) values. Results are within 1 of 255 of the exact
-  /// ones. In the same size the copy is exact.
+  /// ones, of 16 bits within 2 of 65,535, of floats within 0.00001. In the same size the copy is exact.
   ///
   /// Costs one pass over the source for ``ResizeFilter/area``, and for the others as many as the new picture's pixels
   /// overlap; scratch memory: 4 bytes per channel of a source row, and per target column and row 16 bytes and 4 for each
@@ -70,19 +70,13 @@ extension Bitmap {
         .invalidArgument,
         "a bitmap of \(width)×\(height) cannot be resized to \(newWidth)×\(newHeight). Give sides of at least 1.")
     }
-    return try origin.bitmap(width: newWidth, height: newHeight, format: format) { result throws(BitmapError) in
-      if newWidth == width && newHeight == height {
+    let isSameSize = newWidth == width && newHeight == height
+    return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
+      if isSameSize {
         try copyRows(to: result)
       } else {
         try Resampler.run(self, into: result, filter: filter, origin: origin)
-      }
-    }
-  }
-
-  private func copyRows(to result: Bitmap) throws(BitmapError) {
-    try unsafe withUnsafeRows { source throws(BitmapError) in
-      try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-        for y in 0..<height { unsafe target[y].update(from: source[y], count: width * format.bytesPerPixel) }
       }
     }
   }

@@ -3,24 +3,57 @@ import NativeBuffers
 extension Bitmap {
   /// Calls `body` with the pixels of row `y`, without the padding behind them. O(1).
   ///
-  /// Throws what `body` throws, and where the bitmap was disposed or is being written. Traps where there is no row `y`.
+  /// Throws what `body` throws, and `pixelsUnavailable` where the bitmap was disposed or is being written. Traps where
+  /// there is no row `y`.
   public func withRow<R>(_ y: Int, _ body: (RawSpan) throws -> R) throws -> R {
     precondition((0..<height).contains(y), "Row \(y) of a bitmap with \(height) rows")
-    let range = y * bytesPerRow..<y * bytesPerRow + width * format.bytesPerPixel
-    return try pixels.withBytes { bytes in try body(bytes.extracting(range)) }
+    let start = offset + y * bytesPerRow
+    return try readingBytes { bytes in try body(bytes.extracting(start..<start + rowByteCount)) }
   }
 
-  /// Calls `body` with the pixels of row `y` to change them. All copies of this bitmap see the change. O(1).
+  /// Calls `body` with the pixels of row `y` to change them. O(1), and a copy of the picture where the pixels are shared:
+  /// see ``Bitmap``.
   ///
-  /// Throws what `body` throws, and where the bitmap was disposed or is in use elsewhere. Traps where there is no row `y`.
-  public func withMutableRow<R>(_ y: Int, _ body: (inout MutableRawSpan) throws -> R) throws -> R {
+  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, and `outOfMemory` where there is none
+  /// for the copy. Traps where there is no row `y`.
+  public mutating func withMutableRow<R>(
+    _ y: Int, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    _ body: (inout MutableRawSpan) throws -> R
+  ) throws -> R {
     precondition((0..<height).contains(y), "Row \(y) of a bitmap with \(height) rows")
-    let range = y * bytesPerRow..<y * bytesPerRow + width * format.bytesPerPixel
+    try makeUnique(file: file, line: line, function: function)
+    let start = offset + y * bytesPerRow
     // SAFETY: the range lies within the buffer (RowLayout), and the span does not outlive the closure.
-    return try unsafe pixels.withUnsafeMutableBytes { bytes in
-      var row = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[range]).mutableBytes
+    return try unsafe changingBytes { bytes in
+      var row = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + rowByteCount]).mutableBytes
       return try body(&row)
     }
+  }
+
+  /// `withBytes` of the whole buffer, where errors of the access are this module's and those of `body` its own.
+  func readingBytes<R>(_ body: (RawSpan) throws -> R) throws -> R {
+    let result: Result<R, any Error>
+    do {
+      result = try pixels.withBytes { bytes in
+        do { return .success(try body(bytes)) } catch { return .failure(error) }
+      }
+    } catch {
+      throw BitmapError(accessFailedWith: error)
+    }
+    return try result.get()
+  }
+
+  /// As ``readingBytes(_:)``, to change them. Does not copy.
+  func changingBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
+    let result: Result<R, any Error>
+    do {
+      result = try unsafe pixels.withUnsafeMutableBytes { bytes in
+        do { return .success(try unsafe body(bytes)) } catch { return .failure(error) }
+      }
+    } catch {
+      throw BitmapError(accessFailedWith: error)
+    }
+    return try result.get()
   }
 }
 
@@ -49,18 +82,20 @@ struct UnsafeMutableRows {
 }
 
 extension Bitmap {
+  /// The rows to read, from the first pixel of this bitmap on.
   func withUnsafeRows<R>(_ body: (UnsafeRows) throws(BitmapError) -> R) throws(BitmapError) -> R {
     try unsafe pixels.reading { bytes throws(BitmapError) in
       // The buffer of a bitmap is never empty, so it has an address.
       guard let base = bytes.baseAddress else { throw .emptyBuffer }
-      return try unsafe body(UnsafeRows(base: base, bytesPerRow: bytesPerRow))
+      return try unsafe body(UnsafeRows(base: base + offset, bytesPerRow: bytesPerRow))
     }
   }
 
+  /// The rows to write, without a copy: only for a bitmap that nobody else has, as a fresh one of ``Origin``'s.
   func withUnsafeMutableRows<R>(_ body: (UnsafeMutableRows) throws(BitmapError) -> R) throws(BitmapError) -> R {
     try unsafe pixels.writing { bytes throws(BitmapError) in
       guard let base = bytes.baseAddress else { throw .emptyBuffer }
-      return try unsafe body(UnsafeMutableRows(base: base, bytesPerRow: bytesPerRow))
+      return try unsafe body(UnsafeMutableRows(base: base + offset, bytesPerRow: bytesPerRow))
     }
   }
 }

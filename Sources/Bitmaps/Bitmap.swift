@@ -1,87 +1,92 @@
 public import NativeBuffers
 
-/// A picture whose pixels lie in a native buffer.
+/// A picture whose pixels lie in a native buffer: a value.
 ///
-/// Copies of the value share the pixels; ``dispose()`` releases them for all copies at once. A bitmap that nobody
-/// disposes is released with its last copy, and the audit reports the line that created it as *rescued*.
+/// Copies share the pixels until one of them is changed. Changes are made by `mutating` methods, which first copy the
+/// pixels where anybody else could see the change: another copy of the value, a crop of it, or a ``Pin``. So copies
+/// never see each other's changes.
 ///
-/// Row `y` starts `y * bytesPerRow` bytes into ``pixels``. Bytes between the end of a row's pixels and the start of the
-/// next row have no meaning and no promised value.
+/// ``dispose(file:line:function:)`` is the exception, on purpose: it says that the pixels are not needed any more, and
+/// ends them for all values that share them at that time, crops included. A value that was changed since it was copied
+/// has pixels of its own, and is disposed by itself. Pixels that nobody disposes are released with the last value that
+/// shares them, and the audit reports the line that created them as *rescued*.
+///
+/// Row `y` starts `y * bytesPerRow` bytes after the first. Bytes between the end of a row's pixels and the start of the
+/// next row have no meaning and no promised value, unless the bitmap is a crop: there they are pixels of the whole.
 public struct Bitmap: Sendable {
   /// Pixels from left to right. At least 1.
   public let width: Int
   /// Pixels from top to bottom. At least 1.
   public let height: Int
-  /// The distance from a row to the next in bytes: a multiple of 64, so that every row is aligned as the first.
-  public let bytesPerRow: Int
   public let format: PixelFormat
-  /// The rows, in memory that is aligned to 64 bytes.
-  public let pixels: NativeBuffer
+  /// The distance from a row to the next in bytes: a multiple of 64, so that every row is aligned as the first, unless
+  /// another one was given. A change of a shared bitmap sets it to the least multiple of 64.
+  public internal(set) var bytesPerRow: Int
+  /// What the numbers mean as colours.
+  public var colorProfile: ColorProfile
+  /// The memory, which others may share. Module-internal, since writing to it would not copy first.
+  var pixels: NativeBuffer
+  /// Where the first row starts in ``pixels``, in bytes.
+  var offset: Int
 
   /// A bitmap of zeros: black, and transparent where the format has alpha.
   ///
-  /// Throws where a dimension is below 1 or the size is beyond what can be addressed (`invalidArgument`), or where there
-  /// is no memory (`outOfMemory`).
+  /// - Parameter bytesPerRow: The distance from a row to the next, at least what the pixels take and a multiple of a
+  ///   channel's bytes; nil for the least multiple of 64 that holds them.
+  /// - Throws: `invalidArgument` where a dimension is below 1, the size is beyond what can be addressed, or
+  ///   `bytesPerRow` does not fit; `outOfMemory`.
   public init(
-    width: Int, height: Int, format: PixelFormat, arena: Arena? = nil,
-    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+    width: Int, height: Int, format: PixelFormat, bytesPerRow: Int? = nil, colorProfile: ColorProfile = .sRGB,
+    arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    let layout = try RowLayout(width: width, height: height, format: format)
-    self.init(layout, pixels: try origin.zeroedBuffer(byteCount: layout.byteCount))
+    let layout = try RowLayout(width: width, height: height, format: format, bytesPerRow: bytesPerRow)
+    self.init(
+      layout, pixels: try origin.zeroedBuffer(byteCount: layout.byteCount), colorProfile: colorProfile)
   }
 
   /// A bitmap whose pixels are whatever the memory held: for callers in this module that write every one of them.
-  init(uninitializedWidth width: Int, height: Int, format: PixelFormat, origin: Origin) throws(BitmapError) {
+  init(
+    uninitializedWidth width: Int, height: Int, format: PixelFormat, colorProfile: ColorProfile, origin: Origin
+  ) throws(BitmapError) {
     let layout = try RowLayout(width: width, height: height, format: format)
-    self.init(layout, pixels: try origin.buffer(byteCount: layout.byteCount))
+    self.init(
+      layout, pixels: try origin.buffer(byteCount: layout.byteCount), colorProfile: colorProfile)
   }
 
-  private init(_ layout: RowLayout, pixels: NativeBuffer) {
+  /// `pixels` has the layout's bytes behind `offset`.
+  init(_ layout: RowLayout, pixels: NativeBuffer, offset: Int = 0, colorProfile: ColorProfile) {
     width = layout.width
     height = layout.height
     format = layout.format
     bytesPerRow = layout.bytesPerRow
+    self.colorProfile = colorProfile
     self.pixels = pixels
+    self.offset = offset
+  }
+
+  /// A part of another bitmap that shares its pixels. The rectangle lies inside, and starts at `offset`.
+  init(part: PixelRect, of whole: Bitmap, offset: Int) {
+    width = part.width
+    height = part.height
+    format = whole.format
+    bytesPerRow = whole.bytesPerRow
+    colorProfile = whole.colorProfile
+    pixels = whole.pixels
+    self.offset = offset
   }
 
   /// Whether the pixels are gone.
   public var isDisposed: Bool { pixels.isDisposed }
 
-  /// Releases the pixels, for every copy of this value. Returns whether this call did; later calls do nothing.
+  /// The line of code that the pixels are recorded for.
+  public var site: Site { pixels.site }
+
+  /// Releases the pixels, for every value that shares them. Returns whether this call did; later calls do nothing.
   @discardableResult
   public func dispose(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) -> Bool {
     pixels.dispose(file: file, line: line, function: function)
-  }
-}
-
-/// The arithmetic of rows, checked once.
-struct RowLayout {
-  let width: Int
-  let height: Int
-  let format: PixelFormat
-  let bytesPerRow: Int
-  let byteCount: Int
-
-  static let rowAlignment = 64
-
-  init(width: Int, height: Int, format: PixelFormat) throws(BitmapError) {
-    guard width > 0, height > 0 else {
-      throw BitmapError(.invalidArgument, "a bitmap of \(width)×\(height) pixels cannot be; give at least 1×1.")
-    }
-    let (used, overflow) = width.multipliedReportingOverflow(by: format.bytesPerPixel)
-    let (padded, overflowOfPadding) = used.addingReportingOverflow(Self.rowAlignment - 1)
-    let bytesPerRow = padded / Self.rowAlignment * Self.rowAlignment
-    let (byteCount, overflowOfRows) = bytesPerRow.multipliedReportingOverflow(by: height)
-    guard !overflow, !overflowOfPadding, !overflowOfRows else {
-      throw BitmapError(.invalidArgument, "a bitmap of \(width)×\(height) pixels is larger than the address space.")
-    }
-    self.width = width
-    self.height = height
-    self.format = format
-    self.bytesPerRow = bytesPerRow
-    self.byteCount = byteCount
   }
 }

@@ -34,6 +34,10 @@ extension BitmapError {
       self.init(
         exceeding: .init(name: "scanCount", needed: nil, allowed: limits.scanCount, unit: "scans"),
         format: format, subject: "this progressive \(format)")
+    case CIMAGE_CANCELLED:
+      self = .cancelled(format: format)
+    case CIMAGE_TIME_LIMIT:
+      self.init(exceedingWallTime: limits.wallTime, format: format)
     case CIMAGE_OUT_OF_MEMORY:
       self.init(.outOfMemory, "there is no memory left for the \(format) codec (\(message)).", format: format)
     case CIMAGE_DIMENSIONS:

@@ -8,6 +8,7 @@ public struct BitmapError: Error, Sendable {
     enum Kind: String {
       case notAPicture, unsupported, corrupt, truncated, limitExceeded
       case unreadableFile, unwritableFile, outOfMemory, invalidArgument, pixelsUnavailable
+      case cancelled
     }
 
     let kind: Kind
@@ -32,6 +33,8 @@ public struct BitmapError: Error, Sendable {
     public static let invalidArgument = Code(kind: .invalidArgument)
     /// The bitmap was disposed, or is being written by somebody else.
     public static let pixelsUnavailable = Code(kind: .pixelsUnavailable)
+    /// The task that asked for it was cancelled.
+    public static let cancelled = Code(kind: .cancelled)
   }
 
   /// A limit, what the picture would have needed, and what was allowed.
@@ -41,7 +44,7 @@ public struct BitmapError: Error, Sendable {
     /// Nil where the codec stopped at the limit and did not say how much more it wanted.
     public var needed: Int?
     public var allowed: Int
-    /// "pixels", "bytes" or "scans".
+    /// "pixels", "bytes", "scans" or "milliseconds".
     public var unit: String
   }
 

@@ -26,13 +26,13 @@ enum JPEGCodec {
   }
 
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
   ) throws(BitmapError) {
     var report = cimage_report()
-    try unsafe bitmap.withCodecRows { rows in
+    try unsafe bitmap.withCodecRows(watch) { rows, watch in
       _ = unsafe cimage_jpeg_decode(
         bytes.baseAddress, bytes.count, UInt32(denominator), limits.workingMemoryByteCount,
-        UInt32(clamping: limits.scanCount), rows, &report)
+        UInt32(clamping: limits.scanCount), watch, rows, &report)
     }
     if let error = BitmapError(report, format: .jpeg, limits: limits) { throw error }
   }
@@ -42,8 +42,8 @@ enum JPEGCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows { rows in
-      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), bytes.baseAddress, bytes.count, &needed, &report)
+    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, watch in
+      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .jpeg)
   }
@@ -66,33 +66,44 @@ enum EncodingResult {
 }
 
 extension PixelFormat {
-  var codecLayout: cimage_layout {
+  /// Nil for formats that the codecs do not read or write: those are converted.
+  var codecLayout: cimage_layout? {
     switch kind {
     case .gray8: CIMAGE_GRAY8
     case .rgb8: CIMAGE_RGB8
     case .rgba8: CIMAGE_RGBA8
+    default: nil
     }
   }
 }
 
 extension Bitmap {
-  func withCodecRows(_ body: (cimage_rows) -> Void) throws(BitmapError) {
+  func withCodecRows(
+    _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
+  ) throws(BitmapError) {
     try unsafe withUnsafeMutableRows { rows throws(BitmapError) in
-      unsafe body(codecRows(at: rows.base))
+      let rows = unsafe try codecRows(at: rows.base)
+      try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
     }
   }
 
-  func withReadOnlyCodecRows(_ body: (cimage_rows) -> Void) throws(BitmapError) {
+  func withReadOnlyCodecRows(
+    _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
+  ) throws(BitmapError) {
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       // SAFETY: C has one type for both directions; the encoder only reads.
-      unsafe body(codecRows(at: UnsafeMutableRawPointer(mutating: rows.base)))
+      let rows = unsafe try codecRows(at: UnsafeMutableRawPointer(mutating: rows.base))
+      try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
     }
   }
 
-  private func codecRows(at base: UnsafeMutableRawPointer) -> cimage_rows {
+  private func codecRows(at base: UnsafeMutableRawPointer) throws(BitmapError) -> cimage_rows {
+    guard let layout = format.codecLayout else {
+      throw BitmapError(.unsupported, "the codecs do not know \(format). Convert the bitmap to rgba8 or gray8 before.")
+    }
     // Sizes beyond 32 bits saturate, and no codec takes them.
-    unsafe cimage_rows(
+    return unsafe cimage_rows(
       base: base, bytes_per_row: bytesPerRow, width: UInt32(clamping: width), height: UInt32(clamping: height),
-      layout: format.codecLayout)
+      layout: layout)
   }
 }

@@ -56,11 +56,13 @@ struct Origin {
     dispose(bitmap.pixels)
   }
 
-  /// A bitmap of which `fill` writes every pixel; disposed where `fill` throws.
+  /// A bitmap of which `fill` writes every pixel, by `withUnsafeMutableRows`; disposed where `fill` throws.
   func bitmap(
-    width: Int, height: Int, format: PixelFormat, fill: (Bitmap) throws(BitmapError) -> Void
+    width: Int, height: Int, format: PixelFormat, colorProfile: ColorProfile = .sRGB,
+    fill: (Bitmap) throws(BitmapError) -> Void
   ) throws(BitmapError) -> Bitmap {
-    let bitmap = try Bitmap(uninitializedWidth: width, height: height, format: format, origin: self)
+    let bitmap = try Bitmap(
+      uninitializedWidth: width, height: height, format: format, colorProfile: colorProfile, origin: self)
     do {
       try fill(bitmap)
       return bitmap

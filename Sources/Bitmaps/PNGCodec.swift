@@ -25,18 +25,19 @@ enum PNGCodec {
   }
 
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
   ) throws(BitmapError) {
-    let outcome = try unsafe attempt(bytes, limits: limits, into: bitmap)
+    let outcome = try unsafe attempt(bytes, limits: limits, watch: watch, into: bitmap)
     if let error = outcome.error { throw error }
   }
 
   static func attempt(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
   ) throws(BitmapError) -> Outcome {
     var report = cimage_report()
-    try unsafe bitmap.withCodecRows { rows in
-      _ = unsafe cimage_png_decode(bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, rows, &report)
+    try unsafe bitmap.withCodecRows(watch) { rows, watch in
+      _ = unsafe cimage_png_decode(
+        bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, watch, rows, &report)
     }
     return Outcome(
       error: BitmapError(report, format: .png, limits: limits), peakByteCount: report.peak_bytes,
@@ -48,8 +49,8 @@ enum PNGCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows { rows in
-      _ = unsafe cimage_png_encode(rows, Int32(compression), bytes.baseAddress, bytes.count, &needed, &report)
+    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, watch in
+      _ = unsafe cimage_png_encode(rows, Int32(compression), watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .png)
   }

@@ -1,24 +1,26 @@
-import CImageCodecs
+import CPixelKernels
 import Glibc
 import NativeBuffers
 
 /// How far two pictures are apart: over all channels of all pixels, alpha too, as they are stored.
 public struct PixelDifference: Hashable, Sendable {
-  /// The largest difference of two values, 0 to 255.
-  public let maximum: Int
-  /// The root of the mean of the squared differences, 0 to 255.
+  /// The largest difference of two values, in the units of the format: 0 to ``fullValue``.
+  public let maximum: Double
+  /// The root of the mean of the squared differences, 0 to ``fullValue``.
   public let rootMeanSquare: Double
+  /// 255 for formats of 8 bits, 65,535 for 16, 1 for floats.
+  public let fullValue: Double
 
-  /// In decibels, against a range of 255; infinite where the pictures are the same. Above 40 hardly anybody sees it.
+  /// In decibels, against the full value; infinite where the pictures are the same. Above 40 hardly anybody sees it.
   public var peakSignalToNoiseRatio: Double {
-    rootMeanSquare == 0 ? .infinity : 20 * log10(255 / rootMeanSquare)
+    rootMeanSquare == 0 ? .infinity : 20 * log10(fullValue / rootMeanSquare)
   }
 }
 
 extension Bitmap {
   /// Compares this bitmap's pixels with those of another one. Costs one pass over both.
   ///
-  /// Colours of transparent pixels count, though nobody sees them.
+  /// Colours of transparent pixels count, though nobody sees them. A float that is no number makes all results so.
   ///
   /// - Throws: `invalidArgument` where sizes or formats differ; `pixelsUnavailable`.
   public func difference(from other: Bitmap) throws(BitmapError) -> PixelDifference {
@@ -28,15 +30,40 @@ extension Bitmap {
         "\(format) of \(width)×\(height) cannot be compared with \(other.format) of \(other.width)×\(other.height). "
           + "Resize or convert one of them.")
     }
+    return try format.channel == .uint8 ? compareBytes(with: other) : compareSamples(with: other)
+  }
+
+  private func compareBytes(with other: Bitmap) throws(BitmapError) -> PixelDifference {
     var squareSum: UInt64 = 0
     var maximum: UInt8 = 0
-    let count = width * format.bytesPerPixel
     try unsafe withUnsafeRows { own throws(BitmapError) in
       try unsafe other.withUnsafeRows { others throws(BitmapError) in
-        for y in 0..<height { unsafe cpixel_compare_row(own[y], others[y], count, &squareSum, &maximum) }
+        for y in 0..<height {
+          try Cancellation.check()
+          unsafe cpixel_compare_row(own[y], others[y], rowByteCount, &squareSum, &maximum)
+        }
       }
     }
-    let mean = Double(squareSum) / (Double(count) * Double(height))
-    return PixelDifference(maximum: Int(maximum), rootMeanSquare: mean.squareRoot())
+    return difference(squareSum: Double(squareSum), maximum: Double(maximum))
+  }
+
+  private func compareSamples(with other: Bitmap) throws(BitmapError) -> PixelDifference {
+    var (squareSum, maximum) = (0.0, 0.0)
+    try unsafe withUnsafeRows { own throws(BitmapError) in
+      try unsafe other.withUnsafeRows { others throws(BitmapError) in
+        for y in 0..<height {
+          try Cancellation.check()
+          unsafe cpixel_compare_samples(
+            own[y], others[y], format.samples.depth, width * format.channelCount, &squareSum, &maximum)
+        }
+      }
+    }
+    return difference(squareSum: squareSum, maximum: squareSum.isNaN ? .nan : maximum)
+  }
+
+  private func difference(squareSum: Double, maximum: Double) -> PixelDifference {
+    let count = Double(width) * Double(height) * Double(format.channelCount)
+    return PixelDifference(
+      maximum: maximum, rootMeanSquare: (squareSum / count).squareRoot(), fullValue: format.fullValue)
   }
 }

@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 
 /// Resizing, separably: the rows that make a target row first, into one row of sums, then that row into pixels.
 ///
@@ -7,12 +7,14 @@ enum Resampler {
   /// Fills `result` with `bitmap` in the size of `result`. They have the same format.
   static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
     let layout = Layout(from: bitmap, to: result, filter: filter)
+    let watch = WorkWatch()
     try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
       guard let base = scratch.baseAddress else { throw .emptyBuffer }
       try unsafe bitmap.withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          let pass = unsafe Pass(layout, scratch: base, source: bitmap.kernelSource(source))
-          unsafe pass.run(into: target)
+          let pass = unsafe Pass(
+            layout, scratch: base, source: bitmap.kernelSource(source), samples: bitmap.format.samples)
+          try unsafe pass.run(into: target, watch: watch)
         }
       }
     }
@@ -24,6 +26,8 @@ enum Resampler {
     let horizontal: ResamplingAxis.Layout
     let vertical: ResamplingAxis.Layout
     let sumCount: Int
+    /// Floats of a target row, before it is stored; 0 where the byte kernels do that themselves.
+    let blendedCount: Int
     let isHalf: Bool
 
     init(from source: Bitmap, to target: Bitmap, filter: ResizeFilter) {
@@ -31,11 +35,18 @@ enum Resampler {
       horizontal = .init(source: source.width, target: target.width, filter: filter)
       vertical = .init(source: source.height, target: target.height, filter: filter)
       sumCount = source.width * source.format.channelCount + Int(CPIXEL_SUM_PADDING)
-      isHalf = filter == .area && source.width == 2 * target.width && source.height == 2 * target.height
+      // Multiplied colours are weighed as they are, but by weights below 0 they would come out larger than alpha.
+      let isForBytes =
+        source.format.hasByteKernels
+        || source.format.isPremultiplied && source.format.channelCount == 4 && filter != .lanczos3
+      blendedCount = isForBytes ? 0 : target.width * target.format.channelCount + Int(CPIXEL_ROW_PADDING)
+      isHalf =
+        filter == .area && isForBytes && source.width == 2 * target.width && source.height == 2 * target.height
     }
 
     var sumsByteCount: Int { (sumCount * MemoryLayout<Float>.stride + 63) / 64 * 64 }
-    var byteCount: Int { sumsByteCount + horizontal.byteCount + vertical.byteCount }
+    var blendedByteCount: Int { (blendedCount * MemoryLayout<Float>.stride + 63) / 64 * 64 }
+    var byteCount: Int { sumsByteCount + blendedByteCount + horizontal.byteCount + vertical.byteCount }
   }
 
   @safe
@@ -44,35 +55,58 @@ enum Resampler {
     let layout: Layout
     let source: cpixel_source
     let sums: UnsafeMutablePointer<Float>
+    let blended: UnsafeMutablePointer<Float>
+    let samples: cpixel_samples
     let columns: ResamplingAxis
     let rows: ResamplingAxis
 
-    init(_ layout: Layout, scratch: UnsafeMutableRawPointer, source: cpixel_source) {
+    init(_ layout: Layout, scratch: UnsafeMutableRawPointer, source: cpixel_source, samples: cpixel_samples) {
       self.layout = layout
       unsafe self.source = unsafe source
       unsafe sums = scratch.bindMemory(to: Float.self, capacity: layout.sumCount)
       unsafe sums.initialize(repeating: 0, count: layout.sumCount)
-      unsafe columns = ResamplingAxis(layout.horizontal, in: scratch + layout.sumsByteCount)
-      unsafe rows = ResamplingAxis(
-        layout.vertical, in: scratch + layout.sumsByteCount + layout.horizontal.byteCount)
+      self.samples = samples
+      var next = unsafe scratch + layout.sumsByteCount
+      unsafe blended = next.bindMemory(to: Float.self, capacity: layout.blendedCount)
+      unsafe next += layout.blendedByteCount
+      unsafe columns = ResamplingAxis(layout.horizontal, in: next)
+      unsafe rows = ResamplingAxis(layout.vertical, in: next + layout.horizontal.byteCount)
     }
 
-    func run(into target: UnsafeMutableRows) {
+    func run(into target: UnsafeMutableRows, watch: WorkWatch) throws(BitmapError) {
       for y in 0..<layout.vertical.target {
+        try watch.check(row: y)
         var isOpaque = false
         if layout.isHalf {
           let upper = unsafe source.base + 2 * y * source.bytes_per_row
           unsafe cpixel_halve_rows(
             upper, upper + source.bytes_per_row, source.channels, layout.horizontal.target, target[y], &isOpaque)
-          if isOpaque { continue }
+          let isPremultiplied = unsafe source.premultiplied
+          if isOpaque || isPremultiplied { continue }
         }
         let span = unsafe rows.spans[y]
+        guard layout.blendedCount == 0 else {
+          unsafe blendSamples(of: span, into: target[y])
+          continue
+        }
         unsafe cpixel_blend_rows(
           source, Int(span.first), Int(span.count), rows.weights + span.weights, layout.filter == .area, sums,
           &isOpaque)
         unsafe cpixel_blend_columns(
           sums, source.channels, isOpaque, columns.spans, columns.weights, layout.horizontal.target, target[y])
       }
+    }
+
+    /// A target row of samples of any kind: of the rows of a span, as floats.
+    private func blendSamples(of span: cpixel_span, into target: UnsafeMutablePointer<UInt8>) {
+      let width = layout.horizontal.target
+      unsafe sums.update(repeating: 0, count: layout.sumCount)
+      for k in 0..<Int(span.count) {
+        let row = unsafe source.base + (Int(span.first) + k) * source.bytes_per_row
+        unsafe cpixel_add_row(row, samples, rows.weights[span.weights + k], source.width, sums)
+      }
+      unsafe cpixel_blend_floats(sums, samples.channels, columns.spans, columns.weights, width, blended)
+      unsafe cpixel_store_row(blended, samples, width, target)
     }
   }
 }
@@ -81,6 +115,7 @@ extension Bitmap {
   /// The rows as the C kernels take them.
   func kernelSource(_ rows: UnsafeRows) -> cpixel_source {
     unsafe cpixel_source(
-      base: rows[0], bytes_per_row: bytesPerRow, width: width, height: height, channels: format.channelCount)
+      base: rows[0], bytes_per_row: bytesPerRow, width: width, height: height, channels: format.channelCount,
+      premultiplied: format.isPremultiplied)
   }
 }

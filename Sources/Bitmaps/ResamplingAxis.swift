@@ -1,4 +1,4 @@
-import CImageCodecs
+import CPixelKernels
 
 /// Which source pixels make a target pixel on one axis, and how much each of them counts, for all target pixels.
 ///

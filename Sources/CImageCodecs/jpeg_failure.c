@@ -85,3 +85,8 @@ void jpeg_failure_escape(j_common_ptr cinfo, cimage_status status, const char *m
   snprintf(failure->report->message, sizeof failure->report->message, "%s", message);
   longjmp(failure->escape, 1);
 }
+
+void jpeg_failure_ask(j_common_ptr cinfo, cimage_watch watch) {
+  cimage_status status = cimage_watch_ask(watch);
+  if (status != CIMAGE_OK) jpeg_failure_escape(cinfo, status, "Stopped by the caller");
+}

@@ -22,4 +22,7 @@ struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage
 // Ends the call with a reason that libjpeg has no message for.
 _Noreturn void jpeg_failure_escape(j_common_ptr cinfo, cimage_status status, const char *message);
 
+// Ends the call where the watch says so.
+void jpeg_failure_ask(j_common_ptr cinfo, cimage_watch watch);
+
 #endif

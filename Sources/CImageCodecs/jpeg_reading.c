@@ -11,6 +11,7 @@ struct jpeg_reader {
   struct jpeg_source_mgr source;
   struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
   uint32_t scan_limit;
+  cimage_watch watch;
 };
 
 // ---- Source: memory, and an error at its end ----
@@ -30,13 +31,14 @@ static void source_skip(j_decompress_ptr cinfo, long count) {
   cinfo->src->bytes_in_buffer -= (size_t)count;
 }
 
-// ---- Progress: the only place where a file of endless scans can be stopped ----
+// ---- Progress, at every row of blocks: the only place where a file of endless scans can be stopped ----
 
-static void check_scans(j_common_ptr cinfo) {
+static void check_progress(j_common_ptr cinfo) {
   struct jpeg_reader *reader = cinfo->client_data;
   int scan = reader->codec.input_scan_number;
   if (scan > 0 && (uint32_t)scan > reader->scan_limit)
     jpeg_failure_escape(cinfo, CIMAGE_SCAN_LIMIT, "More scans than allowed");
+  jpeg_failure_ask(cinfo, reader->watch);
 }
 
 // The reader must already have its setjmp.
@@ -153,11 +155,12 @@ static J_COLOR_SPACE color_space(cimage_layout layout) {
 }
 
 cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
-                                 uint32_t scan_limit, cimage_rows rows, cimage_report *report) {
+                                 uint32_t scan_limit, cimage_watch watch, cimage_rows rows, cimage_report *report) {
   struct jpeg_reader reader;
   memset(&reader, 0, sizeof reader);
   reader.scan_limit = scan_limit;
-  reader.progress.progress_monitor = check_scans;
+  reader.watch = watch;
+  reader.progress.progress_monitor = check_progress;
   reader.codec.err = jpeg_failure_prepare(&reader.failure, report);
   if (setjmp(reader.failure.escape) == 0) {
     struct jpeg_decompress_struct *codec = &reader.codec;

@@ -41,7 +41,7 @@ static void destination_term(j_compress_ptr cinfo) {
   writer->filled += writer->current_size - writer->destination.free_in_buffer;
 }
 
-cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, void *destination, size_t capacity,
+cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_watch watch, void *destination, size_t capacity,
                                  size_t *needed_bytes, cimage_report *report) {
   struct jpeg_writer writer;
   memset(&writer, 0, offsetof(struct jpeg_writer, spill));
@@ -69,6 +69,7 @@ cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, void *destinatio
     jpeg_set_quality(codec, quality, TRUE);
     jpeg_start_compress(codec, TRUE);
     while (codec->next_scanline < codec->image_height) {
+      if (codec->next_scanline % 16 == 0) jpeg_failure_ask((j_common_ptr)codec, watch);
       JSAMPROW row = (uint8_t *)rows.base + codec->next_scanline * rows.bytes_per_row;
       jpeg_write_scanlines(codec, &row, 1);
     }

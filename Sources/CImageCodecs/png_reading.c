@@ -21,6 +21,11 @@ static _Noreturn void escape(struct png_reader *reader, cimage_status status, co
   longjmp(reader->escape, 1);
 }
 
+static void ask(struct png_reader *reader, cimage_watch watch) {
+  cimage_status status = cimage_watch_ask(watch);
+  if (status != CIMAGE_OK) escape(reader, status, "Stopped by the caller");
+}
+
 // Memory that was refused reaches libpng as NULL and comes back as whatever error it makes of it.
 static void handle_error(png_structp png, png_const_charp message) {
   struct png_reader *reader = png_get_error_ptr(png);
@@ -116,8 +121,8 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
   if (layout == CIMAGE_RGBA8) png_set_add_alpha(png, 0xff, PNG_FILLER_AFTER);
 }
 
-cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_rows rows,
-                                cimage_report *report) {
+cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
+                                cimage_rows rows, cimage_report *report) {
   struct png_reader reader;
   prepare(&reader, bytes, count, working_bytes, report);
   if (setjmp(reader.escape) == 0) {
@@ -131,8 +136,10 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
         png_get_rowbytes(png, reader.info) > rows.bytes_per_row)
       escape(&reader, CIMAGE_MISUSE, "The rows given do not fit the picture");
     for (int pass = 0; pass < passes; pass++)
-      for (uint32_t y = 0; y < rows.height; y++)
+      for (uint32_t y = 0; y < rows.height; y++) {
+        if (y % 16 == 0) ask(&reader, watch);
         png_read_row(png, (uint8_t *)rows.base + (size_t)y * rows.bytes_per_row, NULL);
+      }
     png_read_end(png, NULL); // checks what follows the pixels, up to IEND
   }
   close_reader(&reader);

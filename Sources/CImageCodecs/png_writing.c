@@ -51,8 +51,8 @@ static int color_type(cimage_layout layout) {
                                  : PNG_COLOR_TYPE_RGBA;
 }
 
-cimage_status cimage_png_encode(cimage_rows rows, int level, void *destination, size_t capacity, size_t *needed_bytes,
-                                cimage_report *report) {
+cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_watch watch, void *destination, size_t capacity,
+                                size_t *needed_bytes, cimage_report *report) {
   struct png_writer writer;
   memset(&writer, 0, sizeof writer);
   memset(report, 0, sizeof *report);
@@ -79,8 +79,11 @@ cimage_status cimage_png_encode(cimage_rows rows, int level, void *destination, 
     png_set_IHDR(png, writer.info, rows.width, rows.height, 8, color_type(rows.layout), PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, writer.info);
-    for (uint32_t y = 0; y < rows.height; y++)
+    for (uint32_t y = 0; y < rows.height; y++) {
+      cimage_status answer = y % 16 == 0 ? cimage_watch_ask(watch) : CIMAGE_OK;
+      if (answer != CIMAGE_OK) escape(&writer, answer, "Stopped by the caller");
       png_write_row(png, (const uint8_t *)rows.base + (size_t)y * rows.bytes_per_row);
+    }
     png_write_end(png, NULL);
     *needed_bytes = writer.byte_count;
     if (writer.byte_count > capacity) escape(&writer, CIMAGE_OUTPUT_FULL, "The encoded picture does not fit");

@@ -115,6 +115,15 @@ public final class NativeBuffer: Sendable {
   /// The line that created the buffer.
   public var site: Site { Ledger.shared.site(createdSite) }
 
+  /// Where the memory comes from; nil for memory that was adopted.
+  package var arena: Arena? { Depot.of(block.entry)?.arena }
+
+  /// Whether anybody holds a pin: at the time of the call, unless the caller has the only handle and hands none out.
+  package var isPinned: Bool {
+    let word = block.entry.word
+    return word.isExclusivelyPinned || word.pinCount > 0
+  }
+
   /// Gives the memory up. May be called any number of times, from any thread.
   ///
   /// Pins taken before keep the bytes; the last one to end releases them, on its thread. Never unmaps

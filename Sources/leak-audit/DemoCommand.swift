@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import LeakAuditing
+import PictureBatches
 
 /// `leak-audit demo`: thumbnails of real pictures, then the audit.
 struct DemoCommand: ParsableCommand {
@@ -39,7 +40,7 @@ struct DemoCommand: ParsableCommand {
     let report: DemoReport
     do {
       report = try DemoRun(folders: folders, output: output, plants: plants).report()
-    } catch let error as DemoError {
+    } catch let error as BatchError {
       StandardError.write("leak-audit: \(error)\n")
       throw ExitCode(2)
     }
@@ -53,9 +54,4 @@ struct DemoCommand: ParsableCommand {
     let hasFault = report.verdict == .faults || strict && report.verdict == .notes
     throw ExitCode(hasFault ? 1 : report.run.failures.isEmpty ? 0 : 2)
   }
-}
-
-/// What keeps the demo from running at all.
-struct DemoError: Error, CustomStringConvertible {
-  let description: String
 }

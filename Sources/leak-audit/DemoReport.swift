@@ -1,5 +1,6 @@
 import Foundation
 import LeakAuditing
+import PictureBatches
 
 /// What the demo prints, in both formats.
 struct DemoReport: Encodable {
@@ -9,18 +10,13 @@ struct DemoReport: Encodable {
   let outside: AuditReport.OutsideMemory
   let run: Run
 
-  struct Failure: Encodable {
-    let path: String
-    let reason: String
-  }
-
   struct Run: Encodable {
     let folders: [String]
     /// Whether the demo drew its pictures itself.
     let drawn: Bool
     /// Pictures whose thumbnail was made.
     let pictures: Int
-    let failures: [Failure]
+    let failures: [BatchFailure]
     let seconds: Double
     let picturesPerSecond: Double
     /// Bytes, of the whole process.
@@ -32,7 +28,7 @@ struct DemoReport: Encodable {
     let output: String?
 
     init(
-      folders: [String], drawn: Bool, pictures: Int, failures: [Failure], output: String?, usage: ProcessUsage,
+      folders: [String], drawn: Bool, pictures: Int, failures: [BatchFailure], output: String?, usage: ProcessUsage,
       arenas: [ArenaBooks]
     ) {
       self.folders = folders

@@ -2,6 +2,7 @@ import Bitmaps
 import Foundation
 import LeakAuditing
 import NativeBuffers
+import PictureBatches
 
 /// The demo's work: thumbnails of every picture, faults where asked for, then the audit.
 struct DemoRun {
@@ -36,15 +37,16 @@ struct DemoRun {
 
   private struct Work {
     var count = 0
-    var failures: [DemoReport.Failure] = []
+    var failures: [BatchFailure] = []
   }
 
   private func pictures(into target: ThumbnailFolder) -> Work {
-    let walk = PictureWalk(folders, excluding: FileIdentity(FilePath(target.path)))
+    var pictures = PictureWalk(folders, excluding: FileIdentity(FilePath(target.path)))
+    let walk = pictures.all()
     var work = Work(failures: walk.failures)
     for failure in walk.failures { StandardError.write("\(failure.path): \(failure.reason)\n") }
     let inputs = Set(walk.files.compactMap { FileIdentity($0.path) })
-    let progress = Progress(total: walk.files.count)
+    let progress = ProgressLine(total: walk.files.count)
     var names = ThumbnailNames()
     for (index, file) in walk.files.enumerated() {
       progress.show(index + 1, file.relativePath)
@@ -77,7 +79,7 @@ struct DemoRun {
 
   private func drawnPictures(into target: ThumbnailFolder) -> Work {
     var work = Work()
-    let progress = Progress(total: Self.drawnCount)
+    let progress = ProgressLine(total: Self.drawnCount)
     for variant in 0..<Self.drawnCount {
       let name = "drawn-\(variant + 1).jpg"
       progress.show(variant + 1, name)

@@ -1,20 +1,21 @@
 import Bitmaps
 import Foundation
+import PictureBatches
 
 /// Where thumbnails go: a folder that the user named, or a temporary one that is removed at the end.
 struct ThumbnailFolder {
   let path: String
   let isTemporary: Bool
 
-  init(_ output: String?) throws(DemoError) {
+  init(_ output: String?) throws(BatchError) {
     isTemporary = output == nil
     path =
       output ?? (NSTemporaryDirectory() as NSString).appendingPathComponent("leak-audit-\(UUID().uuidString)")
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw DemoError(
-        description: "the folder for thumbnails, \(path), cannot be made: \(error.localizedDescription) "
+      throw BatchError(
+        "the folder for thumbnails, \(path), cannot be made: \(error.localizedDescription) "
           + "Name another one with --output.")
     }
   }
@@ -25,8 +26,8 @@ struct ThumbnailFolder {
     let file = (path as NSString).appendingPathComponent(name)
     if let existing = FileIdentity(FilePath(file)) {
       guard !inputs.contains(existing), Self.isThumbnail(file) else {
-        throw DemoError(
-          description: "its thumbnail would replace \(file), which is no thumbnail and stays. Name another folder "
+        throw BatchError(
+          "its thumbnail would replace \(file), which is no thumbnail and stays. Name another folder "
             + "with --output.")
       }
     }

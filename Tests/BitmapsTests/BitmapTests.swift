@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Bitmap")
 struct BitmapTests {
-  @Test("A new bitmap is black, its rows aligned to 64 bytes", arguments: [PixelFormat.gray8, .rgb8, .rgba8])
+  @Test("A new bitmap is black, its rows aligned to 64 bytes", arguments: PixelFormat.all)
   func new(format: PixelFormat) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 65, height: 3, format: format, arena: arena)
@@ -43,13 +43,12 @@ struct BitmapTests {
     }
   }
 
-  @Test("Copies share the pixels")
+  @Test("Copies share the pixels, and their end")
   func sharing() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 2, height: 2, format: .gray8, arena: arena)
       let copy = bitmap
-      try copy.withMutableRow(1) { row in row.storeBytes(of: 7, toByteOffset: 1, as: UInt8.self) }
-      #expect(try bitmap.packed() == [0, 0, 0, 7])
+      #expect(copy.pixels === bitmap.pixels)
       copy.dispose()
       #expect(bitmap.isDisposed)
     }

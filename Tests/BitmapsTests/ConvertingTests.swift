@@ -53,7 +53,7 @@ struct ConvertingTests {
         let distances = zip(try a.packed(), try b.packed()).map { abs(Double($0) - Double($1)) }
         let mean = distances.reduce(0) { $0 + $1 * $1 } / Double(distances.count)
         for difference in [try a.difference(from: b), try b.difference(from: a)] {
-          #expect(Double(difference.maximum) == distances.max())
+          #expect(difference.maximum == distances.max() && difference.fullValue == 255)
           #expect(abs(difference.rootMeanSquare - mean.squareRoot()) < 1e-9)
         }
       }
@@ -71,6 +71,49 @@ struct ConvertingTests {
       #expect(most.maximum == 255 && most.rootMeanSquare == 255 && most.peakSignalToNoiseRatio == 0)
       let none = try white.difference(from: white)
       #expect(none.maximum == 0 && none.rootMeanSquare == 0 && none.peakSignalToNoiseRatio == .infinity)
+    }
+  }
+
+  @Test(
+    "So they are of 16 bits and of floats", arguments: [PixelFormat.gray16, .rgba16, .grayF32, .rgbaF32])
+  func wideDifference(format: PixelFormat) throws {
+    try withOwnArena { arena in
+      var generator = SeededGenerator(state: 63)
+      for (width, height) in [(1, 1), (7, 5), (100, 33)] {
+        let a = try FormatConversionTests.picture(
+          width: width, height: height, format: format, arena: arena, using: &generator)
+        defer { a.dispose() }
+        let b = try FormatConversionTests.picture(
+          width: width, height: height, format: format, arena: arena, using: &generator)
+        defer { b.dispose() }
+        let distances = zip(try FormatConversionTests.channels(a), try FormatConversionTests.channels(b))
+          .map { abs($0 - $1) }
+        let mean = distances.reduce(0) { $0 + $1 * $1 } / Double(distances.count)
+        for difference in [try a.difference(from: b), try b.difference(from: a)] {
+          #expect(abs(difference.maximum - distances.max()!) <= difference.fullValue * 1e-7)
+          #expect(abs(difference.rootMeanSquare - mean.squareRoot()) < difference.fullValue * 1e-6)
+          #expect(difference.fullValue == (format.channel == .uint16 ? 65_535 : 1))
+        }
+        #expect(try a.difference(from: a).peakSignalToNoiseRatio == .infinity)
+      }
+    }
+  }
+
+  @Test("A float that is no number makes the difference none")
+  func noNumber() throws {
+    try withOwnArena { arena in
+      let zero = try Bitmap(width: 3, height: 1, format: .grayF32, arena: arena)
+      var other = try zero.copied(arena: arena)
+      try other.withMutablePixels(as: GrayF32.self) { $0[1, 0].gray = .nan }
+      let difference = try zero.difference(from: other)
+      #expect(difference.maximum.isNaN && difference.rootMeanSquare.isNaN)
+      for infinity in [Float.infinity, -.infinity] {
+        try other.withMutablePixels(as: GrayF32.self) { $0[1, 0].gray = infinity }
+        #expect(try zero.difference(from: other).maximum == .infinity)
+        #expect(try other.difference(from: other).maximum == 0)
+      }
+      zero.dispose()
+      other.dispose()
     }
   }
 

@@ -1,6 +1,7 @@
-import Bitmaps
 import NativeBuffers
 import Testing
+
+@testable import Bitmaps
 
 @Suite("Downscaling")
 struct DownscalingTests {

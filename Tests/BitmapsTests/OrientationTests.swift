@@ -34,7 +34,7 @@ struct OrientationTests {
     return result
   }
 
-  @Test("Every way to flip and turn is as EXIF defines it", arguments: ResizingTests.formats, all)
+  @Test("Every way to flip and turn is as EXIF defines it", arguments: PixelFormat.all, all)
   func operations(format: PixelFormat, orientation: Orientation) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(state: 21)

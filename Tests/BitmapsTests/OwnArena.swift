@@ -48,7 +48,7 @@ extension Bitmap {
   static func make(
     width: Int, height: Int, format: PixelFormat, arena: Arena, _ value: (_ index: Int) -> UInt8
   ) throws -> Bitmap {
-    let bitmap = try Bitmap(width: width, height: height, format: format, arena: arena)
+    var bitmap = try Bitmap(width: width, height: height, format: format, arena: arena)
     let count = width * format.bytesPerPixel
     for y in 0..<height {
       try bitmap.withMutableRow(y) { row in

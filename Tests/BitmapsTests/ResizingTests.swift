@@ -1,6 +1,7 @@
-import Bitmaps
 import NativeBuffers
 import Testing
+
+@testable import Bitmaps
 
 @Suite("Resizing")
 struct ResizingTests {
@@ -142,7 +143,7 @@ struct ResizingTests {
       var results: [[UInt8]] = []
       for filler in [0x00, 0xFF] as [UInt8] {
         var generator = SeededGenerator(state: 8)
-        let source = try Bitmap(width: 13, height: 9, format: format, arena: arena)
+        var source = try Bitmap(width: 13, height: 9, format: format, arena: arena)
         defer { source.dispose() }
         try unsafe source.pixels.withUnsafeMutableBytes { bytes in
           for i in bytes.indices { unsafe bytes[i] = filler }

@@ -55,12 +55,11 @@ struct Row {
         }
       }
     }
-    let glass = try drawn.converted(to: .rgba8)
-    for y in 0..<glass.height {
-      try glass.withMutableRow(y) { row in
-        for x in 0..<glass.width {
-          row.storeBytes(of: UInt8(truncatingIfNeeded: x &+ y), toByteOffset: 4 * x + 3, as: UInt8.self)
-        }
+    var glass = try drawn.converted(to: .rgba8)
+    try glass.withMutablePixels(as: RGBA8.self) { rows in
+      for y in rows.rows {
+        var row = rows.row(y)
+        for x in row.indices { row[x].alpha = UInt8(truncatingIfNeeded: x &+ y) }
       }
     }
     for (width, height) in [(1920, 1080), (854, 480), (256, 144)] {
@@ -86,7 +85,28 @@ struct Row {
       rows.append(Row(name: "4K rgba8 \(orientation)") { try opaque.oriented(orientation).dispose() })
     }
     rows.append(Row(name: "4K rgba8 difference") { _ = try opaque.difference(from: glass) })
+    for format in [PixelFormat.gray8, .rgb8, .rgba8, .rgba8Premultiplied, .rgba16, .rgbaF32] {
+      rows += try operations(on: small.converted(to: format), glass: smallGlass)
+    }
     rows.append(Row(name: "1080p rgb8 as PNG") { try small.encodedPNG().dispose() })
+    rows += try formats(drawn, glass)
     return rows
+  }
+
+  /// What takes every format, on a picture of 1080p.
+  static func operations(on frame: Bitmap, glass: Bitmap) throws -> [Row] {
+    let name = "1080p \(frame.format)"
+    let soft = try ConvolutionKernel(weights: [Float](repeating: 1, count: 25))
+    return [
+      Row(name: "\(name) to 480, area") { try frame.resized(toWidth: 480, height: 270).dispose() },
+      Row(name: "\(name) blur, sigma 2") { try frame.blurred(sigma: 2).dispose() },
+      Row(name: "\(name) box, radius 2") { try frame.boxBlurred(radius: 2).dispose() },
+      Row(name: "\(name) box, radius 200") { try frame.boxBlurred(radius: 200).dispose() },
+      Row(name: "\(name) 3×3") { try frame.convolved(with: .sharpening).dispose() },
+      Row(name: "\(name) 5×5") { try frame.convolved(with: soft).dispose() },
+      Row(name: "\(name) under rgba8") { try frame.composited(with: glass).dispose() },
+      Row(name: "\(name) histogram") { _ = try frame.histogram() },
+      Row(name: "\(name) difference") { _ = try frame.difference(from: frame) },
+    ]
   }
 }

@@ -25,6 +25,8 @@ typedef enum cimage_status {
   CIMAGE_DIMENSIONS = 7,     // wider or higher than the format or the given limits allow
   CIMAGE_OUTPUT_FULL = 8,    // the encoded picture did not fit; needed_bytes says what it takes
   CIMAGE_MISUSE = 9,         // the caller's rows do not fit the picture
+  CIMAGE_CANCELLED = 10,     // the watch said so
+  CIMAGE_TIME_LIMIT = 11,    // the watch said so
 } cimage_status;
 
 // How pixels lie in the caller's rows. The value is the number of bytes of a pixel.
@@ -42,6 +44,16 @@ typedef struct cimage_rows {
   uint32_t height;
   cimage_layout layout;
 } cimage_rows;
+
+// Asked every few rows, on the thread of the call, whether to go on: CIMAGE_OK, or the status to end with.
+typedef struct cimage_watch {
+  cimage_status (*ask)(void *context); // NULL: go on
+  void *context;
+} cimage_watch;
+
+static inline cimage_status cimage_watch_ask(cimage_watch watch) {
+  return watch.ask == NULL ? CIMAGE_OK : watch.ask(watch.context);
+}
 
 // What a call has to tell. Filled in on success too.
 typedef struct cimage_report {
@@ -80,11 +92,11 @@ cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_jpeg_i
 // each way. Any kind of JPEG can be decoded to any layout; CMYK is converted without colour management.
 // Of working_bytes, libjpeg honours the limit for whole-image buffers; a few rows come on top.
 cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
-                                 uint32_t scan_limit, cimage_rows rows, cimage_report *report);
+                                 uint32_t scan_limit, cimage_watch watch, cimage_rows rows, cimage_report *report);
 
 // Encodes a baseline JPEG into at most `capacity` bytes. The alpha of RGBA is ignored. *needed_bytes is the size of
 // the encoded picture, also when it did not fit (CIMAGE_OUTPUT_FULL), so that one retry is enough.
-cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, void *destination, size_t capacity,
+cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_watch watch, void *destination, size_t capacity,
                                  size_t *needed_bytes, cimage_report *report);
 
 // ---- PNG, by libpng ----
@@ -104,12 +116,12 @@ cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working
 
 // RGBA takes every PNG; RGB takes those without alpha, gray those with neither alpha nor colour.
 // 16-bit samples are rounded to 8. All of libpng's and zlib's memory counts against working_bytes.
-cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_rows rows,
-                                cimage_report *report);
+cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
+                                cimage_rows rows, cimage_report *report);
 
 // Encodes a PNG of 8 bits a channel into at most `capacity` bytes; level is zlib's, 0 to 9. *needed_bytes is as for
 // JPEG.
-cimage_status cimage_png_encode(cimage_rows rows, int level, void *destination, size_t capacity, size_t *needed_bytes,
-                                cimage_report *report);
+cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_watch watch, void *destination, size_t capacity,
+                                size_t *needed_bytes, cimage_report *report);
 
 #endif

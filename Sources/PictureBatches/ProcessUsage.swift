@@ -1,13 +1,13 @@
-import Glibc
+internal import Glibc
 
 /// What the process used, as the kernel counts it.
-struct ProcessUsage {
-  var seconds: Double
-  var minorFaults: Int
+package struct ProcessUsage {
+  package var seconds: Double
+  package var minorFaults: Int
   /// Bytes, the largest so far.
-  var peakResidentSet: Int
+  package var peakResidentSet: Int
 
-  static func now() -> ProcessUsage {
+  package static func now() -> ProcessUsage {
     var usage = rusage()
     unsafe getrusage(RUSAGE_SELF.rawValue, &usage)
     var time = timespec()
@@ -19,7 +19,7 @@ struct ProcessUsage {
   }
 
   /// Time and faults from `start` to here; the peak is that of the whole process.
-  func since(_ start: ProcessUsage) -> ProcessUsage {
+  package func since(_ start: ProcessUsage) -> ProcessUsage {
     ProcessUsage(
       seconds: seconds - start.seconds, minorFaults: minorFaults - start.minorFaults, peakResidentSet: peakResidentSet)
   }

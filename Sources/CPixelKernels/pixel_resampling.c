@@ -57,7 +57,7 @@ PIXEL_BODY cpixel_blend_rows_body(cpixel_source source, size_t first, size_t cou
   for (size_t start = 0; start < end; start += stretch) {
     size_t length = least(stretch, end - start);
     bool solid = true;
-    if (source.channels == 4)
+    if (source.channels == 4 && !source.premultiplied)
       for (size_t k = 0; k < count && solid; k++) solid = is_opaque(rows + start + k * step, length);
     if (!solid) {
       *opaque = false;

@@ -5,7 +5,7 @@
 
 PIXEL_BODY cpixel_find_opacity_body(cpixel_source source, bool *opaque) {
   *opaque = true;
-  if (source.channels != 4) return;
+  if (source.channels != 4 || source.premultiplied) return;
   for (size_t y = 0; y < source.height && *opaque; y++)
     *opaque = is_opaque(source.base + y * source.bytes_per_row, source.width * 4);
 }

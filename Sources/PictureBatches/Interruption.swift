@@ -1,14 +1,14 @@
-import Glibc
+internal import Glibc
 import Synchronization
 
-/// Ctrl-C and SIGTERM end the demo between two pictures, so that it leaves nothing behind.
-enum Interruption {
+/// Ctrl-C and SIGTERM end the work between two pictures, so that it leaves nothing behind.
+package enum Interruption {
   private static let signalNumber = Atomic<Int32>(0)
 
   /// The signal that asked for an end; 0 for none.
-  static var current: Int32 { signalNumber.load(ordering: .relaxed) }
+  package static var current: Int32 { signalNumber.load(ordering: .relaxed) }
 
-  static func watch() {
+  package static func watch() {
     // Made before the handler can run: a handler must not initialise anything.
     signalNumber.store(0, ordering: .relaxed)
     var watched = sigset_t()

@@ -1,14 +1,14 @@
-import Glibc
+package import Glibc
 
 /// A path as the kernel has it: bytes, which need not be text.
-struct FilePath {
+package struct FilePath: Hashable, Sendable {
   /// Without the terminating zero.
-  let bytes: [UInt8]
+  package let bytes: [UInt8]
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-  init(_ text: String) { bytes = Array(text.utf8) }
+  package init(_ bytes: [UInt8]) { self.bytes = bytes }
+  package init(_ text: String) { bytes = Array(text.utf8) }
 
-  enum Kind: Equatable {
+  package enum Kind: Equatable {
     case folder, file
     /// What it is instead, for a message.
     case other(String)
@@ -17,31 +17,31 @@ struct FilePath {
   }
 
   /// The path for people: bytes that are no text are replaced, control characters are shown by their number.
-  var text: String { Self.printable(String(decoding: bytes, as: UTF8.self)) }
+  package var text: String { Self.printable(String(decoding: bytes, as: UTF8.self)) }
 
   /// The path for calls that take text; nil where the bytes are none.
-  var exactText: String? { String(validating: bytes, as: UTF8.self) }
+  package var exactText: String? { String(validating: bytes, as: UTF8.self) }
 
-  var lastComponent: FilePath { FilePath(Array(bytes.split(separator: UInt8(ascii: "/")).last ?? [])) }
+  package var lastComponent: FilePath { FilePath(Array(bytes.split(separator: UInt8(ascii: "/")).last ?? [])) }
 
-  func appending(_ name: [UInt8]) -> FilePath { FilePath(bytes + [UInt8(ascii: "/")] + name) }
+  package func appending(_ name: [UInt8]) -> FilePath { FilePath(bytes + [UInt8(ascii: "/")] + name) }
 
-  static func printable(_ text: String) -> String {
+  package static func printable(_ text: String) -> String {
     text.unicodeScalars.contains { $0.properties.generalCategory == .control }
       ? text.unicodeScalars.map {
         $0.properties.generalCategory == .control ? "\\u{\(String($0.value, radix: 16))}" : String($0)
       }.joined() : text
   }
 
-  static func message(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+  package static func message(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 
   /// The status of the file that the path leads to, nil where there is none.
-  func status() -> stat? {
+  package func status() -> stat? {
     var status = stat()
     return unsafe withCString { unsafe stat($0, &status) } == 0 ? status : nil
   }
 
-  func kind(followingLinks: Bool) -> Kind {
+  package func kind(followingLinks: Bool) -> Kind {
     var status = stat()
     let result = unsafe withCString { path in unsafe followingLinks ? stat(path, &status) : lstat(path, &status) }
     guard result == 0 else { return .unknown(errno) }
@@ -56,7 +56,7 @@ struct FilePath {
   }
 
   /// Names in a folder, sorted; nil, with `errno` set, where it cannot be read.
-  func names() -> [[UInt8]]? {
+  package func names() -> [[UInt8]]? {
     guard let folder = unsafe withCString({ unsafe opendir($0) }) else { return nil }
     defer { unsafe closedir(folder) }
     var names: [[UInt8]] = []
@@ -72,11 +72,11 @@ struct FilePath {
   }
 
   /// Calls a closure with a path of text that opens this file, whatever its name's bytes are.
-  /// - Throws: what `body` throws, ``DemoError`` where the file cannot be opened.
-  func withOpenablePath<R>(_ body: (String) throws -> R) throws -> R {
+  /// - Throws: what `body` throws, ``BatchError`` where the file cannot be opened.
+  package func withOpenablePath<R>(_ body: (String) throws -> R) throws -> R {
     if let exactText { return try body(exactText) }
     let descriptor = unsafe withCString { unsafe open($0, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw DemoError(description: "cannot be opened: \(Self.message(errno))") }
+    guard descriptor >= 0 else { throw BatchError("cannot be opened: \(Self.message(errno))") }
     defer { close(descriptor) }
     return try body("/proc/self/fd/\(descriptor)")
   }

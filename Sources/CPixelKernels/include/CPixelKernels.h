@@ -7,7 +7,8 @@
 // Five rules hold for every function below.
 // 1. No allocation and no state: memory comes from the caller, and any number of threads may call at once.
 // 2. Rows are read and written within their pixels; padding is never touched. Source and target do not overlap.
-// 3. `channels` is 1, 3 or 4 bytes a pixel; the fourth is alpha, and colour is not multiplied by it.
+// 3. Where nothing else is said, `channels` is 1, 3 or 4 bytes a pixel; the fourth is alpha, and colour is not multiplied
+//    by it.
 // 4. Sums of rows are floats, one per byte of a row; in pixels with alpha, colour is multiplied by alpha / 255.
 // 5. Where alpha comes out below one half, and so rounds to 0, the pixel is all zeros: its colour would be the quotient
 //    of two numbers of which rounding may have left nothing.
@@ -25,6 +26,7 @@ typedef struct cpixel_source {
   size_t width; // pixels
   size_t height;
   size_t channels;
+  bool premultiplied; // cpixel_blend_rows and cpixel_find_opacity weigh all four channels alike, and say "opaque"
 } cpixel_source;
 
 // Which source pixels (or rows) a target pixel is made of.
@@ -52,8 +54,9 @@ void cpixel_blend_columns(const float *sums, size_t channels, bool opaque, const
 void cpixel_halve_rows(const uint8_t *upper, const uint8_t *lower, size_t channels, size_t target_width,
                        uint8_t *target, bool *opaque);
 
-// Target pixel (x, y) is the one at origin + x * step_x + y * step_y: all flips and quarter turns, by their steps.
-void cpixel_gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y, size_t channels, uint8_t *target,
+// Target pixel (x, y) is the one at origin + x * step_x + y * step_y: all flips and quarter turns, by their steps. Of any
+// format: pixels are so many bytes.
+void cpixel_gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y, size_t pixel_bytes, uint8_t *target,
                    size_t bytes_per_row, size_t width, size_t height);
 
 // *opaque: whether every alpha is 255; true where there is no alpha. Stops at the first row with another.
@@ -68,8 +71,27 @@ void cpixel_blur_rows(cpixel_source source, bool opaque, size_t y, size_t radius
 void cpixel_blur_columns(const float *sums, size_t channels, bool opaque, size_t radius, const float *weights,
                          size_t width, uint8_t *target);
 
-// Pixels of other channels: gray by the weights of BT.601, alpha that has no place is laid on white.
-void cpixel_convert_row(const uint8_t *source, size_t source_channels, uint8_t *target, size_t target_channels,
+// How a pixel lies in memory: PixelFormat.Kind of the module Bitmaps, which says what each is.
+typedef enum cpixel_format {
+  CPIXEL_GRAY8,
+  CPIXEL_GRAY_ALPHA8,
+  CPIXEL_GRAY_ALPHA8_PREMULTIPLIED,
+  CPIXEL_RGB8,
+  CPIXEL_RGBA8,
+  CPIXEL_RGBA8_PREMULTIPLIED,
+  CPIXEL_BGRA8,
+  CPIXEL_BGRA8_PREMULTIPLIED,
+  CPIXEL_GRAY16,
+  CPIXEL_RGBA16,
+  CPIXEL_GRAY_F32,
+  CPIXEL_RGBA_F32,
+  CPIXEL_FORMAT_COUNT
+} cpixel_format;
+
+// Any format to any other: gray by the weights of BT.601, alpha that has no place is laid on white. Rounded to the nearest,
+// halves up: between formats of 8 bits after each step (alpha, then gray), else once. Exact where the exact result needs
+// no more than the 24 bits of a float (all of 8 bits), else within 1 of 65,535. The rows are aligned for their channels.
+void cpixel_convert_row(const void *source, cpixel_format source_format, void *target, cpixel_format target_format,
                         size_t width);
 
 // Adds to *square_sum the squares of the differences of `count` bytes, and raises *maximum to the largest difference.

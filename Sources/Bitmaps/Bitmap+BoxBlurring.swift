@@ -1,0 +1,107 @@
+import CPixelKernels
+public import NativeBuffers
+
+extension Bitmap {
+  /// A copy of which every pixel is the mean of the square of 2 × `radius` + 1 pixels around it.
+  ///
+  /// Beyond the border the outermost pixels are repeated. Colours are weighted with their alpha; a pixel that comes out
+  /// wholly transparent is all zeros. Results are within 1 of 255 of the exact ones, of 16 bits within 2 of 65,535, of
+  /// floats of 0 to 1 within 0.00001; a float that is not finite spoils the rest of its rows and columns.
+  ///
+  /// Costs one pass, by running sums: the time does not depend on the radius. Scratch memory: 20 bytes per channel of a
+  /// row.
+  ///
+  /// - Throws: `invalidArgument` where `radius` is below 0 or above 2^31 - 1; `outOfMemory`, `pixelsUnavailable`,
+  ///   `cancelled`.
+  public func boxBlurred(
+    radius: Int, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> Bitmap {
+    guard (0...Int(Int32.max)).contains(radius) else {
+      throw BitmapError(
+        .invalidArgument, "a box cannot reach \(radius) pixels to each side; give 0 to \(Int32.max).")
+    }
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+      result throws(BitmapError) in
+      let layout = BoxLayout(self)
+      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
+        guard let base = scratch.baseAddress else { throw .emptyBuffer }
+        try unsafe withUnsafeRows { source throws(BitmapError) in
+          try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
+            let pass = unsafe BoxPass(layout, scratch: base, source: source, bitmap: self, radius: radius)
+            try unsafe pass.run(into: target)
+          }
+        }
+      }
+    }
+  }
+}
+
+private struct BoxLayout {
+  private(set) var scratch = ScratchLayout()
+  let columns: ScratchLayout.Part<Double>
+  let entering: ScratchLayout.Part<Float>
+  let leaving: ScratchLayout.Part<Float>
+  let blurred: ScratchLayout.Part<Float>
+
+  init(_ bitmap: Bitmap) {
+    let count = bitmap.width * bitmap.format.channelCount
+    columns = scratch.add(Double.self, count: count)
+    entering = scratch.add(Float.self, count: count)
+    leaving = scratch.add(Float.self, count: count)
+    blurred = scratch.add(Float.self, count: count)
+  }
+}
+
+/// Sums of the rows around the current one, column by column, of which a row is made.
+@safe
+private struct BoxPass {
+  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
+  let source: UnsafeRows
+  let columns: UnsafeMutablePointer<Double>
+  let entering: UnsafeMutablePointer<Float>
+  let leaving: UnsafeMutablePointer<Float>
+  let blurred: UnsafeMutablePointer<Float>
+  let width: Int
+  let height: Int
+  let samples: cpixel_samples
+  let radius: Int
+
+  init(_ layout: BoxLayout, scratch: UnsafeMutableRawPointer, source: UnsafeRows, bitmap: Bitmap, radius: Int) {
+    unsafe self.source = unsafe source
+    unsafe columns = layout.columns.zeroed(in: scratch)
+    unsafe entering = layout.entering.zeroed(in: scratch)
+    unsafe leaving = layout.leaving.zeroed(in: scratch)
+    unsafe blurred = layout.blurred.zeroed(in: scratch)
+    width = bitmap.width
+    height = bitmap.height
+    samples = bitmap.format.samples
+    self.radius = radius
+  }
+
+  func run(into target: UnsafeMutableRows) throws(BitmapError) {
+    let count = width * samples.channels
+    let side = 2 * Double(radius) + 1
+    try addFirstRows(count)
+    for y in 0..<height {
+      try Cancellation.check()
+      unsafe cpixel_box_columns(columns, samples.channels, width, radius, 1 / (side * side), blurred)
+      unsafe cpixel_store_row(blurred, samples, width, target[y])
+      unsafe cpixel_load_row(source[min(y + 1 + radius, height - 1)], samples, width, entering)
+      unsafe cpixel_load_row(source[max(y - radius, 0)], samples, width, leaving)
+      unsafe cpixel_box_step(entering, leaving, count, columns)
+    }
+  }
+
+  /// Those around row 0: rows above it are row 0 again, rows beyond the last one the last again.
+  private func addFirstRows(_ count: Int) throws(BitmapError) {
+    let below = min(radius, height - 1)
+    for y in 0...below {
+      try Cancellation.check()
+      let weight = (y == 0 ? radius + 1 : 1) + (y == height - 1 ? radius - below : 0)
+      unsafe cpixel_load_row(source[y], samples, width, entering)
+      unsafe cpixel_box_add(entering, Double(weight), count, columns)
+    }
+  }
+}

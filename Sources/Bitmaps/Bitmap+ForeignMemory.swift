@@ -1,0 +1,64 @@
+import NativeBuffers
+
+extension Bitmap {
+  /// A bitmap of pixels in memory that somebody else allocated, without a copy.
+  ///
+  /// The ledger counts the memory in the domain "adopted memory", which no allocator audits. Changes are made in place as
+  /// long as this value is the only one; a copy made by a change lies in the shared arena.
+  ///
+  /// - Parameters:
+  ///   - pointer: The first pixel. What it points to is initialised, and nobody else uses it from now on.
+  ///   - bytesPerRow: The distance from a row to the next. The last row may end with its last pixel.
+  ///   - deallocator: Called once with `pointer`, when the last value that shares the pixels is gone or one of them was
+  ///     disposed, and no pin is left, on the thread where that happens. Not called where this throws.
+  /// - Throws: `invalidArgument` where a dimension is below 1, `bytesPerRow` does not fit, or `pointer` is not aligned for
+  ///   the format's channels; `outOfMemory` where the ledger is full.
+  public init(
+    unsafeWrapping pointer: UnsafeMutableRawPointer, width: Int, height: Int, bytesPerRow: Int, format: PixelFormat,
+    colorProfile: ColorProfile = .sRGB,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    deallocator: @escaping @Sendable (UnsafeMutableRawPointer) -> Void
+  ) throws(BitmapError) {
+    let layout = try RowLayout(width: width, height: height, format: format, bytesPerRow: bytesPerRow)
+    guard UInt(bitPattern: pointer) % UInt(format.bytesPerChannel) == 0 else {
+      throw BitmapError(
+        .invalidArgument, "pixels of \(format) start at an address that is a multiple of \(format.bytesPerChannel).")
+    }
+    do {
+      let pixels = try unsafe NativeBuffer(
+        unsafeAdopting: pointer, byteCount: layout.byteCount, file: file, line: line, function: function,
+        deallocator: deallocator)
+      self.init(layout, pixels: pixels, colorProfile: colorProfile)
+    } catch {
+      throw BitmapError(allocationOf: layout.byteCount, failedWith: error)
+    }
+  }
+
+  /// Calls `body` with the address of the first pixel and the distance from a row to the next in bytes: what a function
+  /// of C takes. The address must not be used after `body`, and nothing behind it be written.
+  ///
+  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed or is being written.
+  public func withUnsafePixels<R>(
+    _ body: (_ base: UnsafeRawPointer, _ bytesPerRow: Int) throws -> R
+  ) throws -> R {
+    try readingBytes { bytes in
+      try unsafe bytes.withUnsafeBytes { bytes in
+        guard let base = bytes.baseAddress else { throw BitmapError.emptyBuffer }
+        return try unsafe body(base + offset, bytesPerRow)
+      }
+    }
+  }
+
+  /// As ``withUnsafePixels(_:)``, to write pixels, and nothing between or behind rows. Copies the picture before where
+  /// its pixels are shared: see ``Bitmap``.
+  public mutating func withUnsafeMutablePixels<R>(
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    _ body: (_ base: UnsafeMutableRawPointer, _ bytesPerRow: Int) throws -> R
+  ) throws -> R {
+    try makeUnique(file: file, line: line, function: function)
+    return try unsafe changingBytes { bytes in
+      guard let base = bytes.baseAddress else { throw BitmapError.emptyBuffer }
+      return try unsafe body(base + offset, bytesPerRow)
+    }
+  }
+}

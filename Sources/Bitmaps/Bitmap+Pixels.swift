@@ -1,0 +1,82 @@
+extension Bitmap {
+  /// Calls `body` with all rows, as bytes. O(1).
+  ///
+  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed or is being written.
+  public func withRows<R>(_ body: (PixelRows<UInt8>) throws -> R) throws -> R {
+    try unsafe withRows(of: UInt8.self, width: rowByteCount, body)
+  }
+
+  /// Calls `body` with all rows as bytes, to change them. O(1), and a copy of the picture where the pixels are shared: see
+  /// ``Bitmap``.
+  ///
+  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, `outOfMemory` where there is none for
+  /// the copy.
+  public mutating func withMutableRows<R>(
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    _ body: (inout MutablePixelRows<UInt8>) throws -> R
+  ) throws -> R {
+    try makeUnique(file: file, line: line, function: function)
+    return try unsafe withMutableRows(of: UInt8.self, width: rowByteCount, body)
+  }
+
+  /// Calls `body` with all rows, as pixels of a type. O(1).
+  ///
+  ///     let brightest = try bitmap.withPixels(as: Gray8.self) { rows in
+  ///       rows.rows.reduce(0) { most, y in max(most, rows[0, y].gray) }
+  ///     }
+  ///
+  /// Throws as ``withRows(_:)``, and `invalidArgument` where the type is not for the bitmap's format.
+  public func withPixels<Pixel: BitmapPixel, R>(
+    as type: Pixel.Type, _ body: (PixelRows<Pixel>) throws -> R
+  ) throws -> R {
+    try requirePixels(of: type)
+    return try unsafe withRows(of: type, width: width, body)
+  }
+
+  /// Calls `body` with all rows as pixels of a type, to change them. As ``withMutableRows(file:line:function:_:)``, and
+  /// throws `invalidArgument` where the type is not for the bitmap's format.
+  public mutating func withMutablePixels<Pixel: BitmapPixel, R>(
+    as type: Pixel.Type, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    _ body: (inout MutablePixelRows<Pixel>) throws -> R
+  ) throws -> R {
+    try requirePixels(of: type)
+    try makeUnique(file: file, line: line, function: function)
+    return try unsafe withMutableRows(of: type, width: width, body)
+  }
+
+  func requirePixels<Pixel: BitmapPixel>(of type: Pixel.Type) throws(BitmapError) {
+    guard type.formats.contains(format), MemoryLayout<Pixel>.stride == format.bytesPerPixel,
+      MemoryLayout<Pixel>.alignment <= format.bytesPerChannel
+    else {
+      throw BitmapError(
+        .invalidArgument, "\(type) is not what pixels of \(format) are. Take another type, or convert the bitmap.")
+    }
+  }
+
+  /// Rows of `width` elements of a type that fits the format.
+  @unsafe
+  private func withRows<Pixel: BitwiseCopyable, R>(
+    of type: Pixel.Type, width: Int, _ body: (PixelRows<Pixel>) throws -> R
+  ) throws -> R {
+    try unsafe withUnsafePixels { base, bytesPerRow in
+      // SAFETY: every row has so many elements there, and the pin is held until `body` returns.
+      let rows = unsafe PixelRows<Pixel>(
+        base: base, bytesPerRow: bytesPerRow, width: width, rows: 0..<height, owner: pixels)
+      return try body(rows)
+    }
+  }
+
+  /// As above, to change; does not copy.
+  @unsafe
+  private func withMutableRows<Pixel: BitwiseCopyable, R>(
+    of type: Pixel.Type, width: Int, _ body: (inout MutablePixelRows<Pixel>) throws -> R
+  ) throws -> R {
+    try unsafe changingBytes { bytes in
+      guard let base = bytes.baseAddress else { throw BitmapError.emptyBuffer }
+      // SAFETY: as above; the pin is exclusive.
+      var rows = unsafe MutablePixelRows<Pixel>(
+        base: base + offset, bytesPerRow: bytesPerRow, width: width, rows: 0..<height, owner: pixels)
+      return try body(&rows)
+    }
+  }
+}

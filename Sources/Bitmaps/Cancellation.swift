@@ -1,0 +1,7 @@
+/// Whether the task that a function runs in was cancelled.
+enum Cancellation {
+  /// Asked once per row or so: some nanoseconds. Outside of a task nothing is ever cancelled.
+  static func check() throws(BitmapError) {
+    if Task.isCancelled { throw .cancelled(format: nil) }
+  }
+}

@@ -1,0 +1,47 @@
+/// The weights of a pixel's neighbours for ``Bitmap/convolved(with:preservesAlpha:arena:file:line:function:)``: a square
+/// of 3×3 or 5×5.
+public struct ConvolutionKernel: Hashable, Sendable {
+  /// 3 or 5.
+  public let side: Int
+  /// Row by row from the upper left, as they lie over the picture: nothing is turned around.
+  public let weights: [Float]
+  /// What the sum of weighted pixels is divided by.
+  public let divisor: Float
+  /// What is added to colours after that, as a share of the full value: 0.5 is the middle between black and white.
+  public let bias: Float
+
+  /// - Parameters:
+  ///   - weights: 9 or 25.
+  ///   - divisor: nil for the sum of the weights, or 1 where that is 0.
+  /// - Throws: `invalidArgument` where there are neither 9 nor 25 weights, the divisor is 0, or a number is not finite.
+  public init(weights: [Float], divisor: Float? = nil, bias: Float = 0) throws(BitmapError) {
+    guard weights.count == 9 || weights.count == 25 else {
+      throw BitmapError(
+        .invalidArgument, "a kernel of \(weights.count) weights cannot be; give 9 for 3×3 or 25 for 5×5.")
+    }
+    let sum = weights.reduce(0, +)
+    let divisor = divisor ?? (sum == 0 ? 1 : sum)
+    guard divisor != 0, divisor.isFinite, bias.isFinite, weights.allSatisfy(\.isFinite) else {
+      throw BitmapError(
+        .invalidArgument,
+        "a kernel with a divisor of \(divisor), a bias of \(bias) and weights of \(weights) has no result.")
+    }
+    self.weights = weights
+    self.divisor = divisor
+    self.bias = bias
+    side = weights.count == 9 ? 3 : 5
+  }
+
+  /// Makes edges harder: five times the pixel less its four neighbours.
+  public static let sharpening = ConvolutionKernel(side: 3, weights: [0, -1, 0, -1, 5, -1, 0, -1, 0])
+
+  /// What is left of a picture where a pixel differs from its eight neighbours; flat areas are black.
+  public static let edges = ConvolutionKernel(side: 3, weights: [-1, -1, -1, -1, 8, -1, -1, -1, -1])
+
+  private init(side: Int, weights: [Float]) {
+    self.side = side
+    self.weights = weights
+    divisor = 1
+    bias = 0
+  }
+}

@@ -1,0 +1,17 @@
+/// A file or folder that could not be processed, for the report.
+package struct BatchFailure: Encodable, Sendable {
+  package let path: String
+  package let reason: String
+
+  package init(path: String, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
+}
+
+/// What keeps a command from doing its work, or a file from being processed, in words.
+package struct BatchError: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}

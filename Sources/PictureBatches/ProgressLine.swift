@@ -1,0 +1,18 @@
+/// A line on the terminal that is written over and over.
+package struct ProgressLine: Sendable {
+  package let total: Int
+  private let isShown = StandardError.isTerminal
+
+  package init(total: Int) { self.total = total }
+
+  package func show(_ done: Int, _ name: String) {
+    guard isShown else { return }
+    StandardError.write("\r\u{1B}[K[\(done)/\(total)] \(name.prefix(60))")
+  }
+
+  /// Removes the line, so that what follows starts on an empty one.
+  package func clear() {
+    guard isShown else { return }
+    StandardError.write("\r\u{1B}[K")
+  }
+}

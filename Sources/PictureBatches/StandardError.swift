@@ -1,0 +1,26 @@
+internal import Glibc
+
+/// The stream for people: what failed, and progress where it is a terminal.
+package enum StandardError {
+  package static let isTerminal = isatty(STDERR_FILENO) == 1
+
+  /// Nobody is left to tell where this stream fails.
+  package static func write(_ text: String) { _ = writeAll(text, to: STDERR_FILENO) }
+}
+
+/// The stream for the report.
+package enum StandardOutput {
+  /// - Returns: whether all of it was written; if not, `errno` says why.
+  package static func write(_ text: String) -> Bool { writeAll(text, to: STDOUT_FILENO) }
+}
+
+private func writeAll(_ text: String, to descriptor: Int32) -> Bool {
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    if count < 0, errno == EINTR { continue }
+    guard count > 0 else { return false }
+    bytes = bytes.dropFirst(count)
+  }
+  return true
+}

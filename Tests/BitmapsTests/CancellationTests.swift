@@ -1,0 +1,58 @@
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+@Suite("Cancelled tasks, and work that takes too long")
+struct CancellationTests {
+  /// Runs `body` in a task that was cancelled before it began, and returns the error that it must throw.
+  static func errorWhenCancelled(
+    _ body: @escaping @Sendable () throws -> Void
+  ) async throws -> BitmapError {
+    let task = Task {
+      while !Task.isCancelled { await Task.yield() }
+      try body()
+    }
+    task.cancel()
+    return try #require(await #expect(throws: BitmapError.self) { try await task.value })
+  }
+
+  @Test("Each function ends with its task, and leaves nothing")
+  func everyFunction() async throws {
+    let arena = try Arena(name: "cancellation")
+    let file = try JPEGDecodingTests.drawnJPEG(width: 64, height: 64, arena: arena)
+    let bitmap = try Bitmap.drawn(width: 64, height: 64, arena: arena)
+    let functions: [(name: String, run: @Sendable () throws -> Void)] = [
+      ("decode", { try Bitmap.decode(file, arena: arena).dispose() }),
+      ("encode JPEG", { try bitmap.encodedJPEG(arena: arena).dispose() }),
+      ("encode PNG", { try bitmap.encodedPNG(arena: arena).dispose() }),
+      ("resize", { try bitmap.resized(toWidth: 20, height: 20, arena: arena).dispose() }),
+      ("blur", { try bitmap.blurred(sigma: 1, arena: arena).dispose() }),
+    ]
+    for function in functions {
+      let error = try await Self.errorWhenCancelled(function.run)
+      #expect(error.code == .cancelled, "\(function.name): \(error)")
+      try function.run()  // outside of a task that is cancelled, it works
+    }
+    bitmap.dispose()
+    try arena.expectEmpty()
+    try arena.destroy()
+  }
+
+  @Test("A decoder whose time is up ends with the limit, and leaves nothing", arguments: ["JPEG", "PNG"])
+  func wallTime(format: String) throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap.drawn(width: 64, height: 640, arena: arena)
+      defer { bitmap.dispose() }
+      let encoded = try format == "JPEG" ? bitmap.encodedJPEG(arena: arena) : bitmap.encodedPNG(arena: arena)
+      defer { encoded.dispose() }
+      var limits = DecodingLimits()
+      limits.wallTime = .zero
+      let error = try bitmapError {
+        try encoded.withBytes { _ = try Bitmap(decoding: $0, limits: limits, arena: arena).dispose() }
+      }
+      #expect(error.code == .limitExceeded && error.exceededLimit?.name == "wallTime")
+      #expect(error.exceededLimit?.allowed == 0 && error.description.contains("0 milliseconds"))
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import Glibc
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+/// A picture's samples as plain doubles, colour multiplied by alpha: what the definitions of operations are written on.
+struct SampleReference {
+  let width: Int
+  let height: Int
+  let format: PixelFormat
+  /// In the units of the format, row by row.
+  let values: [Double]
+
+  var channels: Int { format.channelCount }
+
+  init(_ bitmap: Bitmap, weighsWithAlpha: Bool = true) throws {
+    width = bitmap.width
+    height = bitmap.height
+    format = bitmap.format
+    var values = try bitmap.samples()
+    if weighsWithAlpha, format.hasStraightAlpha {
+      let channels = bitmap.format.channelCount
+      for pixel in stride(from: 0, to: values.count, by: channels) {
+        let alpha = values[pixel + channels - 1] / bitmap.format.fullValue
+        for c in 0..<channels - 1 { values[pixel + c] *= alpha }
+      }
+    }
+    self.values = values
+  }
+
+  /// Beyond the border the outermost pixels are repeated.
+  func value(_ x: Int, _ y: Int, _ channel: Int) -> Double {
+    let (x, y) = (min(max(x, 0), width - 1), min(max(y, 0), height - 1))
+    return values[(y * width + x) * channels + channel]
+  }
+
+  /// What a pixel of these values, colour multiplied by alpha, is stored as; nil where it may as well come out wholly
+  /// transparent.
+  static func stored(_ sum: [Double], as format: PixelFormat) -> [Double]? {
+    let full = format.fullValue
+    var values = sum
+    if format.hasStraightAlpha, let alpha = sum.last {
+      let least = format.isFloat ? 0x1p-17 : 0.5
+      // As near as rounding gets: floats of which sums are made are millions of a full value apart.
+      if abs(alpha - least) < (format.isFloat ? 2e-6 : 1e-3) { return nil }
+      for c in 0..<sum.count - 1 { values[c] = alpha > least ? sum[c] * full / alpha : 0 }
+      if alpha < least { values[sum.count - 1] = 0 }
+    } else if format.hasAlpha, !format.isFloat, let alpha = sum.last {
+      let scale = full / max(full, alpha)
+      for c in sum.indices { values[c] = min(sum[c] * scale, max(0, alpha * scale)) }
+    }
+    return format.isFloat ? values : values.map { min(full, max(0, $0)) }
+  }
+
+  /// The largest distance of a bitmap's samples from those of a definition, in the units of the format and before any
+  /// rounding. Pixels of which the definition is nil do not count; straight colours of floats count as much as they can
+  /// be seen and for their size, since they are quotients of what was summed.
+  static func distance(of actual: Bitmap, from expected: (_ x: Int, _ y: Int) -> [Double]?) throws -> Double {
+    let samples = try actual.samples()
+    let channels = actual.format.channelCount
+    var worst = 0.0
+    for y in 0..<actual.height {
+      for x in 0..<actual.width {
+        guard let pixel = expected(x, y).flatMap({ stored($0, as: actual.format) }) else { continue }
+        let isQuotient = actual.format.isFloat && actual.format.hasStraightAlpha
+        for c in 0..<channels {
+          let weight = isQuotient && c < channels - 1 ? min(1, pixel[channels - 1]) / max(1, abs(pixel[c])) : 1
+          let distance = weight * abs(samples[(y * actual.width + x) * channels + c] - pixel[c])
+          worst = distance.isNaN ? .infinity : max(worst, distance)
+        }
+      }
+    }
+    return worst
+  }
+}
+
+extension PixelFormat {
+  /// All that operations are tested with.
+  static var tested: [PixelFormat] { all }
+
+  var isFloat: Bool { channel == .float32 }
+  var hasStraightAlpha: Bool { hasAlpha && !isPremultiplied }
+
+  /// How far from the exact result an operation may be: 1 of 8 bits, rounded.
+  var tolerance: Double { isFloat ? 1e-5 : fullValue == 255 ? 1 : 2 }
+}
+
+extension Bitmap {
+  /// The samples as numbers, row by row without padding.
+  func samples() throws -> [Double] {
+    let bytes = try packed()
+    switch format.fullValue {
+    case 255: return bytes.map(Double.init)
+    case 1:
+      return stride(from: 0, to: bytes.count, by: 4).map { i in
+        let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[i + $1]) << (8 * $1) }
+        return Double(Float(bitPattern: bits))
+      }
+    default:
+      return stride(from: 0, to: bytes.count, by: 2).map { Double(UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8) }
+    }
+  }
+
+  /// A picture of random samples, often extremes, in rows of which the padding holds rubbish.
+  static func random(
+    width: Int, height: Int, format: PixelFormat, isOpaque: Bool = false, arena: Arena,
+    using generator: inout SeededGenerator
+  ) throws -> Bitmap {
+    func share() -> Double {
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0: 0
+      case 1: 1
+      default: Double.random(in: 0...1, using: &generator)
+      }
+    }
+    let channels = format.channelCount
+    var bitmap = try Bitmap(width: width, height: height, format: format, arena: arena)
+    for y in 0..<height {
+      var bytes: [UInt8] = []
+      for _ in 0..<width {
+        let alpha = isOpaque ? 1 : share()
+        for c in 0..<channels {
+          let isAlpha = format.hasAlpha && c == channels - 1
+          let color = format.hasAlpha && !format.hasStraightAlpha ? alpha * share() : share()
+          bytes += format.bytes(of: isAlpha ? alpha : color)
+        }
+      }
+      try bitmap.withMutableRow(y) { row in
+        for (i, byte) in bytes.enumerated() { row.storeBytes(of: byte, toByteOffset: i, as: UInt8.self) }
+      }
+    }
+    return bitmap
+  }
+}
+
+extension PixelFormat {
+  /// A sample of 0 to 1 as its bytes.
+  func bytes(of share: Double) -> [UInt8] {
+    switch fullValue {
+    case 255: return [UInt8((share * 255).rounded())]
+    case 1:
+      let bits = Float(share).bitPattern
+      return (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
+    default:
+      let value = UInt16((share * 65_535).rounded())
+      return [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8)]
+    }
+  }
+}
+
+/// Sizes that operations are tested with: single pixels, rows, columns, and widths that end within a vector.
+func randomSizes(_ count: Int, upTo limit: Int, using generator: inout SeededGenerator) -> [(width: Int, height: Int)] {
+  let fixed = [(1, 1), (1, 13), (17, 1), (2, 2), (16, 3), (limit, 5)]
+  let random = (0..<count).map { _ in
+    (Int.random(in: 1...limit, using: &generator), Int.random(in: 1...limit, using: &generator))
+  }
+  return fixed + random
+}
