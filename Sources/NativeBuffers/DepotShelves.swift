@@ -201,23 +201,24 @@ import Synchronization
 
   private static let roomMoves = ForkGuard.innerLock()
 
-  /// Sets room aside for a stripe that has too little: of what nobody has, else of what other stripes have.
+  /// Sets room aside for a stripe that has too little: of what nobody has, else of what other stripes have. Waits for
+  /// nobody for long: where another thread has the lock and does not run, this says that there is no room.
   /// - Returns: whether the stripe's room is 0 or more now.
   @inline(never)
   private func findRoom(_ own: Int) -> Bool {
-    Self.roomMoves.withLock {
-      let unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
-      let wanted = -(unsafe room(own).pointee.load(ordering: .relaxed))
-      let share = max(wanted, unsafe counters.pointee.idleByteLimit / (4 * stripeCount))
-      let taken = min(unreserved, share)
-      unsafe counters.pointee.unreservedRoom.store(unreserved - taken, ordering: .relaxed)
-      var left = unsafe room(own).pointee.add(taken, ordering: .relaxed).newValue
-      for distance in 1..<stripeCount where left < 0 {
-        let found = takeRoom((own + distance) & (stripeCount - 1))
-        left = unsafe room(own).pointee.add(found, ordering: .relaxed).newValue
-      }
-      return left >= 0
+    guard (0..<1_000).contains(where: { _ in Self.roomMoves.tryLock() }) else { return false }
+    defer { Self.roomMoves.unlock() }
+    let unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
+    let wanted = -(unsafe room(own).pointee.load(ordering: .relaxed))
+    let share = max(wanted, unsafe counters.pointee.idleByteLimit / (4 * stripeCount))
+    let taken = min(unreserved, share)
+    unsafe counters.pointee.unreservedRoom.store(unreserved - taken, ordering: .relaxed)
+    var left = unsafe room(own).pointee.add(taken, ordering: .relaxed).newValue
+    for distance in 1..<stripeCount where left < 0 {
+      let found = takeRoom((own + distance) & (stripeCount - 1))
+      left = unsafe room(own).pointee.add(found, ordering: .relaxed).newValue
     }
+    return left >= 0
   }
 
   /// All the room that a stripe has. Under `roomMoves`.
