@@ -58,7 +58,10 @@ let package = Package(
       name: "LeakAuditing", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger"],
       swiftSettings: swiftSettings),
     .target(
-      name: "CImageCodecs", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+      name: "CImageCodecs",
+      linkerSettings: [
+        .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp"), .linkedLibrary("z"),
+      ]),
     .target(name: "CPixelKernels"),
     .target(
       name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers"], swiftSettings: swiftSettings),

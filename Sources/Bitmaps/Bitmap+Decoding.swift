@@ -1,7 +1,7 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// Decodes the JPEG or PNG picture in a file.
+  /// Decodes the JPEG, PNG, WebP or Netpbm picture in a file.
   ///
   /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. The format is
   /// told by the file's content. Colour profiles are ignored.
@@ -10,7 +10,7 @@ extension Bitmap {
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
   ///   - format: The pixel format to deliver; nil for the smallest that loses no channel, see
   ///     ``PictureInfo/pixelFormat``. Alpha that the format cannot hold is laid on white.
-  ///   - minimumWidth: Where given, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if that is still at least so wide.
+  ///   - minimumWidth: Where given, a JPEG or WebP is decoded at 1/2, 1/4 or 1/8 of its size if that is still at least so wide.
   ///     That is several times faster, and the reduction is a good one. Other formats come in full size.
   ///   - appliesOrientation: Whether a picture that EXIF data calls turned or mirrored is made upright; then width and
   ///     height, and `minimumWidth`, are those of the upright picture. Costs a second bitmap while it is done, and
@@ -32,7 +32,7 @@ extension Bitmap {
     }
   }
 
-  /// Decodes a JPEG or PNG picture that is in memory. As ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
+  /// Decodes a JPEG, PNG, WebP or Netpbm picture that is in memory. As ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
   public init(
     decoding bytes: RawSpan, format: PixelFormat? = nil, minimumWidth: Int? = nil,
     appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
@@ -62,12 +62,18 @@ extension Bitmap {
     try limits.check(info)
     let orientation = appliesOrientation ? info.orientation : .upright
     let stored: Bitmap
-    if info.format == .jpeg {
-      let futureWidth = orientation.swapsSides ? info.height : info.width
-      let denominator = JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
+    let futureWidth = orientation.swapsSides ? info.height : info.width
+    let denominator = JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
+    switch info.format {
+    case .jpeg:
       stored = try unsafe Bitmap(
         jpeg: bytes, info, denominator: denominator, format: format, limits: limits, watch: watch, origin: origin)
-    } else {
+    case .webp:
+      stored = try unsafe Bitmap(
+        webP: bytes, info, denominator: denominator, format: format, limits: limits, watch: watch, origin: origin)
+    case .netpbm:
+      stored = try unsafe Bitmap(netpbm: bytes, info, format: format, watch: watch, origin: origin)
+    default:
       stored = try unsafe Bitmap(png: bytes, info, format: format, limits: limits, watch: watch, origin: origin)
     }
     guard orientation != .upright else {
@@ -102,6 +108,32 @@ extension Bitmap {
       width: info.width, height: info.height, format: decoded ?? info.pixelFormat
     ) { bitmap throws(BitmapError) in
       try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: bitmap)
+    }
+    self = try bitmap.taken(as: format, origin: origin)
+  }
+
+  private init(
+    webP bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, format: PixelFormat?,
+    limits: DecodingLimits, watch: WorkWatch, origin: Origin
+  ) throws(BitmapError) {
+    // libwebp leaves alpha out where there is no room for it; it is to be laid on white instead.
+    let decoded: PixelFormat = info.pixelFormat.hasAlpha || format == .rgba8 ? .rgba8 : .rgb8
+    let bitmap = try origin.bitmap(
+      width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
+      format: decoded
+    ) { bitmap throws(BitmapError) in
+      try unsafe WebPCodec.decode(bytes, limits: limits, watch: watch, into: bitmap)
+    }
+    self = try bitmap.taken(as: format, origin: origin)
+  }
+
+  private init(
+    netpbm bytes: UnsafeRawBufferPointer, _ info: PictureInfo, format: PixelFormat?, watch: WorkWatch, origin: Origin
+  ) throws(BitmapError) {
+    try unsafe NetpbmCodec.checkByteCount(bytes)
+    let bitmap = try origin.bitmap(width: info.width, height: info.height, format: info.pixelFormat) {
+      bitmap throws(BitmapError) in
+      try unsafe NetpbmCodec.decode(bytes, watch: watch, into: bitmap)
     }
     self = try bitmap.taken(as: format, origin: origin)
   }

@@ -6,7 +6,13 @@ enum ExifOrientation {
   /// them. Costs a step per segment or chunk.
   static func find(in file: RawSpan, format: PictureFormat) -> Orientation {
     let reader = BoundedReader(bytes: file)
-    let range = format == .jpeg ? exifInJPEG(reader) : exifInPNG(reader)
+    let range =
+      switch format {
+      case .jpeg: exifInJPEG(reader)
+      case .png: exifInPNG(reader)
+      case .webp: exifInWebP(reader)
+      default: nil as Range<Int>?
+      }
     guard let range else { return .upright }
     return orientation(inTIFF: reader.part(range)) ?? .upright
   }
@@ -38,6 +44,22 @@ enum ExifOrientation {
       let content = position + 8..<position + 8 + length
       if reader.has(Array("eXIf".utf8), at: position + 4) { return content }
       position = content.upperBound + 4  // its checksum
+    }
+    return nil
+  }
+
+  /// The EXIF chunk behind the pixels; some writers put JPEG's "Exif\0\0" before the TIFF structure.
+  private static func exifInWebP(_ reader: borrowing BoundedReader) -> Range<Int>? {
+    var position = 12
+    while let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true),
+      length <= reader.count - position - 8
+    {
+      let content = position + 8..<position + 8 + length
+      if reader.has(Array("EXIF".utf8), at: position) {
+        let hasLead = length >= 6 && reader.has([0x45, 0x78, 0x69, 0x66, 0, 0], at: content.lowerBound)
+        return content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound
+      }
+      position = content.upperBound + length % 2
     }
     return nil
   }

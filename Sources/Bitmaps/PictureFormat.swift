@@ -6,6 +6,7 @@ public struct PictureFormat: Hashable, Sendable {
     case jpeg = "JPEG"
     case png = "PNG"
     case webp = "WebP"
+    case netpbm = "Netpbm"
     case gif = "GIF"
     case tiff = "TIFF"
     case bmp = "BMP"
@@ -16,12 +17,19 @@ public struct PictureFormat: Hashable, Sendable {
   public static let jpeg = PictureFormat(kind: .jpeg)
   public static let png = PictureFormat(kind: .png)
   public static let webp = PictureFormat(kind: .webp)
+  /// PBM, PGM, PPM and PAM.
+  public static let netpbm = PictureFormat(kind: .netpbm)
   public static let gif = PictureFormat(kind: .gif)
   public static let tiff = PictureFormat(kind: .tiff)
   public static let bmp = PictureFormat(kind: .bmp)
 
   /// Whether ``Bitmap`` can decode it.
-  public var isDecodable: Bool { kind == .jpeg || kind == .png }
+  public var isDecodable: Bool {
+    switch kind {
+    case .jpeg, .png, .webp, .netpbm: true
+    default: false
+    }
+  }
 
   /// How many leading bytes ``init(recognizing:)`` looks at.
   public static let signatureByteCount = 16
@@ -45,6 +53,12 @@ extension PictureFormat {
       self = .png
     } else if starts(with: Array("RIFF".utf8)), starts(with: Array("WEBP".utf8), at: 8) {
       self = .webp
+    } else if starts(with: [0x50]), bytes.byteCount >= 3,
+      (0x31...0x37).contains(unsafe bytes.unsafeLoad(fromByteOffset: 1, as: UInt8.self)),
+      // "P", a digit, and the white space or comment that must follow.
+      [0x20, 0x09, 0x0A, 0x0D, 0x23].contains(unsafe bytes.unsafeLoad(fromByteOffset: 2, as: UInt8.self))
+    {
+      self = .netpbm
     } else if starts(with: Array("GIF8".utf8)) {
       self = .gif
     } else if starts(with: [0x49, 0x49, 0x2A, 0x00]) || starts(with: [0x4D, 0x4D, 0x00, 0x2A]) {

@@ -65,6 +65,8 @@ extension PictureInfo {
   init(inspecting bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) {
     switch try unsafe PictureFormat(decodable: bytes.bytes) {
     case .jpeg: self = try unsafe JPEGCodec.inspect(bytes, limits: limits)
+    case .webp: self = try unsafe WebPCodec.inspect(bytes, limits: limits)
+    case .netpbm: self = try unsafe NetpbmCodec.inspect(bytes)
     default: self = try unsafe PNGCodec.inspect(bytes, limits: limits)
     }
     orientation = unsafe ExifOrientation.find(in: bytes.bytes, format: format)
@@ -78,7 +80,7 @@ extension PictureFormat {
       throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
     }
     guard let format = PictureFormat(recognizing: bytes) else {
-      throw BitmapError(.notAPicture, "this is no picture: it starts like neither a JPEG nor a PNG.")
+      throw BitmapError(.notAPicture, "this is no picture: it starts like no JPEG, PNG, WebP or Netpbm file.")
     }
     guard format.isDecodable else {
       throw BitmapError(

@@ -124,4 +124,35 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
 cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_watch watch, void *destination, size_t capacity,
                                 size_t *needed_bytes, cimage_report *report);
 
+// ---- WebP, by libwebp ----
+
+enum { WEBP_SIDE_LIMIT = 16383 };
+
+typedef struct cimage_webp_info {
+  uint32_t width;
+  uint32_t height;
+  bool alpha;
+  bool animated;
+  bool lossless;
+  uint64_t working_bytes; // an estimate of what libwebp will allocate: it takes no limit
+} cimage_webp_info;
+
+// Reads the headers only.
+cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_info *info, cimage_report *report);
+
+// Decodes to RGB or RGBA, in the size of the rows: where that is another one than the picture's, libwebp averages.
+cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch watch, cimage_rows rows,
+                                 cimage_report *report);
+
+// Encodes RGB or RGBA into at most `capacity` bytes. quality is 0 to 100; of lossless pictures, the effort.
+// *needed_bytes is as for JPEG.
+cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless, cimage_watch watch, void *destination,
+                                 size_t capacity, size_t *needed_bytes, cimage_report *report);
+
+// ---- zlib ----
+
+// Decompresses a whole zlib stream into at most `capacity` bytes (CIMAGE_OUTPUT_FULL where they are too few).
+cimage_status cimage_inflate(const void *bytes, size_t count, void *destination, size_t capacity, size_t *byte_count,
+                             cimage_report *report);
+
 #endif

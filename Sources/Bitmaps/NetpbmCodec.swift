@@ -1,0 +1,126 @@
+import NativeBuffers
+
+/// Netpbm by own code: a few lines a variant, and the simplest of formats for tests and pipes.
+enum NetpbmCodec {
+  static func inspect(_ bytes: UnsafeRawBufferPointer) throws(BitmapError) -> PictureInfo {
+    let header = try unsafe NetpbmHeader(bytes)
+    return PictureInfo(
+      format: .netpbm, width: header.width, height: header.height, pixelFormat: header.pixelFormat,
+      isProgressive: false, codecByteCount: 0)
+  }
+
+  /// Throws where the file has fewer bytes than its samples take: before anything is allocated for them.
+  static func checkByteCount(_ bytes: UnsafeRawBufferPointer) throws(BitmapError) {
+    let header = try unsafe NetpbmHeader(bytes)
+    guard bytes.count - header.offset >= header.sampleByteCount else {
+      throw .netpbm(
+        .truncated, "\(header.sampleByteCount) bytes of samples are announced, and \(bytes.count - header.offset) there")
+    }
+  }
+
+  /// Fills a bitmap of the header's own format.
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, watch: WorkWatch, into bitmap: Bitmap
+  ) throws(BitmapError) {
+    let header = try unsafe NetpbmHeader(bytes)
+    try unsafe checkByteCount(bytes)
+    var samples = unsafe NetpbmSamples(header, bytes)
+    try unsafe bitmap.withUnsafeMutableRows { rows throws(BitmapError) in
+      for y in 0..<header.height {
+        try watch.check(row: y)
+        samples.startRow()
+        if header.bytesPerSample == 1 {
+          for i in 0..<header.width * header.channels {
+            // SAFETY: the row has this many bytes: bitmap and header have one format.
+            unsafe rows[y][i] = UInt8(truncatingIfNeeded: try samples.next(scaledTo: 255))
+          }
+        } else {
+          try unsafe decodeWideRow(&samples, header, into: UnsafeMutableRawPointer(rows[y]))
+        }
+      }
+    }
+  }
+
+  private static func decodeWideRow(
+    _ samples: inout NetpbmSamples, _ header: NetpbmHeader, into row: UnsafeMutableRawPointer
+  ) throws(BitmapError) {
+    let channels = header.channels == 1 ? 1 : 4
+    // SAFETY: rows of 16-bit formats are aligned, and hold `channels` numbers a pixel.
+    let target = unsafe row.assumingMemoryBound(to: UInt16.self)
+    for x in 0..<header.width {
+      var pixel: (UInt16, UInt16, UInt16, UInt16) = (0, 0, 0, 65_535)
+      pixel.0 = try samples.nextWide()
+      if channels == 1 {
+        unsafe target[x] = pixel.0
+        continue
+      }
+      if header.channels >= 3 {
+        pixel.1 = try samples.nextWide()
+        pixel.2 = try samples.nextWide()
+      } else {
+        (pixel.1, pixel.2) = (pixel.0, pixel.0)
+      }
+      if header.channels != 3 { pixel.3 = try samples.nextWide() }
+      unsafe (target[4 * x], target[4 * x + 1]) = (pixel.0, pixel.1)
+      unsafe (target[4 * x + 2], target[4 * x + 3]) = (pixel.2, pixel.3)
+    }
+  }
+}
+
+/// The samples behind a header, one after the other.
+private struct NetpbmSamples {
+  private let header: NetpbmHeader
+  private var reader: NetpbmReader
+  private var bits: UInt8 = 0
+  private var bitsLeft = 0
+
+  init(_ header: NetpbmHeader, _ bytes: UnsafeRawBufferPointer) {
+    self.header = header
+    reader = unsafe NetpbmReader(bytes: bytes, at: header.offset)
+  }
+
+  /// Rows of binary bitmaps start at a byte.
+  mutating func startRow() { bitsLeft = 0 }
+
+  mutating func nextWide() throws(BitmapError) -> UInt16 {
+    UInt16(truncatingIfNeeded: try next(scaledTo: 65_535))
+  }
+
+  /// Rounded to nearest.
+  mutating func next(scaledTo full: Int) throws(BitmapError) -> Int {
+    let sample = try next()
+    guard sample <= header.maximum else {
+      throw .netpbm(.corrupt, "a sample is \(sample), and the maximum \(header.maximum)")
+    }
+    return header.maximum == full ? sample : (sample * full * 2 + header.maximum) / (2 * header.maximum)
+  }
+
+  private mutating func next() throws(BitmapError) -> Int {
+    switch header.kind {
+    case 1:
+      guard let byte = reader.nextOfToken() else { throw Self.end }
+      guard byte == UInt8(ascii: "0") || byte == UInt8(ascii: "1") else {
+        throw .netpbm(.corrupt, "a pixel is neither 0 nor 1")
+      }
+      return byte == UInt8(ascii: "0") ? 1 : 0  // 1 is black
+    case 2, 3: return try reader.number("sample")
+    case 4:
+      if bitsLeft == 0 {
+        bits = try byte()
+        bitsLeft = 8
+      }
+      bitsLeft -= 1
+      return Int(~bits >> UInt8(bitsLeft) & 1)
+    default:
+      let first = Int(try byte())
+      return header.bytesPerSample == 1 ? first : first << 8 | Int(try byte())
+    }
+  }
+
+  private mutating func byte() throws(BitmapError) -> UInt8 {
+    guard let byte = reader.next() else { throw Self.end }
+    return byte
+  }
+
+  private static var end: BitmapError { .netpbm(.truncated, "a sample is missing") }
+}

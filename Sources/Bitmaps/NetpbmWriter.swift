@@ -1,0 +1,143 @@
+import NativeBuffers
+
+/// Which of the Netpbm formats is written.
+///
+/// A struct and not an enum, so that more can be added.
+public struct NetpbmVariant: Hashable, Sendable {
+  enum Kind { case binary, plain, bitmap, plainBitmap }
+
+  let kind: Kind
+
+  /// PGM or PPM, and PAM where there is alpha; 16 bits where the bitmap has more than 8. Exact for integers.
+  public static let binary = NetpbmVariant(kind: .binary)
+  /// PGM or PPM in decimal numbers, for people and diffs. Alpha is laid on white.
+  public static let plain = NetpbmVariant(kind: .plain)
+  /// PBM: a bit a pixel, black where the luminance is below 128 of 255.
+  public static let bitmap = NetpbmVariant(kind: .bitmap)
+  /// PBM in digits.
+  public static let plainBitmap = NetpbmVariant(kind: .plainBitmap)
+}
+
+extension NetpbmVariant {
+  /// The format to which a bitmap is converted before it is written.
+  func written(_ format: PixelFormat) -> PixelFormat {
+    switch kind {
+    case .bitmap, .plainBitmap: return .gray8
+    case .plain where format.channel != .uint8: return format.isGray ? .gray16 : .rgba16
+    case .plain: return format.isGray ? .gray8 : .rgb8
+    case .binary where format.channel != .uint8: return format.isGray ? .gray16 : .rgba16
+    case .binary where format.hasAlpha: return format.isGray ? .grayAlpha8 : .rgba8
+    case .binary: return format
+    }
+  }
+}
+
+/// Writes a bitmap of a format that the variant takes.
+@safe
+struct NetpbmWriter {
+  // SAFETY: nothing is written beyond `target`; used inside the closure that lent it.
+  private let target: UnsafeMutableRawBufferPointer
+  private let variant: NetpbmVariant
+  /// Of all that was written, whether it fitted or not.
+  private var byteCount = 0
+
+  static func encode(
+    _ bitmap: Bitmap, _ variant: NetpbmVariant, into target: UnsafeMutableRawBufferPointer
+  ) throws(BitmapError) -> EncodingResult {
+    var writer = unsafe NetpbmWriter(target: target, variant: variant)
+    try writer.write(bitmap)
+    return writer.byteCount <= target.count ? .fits(byteCount: writer.byteCount) : .needs(byteCount: writer.byteCount)
+  }
+
+  private init(target: UnsafeMutableRawBufferPointer, variant: NetpbmVariant) {
+    unsafe self.target = unsafe target
+    self.variant = variant
+  }
+
+  /// At least what any file of the bitmap takes.
+  static func byteCountBound(of bitmap: Bitmap, _ variant: NetpbmVariant) -> Int {
+    let samples = bitmap.width * bitmap.height * bitmap.format.channelCount
+    return (variant.kind == .plain ? 6 : bitmap.format.bytesPerChannel + 1) * samples + bitmap.height + 256
+  }
+
+  private mutating func put(_ byte: UInt8) {
+    if unsafe byteCount < target.count { unsafe target[byteCount] = byte }
+    byteCount += 1
+  }
+
+  private mutating func put(_ text: String) {
+    for byte in text.utf8 { put(byte) }
+  }
+
+  private mutating func write(_ bitmap: Bitmap) throws(BitmapError) {
+    let channels = bitmap.format.channelCount
+    // Alpha is not written in decimal numbers, whatever the format that carries the colours.
+    let colors = variant.kind == .plain && channels == 4 ? 3 : channels
+    let maximum = bitmap.format.channel == .uint16 ? 65_535 : 255
+    putHeader(bitmap, channels: colors, maximum: maximum)
+    let watch = WorkWatch()
+    try unsafe bitmap.withUnsafeRows { rows throws(BitmapError) in
+      for y in 0..<bitmap.height {
+        try watch.check(row: y)
+        let row = unsafe UnsafeRawPointer(rows[y])
+        if variant.kind == .bitmap || variant.kind == .plainBitmap {
+          unsafe putBits(row, count: bitmap.width)
+          continue
+        }
+        for x in 0..<bitmap.width {
+          for channel in 0..<colors {
+            let index = x * channels + channel
+            // SAFETY: within the row, whose numbers are aligned as its format asks.
+            let value =
+              maximum == 255
+              ? unsafe Int(row.load(fromByteOffset: index, as: UInt8.self))
+              : unsafe Int(row.load(fromByteOffset: 2 * index, as: UInt16.self))
+            put(sample: value, isWide: maximum > 255)
+          }
+        }
+        if variant.kind == .plain { put(0x0A) }
+      }
+    }
+  }
+
+  private mutating func putHeader(_ bitmap: Bitmap, channels: Int, maximum: Int) {
+    let (width, height) = (bitmap.width, bitmap.height)
+    switch (variant.kind, channels) {
+    case (.bitmap, _): put("P4\n\(width) \(height)\n")
+    case (.plainBitmap, _): put("P1\n\(width) \(height)\n")
+    case (.plain, let channels): put("P\(channels == 1 ? 2 : 3)\n\(width) \(height)\n\(maximum)\n")
+    case (.binary, 1): put("P5\n\(width) \(height)\n\(maximum)\n")
+    case (.binary, 3): put("P6\n\(width) \(height)\n\(maximum)\n")
+    case (.binary, let channels):
+      let kind = channels == 2 ? "GRAYSCALE_ALPHA" : "RGB_ALPHA"
+      put("P7\nWIDTH \(width)\nHEIGHT \(height)\nDEPTH \(channels)\nMAXVAL \(maximum)\nTUPLTYPE \(kind)\nENDHDR\n")
+    }
+  }
+
+  private mutating func put(sample: Int, isWide: Bool) {
+    if variant.kind == .plain {
+      put("\(sample) ")
+    } else {
+      if isWide { put(UInt8(truncatingIfNeeded: sample >> 8)) }
+      put(UInt8(truncatingIfNeeded: sample))
+    }
+  }
+
+  private mutating func putBits(_ row: UnsafeRawPointer, count: Int) {
+    var bits: UInt8 = 0
+    for x in 0..<count {
+      let isBlack = unsafe row.load(fromByteOffset: x, as: UInt8.self) < 128
+      if variant.kind == .plainBitmap {
+        put(isBlack ? UInt8(ascii: "1") : UInt8(ascii: "0"))
+        // Lines of plain files should have no more than 70 characters.
+        if x % 64 == 63 || x == count - 1 { put(0x0A) }
+        continue
+      }
+      if isBlack { bits |= 0x80 >> UInt8(x % 8) }
+      if x % 8 == 7 || x == count - 1 {
+        put(bits)
+        bits = 0
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import CImageCodecs
+import NativeBuffers
+
+/// WebP by libwebp: arguments in, reports out, no pixels of its own.
+enum WebPCodec {
+  static func inspect(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> PictureInfo {
+    var info = cimage_webp_info()
+    var report = cimage_report()
+    _ = unsafe cimage_webp_inspect(bytes.baseAddress, bytes.count, &info, &report)
+    if let error = BitmapError(report, format: .webp, limits: limits) { throw error }
+    guard !info.animated else {
+      throw BitmapError(
+        .unsupported, "this WebP is an animation, and only still pictures are decoded. Take a frame out of it before.",
+        format: .webp)
+    }
+    return PictureInfo(
+      format: .webp, width: Int(info.width), height: Int(info.height), pixelFormat: info.alpha ? .rgba8 : .rgb8,
+      isProgressive: false, codecByteCount: Int(clamping: info.working_bytes))
+  }
+
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
+  ) throws(BitmapError) {
+    var report = cimage_report()
+    try unsafe bitmap.withCodecRows(watch) { rows, watch in
+      _ = unsafe cimage_webp_decode(bytes.baseAddress, bytes.count, watch, rows, &report)
+    }
+    if let error = BitmapError(report, format: .webp, limits: limits) { throw error }
+  }
+
+  static func encode(
+    _ bitmap: Bitmap, quality: Int, isLossless: Bool, into bytes: UnsafeMutableRawBufferPointer
+  ) throws(BitmapError) -> EncodingResult {
+    var report = cimage_report()
+    var needed = 0
+    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, watch in
+      _ = unsafe cimage_webp_encode(
+        rows, Float(quality), isLossless, watch, bytes.baseAddress, bytes.count, &needed, &report)
+    }
+    return try EncodingResult(report, needed: needed, format: .webp)
+  }
+}

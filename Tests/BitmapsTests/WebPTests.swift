@@ -1,0 +1,125 @@
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+@Suite("WebP")
+struct WebPTests {
+  @Test("Lossless keeps every pixel, colours of transparent ones too", arguments: [PixelFormat.rgb8, .rgba8])
+  func lossless(format: PixelFormat) throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap.make(width: 67, height: 41, format: format, arena: arena) {
+        UInt8(truncatingIfNeeded: $0 * 31 ^ $0 >> 5)
+      }
+      defer { bitmap.dispose() }
+      let encoded = try bitmap.encodedWebP(isLossless: true, arena: arena)
+      defer { encoded.dispose() }
+      let decoded = try encoded.withBytes { try Bitmap(decoding: $0, format: format, arena: arena) }
+      #expect(encoded.format == .webp)
+      #expect(try decoded.takePacked() == bitmap.packed())
+    }
+  }
+
+  @Test("Lossy is close, smaller at less quality, and gray is written as colours")
+  func lossy() throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap.drawn(width: 203, height: 117, variant: 3, arena: arena)
+      defer { bitmap.dispose() }
+      var sizes: [Int] = []
+      for quality in [10, 95] {
+        let encoded = try bitmap.encodedWebP(quality: quality, arena: arena)
+        defer { encoded.dispose() }
+        sizes.append(encoded.byteCount)
+        let decoded = try encoded.withBytes { try Bitmap(decoding: $0, format: bitmap.format, arena: arena) }
+        #expect(meanDifference(try decoded.takePacked(), try bitmap.packed()) < (quality == 95 ? 3 : 12))
+      }
+      #expect(sizes[0] < sizes[1])
+      let gray = try bitmap.converted(to: .gray8, arena: arena)
+      defer { gray.dispose() }
+      let encoded = try gray.encodedWebP(quality: 95, arena: arena)
+      defer { encoded.dispose() }
+      let decoded = try encoded.withBytes { try Bitmap(decoding: $0, format: .gray8, arena: arena) }
+      #expect(meanDifference(try decoded.takePacked(), try gray.packed()) < 3)
+    }
+  }
+
+  @Test("The size limit is exact, and the error says what it takes")
+  func limit() throws {
+    try withOwnArena { arena in
+      let noise = try EncodingTests.noise(arena: arena)
+      defer { noise.dispose() }
+      for isLossless in [false, true] {
+        let whole = try noise.encodedWebP(isLossless: isLossless, arena: arena)
+        whole.dispose()
+        try noise.encodedWebP(isLossless: isLossless, maximumByteCount: whole.byteCount, arena: arena).dispose()
+        for maximum in [0, 100, whole.byteCount - 1] {
+          let error = try bitmapError {
+            try noise.encodedWebP(isLossless: isLossless, maximumByteCount: maximum, arena: arena).dispose()
+          }
+          #expect(
+            error.exceededLimit
+              == .init(name: "maximumByteCount", needed: whole.byteCount, allowed: maximum, unit: "bytes"))
+        }
+      }
+    }
+  }
+
+  @Test("A wanted width shrinks the picture while it is decoded, close to the area average")
+  func shrinking() throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap.drawn(width: 403, height: 301, variant: 3, arena: arena)
+      defer { bitmap.dispose() }
+      let encoded = try bitmap.encodedWebP(isLossless: true, arena: arena)
+      defer { encoded.dispose() }
+      let shrunk = try encoded.withBytes {
+        try Bitmap(decoding: $0, format: bitmap.format, minimumWidth: 101, arena: arena)
+      }
+      #expect(shrunk.width == 101 && shrunk.height == 76)
+      let average = try bitmap.resized(toWidth: 101, height: 76, arena: arena).takePacked()
+      #expect(meanDifference(try shrunk.takePacked(), average) < 3)
+    }
+  }
+
+  @Test(
+    "The corpus's WebP files show what they were made from", .enabled(if: Corpus.isPresent, Corpus.absence),
+    arguments: ["chelsea.webp", "chelsea_lossless.webp", "chelsea_alpha.webp"])
+  func corpus(name: String) throws {
+    try withOwnArena { arena in
+      let path = Corpus.path("derived/\(name)")
+      let info = try PictureInfo(probingFileAt: path, arena: arena)
+      #expect(info.format == .webp && info.pixelFormat == (name.contains("alpha") ? .rgba8 : .rgb8))
+      let bitmap = try Bitmap(decodingFileAt: path, arena: arena)
+      #expect(bitmap.width == info.width && bitmap.height == info.height && bitmap.format == info.pixelFormat)
+      defer { bitmap.dispose() }
+      guard !name.contains("alpha") else { return }
+      let original = try Bitmap(decodingFileAt: Corpus.path("photos/chelsea.png"), format: .rgb8, arena: arena)
+      defer { original.dispose() }
+      let sized = try original.resized(toWidth: bitmap.width, height: bitmap.height, arena: arena)
+      #expect(meanDifference(try bitmap.packed(), try sized.takePacked()) < 6)
+    }
+  }
+
+  @Test("An animation is refused, and the reason says so")
+  func animation() throws {
+    try withOwnArena { arena in
+      // An extended header of a 16×16 animation, and an empty animation chunk.
+      let header: [UInt8] = Array("VP8X".utf8) + [10, 0, 0, 0, 0x02, 0, 0, 0, 15, 0, 0, 15, 0, 0]
+      let animation: [UInt8] = Array("ANIM".utf8) + [6, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+      let body = Array("WEBP".utf8) + header + animation
+      let file = Array("RIFF".utf8) + [UInt8(body.count), 0, 0, 0] + body
+      let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+      #expect(error.code == .unsupported && error.description.contains("animation"), "\(error)")
+    }
+  }
+
+  @Test("A side beyond WebP's 16,383 is refused")
+  func side() throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap(width: 16_384, height: 1, format: .rgb8, arena: arena)
+      defer { bitmap.dispose() }
+      #expect(try bitmapError { try bitmap.encodedWebP(arena: arena).dispose() }.code == .unsupported)
+      #expect(
+        try bitmapError { try bitmap.encodedWebP(quality: 101, arena: arena).dispose() }.code == .invalidArgument)
+    }
+  }
+}
