@@ -4,7 +4,7 @@ extension Bitmap {
   /// Decodes the JPEG, PNG, WebP or Netpbm picture in a file.
   ///
   /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. The format is
-  /// told by the file's content. Colour profiles are ignored.
+  /// told by the file's content. ICC data is kept as ``colorProfile`` and not applied.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
@@ -61,7 +61,7 @@ extension Bitmap {
     let info = try unsafe PictureInfo(inspecting: bytes, limits: limits)
     try limits.check(info)
     let orientation = appliesOrientation ? info.orientation : .upright
-    let stored: Bitmap
+    var stored: Bitmap
     let futureWidth = orientation.swapsSides ? info.height : info.width
     let denominator = JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
     switch info.format {
@@ -76,6 +76,8 @@ extension Bitmap {
     default:
       stored = try unsafe Bitmap(png: bytes, info, format: format, limits: limits, watch: watch, origin: origin)
     }
+    // Not of CMYK, whose profile is not that of the pixels it became.
+    stored.colorProfile = info.colorProfile.fitting(stored.format)
     guard orientation != .upright else {
       self = stored
       return

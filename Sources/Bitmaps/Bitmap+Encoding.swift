@@ -1,7 +1,8 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// The bitmap as a baseline JPEG, in a native buffer.
+  /// The bitmap as a baseline JPEG, in a native buffer, with the ICC data of ``colorProfile``, as all formats that can
+  /// hold it.
   ///
   /// JPEG knows no alpha and 8 bits a channel: transparent pixels are laid on white, and more bits are rounded, which
   /// costs a copy of the picture.
@@ -51,7 +52,7 @@ extension Bitmap {
     }
     // Half a byte per pixel holds nearly every photo. Where it does not, the codec says what it takes.
     return try unsafe EncodedPicture(
-      format: .jpeg, of: self, firstCapacity: width * height / 2 + 32_768, maximumByteCount: maximumByteCount,
+      format: .jpeg, of: self, firstCapacity: width * height / 2 + profileByteCount + 32_768, maximumByteCount: maximumByteCount,
       origin: origin
     ) { bytes throws(BitmapError) in
       try unsafe JPEGCodec.encode(self, quality: quality, into: bytes)
@@ -114,10 +115,12 @@ extension Bitmap {
       return try straight.encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)
     }
     return try unsafe EncodedPicture(
-      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self), maximumByteCount: maximumByteCount,
+      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self) + 2 * profileByteCount, maximumByteCount: maximumByteCount,
       origin: origin
     ) { bytes throws(BitmapError) in
       try unsafe PNGCodec.encode(self, compression: compression, into: bytes)
     }
   }
+
+  var profileByteCount: Int { colorProfile.iccData?.count ?? 0 }
 }

@@ -55,6 +55,12 @@ static inline cimage_status cimage_watch_ask(cimage_watch watch) {
   return watch.ask == NULL ? CIMAGE_OK : watch.ask(watch.context);
 }
 
+// ICC data to be written; of 0 bytes, none.
+typedef struct cimage_profile {
+  const void *bytes;
+  size_t count;
+} cimage_profile;
+
 // What a call has to tell. Filled in on success too.
 typedef struct cimage_report {
   cimage_status status;
@@ -96,8 +102,8 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
 
 // Encodes a baseline JPEG into at most `capacity` bytes. The alpha of RGBA is ignored. *needed_bytes is the size of
 // the encoded picture, also when it did not fit (CIMAGE_OUTPUT_FULL), so that one retry is enough.
-cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_watch watch, void *destination, size_t capacity,
-                                 size_t *needed_bytes, cimage_report *report);
+cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_profile profile, cimage_watch watch,
+                                 void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report);
 
 // ---- PNG, by libpng ----
 
@@ -121,8 +127,8 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
 
 // Encodes a PNG of 8 bits a channel into at most `capacity` bytes; level is zlib's, 0 to 9. *needed_bytes is as for
 // JPEG.
-cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_watch watch, void *destination, size_t capacity,
-                                size_t *needed_bytes, cimage_report *report);
+cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile profile, cimage_watch watch,
+                                void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report);
 
 // ---- WebP, by libwebp ----
 
@@ -146,8 +152,9 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
 
 // Encodes RGB or RGBA into at most `capacity` bytes. quality is 0 to 100; of lossless pictures, the effort.
 // *needed_bytes is as for JPEG.
-cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless, cimage_watch watch, void *destination,
-                                 size_t capacity, size_t *needed_bytes, cimage_report *report);
+cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless, cimage_profile profile,
+                                 cimage_watch watch, void *destination, size_t capacity, size_t *needed_bytes,
+                                 cimage_report *report);
 
 // ---- zlib ----
 
