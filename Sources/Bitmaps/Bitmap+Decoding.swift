@@ -46,7 +46,7 @@ extension Bitmap {
     }
   }
 
-  private init(
+  init(
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
     limits: DecodingLimits, origin: Origin
   ) throws(BitmapError) {
@@ -104,8 +104,11 @@ extension Bitmap {
     png bytes: UnsafeRawBufferPointer, _ info: PictureInfo, format: PixelFormat?, limits: DecodingLimits,
     watch: WorkWatch, origin: Origin
   ) throws(BitmapError) {
-    // libpng can add channels; taking them away is a matter of taste, and done here.
-    let decoded = format == .rgba8 || format == .rgb8 && !info.pixelFormat.hasAlpha ? format : nil
+    // libpng can add channels and bits; taking them away is a matter of taste, and done here.
+    let isTaken =
+      format == .rgba8 || format == .rgba16 || format == .rgb8 && !info.pixelFormat.hasAlpha
+      || format == .gray16 && info.pixelFormat == .gray8
+    let decoded = isTaken ? format : nil
     let bitmap = try origin.bitmap(
       width: info.width, height: info.height, format: decoded ?? info.pixelFormat
     ) { bitmap throws(BitmapError) in

@@ -60,7 +60,7 @@ extension Bitmap {
   }
 
   /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too; of premultiplied formats, what they
-  /// are as `rgba8`. Formats of more than 8 bits a channel are refused (`unsupported`).
+  /// are as `rgba8`. Formats of floats are refused (`unsupported`).
   ///
   /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes
   /// is touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
@@ -103,13 +103,13 @@ extension Bitmap {
     guard (0...9).contains(compression) else {
       throw BitmapError(.invalidArgument, "a PNG compression of \(compression) cannot be; give 0 to 9.", format: .png)
     }
-    guard format.channel == .uint8 else {
+    guard format.channel != .float32 else {
       throw BitmapError(
         .unsupported,
-        "a PNG written here has 8 bits a channel, and \(format) more. Convert the bitmap to rgba8 or gray8 "
-          + "before, which rounds it.", format: .png)
+        "a PNG has 8 or 16 bits a channel, and \(format) more. Convert the bitmap to rgba16 or gray16 before, "
+          + "which rounds it.", format: .png)
     }
-    if format.codecLayout == nil {
+    if format.codecLayout == nil && format.wideCodecLayout == nil {
       let straight = try converted(to: .rgba8, origin: origin)
       defer { origin.dispose(straight) }
       return try straight.encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)

@@ -77,6 +77,17 @@ extension PixelFormat {
   }
 }
 
+extension PixelFormat {
+  /// What only libpng reads and writes.
+  var wideCodecLayout: cimage_layout? {
+    switch kind {
+    case .gray16: CIMAGE_GRAY16
+    case .rgba16: CIMAGE_RGBA16
+    default: nil
+    }
+  }
+}
+
 extension Bitmap {
   func withCodecRows(
     _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
@@ -104,7 +115,7 @@ extension Bitmap {
   }
 
   private func codecRows(at base: UnsafeMutableRawPointer) throws(BitmapError) -> cimage_rows {
-    guard let layout = format.codecLayout else {
+    guard let layout = format.codecLayout ?? format.wideCodecLayout else {
       throw BitmapError(.unsupported, "the codecs do not know \(format). Convert the bitmap to rgba8 or gray8 before.")
     }
     // Sizes beyond 32 bits saturate, and no codec takes them.

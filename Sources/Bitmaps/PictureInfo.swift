@@ -11,7 +11,8 @@ public struct PictureInfo: Hashable, Sendable {
   /// Pixels from top to bottom, as the file has them. At least 1.
   public let height: Int
   /// The format in which the picture is decoded when no other is asked for: the smallest that loses no channel.
-  /// CMYK becomes `rgb8`, gray with alpha `rgba8`, 16 bits become 8.
+  /// CMYK becomes `rgb8`, gray with alpha `rgba8`, 16 bits of a PNG become 8 unless
+  /// `gray16` or `rgba16` is asked for.
   public let pixelFormat: PixelFormat
   /// A progressive JPEG or an interlaced PNG.
   public let isProgressive: Bool
