@@ -17,8 +17,9 @@ extension Bitmap {
   /// cancelled, with `cancelled`: looked at by the calling thread before each of its bands. Bands that were changed stay
   /// changed.
   ///
-  /// The calling thread works, too, and waits for the others, which are Dispatch's. Costs some 10 µs where there is more
-  /// than one job, and a copy of the picture where the pixels are shared: see ``Bitmap``.
+  /// The calling thread works, too, and waits for the others, which are Dispatch's. Beside the work itself this costs less
+  /// than a microsecond, and a copy of the picture where the pixels are shared: see ``Bitmap``. In a child of `fork`,
+  /// where Dispatch does not run, only with one job.
   ///
   /// - Parameters:
   ///   - type: What the pixels are taken for; see ``withMutablePixels(as:file:line:function:_:)``.

@@ -5,8 +5,8 @@ extension Bitmap {
   /// A copy of which every pixel is the mean of the square of 2 × `radius` + 1 pixels around it.
   ///
   /// Beyond the border the outermost pixels are repeated. Colours are weighted with their alpha; a pixel that comes out
-  /// wholly transparent is all zeros. Integers are within 1 of the exact result, floats within a millionth of the largest
-  /// value in the picture; one that is not finite spoils the rest of its rows and columns.
+  /// wholly transparent is all zeros. Results are within 1 of 255 of the exact ones, of 16 bits within 2 of 65,535, of
+  /// floats of 0 to 1 within 0.00001; a float that is not finite spoils the rest of its rows and columns.
   ///
   /// Costs one pass, by running sums: the time does not depend on the radius. Scratch memory: 20 bytes per channel of a
   /// row.

@@ -8,9 +8,10 @@ extension Bitmap {
   /// JPEG. Colours of pixels without alpha are lost where they are multiplied by it: not to be had back.
   ///
   /// Between formats of 8 bits every result is the exact one, rounded to the nearest, where alpha is laid on white after
-  /// that step, too. Integers become floats exactly rounded, and to integers floats are rounded to the nearest. Anything
-  /// else is within 1 of the exact one, on the new format's scale. The colour profile is kept where it fits the new
-  /// format, see ``ColorProfile/fitting(_:)``.
+  /// that step, too. In the same channels of another depth, integers become the nearest float or integer, and floats the
+  /// nearest integer give or take a float's own rounding. Anything else is within 1 of the exact one on the scale of
+  /// integers, and within 0.000001 where floats come out. The colour profile is kept where it fits the new format, see
+  /// ``ColorProfile/fitting(_:)``.
   ///
   /// Costs a pass over the pixels.
   ///

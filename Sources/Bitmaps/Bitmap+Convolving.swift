@@ -5,7 +5,7 @@ extension Bitmap {
   /// A copy of which every pixel is the weighted sum of itself and its neighbours, by a kernel of 3×3 or 5×5.
   ///
   /// Beyond the border the outermost pixels are repeated. Integers are rounded and clamped, and within 1 of 255 of the
-  /// exact result; floats are as they come out, of sums that are within a millionth of the sum of the weights' magnitudes
+  /// exact result; floats are as they come out, of sums that are within 0.00001 of a full value
   /// (straight colours are quotients of two such sums).
   ///
   /// Costs one pass, and scratch memory: 4 bytes per channel of seven rows at most.

@@ -4,7 +4,7 @@ extension Bitmap {
   /// Gives this value pixels of its own, where anybody else could see them change.
   ///
   /// The new ones lie in the same arena, and are recorded for the line that changes them. What they replace is left to
-  /// the others that have it; where only pins have it, it ends with them.
+  /// the others that have it; where only pins have it, or the others were gone when the copy was made, it ends here.
   mutating func makeUnique(file: StaticString, line: UInt, function: StaticString) throws(BitmapError) {
     let isShared = !isKnownUniquelyReferenced(&pixels)
     // Not to be taken by anybody between this look and the change: the only handle is in this value, which is being
@@ -12,7 +12,7 @@ extension Bitmap {
     guard isShared || pixels.isPinned else { return }
     let origin = Origin(arena: pixels.arena, file: file, line: line, function: function)
     let copy = try copied(origin: origin)
-    if !isShared { origin.dispose(self) }
+    if isKnownUniquelyReferenced(&pixels) { origin.dispose(self) }
     self = copy
   }
 

@@ -11,7 +11,7 @@ public struct Histogram: Hashable, Sendable {
   /// How many pixels were counted.
   public let pixelCount: Int
 
-  /// The mean of a channel, as the mean of its bins: 0 to 255. O(1).
+  /// The mean of a channel, as the mean of its bins: 0 to 255.
   public func mean(ofChannel channel: Int) -> Double {
     let sum = channels[channel].enumerated().reduce(0.0) { $0 + Double($1.offset) * Double($1.element) }
     return sum / Double(pixelCount)

@@ -16,7 +16,7 @@
 ///
 /// Channels of 8 bits go from 0 to 255, of 16 bits from 0 to 65,535 in the byte order of the machine. Floats go from 0
 /// to 1 and hold the *encoded* values: 255 of 8 bits and 65,535 of 16 are 1, and nothing is linearised. They may lie
-/// outside, as after a sharp filter; converted to integers they are clamped, and NaN becomes 0.
+/// outside, as after a sharp filter; converted to integers they are clamped first of all, and NaN becomes 0.
 public struct PixelFormat: Hashable, Sendable {
   // The C kernels know the formats by these numbers: see cpixel_format.
   enum Kind: UInt8, CaseIterable {

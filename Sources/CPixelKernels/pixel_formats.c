@@ -57,6 +57,14 @@ PIXEL_BODY pack_channel(const float *plane, void *row, traits t, size_t index, s
   }
 }
 
+// What integers can hold, before anything is made of it; NaN becomes 0.
+PIXEL_BODY clamp(float *plane, size_t count) {
+  for (size_t x = 0; x < count; x++) {
+    float value = plane[x] > 0 ? plane[x] : 0;
+    plane[x] = value < 1 ? value : 1;
+  }
+}
+
 PIXEL_BODY premultiply(float *plane, const float *alpha, float limit, size_t count) {
   for (size_t x = 0; x < count; x++) plane[x] = plane[x] * alpha[x] / limit;
 }
@@ -137,6 +145,11 @@ PIXEL_BODY cpixel_convert_by_floats_body(const void *source, cpixel_format sourc
   for (size_t start = 0; start < width; start += stretch) {
     size_t count = width - start < stretch ? width - start : stretch;
     unpack((const uint8_t *)source + start * from.channels * from.bytes, from, count, &p);
+    if (from.bytes == 4 && to.bytes != 4) {
+      clamp(p.red, count);
+      if (!is_gray(from)) clamp(p.green, count), clamp(p.blue, count);
+      if (has_alpha(from)) clamp(p.alpha, count);
+    }
     if (has_alpha(from))
       change_alpha(&p, from, to, count);
     else if (has_alpha(to))

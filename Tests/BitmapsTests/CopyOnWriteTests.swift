@@ -68,6 +68,22 @@ struct CopyOnWriteTests {
     }
   }
 
+  @Test("Elements of an array and members of other values are changed in place")
+  func nestedValues() throws {
+    struct Frame { var bitmap: Bitmap }
+    try withOwnArena { arena in
+      var bitmaps = try (0..<3).map { _ in try Bitmap(width: 3, height: 1, format: .gray8, arena: arena) }
+      let buffers = bitmaps.map { ObjectIdentifier($0.pixels) }
+      for i in bitmaps.indices { try Self.set(&bitmaps[i], x: i, y: 0, to: 1) }
+      #expect(bitmaps.map { ObjectIdentifier($0.pixels) } == buffers)
+      var frame = Frame(bitmap: bitmaps.removeLast())
+      try Self.set(&frame.bitmap, x: 0, y: 0, to: 2)
+      #expect(ObjectIdentifier(frame.bitmap.pixels) == buffers[2])
+      #expect(try frame.bitmap.takePacked() == [2, 0, 1])
+      for bitmap in bitmaps { bitmap.dispose() }
+    }
+  }
+
   @Test("A copy is made in the arena of the first, and recorded for the line that changed it")
   func site() throws {
     try withOwnArena { arena in

@@ -176,6 +176,33 @@ struct FormatConversionTests {
     }
   }
 
+  @Test("Colours and alpha beyond the scale are clamped before anything is made of them")
+  func beyond() throws {
+    try withOwnArena { arena in
+      let pixels = [
+        RGBAF32(red: 2, green: -1, blue: 0.5, alpha: 0.5), RGBAF32(red: 1, green: 0, blue: .nan, alpha: 7),
+        RGBAF32(red: 0.2, green: 0.2, blue: 0.2, alpha: -3), RGBAF32(red: 1, green: 1, blue: 1, alpha: .nan),
+      ]
+      var source = try Bitmap(width: pixels.count, height: 1, format: .rgbaF32, arena: arena)
+      defer { source.dispose() }
+      try source.withMutablePixels(as: RGBAF32.self) { rows in
+        for (x, pixel) in pixels.enumerated() { rows[x, 0] = pixel }
+      }
+      #expect(
+        try source.converted(to: .rgba8, arena: arena).takePacked() == [
+          255, 0, 128, 128, 255, 0, 0, 255, 51, 51, 51, 0, 255, 255, 255, 0,
+        ])
+      #expect(
+        try source.converted(to: .bgra8Premultiplied, arena: arena).takePacked() == [
+          64, 0, 128, 128, 0, 0, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0,
+        ])
+      #expect(
+        try source.converted(to: .rgb8, arena: arena).takePacked() == [
+          255, 128, 191, 255, 0, 0, 255, 255, 255, 255, 255, 255,
+        ])
+    }
+  }
+
   @Test("Floats beyond the scale are clamped, and what is no number becomes 0")
   func floats() throws {
     try withOwnArena { arena in

@@ -31,6 +31,14 @@ struct OperationFailureTests {
     try step { try $0.converted(to: .rgb8, arena: arena) }
     try current.encodedPNG(arena: arena).dispose()
     try current.encodedJPEG(arena: arena).dispose()
+    // The ways that pixels other than bytes take.
+    try step { try $0.converted(to: .rgbaF32, arena: arena) }
+    try step { try $0.resized(toWidth: 21, height: 17, arena: arena) }
+    try step { try $0.blurred(sigma: 1.5, arena: arena) }
+    try step { try $0.boxBlurred(radius: 2, arena: arena) }
+    try step { try $0.convolved(with: .sharpening, preservesAlpha: true, arena: arena) }
+    try step { try $0.composited(with: decoded, atX: 1, y: -1, arena: arena) }
+    try current.composite(with: decoded, atX: 1, y: -1)
   }
 
   @Test("Whichever allocation of all operations fails, nothing is left and the audit is clean")

@@ -46,6 +46,13 @@ extension Row {
           }
         })
     }
+    var icon = try Bitmap(width: 64, height: 64, format: .rgba8)
+    rows.append(
+      Row(name: "1,000 × 64 px changed by 2 jobs") {
+        for _ in 0..<1000 {
+          try icon.withMutableRowBands(as: RGBA8.self, jobs: 2) { band in band[0, band.rows.lowerBound].red &+= 1 }
+        }
+      })
     return rows
   }
 

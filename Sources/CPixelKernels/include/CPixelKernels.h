@@ -7,7 +7,8 @@
 // Five rules hold for every function below.
 // 1. No allocation and no state: memory comes from the caller, and any number of threads may call at once.
 // 2. Rows are read and written within their pixels; padding is never touched. Source and target do not overlap.
-// 3. Where nothing else is said, `channels` is 1, 3 or 4 bytes a pixel; the fourth is alpha, and colour is not multiplied by it.
+// 3. Where nothing else is said, `channels` is 1, 3 or 4 bytes a pixel; the fourth is alpha, and colour is not multiplied
+//    by it.
 // 4. Sums of rows are floats, one per byte of a row; in pixels with alpha, colour is multiplied by alpha / 255.
 // 5. Where alpha comes out below one half, and so rounds to 0, the pixel is all zeros: its colour would be the quotient
 //    of two numbers of which rounding may have left nothing.
