@@ -154,6 +154,8 @@ static J_COLOR_SPACE color_space(cimage_layout layout) {
     return JCS_EXT_RGB;
   case CIMAGE_RGBA8:
     return JCS_EXT_RGBA;
+  default: // only PNG has 16 bits
+    break;
   }
   return JCS_UNKNOWN;
 }
