@@ -116,3 +116,12 @@ let package = Package(
       swiftSettings: swiftSettings),
   ]
 )
+
+// Fuzzing needs `--sanitize=fuzzer`, whose main function replaces the target's: nobody else should build it.
+if ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz-decoding", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers"], path: "Tests/Fuzzing",
+      exclude: ["Seeds"],
+      swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -76,7 +76,7 @@ def all_peers():
     products = output_of(command + [benchmarks, "--show-bin-path"])
     magick = output_of([PYTHON, "-c", "import wand.version as v; print(v.MAGICK_VERSION.split()[1])"])
     wand = python_peer("ImageMagick", "wand.image", "wand", "wand")
-    wand.version = f"ImageMagick {magick}, Wand {wand.version}"
+    wand.version = f"{magick} (Wand {wand.version})"
     return [
         Peer("Bitmaps", "ours", "", "", [os.path.join(products, "picture-peer")], missing=failure),
         python_peer("Pillow", "PIL", "pillow", "pillow"),

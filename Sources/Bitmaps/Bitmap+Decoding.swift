@@ -4,7 +4,7 @@ extension Bitmap {
   /// Decodes the JPEG, PNG, WebP or Netpbm picture in a file.
   ///
   /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. The format is
-  /// told by the file's content. Colour profiles are ignored.
+  /// told by the file's content. ICC data is kept as ``colorProfile`` and not applied.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
@@ -46,7 +46,7 @@ extension Bitmap {
     }
   }
 
-  private init(
+  init(
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
     limits: DecodingLimits, origin: Origin
   ) throws(BitmapError) {
@@ -61,7 +61,7 @@ extension Bitmap {
     let info = try unsafe PictureInfo(inspecting: bytes, limits: limits)
     try limits.check(info)
     let orientation = appliesOrientation ? info.orientation : .upright
-    let stored: Bitmap
+    var stored: Bitmap
     let futureWidth = orientation.swapsSides ? info.height : info.width
     let denominator = JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
     switch info.format {
@@ -76,6 +76,8 @@ extension Bitmap {
     default:
       stored = try unsafe Bitmap(png: bytes, info, format: format, limits: limits, watch: watch, origin: origin)
     }
+    // Not of CMYK, whose profile is not that of the pixels it became.
+    stored.colorProfile = info.colorProfile.fitting(stored.format)
     guard orientation != .upright else {
       self = stored
       return
@@ -102,8 +104,11 @@ extension Bitmap {
     png bytes: UnsafeRawBufferPointer, _ info: PictureInfo, format: PixelFormat?, limits: DecodingLimits,
     watch: WorkWatch, origin: Origin
   ) throws(BitmapError) {
-    // libpng can add channels; taking them away is a matter of taste, and done here.
-    let decoded = format == .rgba8 || format == .rgb8 && !info.pixelFormat.hasAlpha ? format : nil
+    // libpng can add channels and bits; taking them away is a matter of taste, and done here.
+    let isTaken =
+      format == .rgba8 || format == .rgba16 || format == .rgb8 && !info.pixelFormat.hasAlpha
+      || format == .gray16 && info.pixelFormat == .gray8
+    let decoded = isTaken ? format : nil
     let bitmap = try origin.bitmap(
       width: info.width, height: info.height, format: decoded ?? info.pixelFormat
     ) { bitmap throws(BitmapError) in

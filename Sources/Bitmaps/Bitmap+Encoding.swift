@@ -1,7 +1,8 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// The bitmap as a baseline JPEG, in a native buffer.
+  /// The bitmap as a baseline JPEG, in a native buffer, with the ICC data of ``colorProfile``, as all formats that can
+  /// hold it.
   ///
   /// JPEG knows no alpha and 8 bits a channel: transparent pixels are laid on white, and more bits are rounded, which
   /// costs a copy of the picture.
@@ -51,7 +52,7 @@ extension Bitmap {
     }
     // Half a byte per pixel holds nearly every photo. Where it does not, the codec says what it takes.
     return try unsafe EncodedPicture(
-      format: .jpeg, of: self, firstCapacity: width * height / 2 + 32_768, maximumByteCount: maximumByteCount,
+      format: .jpeg, of: self, firstCapacity: width * height / 2 + profileByteCount + 32_768, maximumByteCount: maximumByteCount,
       origin: origin
     ) { bytes throws(BitmapError) in
       try unsafe JPEGCodec.encode(self, quality: quality, into: bytes)
@@ -59,7 +60,7 @@ extension Bitmap {
   }
 
   /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too; of premultiplied formats, what they
-  /// are as `rgba8`. Formats of more than 8 bits a channel are refused (`unsupported`).
+  /// are as `rgba8`. Formats of floats are refused (`unsupported`).
   ///
   /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes
   /// is touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
@@ -102,22 +103,24 @@ extension Bitmap {
     guard (0...9).contains(compression) else {
       throw BitmapError(.invalidArgument, "a PNG compression of \(compression) cannot be; give 0 to 9.", format: .png)
     }
-    guard format.channel == .uint8 else {
+    guard format.channel != .float32 else {
       throw BitmapError(
         .unsupported,
-        "a PNG written here has 8 bits a channel, and \(format) more. Convert the bitmap to rgba8 or gray8 "
-          + "before, which rounds it.", format: .png)
+        "a PNG has 8 or 16 bits a channel, and \(format) more. Convert the bitmap to rgba16 or gray16 before, "
+          + "which rounds it.", format: .png)
     }
-    if format.codecLayout == nil {
+    if format.codecLayout == nil && format.wideCodecLayout == nil {
       let straight = try converted(to: .rgba8, origin: origin)
       defer { origin.dispose(straight) }
       return try straight.encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)
     }
     return try unsafe EncodedPicture(
-      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self), maximumByteCount: maximumByteCount,
+      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self) + 2 * profileByteCount, maximumByteCount: maximumByteCount,
       origin: origin
     ) { bytes throws(BitmapError) in
       try unsafe PNGCodec.encode(self, compression: compression, into: bytes)
     }
   }
+
+  var profileByteCount: Int { colorProfile.iccData?.count ?? 0 }
 }

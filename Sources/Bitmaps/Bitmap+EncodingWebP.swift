@@ -55,7 +55,7 @@ extension Bitmap {
     }
     // Most files fit; of those that do not, the codec says what they take.
     return try unsafe EncodedPicture(
-      format: .webp, of: self, firstCapacity: width * height * (isLossless ? 4 : 1) + 32_768,
+      format: .webp, of: self, firstCapacity: width * height * (isLossless ? 4 : 1) + profileByteCount + 32_768,
       maximumByteCount: maximumByteCount, origin: origin
     ) { bytes throws(BitmapError) in
       try unsafe WebPCodec.encode(self, quality: quality, isLossless: isLossless, into: bytes)

@@ -73,9 +73,10 @@ public struct BitmapError: Error, Sendable {
     self.underlyingError = underlyingError
   }
 
-  init(exceeding limit: ExceededLimit, format: PictureFormat?, subject: String) {
+  /// `purpose` says what the amount is for, as " of coefficients".
+  init(exceeding limit: ExceededLimit, format: PictureFormat?, subject: String, purpose: String = "") {
     self.init(.limitExceeded, "", format: format)
-    let needed = limit.needed.map { "needs \(Self.amount($0, limit.unit))" } ?? "needs more"
+    let needed = limit.needed.map { "needs \(Self.amount($0, limit.unit))\(purpose)" } ?? "needs more"
     reason =
       "\(subject) \(needed); the limit `\(limit.name)` is \(Self.amount(limit.allowed, limit.unit)). "
       + "Raise the limit if you trust where the picture comes from."
@@ -91,8 +92,10 @@ public struct BitmapError: Error, Sendable {
 
   private static func amount(_ value: Int, _ unit: String) -> String {
     guard unit == "bytes", value >= 1 << 20 else { return "\(value) \(unit)" }
-    let tenths = value / ((1 << 20) / 10)
-    return "\(value) bytes (\(tenths / 10).\(tenths % 10) MiB)"
+    let (size, name) = value >= 1 << 30 ? (1 << 30, "GiB") : (1 << 20, "MiB")
+    // Rounded to nearest; the whole part first, which cannot overflow.
+    let tenths = value / size * 10 + (value % size * 10 + size / 2) / size
+    return "\(value) bytes (\(tenths / 10).\(tenths % 10) \(name))"
   }
 }
 

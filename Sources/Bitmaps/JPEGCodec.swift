@@ -42,8 +42,8 @@ enum JPEGCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, watch in
-      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), watch, bytes.baseAddress, bytes.count, &needed, &report)
+    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
+      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .jpeg)
   }
@@ -77,6 +77,17 @@ extension PixelFormat {
   }
 }
 
+extension PixelFormat {
+  /// What only libpng reads and writes.
+  var wideCodecLayout: cimage_layout? {
+    switch kind {
+    case .gray16: CIMAGE_GRAY16
+    case .rgba16: CIMAGE_RGBA16
+    default: nil
+    }
+  }
+}
+
 extension Bitmap {
   func withCodecRows(
     _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
@@ -87,18 +98,24 @@ extension Bitmap {
     }
   }
 
+  /// The ICC data, where it is for such colours, goes along.
   func withReadOnlyCodecRows(
-    _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
+    _ watch: WorkWatch, _ body: (cimage_rows, cimage_profile, cimage_watch) -> Void
   ) throws(BitmapError) {
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       // SAFETY: C has one type for both directions; the encoder only reads.
       let rows = unsafe try codecRows(at: UnsafeMutableRawPointer(mutating: rows.base))
-      try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
+      let data = colorProfile.fitting(format).iccData ?? []
+      try unsafe watch.withCodecWatch { watch in
+        unsafe data.withUnsafeBytes { bytes in
+          unsafe body(rows, cimage_profile(bytes: bytes.baseAddress, count: bytes.count), watch)
+        }
+      }
     }
   }
 
   private func codecRows(at base: UnsafeMutableRawPointer) throws(BitmapError) -> cimage_rows {
-    guard let layout = format.codecLayout else {
+    guard let layout = format.codecLayout ?? format.wideCodecLayout else {
       throw BitmapError(.unsupported, "the codecs do not know \(format). Convert the bitmap to rgba8 or gray8 before.")
     }
     // Sizes beyond 32 bits saturate, and no codec takes them.

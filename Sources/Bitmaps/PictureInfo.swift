@@ -11,13 +11,21 @@ public struct PictureInfo: Hashable, Sendable {
   /// Pixels from top to bottom, as the file has them. At least 1.
   public let height: Int
   /// The format in which the picture is decoded when no other is asked for: the smallest that loses no channel.
-  /// CMYK becomes `rgb8`, gray with alpha `rgba8`, 16 bits become 8.
+  /// CMYK becomes `rgb8`, gray with alpha `rgba8`, 16 bits of a PNG become 8 unless
+  /// `gray16` or `rgba16` is asked for.
   public let pixelFormat: PixelFormat
   /// A progressive JPEG or an interlaced PNG.
   public let isProgressive: Bool
   /// What is to be done to the picture so that it is upright, by its EXIF data; ``Orientation/upright`` where there is
   /// none, or none that can be read. Decoding does it unless told otherwise.
   public private(set) var orientation = Orientation.upright
+  /// The size of the EXIF data, which is a TIFF structure, in bytes; 0 where there is none.
+  /// ``exifData(of:limits:)`` has the bytes.
+  public private(set) var exifByteCount = 0
+  /// What the numbers mean as colours, with the ICC data of the file where there is some that can be read.
+  public private(set) var colorProfile = ColorProfile.sRGB
+  /// What the file holds beside its pixels, in bytes: see ``DecodingLimits/embeddedByteCount``.
+  public private(set) var embeddedByteCount = 0
   /// What the codec must hold at once beside the pixels, as far as the header tells. In bytes.
   let codecByteCount: Int
 
@@ -69,7 +77,34 @@ extension PictureInfo {
     case .netpbm: self = try unsafe NetpbmCodec.inspect(bytes)
     default: self = try unsafe PNGCodec.inspect(bytes, limits: limits)
     }
-    orientation = unsafe ExifOrientation.find(in: bytes.bytes, format: format)
+    let embedded = unsafe EmbeddedData(of: bytes.bytes, format: format)
+    embeddedByteCount = embedded.byteCount
+    if let exif = embedded.exif {
+      exifByteCount = exif.count
+      orientation = unsafe ExifOrientation.read(in: bytes.bytes.extracting(exif))
+    }
+    if let data = try unsafe embedded.iccData(in: bytes, format: format, limits: limits),
+      let profile = ColorProfile(iccData: data)
+    {
+      colorProfile = profile
+    }
+  }
+}
+
+extension PictureInfo {
+  /// The EXIF data of an encoded picture, a TIFF structure; nil where there is none. Copied, and not understood.
+  ///
+  /// Throws `notAPicture` or `unsupported`, and `limitExceeded` beyond ``DecodingLimits/embeddedByteCount``.
+  public static func exifData(of bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) -> [UInt8]? {
+    let format = try PictureFormat(decodable: bytes)
+    guard let range = EmbeddedData(of: bytes, format: format).exif else { return nil }
+    guard range.count <= limits.embeddedByteCount else {
+      throw BitmapError(
+        exceeding: .init(
+          name: "embeddedByteCount", needed: range.count, allowed: limits.embeddedByteCount, unit: "bytes"),
+        format: format, subject: "the EXIF data of this \(format)")
+    }
+    return unsafe bytes.extracting(range).withUnsafeBytes { unsafe Array($0) }
   }
 }
 

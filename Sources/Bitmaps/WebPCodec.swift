@@ -33,9 +33,9 @@ enum WebPCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, watch in
+    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
       _ = unsafe cimage_webp_encode(
-        rows, Float(quality), isLossless, watch, bytes.baseAddress, bytes.count, &needed, &report)
+        rows, Float(quality), isLossless, profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .webp)
   }

@@ -1,4 +1,5 @@
 #include "jpeg_failure.h"
+#include "jpeg_scans.h"
 
 #include <jerror.h>
 #include <limits.h>
@@ -9,6 +10,7 @@ struct jpeg_reader {
   struct jpeg_decompress_struct codec;
   struct jpeg_failure failure;
   struct jpeg_source_mgr source;
+  struct jpeg_scans scans;
   struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
   uint32_t scan_limit;
   cimage_watch watch;
@@ -20,6 +22,8 @@ struct jpeg_reader {
 static void source_ignore(j_decompress_ptr cinfo) { (void)cinfo; }
 
 static boolean source_fill(j_decompress_ptr cinfo) {
+  struct jpeg_reader *reader = cinfo->client_data;
+  if (jpeg_scans_next(&reader->scans, &cinfo->src->next_input_byte, &cinfo->src->bytes_in_buffer)) return TRUE;
   ERREXIT(cinfo, JERR_INPUT_EOF);
   return FALSE;
 }
@@ -150,6 +154,8 @@ static J_COLOR_SPACE color_space(cimage_layout layout) {
     return JCS_EXT_RGB;
   case CIMAGE_RGBA8:
     return JCS_EXT_RGBA;
+  default: // only PNG has 16 bits
+    break;
   }
   return JCS_UNKNOWN;
 }
@@ -176,6 +182,7 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
     if (codec->output_width != rows.width || codec->output_height != rows.height ||
         rows.bytes_per_row / (size_t)rows.layout < rows.width)
       jpeg_failure_escape((j_common_ptr)codec, CIMAGE_MISUSE, "The rows given do not fit the picture");
+    jpeg_scans_limit(codec, &reader.scans);
     jpeg_start_decompress(codec);
     if (cmyk)
       read_cmyk_rows(codec, rows);

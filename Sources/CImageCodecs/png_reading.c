@@ -113,12 +113,20 @@ cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working
 
 static void set_transformations(struct png_reader *reader, cimage_layout layout) {
   png_structp png = reader->png;
-  if (layout != CIMAGE_RGBA8 && has_alpha(reader)) escape(reader, CIMAGE_MISUSE, "The picture has alpha");
-  if (layout == CIMAGE_GRAY8 && has_color(reader)) escape(reader, CIMAGE_MISUSE, "The picture has colour");
+  bool wide = layout == CIMAGE_GRAY16 || layout == CIMAGE_RGBA16;
+  bool gray = layout == CIMAGE_GRAY8 || layout == CIMAGE_GRAY16;
+  bool alpha = layout == CIMAGE_RGBA8 || layout == CIMAGE_RGBA16;
+  if (!alpha && has_alpha(reader)) escape(reader, CIMAGE_MISUSE, "The picture has alpha");
+  if (gray && has_color(reader)) escape(reader, CIMAGE_MISUSE, "The picture has colour");
   png_set_expand(png);   // palettes, 1, 2 and 4 bits, tRNS
-  png_set_scale_16(png); // rounds; png_set_strip_16 would cut
-  if (layout != CIMAGE_GRAY8) png_set_gray_to_rgb(png);
-  if (layout == CIMAGE_RGBA8) png_set_add_alpha(png, 0xff, PNG_FILLER_AFTER);
+  if (wide) {
+    png_set_expand_16(png);
+    png_set_swap(png); // the file has the most significant byte first, and this is for machines that do not
+  } else {
+    png_set_scale_16(png); // rounds; png_set_strip_16 would cut
+  }
+  if (!gray) png_set_gray_to_rgb(png);
+  if (alpha) png_set_add_alpha(png, wide ? 0xffff : 0xff, PNG_FILLER_AFTER);
 }
 
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,

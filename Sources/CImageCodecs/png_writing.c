@@ -46,13 +46,13 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
 static void flush_nothing(png_structp png) { (void)png; } // the default calls fflush on a FILE that is not there
 
 static int color_type(cimage_layout layout) {
-  return layout == CIMAGE_GRAY8  ? PNG_COLOR_TYPE_GRAY
+  return layout == CIMAGE_GRAY8 || layout == CIMAGE_GRAY16 ? PNG_COLOR_TYPE_GRAY
          : layout == CIMAGE_RGB8 ? PNG_COLOR_TYPE_RGB
                                  : PNG_COLOR_TYPE_RGBA;
 }
 
-cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_watch watch, void *destination, size_t capacity,
-                                size_t *needed_bytes, cimage_report *report) {
+cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile profile, cimage_watch watch,
+                                void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report) {
   struct png_writer writer;
   memset(&writer, 0, sizeof writer);
   memset(report, 0, sizeof *report);
@@ -76,9 +76,16 @@ cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_watch watch,
     png_set_compression_level(png, level);
     // Each chunk of pixels costs 12 bytes and two calls; by default it holds 8 KiB.
     png_set_compression_buffer_size(png, 1 << 16);
-    png_set_IHDR(png, writer.info, rows.width, rows.height, 8, color_type(rows.layout), PNG_INTERLACE_NONE,
+    bool wide = rows.layout == CIMAGE_GRAY16 || rows.layout == CIMAGE_RGBA16;
+    png_set_IHDR(png, writer.info, rows.width, rows.height, wide ? 16 : 8, color_type(rows.layout), PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (profile.count > 0) {
+      png_set_benign_errors(png, 1); // a profile that libpng finds fault with is left out, with a warning
+      png_set_iCCP(png, writer.info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, profile.bytes,
+                   (png_uint_32)profile.count);
+    }
     png_write_info(png, writer.info);
+    if (wide) png_set_swap(png); // as for reading
     for (uint32_t y = 0; y < rows.height; y++) {
       cimage_status answer = y % 16 == 0 ? cimage_watch_ask(watch) : CIMAGE_OK;
       if (answer != CIMAGE_OK) escape(&writer, answer, "Stopped by the caller");

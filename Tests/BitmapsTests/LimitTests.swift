@@ -45,6 +45,29 @@ struct LimitTests {
     }
   }
 
+  @Test("A tiny progressive JPEG of 20,000×20,000 is refused for its coefficients, before anything is allocated")
+  func coefficientBomb() throws {
+    try withOwnArena { arena in
+      let bytes = [UInt8](repeating: 1, count: 64)
+      // Start, quantisation, a progressive frame of three components in 4:2:0, the first scan's header, and no data.
+      let file: [UInt8] =
+        [0xFF, 0xD8, 0xFF, 0xDB, 0x00, 0x43, 0x00] + bytes
+        + [0xFF, 0xC2, 0x00, 0x11, 0x08, 0x4E, 0x20, 0x4E, 0x20, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]
+        + [0xFF, 0xDA, 0x00, 0x0C, 3, 1, 0, 2, 0, 3, 0, 0, 0, 0]
+      arena.failureCountdown.store(1, ordering: .relaxed)
+      let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+      arena.failureCountdown.store(0, ordering: .relaxed)
+      // 1,250×1,250 squares of 16×16 pixels, six 128-byte blocks in each.
+      #expect(
+        error.exceededLimit
+          == .init(name: "workingMemoryByteCount", needed: 1250 * 1250 * 6 * 128, allowed: 256 << 20, unit: "bytes"))
+      #expect(
+        error.description.hasPrefix(
+          "this progressive JPEG of 20000×20000 needs 1200000000 bytes (1.1 GiB) of coefficients; "
+            + "the limit `workingMemoryByteCount` is 268435456 bytes (256.0 MiB)."), "\(error)")
+    }
+  }
+
   @Test("A limit that just holds lets the picture through")
   func exact() throws {
     try withOwnArena { arena in

@@ -34,6 +34,8 @@ typedef enum cimage_layout {
   CIMAGE_GRAY8 = 1,
   CIMAGE_RGB8 = 3,
   CIMAGE_RGBA8 = 4,
+  CIMAGE_GRAY16 = 2,  // PNG only; in the machine's byte order
+  CIMAGE_RGBA16 = 8,  // PNG only
 } cimage_layout;
 
 // Row y is the width * layout bytes from base + y * bytes_per_row on.
@@ -54,6 +56,12 @@ typedef struct cimage_watch {
 static inline cimage_status cimage_watch_ask(cimage_watch watch) {
   return watch.ask == NULL ? CIMAGE_OK : watch.ask(watch.context);
 }
+
+// ICC data to be written; of 0 bytes, none.
+typedef struct cimage_profile {
+  const void *bytes;
+  size_t count;
+} cimage_profile;
 
 // What a call has to tell. Filled in on success too.
 typedef struct cimage_report {
@@ -96,8 +104,8 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
 
 // Encodes a baseline JPEG into at most `capacity` bytes. The alpha of RGBA is ignored. *needed_bytes is the size of
 // the encoded picture, also when it did not fit (CIMAGE_OUTPUT_FULL), so that one retry is enough.
-cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_watch watch, void *destination, size_t capacity,
-                                 size_t *needed_bytes, cimage_report *report);
+cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_profile profile, cimage_watch watch,
+                                 void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report);
 
 // ---- PNG, by libpng ----
 
@@ -115,14 +123,14 @@ cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working
                                  cimage_report *report);
 
 // RGBA takes every PNG; RGB takes those without alpha, gray those with neither alpha nor colour.
-// 16-bit samples are rounded to 8. All of libpng's and zlib's memory counts against working_bytes.
+// 16-bit samples are rounded to 8 for layouts of 8 bits, and 8-bit ones scaled for those of 16. All of libpng's and zlib's memory counts against working_bytes.
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                 cimage_rows rows, cimage_report *report);
 
-// Encodes a PNG of 8 bits a channel into at most `capacity` bytes; level is zlib's, 0 to 9. *needed_bytes is as for
+// Encodes a PNG into at most `capacity` bytes; level is zlib's, 0 to 9. *needed_bytes is as for
 // JPEG.
-cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_watch watch, void *destination, size_t capacity,
-                                size_t *needed_bytes, cimage_report *report);
+cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile profile, cimage_watch watch,
+                                void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report);
 
 // ---- WebP, by libwebp ----
 
@@ -146,8 +154,9 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
 
 // Encodes RGB or RGBA into at most `capacity` bytes. quality is 0 to 100; of lossless pictures, the effort.
 // *needed_bytes is as for JPEG.
-cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless, cimage_watch watch, void *destination,
-                                 size_t capacity, size_t *needed_bytes, cimage_report *report);
+cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless, cimage_profile profile,
+                                 cimage_watch watch, void *destination, size_t capacity, size_t *needed_bytes,
+                                 cimage_report *report);
 
 // ---- zlib ----
 

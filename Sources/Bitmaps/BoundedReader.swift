@@ -1,0 +1,31 @@
+/// Bytes that somebody else wrote, read so that no offset in them can lead outside: nil there.
+struct BoundedReader: ~Escapable {
+  private let bytes: RawSpan
+
+  @_lifetime(copy bytes)
+  init(bytes: RawSpan) { self.bytes = bytes }
+
+  var count: Int { bytes.byteCount }
+
+  func byte(at position: Int) -> UInt8? {
+    guard position >= 0, position < bytes.byteCount else { return nil }
+    // SAFETY: a byte within the span, as just looked up.
+    return unsafe bytes.unsafeLoad(fromByteOffset: position, as: UInt8.self)
+  }
+
+  func integer(at position: Int, byteCount: Int, isLittle: Bool = false) -> Int? {
+    var value = 0
+    for i in 0..<byteCount {
+      guard let byte = byte(at: position + (isLittle ? byteCount - 1 - i : i)) else { return nil }
+      value = value << 8 | Int(byte)
+    }
+    return value
+  }
+
+  func has(_ expected: [UInt8], at position: Int) -> Bool {
+    expected.indices.allSatisfy { byte(at: position + $0) == expected[$0] }
+  }
+
+  @_lifetime(copy self)
+  func part(_ range: Range<Int>) -> BoundedReader { BoundedReader(bytes: bytes.extracting(range)) }
+}

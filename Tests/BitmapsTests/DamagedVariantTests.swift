@@ -1,0 +1,117 @@
+import Foundation
+import JemallocArenas
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+/// Small files of every format, damaged in many ways. Each becomes an error or a picture, and nothing stays behind: not
+/// in the arena, and not in the C libraries' own heap.
+@Suite("Thousands of damaged files")
+struct DamagedVariantTests {
+  private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
+
+  /// Of each of the four formats; 20,000 in all.
+  private static let variantCount = isLong ? 100_000 : 5_000
+
+  /// Files that are in every clone, and for PNG those of the corpus that take at most 2 KB.
+  static func files(of format: PictureFormat) throws -> [[UInt8]] {
+    var parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
+    parts.append("Fuzzing/Seeds/\(format.description.lowercased())")
+    let folder = parts.joined(separator: "/")
+    var files = try Files.names(in: folder).map { try Files.bytes("\(folder)/\($0)") }
+    if format == .png, Corpus.isPresent {
+      files += try Corpus.names(in: "pngsuite").map { try Corpus.bytes($0) }.filter { $0.count <= 2048 }
+    }
+    return files
+  }
+
+  /// Decodes each file; returns how many were pictures. Makes nothing that outlives it but the number.
+  private static func decode(_ files: [[UInt8]], arena: Arena) -> Int {
+    var limits = DecodingLimits()
+    limits.pixelCount = 1 << 16
+    var count = 0
+    for file in files {
+      // SAFETY: an array of bytes is initialised throughout.
+      guard let bitmap = try? unsafe Bitmap(decoding: file.span.bytes, limits: limits, arena: arena) else { continue }
+      bitmap.dispose()
+      count += 1
+    }
+    return count
+  }
+
+  /// Decodes a batch under capture; what was left behind must be nothing.
+  private static func expectNothingLeft(by batch: [[UInt8]], arena: Arena, _ comment: Comment) throws -> Int {
+    guard MallocCapture.isAvailable else { return decode(batch, arena: arena) }
+    var (pictures, remainder) = try MallocCapture.run { decode(batch, arena: arena) }
+    if remainder.count > 0 {
+      // What Swift makes once for all was made in the first run; what a codec loses, it loses again.
+      remainder = try MallocCapture.run { decode(batch, arena: arena) }.remainder
+    }
+    #expect(remainder.count == 0, comment)
+    return pictures
+  }
+
+  @Test("With random bytes changed", arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  func flipped(format: PictureFormat) throws {
+    try withOwnArena { arena in
+      let seed: UInt64 = 20_261_124
+      var generator = SeededGenerator(state: seed)
+      let files = try Self.files(of: format)
+      #expect(Self.decode(files, arena: arena) > 2)
+      var pictures = 0
+      let batchSize = 100
+      for batch in 0..<Self.variantCount / batchSize {
+        let variants = (0..<batchSize).map { index in
+          var file = files[(batch * batchSize + index) % files.count]
+          for _ in 0..<Int.random(in: 1...4, using: &generator) {
+            file[Int.random(in: 0..<file.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+          }
+          return file
+        }
+        pictures += try Self.expectNothingLeft(by: variants, arena: arena, "seed \(seed), batch \(batch)")
+        try arena.expectEmpty("seed \(seed), batch \(batch)")
+      }
+      // Some bytes may be anything, so that not every variant is an error; and most are damage that is seen.
+      #expect(pictures < Self.variantCount)
+    }
+  }
+
+  @Test("Cut anywhere", arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  func cut(format: PictureFormat) throws {
+    try withOwnArena { arena in
+      // Every byte of the small files of the clone, every 64th of the corpus's.
+      for (index, file) in try Self.files(of: format).enumerated() {
+        let prefixes = stride(from: 0, to: file.count, by: index < 8 ? 7 : 64).map { Array(file[..<$0]) }
+        let pictures = try Self.expectNothingLeft(by: prefixes, arena: arena, "file \(index)")
+        #expect(pictures == 0, "a part of file \(index) of \(format) was taken for the whole")
+        try arena.expectEmpty("file \(index)")
+      }
+    }
+  }
+
+  @Test("All of PngSuite, cut every 512 bytes", .enabled(if: Corpus.isPresent, Corpus.absence))
+  func cutSuite() throws {
+    try withOwnArena { arena in
+      let names = Corpus.names(in: "pngsuite")
+      for name in names {
+        let file = try Corpus.bytes(name)
+        let prefixes = stride(from: 0, to: file.count, by: 512).map { Array(file[..<$0]) }
+        let pictures = try Self.expectNothingLeft(by: prefixes, arena: arena, "\(name)")
+        #expect(pictures == 0, "\(name)")
+        try arena.expectEmpty("\(name)")
+      }
+    }
+  }
+}
+
+extension Bitmap {
+  func encoded(as format: PictureFormat, arena: Arena) throws -> EncodedPicture {
+    switch format {
+    case .jpeg: try encodedJPEG(arena: arena)
+    case .png: try encodedPNG(arena: arena)
+    case .webp: try encodedWebP(arena: arena)
+    default: try encodedNetpbm(arena: arena)
+    }
+  }
+}

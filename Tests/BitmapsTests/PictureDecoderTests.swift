@@ -1,0 +1,85 @@
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+@Suite("Bytes that arrive in pieces")
+struct PictureDecoderTests {
+  private static func append(_ bytes: ArraySlice<UInt8>, to decoder: inout PictureDecoder) throws {
+    let copy = Array(bytes)
+    // SAFETY: an array of bytes is initialised throughout.
+    try unsafe decoder.append(copy.span.bytes)
+  }
+
+  @Test(
+    "In pieces of any size, the picture is the same, and its size is known early",
+    arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  func pieces(format: PictureFormat) throws {
+    try withOwnArena { arena in
+      let drawn = try Bitmap.drawn(width: 120, height: 90, variant: 3, arena: arena)
+      defer { drawn.dispose() }
+      let encoded = try drawn.encoded(as: format, arena: arena)
+      defer { encoded.dispose() }
+      let file = try encoded.withBytes { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } }
+      let whole = try Bitmap.decode(file, arena: arena).takePacked()
+      for size in [1, 7, 1000, file.count] {
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        var known: Int?
+        for start in stride(from: 0, to: file.count, by: size) {
+          try Self.append(file[start..<min(start + size, file.count)], to: &decoder)
+          if decoder.info != nil { known = known ?? decoder.byteCount }
+        }
+        let (count, width) = (decoder.byteCount, decoder.info?.width)
+        #expect(count == file.count && width == 120)
+        #expect((known ?? .max) <= max(size, 1024), "known after \(known ?? 0) bytes of \(file.count)")
+        let pixels = try decoder.finish().takePacked()
+        #expect(pixels == whole)
+      }
+    }
+  }
+
+  @Test("A hostile stream is refused at its header, and one that never ends at its limit")
+  func hostile() throws {
+    try withOwnArena { arena in
+      let bomb = PNGWriter(width: 60_000, height: 60_000, colorType: .rgba, rows: [[0, 0, 0, 0]]).encoded()
+      let error = try bitmapError {
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        for byte in bomb.indices { try Self.append(bomb[byte...byte], to: &decoder) }
+      }
+      #expect(error.exceededLimit?.name == "pixelCount")
+      let other = try bitmapError {
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        try Self.append([UInt8](repeating: 7, count: 64)[...], to: &decoder)
+      }
+      #expect(other.code == .notAPicture)
+      var limits = DecodingLimits()
+      limits.encodedByteCount = 10_000
+      let endless = try bitmapError {
+        var decoder = PictureDecoder(limits: limits, arena: arena)
+        try Self.append([0xFF, 0xD8, 0xFF, 0xE1, 0xFF, 0xFF], to: &decoder)
+        while true { try Self.append([UInt8](repeating: 0, count: 100)[...], to: &decoder) }
+      }
+      #expect(endless.exceededLimit?.name == "encodedByteCount" && endless.exceededLimit?.allowed == 10_000)
+    }
+  }
+
+  @Test("A decoder that is let go, or finishes too early, leaves nothing")
+  func abandoned() throws {
+    try withOwnArena { arena in
+      let file = try JPEGDecodingTests.drawnJPEG(width: 60, height: 40, arena: arena)
+      do {
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        try Self.append(file[..<100], to: &decoder)
+      }
+      try arena.expectEmpty()
+      let error = try bitmapError {
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        try Self.append(file[..<(file.count / 2)], to: &decoder)
+        try decoder.finish().dispose()
+      }
+      #expect(error.code == .truncated)
+      let empty = try bitmapError { _ = try PictureDecoder(arena: arena).finish() }
+      #expect(empty.code == .notAPicture)
+    }
+  }
+}

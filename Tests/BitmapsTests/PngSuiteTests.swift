@@ -1,0 +1,61 @@
+import Foundation
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+/// Netpbm's `pngtopam` is an independent program over libpng: what it makes of a file is read here by own code.
+@Suite("PngSuite, beside another program")
+struct PngSuiteTests {
+  static let tool = "/usr/bin/pngtopam"
+  static let isToolPresent = FileManager.default.isExecutableFile(atPath: tool)
+
+  /// RGB with one transparent colour: pngtopam 11.01 makes all of their pixels opaque. Colours are compared.
+  private static let unseenTransparency: Set = [
+    "pngsuite/tbbn2c16.png", "pngsuite/tbgn2c16.png", "pngsuite/tbrn2c08.png",
+  ]
+
+  /// The file as PAM, with alpha where it has any.
+  private static func converted(_ path: String, in folder: String) throws -> [UInt8] {
+    let target = "\(folder)/picture.pam"
+    try Files.write([], to: target)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: tool)
+    process.arguments = ["-alphapam", path]
+    let output = try #require(FileHandle(forWritingAtPath: target))
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    try output.close()
+    #expect(process.terminationStatus == 0, "\(path)")
+    return try Files.bytes(target)
+  }
+
+  @Test(
+    "Valid files have the pixels that pngtopam gives",
+    .enabled(if: Corpus.isPresent, Corpus.absence),
+    .enabled(if: isToolPresent, "There is no pngtopam: install netpbm."))
+  func pixels() throws {
+    try withOwnArena { arena in
+      try Files.withTemporaryFolder { folder in
+        let names = Corpus.names(in: "pngsuite").filter { !$0.contains("/x") }
+        #expect(names.count == 161)
+        for name in names {
+          let path = Corpus.path(name)
+          let expected = try Bitmap.decode(Self.converted(path, in: folder), format: .rgba8, arena: arena)
+          let actual = try Bitmap(decodingFileAt: path, format: .rgba8, arena: arena)
+          #expect(actual.width == expected.width && actual.height == expected.height, "\(name)")
+          var (ours, theirs) = (try actual.takePacked(), try expected.takePacked())
+          if Self.unseenTransparency.contains(name) {
+            // Counted by hand from the file: so many pixels have the colour that its tRNS chunk calls transparent.
+            #expect(stride(from: 3, to: ours.count, by: 4).count { ours[$0] == 0 } == 453)
+            for i in stride(from: 3, to: ours.count, by: 4) { (ours[i], theirs[i]) = (0, 0) }
+          }
+          // Both round what has other than 8 bits to the nearest.
+          #expect(maximumDifference(ours, theirs) == 0, "\(name)")
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import NativeBuffers
+import TestSupport
+import Testing
+
+@testable import Bitmaps
+
+/// Scans that a small picture does not need are left out: nobody must see that.
+@Suite("Progressive JPEGs at a part of their size")
+struct ProgressiveScanTests {
+  static let files = ["derived/rocket_progressive_420.jpg", "photos/seeding_by_Clements_Engelhardt.jpg"]
+  static let djpeg = "/usr/bin/djpeg"
+
+  /// What libjpeg-turbo's own program makes of a file: the pixels behind the head of a PGM or PPM.
+  static func reference(_ path: String, denominator: Int, isGray: Bool, byteCount: Int) throws -> [UInt8] {
+    try Files.withTemporaryFolder { folder in
+      let output = "\(folder)/reference.pnm"
+      let outcome = try Command.run(
+        djpeg, ["-scale", "1/\(denominator)", "-outfile", output] + (isGray ? ["-grayscale"] : []) + [path])
+      #expect(outcome.exitCode == 0, "\(outcome.errors)")
+      return try Files.bytes(output).suffix(byteCount)
+    }
+  }
+
+  @Test(
+    "Pixels are those of libjpeg's own program, to the last bit",
+    .enabled(if: Corpus.isPresent, Corpus.absence),
+    .enabled(if: FileManager.default.isExecutableFile(atPath: djpeg), "There is no djpeg (libjpeg-turbo-progs)."),
+    arguments: files, [1, 2, 4, 8])
+  func exact(name: String, denominator: Int) throws {
+    try withOwnArena { arena in
+      let info = try PictureInfo(probingFileAt: Corpus.path(name), arena: arena)
+      let width = (info.width + denominator - 1) / denominator
+      for format in [PixelFormat.rgb8, .gray8] {
+        let bitmap = try Bitmap(
+          decodingFileAt: Corpus.path(name), format: format, minimumWidth: width, arena: arena)
+        #expect(bitmap.width == width)
+        let pixels = try bitmap.takePacked()
+        let expected = try Self.reference(
+          Corpus.path(name), denominator: denominator, isGray: format == .gray8, byteCount: pixels.count)
+        #expect(pixels == expected, "\(format)")
+      }
+    }
+  }
+
+  @Test("A file that is cut within a scan that is left out is cut", .enabled(if: Corpus.isPresent, Corpus.absence))
+  func cut() throws {
+    try withOwnArena { arena in
+      let bytes = try Corpus.bytes(Self.files[0])
+      let whole = try Bitmap.decode(bytes, minimumWidth: 80, arena: arena)
+      #expect(whole.width == 80)
+      whole.dispose()
+      for count in stride(from: 700, to: bytes.count - 1, by: 997) {
+        let error = try bitmapError("\(count) bytes") {
+          try Bitmap.decode(Array(bytes[..<count]), minimumWidth: 80, arena: arena).dispose()
+        }
+        #expect(error.code == .truncated || error.code == .corrupt, "\(count) bytes: \(error)")
+      }
+    }
+  }
+}
