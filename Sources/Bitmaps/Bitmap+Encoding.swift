@@ -52,7 +52,8 @@ extension Bitmap {
     }
     // Half a byte per pixel holds nearly every photo. Where it does not, the codec says what it takes.
     return try unsafe EncodedPicture(
-      format: .jpeg, of: self, firstCapacity: width * height / 2 + profileByteCount + 32_768, maximumByteCount: maximumByteCount,
+      format: .jpeg, of: self, firstCapacity: width * height / 2 + profileByteCount + 32_768,
+      maximumByteCount: maximumByteCount,
       origin: origin
     ) { bytes throws(BitmapError) in
       try unsafe JPEGCodec.encode(self, quality: quality, into: bytes)
@@ -115,7 +116,8 @@ extension Bitmap {
       return try straight.encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)
     }
     return try unsafe EncodedPicture(
-      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self) + 2 * profileByteCount, maximumByteCount: maximumByteCount,
+      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self) + 2 * profileByteCount,
+      maximumByteCount: maximumByteCount,
       origin: origin
     ) { bytes throws(BitmapError) in
       try unsafe PNGCodec.encode(self, compression: compression, into: bytes)

@@ -110,7 +110,8 @@ extension EmbeddedData {
   /// Behind the name, which ends with a zero, and the method, which is 0.
   private func inflated(_ file: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> [UInt8]? {
     let chunk = unsafe file[icc[0]]
-    guard let end = unsafe chunk.prefix(80).firstIndex(of: 0), unsafe chunk.endIndex - end > 2, unsafe chunk[end + 1] == 0
+    guard let end = unsafe chunk.prefix(80).firstIndex(of: 0), unsafe chunk.endIndex - end > 2,
+      unsafe chunk[end + 1] == 0
     else { return nil }
     let compressed = unsafe UnsafeRawBufferPointer(rebasing: chunk[(end + 2)...])
     // Twice at most: most profiles are some kilobytes.

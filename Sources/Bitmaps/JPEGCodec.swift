@@ -43,7 +43,8 @@ enum JPEGCodec {
     var report = cimage_report()
     var needed = 0
     try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
-      _ = unsafe cimage_jpeg_encode(rows, Int32(quality), profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
+      _ = unsafe cimage_jpeg_encode(
+        rows, Int32(quality), profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .jpeg)
   }

@@ -14,7 +14,8 @@ enum NetpbmCodec {
     let header = try unsafe NetpbmHeader(bytes)
     guard bytes.count - header.offset >= header.sampleByteCount else {
       throw .netpbm(
-        .truncated, "\(header.sampleByteCount) bytes of samples are announced, and \(bytes.count - header.offset) there")
+        .truncated,
+        "\(header.sampleByteCount) bytes of samples are announced, and \(bytes.count - header.offset) there")
     }
   }
 

@@ -50,7 +50,8 @@ enum PNGCodec {
     var report = cimage_report()
     var needed = 0
     try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
-      _ = unsafe cimage_png_encode(rows, Int32(compression), profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
+      _ = unsafe cimage_png_encode(
+        rows, Int32(compression), profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .png)
   }

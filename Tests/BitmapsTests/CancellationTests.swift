@@ -26,6 +26,9 @@ struct CancellationTests {
       ("decode", { try Bitmap.decode(file, arena: arena).dispose() }),
       ("encode JPEG", { try bitmap.encodedJPEG(arena: arena).dispose() }),
       ("encode PNG", { try bitmap.encodedPNG(arena: arena).dispose() }),
+      ("encode WebP", { try bitmap.encodedWebP(arena: arena).dispose() }),
+      ("encode lossless WebP", { try bitmap.encodedWebP(isLossless: true, arena: arena).dispose() }),
+      ("encode Netpbm", { try bitmap.encodedNetpbm(arena: arena).dispose() }),
       ("resize", { try bitmap.resized(toWidth: 20, height: 20, arena: arena).dispose() }),
       ("blur", { try bitmap.blurred(sigma: 1, arena: arena).dispose() }),
     ]
@@ -39,12 +42,14 @@ struct CancellationTests {
     try arena.destroy()
   }
 
-  @Test("A decoder whose time is up ends with the limit, and leaves nothing", arguments: ["JPEG", "PNG"])
-  func wallTime(format: String) throws {
+  @Test(
+    "A decoder whose time is up ends with the limit, and leaves nothing",
+    arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  func wallTime(format: PictureFormat) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: 64, height: 640, arena: arena)
       defer { bitmap.dispose() }
-      let encoded = try format == "JPEG" ? bitmap.encodedJPEG(arena: arena) : bitmap.encodedPNG(arena: arena)
+      let encoded = try bitmap.encoded(as: format, arena: arena)
       defer { encoded.dispose() }
       var limits = DecodingLimits()
       limits.wallTime = .zero

@@ -12,13 +12,19 @@ struct NetpbmTests {
         (Array("P1\n# a comment\n3 2\n1 0 1\n010\n".utf8), .gray8, [0, 255, 0, 255, 0, 255]),
         (Array("P2 2 1 5\n0 3 ".utf8), .gray8, [0, 153]),
         (Array("P3\n1 1\n255\n1 2 3".utf8), .rgb8, [1, 2, 3]),
-        (Array("P4\n10 2\n".utf8) + [0x80, 0x40, 0x01, 0], .gray8,
-          [0, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 255, 0, 255, 255]),
+        (
+          Array("P4\n10 2\n".utf8) + [0x80, 0x40, 0x01, 0], .gray8,
+          [0, 255, 255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 255, 0, 255, 255]
+        ),
         (Array("P5 2 2 255\n".utf8) + [1, 2, 3, 4], .gray8, [1, 2, 3, 4]),
         (Array("P6 1 1 255\n".utf8) + [9, 8, 7], .rgb8, [9, 8, 7]),
-        (Array("P7\nWIDTH 1\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n".utf8) + [5, 6],
-          .grayAlpha8, [5, 6]),
-        (Array("P7\n# c\nDEPTH 4\nWIDTH 1\nMAXVAL 255\nHEIGHT 1\nENDHDR\n".utf8) + [5, 6, 7, 8], .rgba8, [5, 6, 7, 8]),
+        (
+          Array("P7\nWIDTH 1\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n".utf8) + [5, 6],
+          .grayAlpha8, [5, 6]
+        ),
+        (
+          Array("P7\n# c\nDEPTH 4\nWIDTH 1\nMAXVAL 255\nHEIGHT 1\nENDHDR\n".utf8) + [5, 6, 7, 8], .rgba8, [5, 6, 7, 8]
+        ),
         // 16 bits: most significant byte first in the file, the machine's order in memory.
         (Array("P5 1 1 65535\n".utf8) + [0x12, 0x34], .gray16, [0x34, 0x12]),
         (Array("P6 1 1 65535\n".utf8) + [0, 1, 0, 2, 0, 3], .rgba16, [1, 0, 2, 0, 3, 0, 255, 255]),
@@ -32,7 +38,10 @@ struct NetpbmTests {
     }
   }
 
-  @Test("What is written comes back exactly", arguments: [PixelFormat.gray8, .rgb8, .rgba8, .grayAlpha8, .gray16, .rgba16])
+  @Test(
+    "What is written comes back exactly",
+    arguments: [PixelFormat.gray8, .rgb8, .rgba8, .grayAlpha8, .gray16, .rgba16]
+  )
   func roundTrip(format: PixelFormat) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.make(width: 13, height: 7, format: format, arena: arena) {
@@ -57,7 +66,9 @@ struct NetpbmTests {
   @Test("Bitmaps of a bit a pixel", arguments: [NetpbmVariant.bitmap, .plainBitmap])
   func bits(variant: NetpbmVariant) throws {
     try withOwnArena { arena in
-      let bitmap = try Bitmap.make(width: 77, height: 5, format: .gray8, arena: arena) { UInt8(truncatingIfNeeded: $0 * 53) }
+      let bitmap = try Bitmap.make(width: 77, height: 5, format: .gray8, arena: arena) {
+        UInt8(truncatingIfNeeded: $0 * 53)
+      }
       defer { bitmap.dispose() }
       let encoded = try bitmap.encodedNetpbm(variant, arena: arena)
       defer { encoded.dispose() }

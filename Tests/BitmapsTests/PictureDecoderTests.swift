@@ -1,3 +1,4 @@
+import Foundation
 import NativeBuffers
 import Testing
 
@@ -80,6 +81,20 @@ struct PictureDecoderTests {
       #expect(error.code == .truncated)
       let empty = try bitmapError { _ = try PictureDecoder(arena: arena).finish() }
       #expect(empty.code == .notAPicture)
+    }
+  }
+
+  @Test("Foundation's Data lends its bytes, and takes those of an encoded picture")
+  func data() throws {
+    try withOwnArena { arena in
+      let file = Data(try JPEGDecodingTests.drawnJPEG(width: 60, height: 40, arena: arena))
+      let bitmap = try Bitmap(decoding: file.bytes, arena: arena)
+      defer { bitmap.dispose() }
+      let encoded = try bitmap.encodedPNG(arena: arena)
+      defer { encoded.dispose() }
+      let copy = try encoded.withBytes { bytes in unsafe bytes.withUnsafeBytes { unsafe Data($0) } }
+      let again = try Bitmap(decoding: copy.bytes, arena: arena)
+      #expect(try again.takePacked() == bitmap.packed())
     }
   }
 }

@@ -40,7 +40,8 @@ public func fuzzDecoding(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 
   }
   unsafe executions += 1
   if unsafe executions % auditInterval == 0 {
-    guard let report = try? LeakAuditor.audit(), report.verdict == .clean, report.arenas.allSatisfy({ $0.live.count == 0 })
+    guard let report = try? LeakAuditor.audit(), report.verdict == .clean,
+      report.arenas.allSatisfy({ $0.live.count == 0 })
     else { fatalError("The books differ, or a decode left something") }
   }
   return 0

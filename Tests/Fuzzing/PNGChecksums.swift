@@ -29,8 +29,8 @@ public func mutateKeepingChecksums(
 
 private func crc32(_ bytes: Slice<UnsafeMutableBufferPointer<UInt8>>) -> UInt32 {
   var crc: UInt32 = 0xFFFF_FFFF
-  for unsafe byte in unsafe bytes {
-    crc ^= UInt32(byte)
+  for index in unsafe bytes.indices {
+    crc ^= unsafe UInt32(bytes[index])
     for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
   }
   return ~crc
