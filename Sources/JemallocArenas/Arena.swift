@@ -47,7 +47,9 @@ public final class Arena: Sendable {
 
     fileprivate func check(arena: String) throws(ArenaError) {
       for (property, value) in [("oversizeThreshold", oversizeThreshold), ("idleByteLimit", idleByteLimit)] {
-        guard value >= 0 else { throw ArenaError(.invalidConfiguration(property: property, value: value), arena: arena) }
+        guard value >= 0 else {
+          throw ArenaError(.invalidConfiguration(property: property, value: value), arena: arena)
+        }
       }
       for (property, value) in [("dirtyDecay", dirtyDecay), ("muzzyDecay", muzzyDecay), ("idleTime", idleTime)] {
         guard (-1...10_000_000_000_000).contains(value) else {
