@@ -83,9 +83,10 @@ private struct BoxPass {
   func run(into target: UnsafeMutableRows) throws(BitmapError) {
     let count = width * samples.channels
     let side = 2 * Double(radius) + 1
-    try addFirstRows(count)
+    let watch = WorkWatch()
+    try addFirstRows(count, watch)
     for y in 0..<height {
-      try Cancellation.check()
+      try watch.check(row: y)
       unsafe cpixel_box_columns(columns, samples.channels, width, radius, 1 / (side * side), blurred)
       unsafe cpixel_store_row(blurred, samples, width, target[y])
       unsafe cpixel_load_row(source[min(y + 1 + radius, height - 1)], samples, width, entering)
@@ -95,10 +96,10 @@ private struct BoxPass {
   }
 
   /// Those around row 0: rows above it are row 0 again, rows beyond the last one the last again.
-  private func addFirstRows(_ count: Int) throws(BitmapError) {
+  private func addFirstRows(_ count: Int, _ watch: WorkWatch) throws(BitmapError) {
     let below = min(radius, height - 1)
     for y in 0...below {
-      try Cancellation.check()
+      try watch.check(row: y)
       let weight = (y == 0 ? radius + 1 : 1) + (y == height - 1 ? radius - below : 0)
       unsafe cpixel_load_row(source[y], samples, width, entering)
       unsafe cpixel_box_add(entering, Double(weight), count, columns)

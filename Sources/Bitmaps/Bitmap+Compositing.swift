@@ -61,6 +61,7 @@ extension Bitmap {
   private func lay(
     _ overlay: Bitmap, _ overlap: Overlap, opacity: Double, origin: Origin
   ) throws(BitmapError) {
+    let watch = WorkWatch()
     var layout = ScratchLayout()
     let under = layout.add(Float.self, count: overlap.width * format.channelCount)
     let over = layout.add(Float.self, count: overlap.width * overlay.format.channelCount)
@@ -71,7 +72,7 @@ extension Bitmap {
       try unsafe overlay.withUnsafeRows { top throws(BitmapError) in
         try unsafe withUnsafeMutableRows { bottom throws(BitmapError) in
           for y in 0..<overlap.height {
-            try Cancellation.check()
+            try watch.check(row: y)
             // SAFETY: the overlap lies within both pictures.
             let source = unsafe top[overlap.top + y] + overlap.left * overlay.format.bytesPerPixel
             let target = unsafe bottom[overlap.y + y] + overlap.x * format.bytesPerPixel

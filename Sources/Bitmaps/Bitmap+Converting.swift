@@ -55,13 +55,14 @@ extension Bitmap {
   }
 
   func converted(to format: PixelFormat, origin: Origin) throws(BitmapError) -> Bitmap {
-    try origin.bitmap(
+    let watch = WorkWatch()
+    return try origin.bitmap(
       width: width, height: height, format: format, colorProfile: colorProfile.fitting(format)
     ) { result throws(BitmapError) in
       try unsafe withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
           for y in 0..<height {
-            try Cancellation.check()
+            try watch.check(row: y)
             unsafe cpixel_convert_row(
               source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
           }

@@ -1,96 +1,55 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// The bitmap as a baseline JPEG, in a native buffer, with the ICC data of ``colorProfile``, as all formats that can
-  /// hold it.
+  /// Encodes the bitmap into memory of the caller's, and returns how many bytes the file has: the first ones of `target`.
   ///
-  /// JPEG knows no alpha and 8 bits a channel: transparent pixels are laid on white, and more bits are rounded, which
-  /// costs a copy of the picture.
+  ///     let byteCount = try bitmap.encode(as: .jpeg(quality: 85), into: &span)
   ///
-  /// - Parameters:
-  ///   - quality: 1 to 100, on libjpeg's scale. From 90 on, files grow much faster than they gain.
-  ///   - maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would have.
-  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`; `unsupported` where a side is
-  ///   beyond JPEG's 65,500.
-  public func encodedJPEG(
-    quality: Int = 85, maximumByteCount: Int = .max, arena: Arena? = nil,
+  /// Makes no buffer for the file. What else it costs is said at
+  /// ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)`` and its likes, which take formats the same way.
+  ///
+  /// - Parameter arena: Where a converted copy of the picture is made, for formats that the codec does not take.
+  /// - Throws: `limitExceeded` where the file does not fit, with the bytes it needs and those there are, so that one
+  ///   retry is enough; else as the functions for the format. After an error, bytes of `target` may have changed. Never
+  ///   is one beyond it.
+  public func encode(
+    as encoding: PictureEncoding, into target: inout MutableRawSpan, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> Int {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let available = target.byteCount
+    return try unsafe target.withUnsafeMutableBytes { bytes throws(BitmapError) in
+      try withWritten(encoding, origin: origin) { bitmap throws(BitmapError) in
+        switch try unsafe encoding.encode(bitmap, into: bytes) {
+        case .fits(let byteCount): return byteCount
+        case .needs(let byteCount):
+          throw BitmapError(
+            tooLarge: bitmap, encoding.format, limit: "target", needed: byteCount, allowed: available)
+        }
+      }
+    }
+  }
+
+  /// The bitmap as the bytes of a file, in a native buffer.
+  ///
+  /// - Parameter maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would
+  ///   have.
+  /// - Throws: as the functions for the format, as ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
+  public func encoded(
+    as encoding: PictureEncoding, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> EncodedPicture {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try encodedJPEG(quality: quality, maximumByteCount: maximumByteCount, origin: origin)
+    let picture = try encoded(encoding, maximumByteCount: maximumByteCount, origin: origin)
+    // The first buffer for a PNG is as large as the pixels.
+    return encoding.format == .png ? try picture.trimmed(origin: origin) : picture
   }
 
-  /// Writes the bitmap as a JPEG file, at once or not at all.
-  ///
-  /// The bytes go to a temporary file in the same folder, which then takes the name; on any error it is removed, and a
-  /// file that had the name is untouched. Readers see the old file or the new one, never a part. Not promised: that the
-  /// file survives a loss of power right after.
-  ///
-  /// - Throws: as ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``, and `unwritableFile`.
-  public func writeJPEG(
-    toFileAt path: String, quality: Int = 85, arena: Arena? = nil,
-    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
-  ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    do throws(BitmapError) {
-      let picture = try encodedJPEG(quality: quality, maximumByteCount: .max, origin: origin)
-      defer { origin.dispose(picture.buffer) }
-      try picture.write(toFileAt: path)
-    } catch {
-      throw error.naming(path)
-    }
-  }
-
-  private func encodedJPEG(quality: Int, maximumByteCount: Int, origin: Origin) throws(BitmapError) -> EncodedPicture {
-    guard (1...100).contains(quality) else {
-      throw BitmapError(.invalidArgument, "a JPEG quality of \(quality) cannot be; give 1 to 100.", format: .jpeg)
-    }
-    if format.hasAlpha || format.codecLayout == nil {
-      let flattened = try converted(to: format.isGray ? .gray8 : .rgb8, origin: origin)
-      defer { origin.dispose(flattened) }
-      return try flattened.encodedJPEG(quality: quality, maximumByteCount: maximumByteCount, origin: origin)
-    }
-    // Half a byte per pixel holds nearly every photo. Where it does not, the codec says what it takes.
-    return try unsafe EncodedPicture(
-      format: .jpeg, of: self, firstCapacity: width * height / 2 + profileByteCount + 32_768,
-      maximumByteCount: maximumByteCount,
-      origin: origin
-    ) { bytes throws(BitmapError) in
-      try unsafe JPEGCodec.encode(self, quality: quality, into: bytes)
-    }
-  }
-
-  /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too; of premultiplied formats, what they
-  /// are as `rgba8`. Formats of floats are refused (`unsupported`).
-  ///
-  /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes
-  /// is touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
-  ///
-  /// - Parameters:
-  ///   - compression: zlib's level, 0 (none) to 9 (smallest). Levels above 6 take several times longer and gain little.
-  ///   - maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would have.
-  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`; `unsupported` where a side is
-  ///   beyond PNG's 2,147,483,647.
-  public func encodedPNG(
-    compression: Int = 6, maximumByteCount: Int = .max, arena: Arena? = nil,
-    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
-  ) throws(BitmapError) -> EncodedPicture {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    let picture = try encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)
-    return try picture.trimmed(origin: origin)
-  }
-
-  /// Writes the bitmap as a PNG file, at once or not at all, as
+  /// Writes the bitmap as a file, at once or not at all, as
   /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)`` does.
-  ///
-  /// - Throws: as ``encodedPNG(compression:maximumByteCount:arena:file:line:function:)``, and `unwritableFile`.
-  public func writePNG(
-    toFileAt path: String, compression: Int = 6, arena: Arena? = nil,
-    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
-  ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
+  func write(_ encoding: PictureEncoding, toFileAt path: String, origin: Origin) throws(BitmapError) {
     do throws(BitmapError) {
-      let picture = try encodedPNG(compression: compression, maximumByteCount: .max, origin: origin)
+      let picture = try encoded(encoding, maximumByteCount: .max, origin: origin)
       defer { origin.dispose(picture.buffer) }
       try picture.write(toFileAt: path)
     } catch {
@@ -98,31 +57,34 @@ extension Bitmap {
     }
   }
 
-  private func encodedPNG(
-    compression: Int, maximumByteCount: Int, origin: Origin
+  private func encoded(
+    _ encoding: PictureEncoding, maximumByteCount: Int, origin: Origin
   ) throws(BitmapError) -> EncodedPicture {
-    guard (0...9).contains(compression) else {
-      throw BitmapError(.invalidArgument, "a PNG compression of \(compression) cannot be; give 0 to 9.", format: .png)
+    try withWritten(encoding, origin: origin) { bitmap throws(BitmapError) in
+      try EncodedPicture(encoding, of: bitmap, maximumByteCount: maximumByteCount, origin: origin)
     }
-    guard format.channel != .float32 else {
-      throw BitmapError(
-        .unsupported,
-        "a PNG has 8 or 16 bits a channel, and \(format) more. Convert the bitmap to rgba16 or gray16 before, "
-          + "which rounds it.", format: .png)
-    }
-    if format.codecLayout == nil && format.wideCodecLayout == nil {
-      let straight = try converted(to: .rgba8, origin: origin)
-      defer { origin.dispose(straight) }
-      return try straight.encodedPNG(compression: compression, maximumByteCount: maximumByteCount, origin: origin)
-    }
-    return try unsafe EncodedPicture(
-      format: .png, of: self, firstCapacity: PNGCodec.byteCountBound(of: self) + 2 * profileByteCount,
-      maximumByteCount: maximumByteCount,
-      origin: origin
-    ) { bytes throws(BitmapError) in
-      try unsafe PNGCodec.encode(self, compression: compression, into: bytes)
-    }
+  }
+
+  /// Calls `body` with this bitmap, or where the codec does not take its format with a copy in one that it does.
+  private func withWritten<R>(
+    _ encoding: PictureEncoding, origin: Origin, _ body: (Bitmap) throws(BitmapError) -> R
+  ) throws(BitmapError) -> R {
+    try encoding.check()
+    let written = try encoding.written(format)
+    guard written != format else { return try body(self) }
+    let converted = try converted(to: written, origin: origin)
+    defer { origin.dispose(converted) }
+    return try body(converted)
   }
 
   var profileByteCount: Int { colorProfile.iccData?.count ?? 0 }
+}
+
+extension BitmapError {
+  init(tooLarge bitmap: Bitmap, _ format: PictureFormat, limit name: String, needed: Int, allowed: Int) {
+    self.init(
+      exceeding: .init(name: name, needed: needed, allowed: allowed, unit: "bytes"), format: format,
+      subject: "this \(format) of \(bitmap.width)×\(bitmap.height)",
+      advice: "Give it more room, or encode it smaller or at less quality.")
+  }
 }

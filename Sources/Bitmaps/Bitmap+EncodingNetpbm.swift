@@ -13,24 +13,8 @@ extension Bitmap {
     _ variant: NetpbmVariant = .binary, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> EncodedPicture {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try encodedNetpbm(variant, maximumByteCount: maximumByteCount, origin: origin)
-  }
-
-  private func encodedNetpbm(
-    _ variant: NetpbmVariant, maximumByteCount: Int, origin: Origin
-  ) throws(BitmapError) -> EncodedPicture {
-    let written = variant.written(format)
-    guard written == format else {
-      let plain = try converted(to: written, origin: origin)
-      defer { origin.dispose(plain) }
-      return try plain.encodedNetpbm(variant, maximumByteCount: maximumByteCount, origin: origin)
-    }
-    return try unsafe EncodedPicture(
-      format: .netpbm, of: self, firstCapacity: NetpbmWriter.byteCountBound(of: self, variant),
-      maximumByteCount: maximumByteCount, origin: origin
-    ) { bytes throws(BitmapError) in
-      try unsafe NetpbmWriter.encode(self, variant, into: bytes)
-    }
+    try encoded(
+      as: .netpbm(variant), maximumByteCount: maximumByteCount, arena: arena, file: file, line: line, function: function
+    )
   }
 }

@@ -17,9 +17,9 @@ extension Bitmap {
     quality: Int = 80, isLossless: Bool = false, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> EncodedPicture {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try encodedWebP(
-      quality: quality, isLossless: isLossless, maximumByteCount: maximumByteCount, origin: origin)
+    try encoded(
+      as: .webP(quality: quality, isLossless: isLossless), maximumByteCount: maximumByteCount, arena: arena, file: file,
+      line: line, function: function)
   }
 
   /// Writes the bitmap as a WebP file, at once or not at all, as
@@ -31,34 +31,6 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    do throws(BitmapError) {
-      let picture = try encodedWebP(
-        quality: quality, isLossless: isLossless, maximumByteCount: .max, origin: origin)
-      defer { origin.dispose(picture.buffer) }
-      try picture.write(toFileAt: path)
-    } catch {
-      throw error.naming(path)
-    }
-  }
-
-  private func encodedWebP(
-    quality: Int, isLossless: Bool, maximumByteCount: Int, origin: Origin
-  ) throws(BitmapError) -> EncodedPicture {
-    guard (0...100).contains(quality) else {
-      throw BitmapError(.invalidArgument, "a WebP quality of \(quality) cannot be; give 0 to 100.", format: .webp)
-    }
-    guard format == .rgb8 || format == .rgba8 else {
-      let plain = try converted(to: format.hasAlpha ? .rgba8 : .rgb8, origin: origin)
-      defer { origin.dispose(plain) }
-      return try plain.encodedWebP(
-        quality: quality, isLossless: isLossless, maximumByteCount: maximumByteCount, origin: origin)
-    }
-    // Most files fit; of those that do not, the codec says what they take.
-    return try unsafe EncodedPicture(
-      format: .webp, of: self, firstCapacity: width * height * (isLossless ? 4 : 1) + profileByteCount + 32_768,
-      maximumByteCount: maximumByteCount, origin: origin
-    ) { bytes throws(BitmapError) in
-      try unsafe WebPCodec.encode(self, quality: quality, isLossless: isLossless, into: bytes)
-    }
+    try write(.webP(quality: quality, isLossless: isLossless), toFileAt: path, origin: origin)
   }
 }

@@ -18,6 +18,7 @@ extension Bitmap {
 
   func oriented(_ orientation: Orientation, origin: Origin) throws(BitmapError) -> Bitmap {
     let (newWidth, newHeight) = orientation.swapsSides ? (height, width) : (width, height)
+    let watch = WorkWatch()
     return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       try unsafe withUnsafeRows { source throws(BitmapError) in
@@ -25,7 +26,7 @@ extension Bitmap {
           let path = OrientedPath(orientation, of: self)
           // A band at a time, to look in between whether anybody still wants it.
           for y in stride(from: 0, to: newHeight, by: 256) {
-            try Cancellation.check()
+            try watch.check()
             // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
             unsafe cpixel_gather(
               source[0] + path.start + y * path.stepY, path.stepX, path.stepY, format.bytesPerPixel, target[y],

@@ -3,8 +3,8 @@ import CImageCodecs
 extension BitmapError {
   /// The error that a codec's report tells of, or nil where the picture is whole.
   ///
-  /// `workingMemory` and `scans` are the limits that the codec was given.
-  init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits) {
+  /// `limits` and `watch` are what the codec was given.
+  init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits, watch: WorkWatch = WorkWatch()) {
     var report = report
     // SAFETY: the message is a C string inside the report, which outlives the closure.
     let message = unsafe withUnsafePointer(to: &report) { unsafe String(cString: cimage_report_message($0)) }
@@ -37,7 +37,7 @@ extension BitmapError {
     case CIMAGE_CANCELLED:
       self = .cancelled(format: format)
     case CIMAGE_TIME_LIMIT:
-      self.init(exceedingWallTime: limits.wallTime, format: format)
+      self = watch.outOfTime(format: format)
     case CIMAGE_OUT_OF_MEMORY:
       self.init(.outOfMemory, "there is no memory left for the \(format) codec (\(message)).", format: format)
     case CIMAGE_DIMENSIONS:

@@ -41,7 +41,8 @@ public struct BitmapError: Error, Sendable {
   public struct ExceededLimit: Hashable, Sendable {
     /// The name of the property of ``DecodingLimits``, or of the argument, that set the limit.
     public var name: String
-    /// Nil where the codec stopped at the limit and did not say how much more it wanted.
+    /// Nil where the codec stopped at the limit and did not say how much more it wanted. Of time, what had been taken
+    /// when the work was stopped, rounded up.
     public var needed: Int?
     public var allowed: Int
     /// "pixels", "bytes", "scans" or "milliseconds".
@@ -74,12 +75,15 @@ public struct BitmapError: Error, Sendable {
   }
 
   /// `purpose` says what the amount is for, as " of coefficients".
-  init(exceeding limit: ExceededLimit, format: PictureFormat?, subject: String, purpose: String = "") {
+  init(
+    exceeding limit: ExceededLimit, format: PictureFormat?, subject: String, purpose: String = "",
+    advice: String = "Raise the limit if you trust where the picture comes from."
+  ) {
     self.init(.limitExceeded, "", format: format)
     let needed = limit.needed.map { "needs \(Self.amount($0, limit.unit))\(purpose)" } ?? "needs more"
     reason =
       "\(subject) \(needed); the limit `\(limit.name)` is \(Self.amount(limit.allowed, limit.unit)). "
-      + "Raise the limit if you trust where the picture comes from."
+      + advice
     exceededLimit = limit
   }
 

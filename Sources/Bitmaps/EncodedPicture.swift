@@ -14,6 +14,22 @@ public struct EncodedPicture: Sendable {
     try buffer.withBytes { bytes in try body(bytes.extracting(..<byteCount)) }
   }
 
+  /// A copy of the bytes as an array, Foundation's `Data` or another collection of bytes, which lives on by itself:
+  /// its memory is not accounted for here.
+  ///
+  ///     let data = try picture.copied(as: Data.self)
+  ///
+  /// - Throws: `pixelsUnavailable` where the picture was disposed.
+  public func copied<Bytes: RangeReplaceableCollection>(
+    as type: Bytes.Type = [UInt8].self
+  ) throws(BitmapError) -> Bytes where Bytes.Element == UInt8 {
+    try unsafe buffer.reading { bytes in
+      var copy = Bytes()
+      unsafe copy.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[..<byteCount]))
+      return copy
+    }
+  }
+
   public var isDisposed: Bool { buffer.isDisposed }
 
   /// Releases the bytes, for every copy of this value. Returns whether this call did; later calls do nothing.
@@ -26,21 +42,24 @@ public struct EncodedPicture: Sendable {
 }
 
 extension EncodedPicture {
-  /// Encodes into a buffer of `firstCapacity` bytes, and where those are too few into one that fits.
+  /// Encodes into a buffer that should do, and where it does not into one that fits.
   ///
   /// Throws `limitExceeded` where the file would have more than `maximumByteCount` bytes. Nothing is left on any error.
   init(
-    format: PictureFormat, of bitmap: Bitmap, firstCapacity: Int, maximumByteCount: Int, origin: Origin,
-    encode: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> EncodingResult
+    _ encoding: PictureEncoding, of bitmap: Bitmap, maximumByteCount: Int, origin: Origin
   ) throws(BitmapError) {
+    let format = encoding.format
     guard maximumByteCount >= 0 else {
       throw BitmapError(.invalidArgument, "a file cannot have \(maximumByteCount) bytes.", format: format)
     }
-    var capacity = min(firstCapacity, maximumByteCount)
+    var capacity = min(encoding.firstCapacity(for: bitmap), maximumByteCount)
     for _ in 0..<2 {
       let buffer = try origin.buffer(byteCount: capacity)
       do throws(BitmapError) {
-        switch try unsafe buffer.writing(encode) {
+        let result = try unsafe buffer.writing { bytes throws(BitmapError) in
+          try unsafe encoding.encode(bitmap, into: bytes)
+        }
+        switch result {
         case .fits(let byteCount):
           self.init(format: format, byteCount: byteCount, buffer: buffer)
           return
@@ -54,8 +73,7 @@ extension EncodedPicture {
       }
       guard capacity <= maximumByteCount else {
         throw BitmapError(
-          exceeding: .init(name: "maximumByteCount", needed: capacity, allowed: maximumByteCount, unit: "bytes"),
-          format: format, subject: "this \(format) of \(bitmap.width)×\(bitmap.height)")
+          tooLarge: bitmap, format, limit: "maximumByteCount", needed: capacity, allowed: maximumByteCount)
       }
     }
     throw BitmapError(.pixelsUnavailable, "the pixels changed while they were encoded.", format: format)

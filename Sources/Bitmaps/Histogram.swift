@@ -23,10 +23,11 @@ extension Bitmap {
   ///
   /// - Throws: `pixelsUnavailable`, `cancelled`.
   public func histogram() throws(BitmapError) -> Histogram {
+    let watch = WorkWatch()
     var counts = [UInt64](repeating: 0, count: 256 * format.channelCount)
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       for y in 0..<height {
-        try Cancellation.check()
+        try watch.check(row: y)
         unsafe cpixel_count_row(rows[y], format.samples, width, &counts)
       }
     }

@@ -34,7 +34,7 @@ enum JPEGCodec {
         bytes.baseAddress, bytes.count, UInt32(denominator), limits.workingMemoryByteCount,
         UInt32(clamping: limits.scanCount), watch, rows, &report)
     }
-    if let error = BitmapError(report, format: .jpeg, limits: limits) { throw error }
+    if let error = BitmapError(report, format: .jpeg, limits: limits, watch: watch) { throw error }
   }
 
   static func encode(

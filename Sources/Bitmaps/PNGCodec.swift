@@ -40,7 +40,7 @@ enum PNGCodec {
         bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, watch, rows, &report)
     }
     return Outcome(
-      error: BitmapError(report, format: .png, limits: limits), peakByteCount: report.peak_bytes,
+      error: BitmapError(report, format: .png, limits: limits, watch: watch), peakByteCount: report.peak_bytes,
       outstandingBlockCount: report.outstanding_blocks)
   }
 

@@ -34,12 +34,13 @@ extension Bitmap {
   }
 
   private func compareBytes(with other: Bitmap) throws(BitmapError) -> PixelDifference {
+    let watch = WorkWatch()
     var squareSum: UInt64 = 0
     var maximum: UInt8 = 0
     try unsafe withUnsafeRows { own throws(BitmapError) in
       try unsafe other.withUnsafeRows { others throws(BitmapError) in
         for y in 0..<height {
-          try Cancellation.check()
+          try watch.check(row: y)
           unsafe cpixel_compare_row(own[y], others[y], rowByteCount, &squareSum, &maximum)
         }
       }
@@ -48,11 +49,12 @@ extension Bitmap {
   }
 
   private func compareSamples(with other: Bitmap) throws(BitmapError) -> PixelDifference {
+    let watch = WorkWatch()
     var (squareSum, maximum) = (0.0, 0.0)
     try unsafe withUnsafeRows { own throws(BitmapError) in
       try unsafe other.withUnsafeRows { others throws(BitmapError) in
         for y in 0..<height {
-          try Cancellation.check()
+          try watch.check(row: y)
           unsafe cpixel_compare_samples(
             own[y], others[y], format.samples.depth, width * format.channelCount, &squareSum, &maximum)
         }

@@ -25,7 +25,7 @@ enum WebPCodec {
     try unsafe bitmap.withCodecRows(watch) { rows, watch in
       _ = unsafe cimage_webp_decode(bytes.baseAddress, bytes.count, watch, rows, &report)
     }
-    if let error = BitmapError(report, format: .webp, limits: limits) { throw error }
+    if let error = BitmapError(report, format: .webp, limits: limits, watch: watch) { throw error }
   }
 
   static func encode(

@@ -8,13 +8,18 @@ import CImageCodecs
 struct WorkWatch {
   private static let clock = ContinuousClock()
 
+  /// For tests: called before every answer of the watches that are made meanwhile. Looked up once per call of a function.
+  @TaskLocal static var questionHook: (@Sendable () -> Void)?
+
   private let start: ContinuousClock.Instant
   private let wallTime: Duration?
+  private let hook: (@Sendable () -> Void)?
 
   /// Nil: cancellation only.
   init(wallTime: Duration? = nil) {
     self.wallTime = wallTime
     start = Self.clock.now
+    hook = Self.questionHook
   }
 
   /// Rows between two questions: a question takes some 30 ns, a row of pixels more than that.
@@ -28,12 +33,22 @@ struct WorkWatch {
   func check() throws(BitmapError) {
     switch answer {
     case CIMAGE_CANCELLED: throw .cancelled(format: nil)
-    case CIMAGE_TIME_LIMIT: throw BitmapError(exceedingWallTime: wallTime ?? .zero, format: nil)
+    case CIMAGE_TIME_LIMIT: throw outOfTime(format: nil)
     default: return
     }
   }
 
+  /// The error where the time is up; it says how long the work had taken by then.
+  func outOfTime(format: PictureFormat?) -> BitmapError {
+    let (needed, _) = start.duration(to: Self.clock.now).wholeMilliseconds.addingReportingOverflow(1)
+    return BitmapError(
+      exceeding: .init(
+        name: "wallTime", needed: needed, allowed: (wallTime ?? .zero).wholeMilliseconds, unit: "milliseconds"),
+      format: format, subject: format.map { "decoding this \($0)" } ?? "this work", purpose: " or more")
+  }
+
   fileprivate var answer: cimage_status {
+    hook?()
     if Task.isCancelled { return CIMAGE_CANCELLED }
     if let wallTime, start.duration(to: Self.clock.now) > wallTime { return CIMAGE_TIME_LIMIT }
     return CIMAGE_OK
@@ -63,12 +78,6 @@ extension BitmapError {
   static func cancelled(format: PictureFormat?) -> BitmapError {
     BitmapError(
       .cancelled, "the task was cancelled before the picture was done. Nothing of it is left.", format: format)
-  }
-
-  init(exceedingWallTime allowed: Duration, format: PictureFormat?) {
-    self.init(
-      exceeding: .init(name: "wallTime", needed: nil, allowed: allowed.wholeMilliseconds, unit: "milliseconds"),
-      format: format, subject: format.map { "decoding this \($0)" } ?? "this work")
   }
 }
 

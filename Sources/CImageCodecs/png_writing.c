@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <zlib.h>
+
 // Everything that a longjmp must not lose lives in here, never in a local of the function that calls setjmp.
 struct png_writer {
   png_structp png;
@@ -51,6 +53,19 @@ static int color_type(cimage_layout layout) {
                                  : PNG_COLOR_TYPE_RGBA;
 }
 
+// libpng's png_set_iCCP leaves out a profile that it finds fault with. Whether a fault matters is for those to say who
+// use the profile: here it goes into the file as it is.
+static void write_profile(struct png_writer *writer, cimage_profile profile) {
+  static const char head[] = "ICC profile\0"; // a name of no meaning, its end, and 0 for zlib
+  uLong room = compressBound(profile.count);
+  png_bytep chunk = png_malloc(writer->png, sizeof head + room);
+  memcpy(chunk, head, sizeof head);
+  if (compress2(chunk + sizeof head, &room, profile.bytes, profile.count, Z_DEFAULT_COMPRESSION) != Z_OK)
+    escape(writer, CIMAGE_OUT_OF_MEMORY, "Out of memory");
+  png_write_chunk(writer->png, (png_const_bytep)"iCCP", chunk, sizeof head + room);
+  png_free(writer->png, chunk);
+}
+
 cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile profile, cimage_watch watch,
                                 void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report) {
   struct png_writer writer;
@@ -80,9 +95,8 @@ cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile prof
     png_set_IHDR(png, writer.info, rows.width, rows.height, wide ? 16 : 8, color_type(rows.layout), PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (profile.count > 0) {
-      png_set_benign_errors(png, 1); // a profile that libpng finds fault with is left out, with a warning
-      png_set_iCCP(png, writer.info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, profile.bytes,
-                   (png_uint_32)profile.count);
+      png_write_info_before_PLTE(png, writer.info);
+      write_profile(&writer, profile);
     }
     png_write_info(png, writer.info);
     if (wide) png_set_swap(png); // as for reading

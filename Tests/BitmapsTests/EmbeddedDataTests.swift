@@ -68,6 +68,28 @@ struct EmbeddedDataTests {
     }
   }
 
+  @Test("ICC data that libpng finds fault with is kept all the same", arguments: [PictureFormat.jpeg, .png, .webp])
+  func faultyProfile(format: PictureFormat) throws {
+    try withOwnArena { arena in
+      // No tags and no illuminant; an intent that there is not, with another illuminant; one tag beyond the end.
+      let bare = PixelFormatTests.icc("RGB ")
+      var intent = Self.icc(byteCount: 300, model: "RGB ")
+      intent.replaceSubrange(64..<80, with: [UInt8](repeating: 0x5A, count: 16))
+      var tag = Self.icc(byteCount: 300, model: "RGB ")
+      tag.replaceSubrange(136..<144, with: [UInt8](repeating: 0x7F, count: 8))
+      for data in [bare, intent, tag] {
+        var bitmap = try Bitmap(width: 20, height: 10, format: .rgb8, arena: arena)
+        bitmap.colorProfile = try #require(ColorProfile(iccData: data))
+        defer { bitmap.dispose() }
+        let encoded = try bitmap.encoded(as: format, arena: arena)
+        defer { encoded.dispose() }
+        let decoded = try encoded.withBytes { try Bitmap(decoding: $0, arena: arena) }
+        #expect(decoded.colorProfile.iccData == data)
+        decoded.dispose()
+      }
+    }
+  }
+
   @Test("EXIF data comes as it is in the file", .enabled(if: Corpus.isPresent, Corpus.absence))
   func exif() throws {
     let file = try Corpus.bytes("derived/rocket_exif_orient6.jpg")

@@ -1,3 +1,4 @@
+import Foundation
 import JemallocArenas
 import NativeBuffers
 import Testing
@@ -18,6 +19,17 @@ func withOwnArena<R>(
 }
 
 extension Arena {
+  /// Variants of a file between two looks at the arena. What a variant leaves behind stays until the next look, and what
+  /// is rescued is counted for good, so that none is missed; a look takes longer than most variants do. With
+  /// NATIVE_BUFFERS_STRESS=long, each variant gets its own.
+  static let lookInterval = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long" ? 1 : 16
+
+  /// ``expectEmpty(_:sourceLocation:)`` for where an expectation would cost too much.
+  var isEmptyAfterTrimming: Bool {
+    trim()
+    return (try? counts().count) == 0 && rescueCount == 0
+  }
+
   /// By the allocator's book: the memory itself is back, not only the handles.
   func expectEmpty(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws {
     trim()

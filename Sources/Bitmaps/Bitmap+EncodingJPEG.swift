@@ -1,0 +1,38 @@
+public import NativeBuffers
+
+extension Bitmap {
+  /// The bitmap as a baseline JPEG, in a native buffer, with the ICC data of ``colorProfile``, as all formats that can
+  /// hold it.
+  ///
+  /// JPEG knows no alpha and 8 bits a channel: transparent pixels are laid on white, and more bits are rounded, which
+  /// costs a copy of the picture.
+  ///
+  /// - Parameters:
+  ///   - quality: 1 to 100, on libjpeg's scale. From 90 on, files grow much faster than they gain.
+  ///   - maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would have.
+  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`; `unsupported` where a side is
+  ///   beyond JPEG's 65,500.
+  public func encodedJPEG(
+    quality: Int = 85, maximumByteCount: Int = .max, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) -> EncodedPicture {
+    try encoded(
+      as: .jpeg(quality: quality), maximumByteCount: maximumByteCount, arena: arena, file: file, line: line,
+      function: function)
+  }
+
+  /// Writes the bitmap as a JPEG file, at once or not at all.
+  ///
+  /// The bytes go to a temporary file in the same folder, which then takes the name; on any error it is removed, and a
+  /// file that had the name is untouched. Readers see the old file or the new one, never a part. Not promised: that the
+  /// file survives a loss of power right after.
+  ///
+  /// - Throws: as ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``, and `unwritableFile`.
+  public func writeJPEG(
+    toFileAt path: String, quality: Int = 85, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    try write(.jpeg(quality: quality), toFileAt: path, origin: origin)
+  }
+}

@@ -1,0 +1,103 @@
+/// A format to encode a picture as, with what can be chosen about it.
+///
+/// A struct and not an enum, so that more can be added.
+public struct PictureEncoding: Hashable, Sendable {
+  enum Kind: Hashable {
+    case jpeg(quality: Int)
+    case png(compression: Int)
+    case webP(quality: Int, isLossless: Bool)
+    case netpbm(NetpbmVariant)
+  }
+
+  let kind: Kind
+
+  /// As ``Bitmap/encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
+  public static func jpeg(quality: Int = 85) -> PictureEncoding {
+    PictureEncoding(kind: .jpeg(quality: quality))
+  }
+
+  /// As ``Bitmap/encodedPNG(compression:maximumByteCount:arena:file:line:function:)``.
+  public static func png(compression: Int = 6) -> PictureEncoding {
+    PictureEncoding(kind: .png(compression: compression))
+  }
+
+  /// As ``Bitmap/encodedWebP(quality:isLossless:maximumByteCount:arena:file:line:function:)``.
+  public static func webP(quality: Int = 80, isLossless: Bool = false) -> PictureEncoding {
+    PictureEncoding(kind: .webP(quality: quality, isLossless: isLossless))
+  }
+
+  /// As ``Bitmap/encodedNetpbm(_:maximumByteCount:arena:file:line:function:)``.
+  public static func netpbm(_ variant: NetpbmVariant = .binary) -> PictureEncoding {
+    PictureEncoding(kind: .netpbm(variant))
+  }
+
+  public var format: PictureFormat {
+    switch kind {
+    case .jpeg: .jpeg
+    case .png: .png
+    case .webP: .webp
+    case .netpbm: .netpbm
+    }
+  }
+}
+
+extension PictureEncoding {
+  /// Throws where a choice makes no sense.
+  func check() throws(BitmapError) {
+    switch kind {
+    case .jpeg(let quality) where !(1...100).contains(quality):
+      throw BitmapError(.invalidArgument, "a JPEG quality of \(quality) cannot be; give 1 to 100.", format: .jpeg)
+    case .png(let compression) where !(0...9).contains(compression):
+      throw BitmapError(.invalidArgument, "a PNG compression of \(compression) cannot be; give 0 to 9.", format: .png)
+    case .webP(let quality, _) where !(0...100).contains(quality):
+      throw BitmapError(.invalidArgument, "a WebP quality of \(quality) cannot be; give 0 to 100.", format: .webp)
+    default: return
+    }
+  }
+
+  /// The pixel format to which a bitmap of `format` is converted before its codec takes it.
+  func written(_ format: PixelFormat) throws(BitmapError) -> PixelFormat {
+    switch kind {
+    case .jpeg:
+      return format.hasAlpha || format.codecLayout == nil ? (format.isGray ? .gray8 : .rgb8) : format
+    case .png:
+      guard format.channel != .float32 else {
+        throw BitmapError(
+          .unsupported,
+          "a PNG has 8 or 16 bits a channel, and \(format) more. Convert the bitmap to rgba16 or gray16 before, "
+            + "which rounds it.", format: .png)
+      }
+      return format.codecLayout == nil && format.wideCodecLayout == nil ? .rgba8 : format
+    case .webP:
+      return format.hasAlpha ? .rgba8 : .rgb8
+    case .netpbm(let variant):
+      return variant.written(format)
+    }
+  }
+
+  /// Bytes that nearly every such picture fits. Of those that do not, the codec says what they take.
+  func firstCapacity(for bitmap: Bitmap) -> Int {
+    let pixelCount = bitmap.width * bitmap.height
+    switch kind {
+    // Half a byte per pixel holds nearly every photo.
+    case .jpeg: return pixelCount / 2 + bitmap.profileByteCount + 32_768
+    case .png: return PNGCodec.byteCountBound(of: bitmap) + 2 * bitmap.profileByteCount
+    case .webP(_, let isLossless): return pixelCount * (isLossless ? 4 : 1) + bitmap.profileByteCount + 32_768
+    case .netpbm(let variant): return NetpbmWriter.byteCountBound(of: bitmap, variant)
+    }
+  }
+
+  /// The one way to the codecs. `bitmap` has the format that ``written(_:)`` says; no byte is written beyond `bytes`.
+  func encode(_ bitmap: Bitmap, into bytes: UnsafeMutableRawBufferPointer) throws(BitmapError) -> EncodingResult {
+    switch kind {
+    case .jpeg(let quality):
+      try unsafe JPEGCodec.encode(bitmap, quality: quality, into: bytes)
+    case .png(let compression):
+      try unsafe PNGCodec.encode(bitmap, compression: compression, into: bytes)
+    case .webP(let quality, let isLossless):
+      try unsafe WebPCodec.encode(bitmap, quality: quality, isLossless: isLossless, into: bytes)
+    case .netpbm(let variant):
+      try unsafe NetpbmWriter.encode(bitmap, variant, into: bytes)
+    }
+  }
+}
