@@ -21,6 +21,12 @@ enum ThreadCaches {
   nonisolated(unsafe) private static var attached = 0
   static var attachedCount: Int { lock.withLock { unsafe attached } }
 
+  static func makeStatics() {
+    ForkGuard.touch(lock)
+    ForkGuard.touch(key)
+    makeWindowStatics()
+  }
+
   /// Its destructor runs at a thread's end, with the thread's cache.
   private static let key: pthread_key_t = {
     var key = pthread_key_t()
