@@ -4,7 +4,7 @@ import Glibc
 /// of the running program names them.
 struct OnceTokens {
   let name: String
-  /// The runtime (`swift_once`) writes -1 when an initialiser has returned.
+  /// The runtime (`swift_once`) writes -1, in 32 bits on Linux, when an initialiser has returned.
   let isDone: Bool
 
   private static let modules = [
@@ -38,7 +38,7 @@ struct OnceTokens {
       guard length > 4, unsafe strcmp(text + length - 2, "Wz") == 0 else { continue }
       let name = unsafe String(cString: text)
       guard modules.contains(where: { name.hasPrefix("$s" + $0) }) else { continue }
-      guard let word = unsafe UnsafePointer<Int>(bitPattern: base + UInt(symbol.st_value)) else { continue }
+      guard let word = unsafe UnsafePointer<Int32>(bitPattern: base + UInt(symbol.st_value)) else { continue }
       tokens.append(OnceTokens(name: name, isDone: unsafe word.pointee < 0))
     }
     return tokens
