@@ -17,6 +17,10 @@ import Synchronization
 ///   before the locks below, nobody may come to such a first use with one of them in hand.
 /// - One that only holds a simple value is computed (`static var`).
 ///
+/// What none of this reaches: Swift's runtime builds a generic type, or a conformance of one, where it is first needed,
+/// under locks of its own that it does not keep whole across `fork`. The first cache of a thread is therefore made
+/// behind the gate too; unoptimised code has more such places, in the client's part as in ours.
+///
 /// Dispatch's queues stand still in a child whatever is done: `FlushQueue.shared` is left lazy.
 package enum ForkGuard {
   private struct Locks: @unchecked Sendable {

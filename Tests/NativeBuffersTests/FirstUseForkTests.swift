@@ -14,12 +14,12 @@ struct FirstUseForkTests {
   @Test("A child forked while another thread is inside each step of the first use goes on")
   func heldFirstUse() async {
     await #expect(processExitsWith: .success) {
-      // Steps: the ledger, the statistics' keys, the shared arena; each is held open for 50 ms.
+      // Steps: the thread's cache, the ledger, the shared arena, the statistics' keys, in some order; each is held open for 50 ms.
       unsafe ForkGuard.onFirstUse = {
         FirstUse.steps.add(1, ordering: .releasing)
         usleep(50_000)
       }
-      for step in 1...3 {
+      for step in 1...4 {
         // Each round has a process of its own, in which nothing was used.
         let round = Forking.fork()
         if round == 0 {
