@@ -15,6 +15,10 @@ __attribute__((constructor)) static void choose_barrier(void) {
   cfinalization_is_one_sided = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
+// Swift, in BeforeMain.swift: the language itself has no way to run code before main.
+void finalization_make_statics(void);
+__attribute__((constructor)) static void make_statics(void) { finalization_make_statics(); }
+
 void cfinalization_heavy_barrier(void) {
   if (__atomic_load_n(&cfinalization_is_one_sided, __ATOMIC_RELAXED)) {
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;

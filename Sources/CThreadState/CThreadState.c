@@ -10,6 +10,10 @@
 
 _Thread_local cthreadstate_record cthreadstate_thread;
 
+// Swift, in BeforeMain.swift: the language itself has no way to run code before main.
+void nativebuffers_make_statics(void);
+__attribute__((constructor)) static void make_statics(void) { nativebuffers_make_statics(); }
+
 uint32_t cthreadstate_take_number(void) {
   static uint32_t last;
   uint32_t number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);

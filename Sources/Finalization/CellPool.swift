@@ -1,4 +1,5 @@
 import ResourceLedger
+import Synchronization
 
 /// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
 ///
@@ -162,10 +163,16 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 }
 
 /// Ledger numbers of registries. Where the ledger has no record left, registries share one.
-private enum RegistryDomains {
-  private static let shared: DomainID =
+enum RegistryDomains {
+  private static var shared: DomainID {
+    if !isSharedMade.load(ordering: .acquiring) { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
+    return madeShared
+  }
+  private static let madeShared: DomainID =
     (try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries"))
     ?? DomainID(rawValue: 0)
+  private static let isSharedMade = Atomic(false)
+  static func makeStatics() { ForkGuard.touch(isSharedMade) }
 
   static func add(_ name: String) -> DomainID {
     let spare = shared

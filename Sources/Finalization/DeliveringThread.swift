@@ -1,4 +1,5 @@
 import CFinalization
+import ResourceLedger
 import Synchronization
 
 /// This thread's part in deliveries.
@@ -8,6 +9,7 @@ import Synchronization
 /// recursion however long a chain of deaths is.
 enum DeliveringThread {
   private static let lastNumber = Atomic<UInt32>(0)
+  static func makeStatics() { ForkGuard.touch(lastNumber) }
 
   @inline(__always)
   private static var record: UnsafeMutablePointer<cfinalization_thread> { unsafe cfinalization_current_thread() }

@@ -38,6 +38,13 @@ enum ExitRuns {
   nonisolated(unsafe) private static var process: pid_t = 0
   private static let turns = Atomic<UInt64>(0)
 
+  static func makeStatics() {
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(runs)
+    unsafe ForkGuard.touch(process)
+    ForkGuard.touch(turns)
+  }
+
   static var clock: UInt64 { turns.load(ordering: .relaxed) }
 
   /// Adds a registration that the caller has pinned.

@@ -1,5 +1,6 @@
 import Glibc
 public import ResourceLedger
+import Synchronization
 
 /// The process's open file descriptors, counted by the kernel.
 ///
@@ -10,12 +11,32 @@ public import ResourceLedger
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   // SAFETY: `baseline` is used under `lock`.
   /// The process's. It begins when it is first used: use it early.
-  public static let shared = FileDescriptorDomain(name: "file descriptors")
+  public static var shared: FileDescriptorDomain {
+    if !isSharedMade.load(ordering: .acquiring) { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
+    return madeShared
+  }
+  private static let madeShared = FileDescriptorDomain(name: "file descriptors")
+  private static let isSharedMade = Atomic(false)
 
   public let name: String
   /// The ledger's number for the shared one, which ``OwnedFileDescriptor``s are created with; nil where the ledger had no
   /// room for one more domain.
-  public static let sharedID: DomainID? = try? ResourceDomains.add(shared, kind: .fileDescriptor)
+  public static var sharedID: DomainID? {
+    if !isIDMade.load(ordering: .acquiring) { ForkGuard.firstUse(isIDMade) { ForkGuard.touch(madeID) } }
+    return madeID
+  }
+  private static let madeID: DomainID? = {
+    let domain = shared
+    guard let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name) else { return nil }
+    ResourceDomains.listOnly(domain, as: id)
+    return id
+  }()
+  private static let isIDMade = Atomic(false)
+
+  static func makeStatics() {
+    ForkGuard.touch(isSharedMade)
+    ForkGuard.touch(isIDMade)
+  }
 
   private let lock = ForkSafeLock()
   /// Descriptors open at the start that nobody owned since, and what they referred to.

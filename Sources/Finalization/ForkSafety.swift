@@ -22,10 +22,16 @@ enum ForkSafety {
   // SAFETY: guarded by `directory`.
   nonisolated(unsafe) private static var isInstalled = false
 
-  /// Called before the first lock is taken.
+  static func makeStatics() {
+    ForkGuard.touch(isForkedChild)
+    ForkGuard.touch(directory)
+    unsafe ForkGuard.touch(members)
+    unsafe ForkGuard.touch(isInstalled)
+  }
+
+  /// Called before `main`, after the fork guard's handlers are in place. These run before those, which take the
+  /// locks that may be taken under ours.
   static func install() {
-    // Its handlers are to run after these: they take the locks that may be taken under ours.
-    _ = Ledger.shared
     directory.withLock {
       guard unsafe !isInstalled else { return }
       unsafe isInstalled = true
@@ -44,7 +50,6 @@ enum ForkSafety {
   }
 
   static func add(_ member: any ForkLockable) {
-    _ = AnchorLocks.shared
     directory.withLock { unsafe members[ObjectIdentifier(member)] = Unowned(member: member) }
   }
 

@@ -1,3 +1,5 @@
+import ResourceLedger
+
 /// The loads that this task, or this thread, is inside of: who asks for one of them would wait for itself.
 enum LoadChain {
   private final class Link: Sendable {
@@ -11,6 +13,7 @@ enum LoadChain {
   }
 
   @TaskLocal private static var innermost: Link?
+  static func makeStatics() { ForkGuard.touch($innermost) }
 
   static func contains(_ load: AnyObject) -> Bool {
     var link = innermost

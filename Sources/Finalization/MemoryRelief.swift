@@ -18,6 +18,11 @@ package enum MemoryRelief {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var slots: [Slot] = []
 
+  static func makeStatics() {
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(slots)
+  }
+
   static func add(_ relieving: any MemoryRelieving) {
     lock.withLock { unsafe slots.append(Slot(identity: ObjectIdentifier(relieving), relieving: relieving)) }
   }

@@ -1,4 +1,5 @@
 public import ResourceLedger
+import Synchronization
 
 /// A native resource's life in the ledger.
 @usableFromInline
@@ -16,9 +17,15 @@ struct ResourceClaim: Sendable {
   }
 
   /// Domain of resources that name none.
-  private static let common: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
+  private static var common: Result<DomainID, LedgerError> {
+    if !isCommonMade.load(ordering: .acquiring) { ForkGuard.firstUse(isCommonMade) { ForkGuard.touch(madeCommon) } }
+    return madeCommon
+  }
+  private static let madeCommon: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
     try Ledger.shared.addDomain(.nativeResource, name: "native resources")
   }
+  private static let isCommonMade = Atomic(false)
+  static func makeStatics() { ForkGuard.touch(isCommonMade) }
 
   /// Begins a life of an entry that is the caller's.
   @inlinable

@@ -1,3 +1,4 @@
+import ResourceLedger
 import Synchronization
 
 /// Numbers that no two running threads have at the same time, from 1 to 63; a thread that finds none free
@@ -6,6 +7,7 @@ enum ThreadSlots {
   static let count = 64
   /// A bit per slot in use; the lowest, for the shared one, always.
   private static let used = Atomic<UInt64>(1)
+  static func makeStatics() { ForkGuard.touch(used) }
 
   static func take() -> Int {
     var bits = used.load(ordering: .relaxed)

@@ -73,6 +73,8 @@ public import Synchronization
     return key
   }()
 
+  static func makeStatics() { ForkGuard.touch(key) }
+
   @usableFromInline
   @inline(never)
   static func make() -> Pointer? {

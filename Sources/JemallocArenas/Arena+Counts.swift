@@ -43,7 +43,16 @@ extension Arena {
 
 /// The keys of an arena's statistics, looked up once.
 struct ArenaStatistics {
+  /// After ``prepare()``: the caller may hold an arena's lock.
   static let shared: Result<ArenaStatistics, ArenaError> = Result { () throws(ArenaError) in try ArenaStatistics() }
+  private static let isMade = Atomic(false)
+
+  static func makeStatics() { ForkGuard.touch(isMade) }
+
+  /// Looks the keys up where that was not done yet. Under no lock.
+  static func prepare() {
+    if !isMade.load(ordering: .acquiring) { ForkGuard.firstUse(isMade) { ForkGuard.touch(shared) } }
+  }
 
   private let smallClassCount: Int
   private let pageSize: Int

@@ -1,7 +1,7 @@
 import CJemalloc
 import Glibc
 public import ResourceLedger
-import Synchronization
+public import Synchronization
 
 /// A jemalloc arena from which only this library allocates.
 ///
@@ -60,11 +60,33 @@ public final class Arena: Sendable {
   }
 
   /// The arena that buffers come from where nobody names another.
-  public static let shared: Arena = {
-    do { return try Arena(name: "shared") } catch {
+  @inlinable
+  public static var shared: Arena {
+    if !isSharedMade.load(ordering: .acquiring) { makeSharedOnce() }
+    return madeShared
+  }
+
+  @usableFromInline static let madeShared: Arena = {
+    do { return try Arena(name: "shared", configuration: Configuration(), isShared: true) } catch {
       fatalError("NativeBuffers: the shared arena could not be created: \(error)")
     }
   }()
+  @usableFromInline static let isSharedMade = Atomic(false)
+
+  @usableFromInline
+  @inline(never)
+  static func makeSharedOnce() { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
+
+  /// Whether this is ``shared``. Unlike a comparison it never makes that one: for code that holds a lock.
+  package let isShared: Bool
+
+  /// Makes the statics of this module. To be called before `main`.
+  package static func makeStatics() {
+    ForkGuard.touch(isSharedMade)
+    ArenaStatistics.makeStatics()
+    ArenaDirectory.makeStatics()
+    MallocCapture.makeStatics()
+  }
 
   public let name: String
   /// jemalloc's number for it, as in `arena.<index>.purge`.
@@ -88,7 +110,13 @@ public final class Arena: Sendable {
   /// Creates an arena.
   /// - Throws: ``ArenaError`` naming a value of the configuration that is not allowed, the `mallctl` key that failed,
   ///   or that the ledger is full.
-  public init(name: String, configuration: Configuration = Configuration()) throws(ArenaError) {
+  public convenience init(name: String, configuration: Configuration = Configuration()) throws(ArenaError) {
+    try self.init(name: name, configuration: configuration, isShared: false)
+  }
+
+  private init(name: String, configuration: Configuration, isShared: Bool) throws(ArenaError) {
+    ArenaStatistics.prepare()
+    self.isShared = isShared
     self.name = name
     self.configuration = configuration
     try configuration.check(arena: name)
@@ -151,7 +179,7 @@ public final class Arena: Sendable {
   /// - Throws: ``ArenaError/Code/sharedArena`` for ``shared``; ``ArenaError/Code/blocksLive(count:byteCount:)`` while a buffer, or memory allocated raw,
   ///   is live; ``ArenaError/Code/destroyed`` the second time.
   public func destroy() throws(ArenaError) {
-    guard self !== Arena.shared else { throw ArenaError(.sharedArena, arena: name) }
+    guard !isShared else { throw ArenaError(.sharedArena, arena: name) }
     try ArenaDirectory.upkeep.withLock { () throws(ArenaError) in
       try lock.withLock { () throws(ArenaError) in
         if !isDestroyed.load(ordering: .relaxed) { ArenaDirectory.reclaimIdleBlocks(of: self) }

@@ -18,6 +18,12 @@ package enum ArenaDirectory {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var state = State()
 
+  static func makeStatics() {
+    ForkGuard.touch(upkeep)
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(state)
+  }
+
   static func add(_ arena: Arena) { lock.withLock { unsafe state.arenas[arena.domain] = arena } }
   static func remove(_ arena: Arena) {
     let forget = lock.withLock {

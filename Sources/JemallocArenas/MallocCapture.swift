@@ -20,6 +20,11 @@ public enum MallocCapture {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var spareArenas: [UInt32] = []
 
+  static func makeStatics() {
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(spareArenas)
+  }
+
   /// Runs `body` and counts what it left behind.
   ///
   /// What `body` hands to another thread to free, or keeps in a cache on purpose, counts as left behind.
@@ -27,6 +32,7 @@ public enum MallocCapture {
   /// - Throws: what `body` throws, ``ArenaError`` where malloc is not jemalloc or the switch fails.
   public static func run<R>(_ body: () throws -> R) throws -> (result: R, remainder: Remainder) {
     guard cjemalloc_is_process_malloc() else { throw ArenaError(.captureUnavailable) }
+    ArenaStatistics.prepare()
     let arena = try spareArena()
     let outerArena: UInt32 = try Mallctl.read("thread.arena")
     let hadCache = try Mallctl.readFlag("thread.tcache.enabled")

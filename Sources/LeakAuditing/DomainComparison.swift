@@ -43,7 +43,7 @@ struct DomainComparison {
     case failed(any Error, DomainSum)
   }
 
-  private static let pauses: [UInt32] = [0, 1_000, 2_000, 4_000, 8_000, 16_000]
+  private static var pauses: [UInt32] { [0, 1_000, 2_000, 4_000, 8_000, 16_000] }
   private static let heldLook = 2
 
   private let ledger: Ledger

@@ -1,4 +1,5 @@
 import ResourceLedger
+import Synchronization
 
 /// Memory that somebody else allocated and a buffer adopted: its ledger entries and its deallocators.
 enum AdoptedMemory {
@@ -8,8 +9,19 @@ enum AdoptedMemory {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var deallocators: [Int: Deallocator] = unsafe [:]
 
-  private static let domain: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
+  private static var domain: Result<DomainID, LedgerError> {
+    if !isDomainMade.load(ordering: .acquiring) { ForkGuard.firstUse(isDomainMade) { ForkGuard.touch(madeDomain) } }
+    return madeDomain
+  }
+  private static let madeDomain: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
     try Ledger.shared.addDomain(.adoptedMemory, name: "adopted memory")
+  }
+  private static let isDomainMade = Atomic(false)
+
+  static func makeStatics() {
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(deallocators)
+    ForkGuard.touch(isDomainMade)
   }
 
   static func adopt(

@@ -15,7 +15,7 @@ extension Arena {
   public func trim(keeping limit: Int = 0) -> Int {
     let depot = Depot.of(self)
     var freed = 0
-    if self === Arena.shared {
+    if isShared {
       _ = ThreadCaches.withExisting { $0.flush(to: depot) }
       if limit <= 0 { freed = ThreadCaches.trim(takesAll: true) }
     }

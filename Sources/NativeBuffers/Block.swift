@@ -198,7 +198,7 @@ public import ResourceLedger
     }
     guard let depot = Depot.of(entry) else { return AdoptedMemory.release(entry) }
     let bin = Int(entry.classification.bucket)
-    if bin < ThreadCacheStorage.binCount, depot.arena === Arena.shared, entry.endLife(as: .idle) {
+    if bin < ThreadCacheStorage.binCount, depot.arena.isShared, entry.endLife(as: .idle) {
       guard let hasRoom = ThreadCaches.withExisting({ $0.push(entry, bin: bin) }) else {
         return depot.keep(entry, capacity: entry.capacity)
       }

@@ -34,7 +34,7 @@ extension Depot {
   func noticeUnusedPages() { if shelves.markDirty() { Maintenance.call() } }
 
   private var hasIdleBlocks: Bool {
-    shelves.hasIdleBlocks || arena === Arena.shared && ThreadCaches.attachedCount > 0
+    shelves.hasIdleBlocks || arena.isShared && ThreadCaches.attachedCount > 0
   }
 
   // MARK: Idle blocks
@@ -49,13 +49,13 @@ extension Depot {
     let interval = Monotonic.nanoseconds(milliseconds: idleTime) / 2
     var freed = 0
     if idleTime == 0 {
-      freed = trim(keeping: 0) + (arena === Arena.shared ? ThreadCaches.trim(takesAll: true) : 0)
+      freed = trim(keeping: 0) + (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0)
       stopWatching()
       // What a thread was just using comes with the next look.
       upkeep.nextSearch = shelves.isWatched ? now + 1_000_000_000 : nil
     } else if let search = upkeep.nextSearch {
       if now >= search {
-        freed = giveBackUnused() + (arena === Arena.shared ? ThreadCaches.trim() : 0)
+        freed = giveBackUnused() + (arena.isShared ? ThreadCaches.trim() : 0)
         if !hasIdleBlocks { stopWatching() }
         upkeep.nextSearch = shelves.isWatched ? now + interval : nil
       }

@@ -43,6 +43,8 @@ import Synchronization
     return DepotTable()
   }()
 
+  static func makeStatics() { ForkGuard.touch(byDomain) }
+
   static func of(_ arena: Arena) -> Depot { attached(to: arena) ?? make(for: arena) }
 
   static func of(_ entry: LedgerEntry) -> Depot? { byDomain[entry.classification.domain] }
@@ -56,9 +58,7 @@ import Synchronization
   }
 
   private static func make(for arena: Arena) -> Depot {
-    // Takes the fork guard's lock, which must not be taken under the arena's.
-    Maintenance.prepare()
-    return arena.lock.withLock {
+    arena.lock.withLock {
       if let depot = attached(to: arena) { return depot }
       let depot = Depot(arena: arena)
       // A destroyed arena's number may be another domain's by now.
@@ -80,7 +80,7 @@ import Synchronization
 
   /// Whether threads keep blocks of such a request's class.
   func isCachedByThreads(_ request: Arena.Request) -> Bool {
-    request.capacity <= ThreadCacheStorage.largestByteCount && arena === Arena.shared
+    request.capacity <= ThreadCacheStorage.largestByteCount && arena.isShared
   }
 
   /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
@@ -121,10 +121,12 @@ import Synchronization
   }
 
   /// Four times the machine's memory: a request beyond that is a mistake, for which nobody is to lose idle blocks.
-  private static let conceivableByteCount = 4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+  private static var conceivableByteCount: Int {
+    4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+  }
 
   private func giveUpIdleBlocks() -> Int {
-    (arena === Arena.shared ? ThreadCaches.trim(takesAll: true) : 0) + trim(keeping: 0)
+    (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0) + trim(keeping: 0)
   }
 
   private func allocateOnce(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
@@ -270,8 +272,12 @@ import Synchronization
   private static let count = 1 << 13
 
   init() {
-    unsafe slots = .allocate(capacity: Self.count)
-    for slot in 0..<Self.count { unsafe (slots + slot).initialize(to: Atomic(0)) }
+    // Zeroed by the kernel where it is first used, so that a process that makes no buffer pays no memory.
+    guard let memory = unsafe calloc(Self.count, MemoryLayout<Atomic<UInt>>.stride) else {
+      fatalError("NativeBuffers: no memory for the table of depots")
+    }
+    // SAFETY: an atomic zero is zero bytes.
+    unsafe slots = memory.bindMemory(to: Atomic<UInt>.self, capacity: Self.count)
   }
 
   subscript(domain: DomainID) -> Depot? {

@@ -42,11 +42,11 @@ import Synchronization
   static let surplusByteLimit = 128 << 20
 
   /// Alignments of a cache line to 2 MiB, each with all size classes.
-  static let alignmentCount = 21 - Int(SizeClass.blockAlignmentLog2) + 1
+  static var alignmentCount: Int { 21 - Int(SizeClass.blockAlignmentLog2) + 1 }
   static var alignments: Range<UInt32> {
     SizeClass.blockAlignmentLog2..<SizeClass.blockAlignmentLog2 + UInt32(alignmentCount)
   }
-  private static let alignedCount = (alignmentCount - 1) * SizeClass.count
+  private static var alignedCount: Int { (alignmentCount - 1) * SizeClass.count }
 
   // A stripe: 64 bytes that begin with its room and its count of rescues, then a list for each size class.
   private static var roomByteCount: Int { 64 }
@@ -202,6 +202,7 @@ import Synchronization
   // its threads looks for more.
 
   private static let roomMoves = ForkGuard.innerLock()
+  static func makeStatics() { ForkGuard.touch(roomMoves) }
 
   /// Sets room aside for a stripe that has too little: of what nobody has, else of what other stripes have. Waits for
   /// nobody for long: where another thread has the lock and does not run, this says that there is no room.

@@ -190,15 +190,16 @@ enum Maintenance {
 
   // MARK: Fork
 
-  /// To be called before there is anything to look after.
-  static func prepare() { _ = preparation }
-
-  private static let preparation: Void = {
-    _ = lock
-    _ = ThreadCaches.lock
-    _ = ArenaDirectory.upkeep
+  static func makeStatics() {
+    ForkGuard.touch(phaseCode)
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(thread)
+    ForkGuard.touch(passCount)
+    ForkGuard.touch(hasNothingToDo)
+    ForkGuard.touch(currentThread)
+    ForkGuard.touch(callsByHand)
     ForkGuard.onChild { Maintenance.beginInChild() }
-  }()
+  }
 
   /// A forked child has no such thread: it starts one when somebody calls.
   private static func beginInChild() {

@@ -26,6 +26,10 @@ extension ThreadCaches {
   private static let isBarrierSupported = cthreadstate_allow_barrier()
   /// For tests: as a kernel that refuses.
   static let isBarrierRefused = Atomic<Bool>(false)
+  static func makeWindowStatics() {
+    ForkGuard.touch(isBarrierSupported)
+    ForkGuard.touch(isBarrierRefused)
+  }
   static var isBarrierAllowed: Bool { isBarrierSupported && !isBarrierRefused.load(ordering: .relaxed) }
 
   /// Links followed in one window.

@@ -2,6 +2,7 @@ import CThreadState
 import Glibc
 import JemallocArenas
 import ResourceLedger
+import Synchronization
 
 /// All threads' caches of the shared arena: made at a thread's first slow path, gone with the thread.
 ///
@@ -20,6 +21,13 @@ enum ThreadCaches {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var attached = 0
   static var attachedCount: Int { lock.withLock { unsafe attached } }
+
+  static func makeStatics() {
+    ForkGuard.touch(lock)
+    ForkGuard.touch(key)
+    ForkGuard.touch(isFirstMade)
+    makeWindowStatics()
+  }
 
   /// Its destructor runs at a thread's end, with the thread's cache.
   private static let key: pthread_key_t = {
@@ -62,7 +70,17 @@ enum ThreadCaches {
     return cache
   }
 
+  /// The process's first cache is made as a first use: Swift's runtime builds the generic types in it then, under
+  /// locks of its own, which a forked child would inherit.
   private static func make() -> ThreadCache? {
+    if isFirstMade.load(ordering: .acquiring) { return makeNow() }
+    var cache: ThreadCache?
+    ForkGuard.firstUse(isFirstMade) { cache = makeNow() }
+    return cache
+  }
+  private static let isFirstMade = Atomic(false)
+
+  private static func makeNow() -> ThreadCache? {
     let storage = UnsafeMutablePointer<ThreadCacheStorage>.allocate(capacity: 1)
     let depot = Depot.of(Arena.shared)
     unsafe storage.initialize(

@@ -5,6 +5,23 @@ import Synchronization
 /// inherit one in the hands of a thread that it does not have.
 ///
 /// The ledger's pages are private to the process: the child goes on with a copy of its own.
+///
+/// A lazy static is a lock too: a child whose parent forked in the midst of its initialiser waits for ever. The rule
+/// for every static of ResourceLedger, JemallocArenas, NativeBuffers and Finalization whose value is not a constant:
+///
+/// - One that is cheap and needs nothing of the system is made before `main`, while there is one thread: its type's
+///   `makeStatics()` passes it to ``touch(_:)``, and a C constructor comes there by ``makeStatics()``, by
+///   NativeBuffers' `BeforeMain.swift` or by Finalization's.
+/// - One that is dear (`Ledger.shared`, `Arena.shared`), or whose moment matters (`FileDescriptorDomain.shared`), is
+///   made inside ``firstUse(_:_:)``: `fork` waits until a first use under way is over. As `fork` takes that gate
+///   before the locks below, nobody may come to such a first use with one of them in hand.
+/// - One that only holds a simple value is computed (`static var`).
+///
+/// What none of this reaches: Swift's runtime builds a generic type, or a conformance of one, where it is first needed,
+/// under locks of its own that it does not keep whole across `fork`. The first cache of a thread is therefore made
+/// behind the gate too; unoptimised code has more such places, in the client's part as in ours.
+///
+/// Dispatch's queues stand still in a child whatever is done: `FlushQueue.shared` is left lazy.
 package enum ForkGuard {
   private struct Locks: @unchecked Sendable {
     // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
@@ -17,6 +34,15 @@ package enum ForkGuard {
     var childActions: [@Sendable () -> Void] = []
     var isInstalled = false
   }
+
+  /// Held while a static that is not made before `main` is made. Taken before every other lock of this type.
+  private static let gate = ForkSafeLock()
+  /// How many first uses the gate's holder has under way, one inside the other. Under `gate`.
+  nonisolated(unsafe) private static var depth = 0  // SAFETY: guarded by `gate`.
+  /// The thread that holds the gate; 0 for none. Only that thread finds its own number here.
+  private static let holder = Atomic<UInt>(0)
+  /// For tests: called within a first use, by the thread that makes it.
+  nonisolated(unsafe) package static var onFirstUse: (@Sendable () -> Void)?  // SAFETY: set while there is one thread.
 
   private static let registration = ForkSafeLock()
   nonisolated(unsafe) private static var locks = Locks()  // SAFETY: guarded by `registration`.
@@ -70,11 +96,53 @@ package enum ForkGuard {
     registration.withLock { unsafe locks.arenas.removeAll { $0.lock === lock } }
   }
 
+  /// Makes a static that is not made before `main`, so that no child inherits it half made. A first use may lead to
+  /// another one. Runs no code of a client.
+  /// - Parameters:
+  ///   - isMade: set afterwards; whoever sees it set need not come here.
+  ///   - make: refers to the static.
+  @inline(never)
+  package static func firstUse(_ isMade: borrowing Atomic<Bool>, _ make: () -> Void) {
+    let thread = UInt(pthread_self())
+    if holder.load(ordering: .relaxed) != thread {
+      gate.lock()
+      holder.store(thread, ordering: .relaxed)
+    }
+    unsafe depth += 1
+    unsafe onFirstUse?()
+    make()
+    isMade.store(true, ordering: .releasing)
+    unsafe depth -= 1
+    if unsafe depth == 0 {
+      holder.store(0, ordering: .relaxed)
+      gate.unlock()
+    }
+  }
+
+  /// Has a static made whose value nobody needs now.
+  @inline(never)
+  @_optimize(none)
+  package static func touch<Value: ~Copyable>(_ value: borrowing Value) {}
+
+  /// Makes the statics of this module. To be called before `main`.
+  package static func makeStatics() {
+    touch(gate)
+    touch(holder)
+    touch(registration)
+    unsafe touch(locks)
+    touch(Site.unknown)
+    Ledger.makeStatics()
+    ResourceDomains.makeStatics()
+    ScopeTracking.makeStatics()
+    registration.withLock { install() }
+  }
+
   private static func install() {
     guard unsafe !locks.isInstalled else { return }
     unsafe locks.isInstalled = true
     pthread_atfork(
       {
+        ForkGuard.gate.lock()
         ForkGuard.registration.lock()
         for lock in unsafe ForkGuard.locks.outer { lock.lock() }
         for (_, lock) in unsafe ForkGuard.locks.arenas { lock.lock() }
@@ -83,7 +151,7 @@ package enum ForkGuard {
       { ForkGuard.releaseAll() },
       {
         ForkGuard.releaseAll()
-        Ledger.shared.adoptProcess()
+        Ledger.sharedIfMade?.adoptProcess()
         for action in unsafe ForkGuard.locks.childActions { action() }
       })
   }
@@ -93,6 +161,7 @@ package enum ForkGuard {
     for (_, lock) in unsafe locks.arenas.reversed() { lock.unlock() }
     for lock in unsafe locks.outer.reversed() { lock.unlock() }
     registration.unlock()
+    gate.unlock()
   }
 }
 

@@ -6,16 +6,16 @@ public struct DomainKind: RawRepresentable, Hashable, Sendable {
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// A jemalloc arena; the bucket of its entries is a size class index.
-  public static let arena = DomainKind(rawValue: 1)
+  public static var arena: DomainKind { DomainKind(rawValue: 1) }
   /// Memory that somebody else allocated and a buffer adopted. It has no census: one book only.
-  public static let adoptedMemory = DomainKind(rawValue: 2)
+  public static var adoptedMemory: DomainKind { DomainKind(rawValue: 2) }
 }
 
 extension Ledger {
   private static let recordKind = 0
   private static let recordName = 8
   private static let reservedDomains = 16
-  private static let nameCapacity = LedgerLayout.recordSize - recordName
+  private static var nameCapacity: Int { LedgerLayout.recordSize - recordName }
 
   /// Names a kind of resource. A name longer than 56 bytes of UTF-8 is cut.
   package func addDomain(_ kind: DomainKind, name: String) throws(LedgerError) -> DomainID {

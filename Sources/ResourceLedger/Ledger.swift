@@ -1,12 +1,12 @@
 import Glibc
-import Synchronization
+public import Synchronization
 
 // Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift draws its bytes ·
 // LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word ·
 // Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources ·
 // Ledger+Reading.swift adds up.
 //
-// Lock order, for the whole package: the fork guard's, then the upkeep of arenas, then arena slow-path locks
+// Lock order, for the whole package: the fork guard's gate for first uses, then its other one, then the upkeep of arenas, then arena slow-path locks
 // by ascending arena index, then `growth`, then `interning`; every other lock is taken with no further one under it. No lock
 // is held while code of a client runs.
 
@@ -19,7 +19,21 @@ import Synchronization
 
   /// The process's ledger: room for 16,777,216 resources, or for fewer where the process may not reserve
   /// 1 GiB of address space (nothing of it is resident before it is used).
-  public static let shared: Ledger = makeShared()
+  @inlinable
+  public static var shared: Ledger {
+    if !isSharedMade.load(ordering: .acquiring) { makeSharedOnce() }
+    return madeShared
+  }
+
+  @usableFromInline static let madeShared: Ledger = makeShared()
+  @usableFromInline static let isSharedMade = Atomic(false)
+
+  @usableFromInline
+  @inline(never)
+  static func makeSharedOnce() { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
+
+  static var sharedIfMade: Ledger? { isSharedMade.load(ordering: .acquiring) ? madeShared : nil }
+  static func makeStatics() { ForkGuard.touch(isSharedMade) }
 
   /// Entries that the region has room for.
   public let entryCapacity: Int

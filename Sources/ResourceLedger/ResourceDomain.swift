@@ -42,11 +42,11 @@ package protocol SteadyDomain: ResourceDomain {
 
 extension DomainKind {
   /// A finalization registry: an entry is a registration, its address the registry's own record of it.
-  public static let finalizationRegistry = DomainKind(rawValue: 3)
+  public static var finalizationRegistry: DomainKind { DomainKind(rawValue: 3) }
   /// Handles with a release closure and no domain of their own. No census: one book only.
-  public static let nativeResource = DomainKind(rawValue: 4)
+  public static var nativeResource: DomainKind { DomainKind(rawValue: 4) }
   /// Open file descriptors.
-  public static let fileDescriptor = DomainKind(rawValue: 5)
+  public static var fileDescriptor: DomainKind { DomainKind(rawValue: 5) }
   /// A domain that the program brought.
-  public static let custom = DomainKind(rawValue: 6)
+  public static var custom: DomainKind { DomainKind(rawValue: 6) }
 }

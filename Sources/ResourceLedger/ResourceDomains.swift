@@ -35,6 +35,14 @@ public enum ResourceDomains {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var nextPruning = 64
 
+  static func makeStatics() {
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(slots)
+    unsafe ForkGuard.touch(sharedIDs)
+    unsafe ForkGuard.touch(lastOrder)
+    unsafe ForkGuard.touch(nextPruning)
+  }
+
   /// Lists a domain, and gives it a number that resources are created with.
   ///
   /// Adding a domain again returns the number it has. The number is taken back by ``remove(_:)`` only: a
@@ -51,6 +59,12 @@ public enum ResourceDomains {
   /// Lists a domain that has its number already.
   package static func list(_ domain: any ResourceDomain, as id: DomainID) {
     prune()
+    listOnly(domain, as: id)
+  }
+
+  /// The same without looking for domains that are gone, of which the last reference may go by that: runs no code of a
+  /// client.
+  package static func listOnly(_ domain: any ResourceDomain, as id: DomainID) {
     lock.withLock {
       unsafe lastOrder += 1
       unsafe slots[id, default: []].append(Slot(id: id, order: lastOrder, domain: domain))

@@ -30,6 +30,13 @@ package enum ScopeTracking {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var state = State()
 
+  static func makeStatics() {
+    ForkGuard.touch($current)
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(state)
+    unsafe ForkGuard.touch(openCount)
+  }
+
   /// The scope for a resource created now; 0 for none. One relaxed load while no scope is open.
   package static var scopeForNewResource: UInt32 {
     unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? 0 : current

@@ -1,0 +1,22 @@
+import ResourceLedger
+
+/// Makes this module's statics, and the ledger's, while there is one thread; ForkGuard says why.
+/// CFinalization.c calls it before `main`.
+@_cdecl("finalization_make_statics")
+func makeStaticsBeforeMain() {
+  // First: its handlers at a fork are to run after this module's.
+  ForkGuard.makeStatics()
+  ForkSafety.makeStatics()
+  ForkGuard.touch(AnchorLocks.shared)
+  ForkGuard.touch(WatchTable.shared)
+  ThreadStorage.makeStatics()
+  ThreadSlots.makeStatics()
+  ExitRuns.makeStatics()
+  MemoryRelief.makeStatics()
+  LoadChain.makeStatics()
+  DeliveringThread.makeStatics()
+  FileDescriptorDomain.makeStatics()
+  ResourceClaim.makeStatics()
+  RegistryDomains.makeStatics()
+  ForkGuard.touch(RegistryCore.queueKey)
+}

@@ -1,0 +1,16 @@
+import JemallocArenas
+import ResourceLedger
+
+/// Makes this module's statics, and those of the modules below, while there is one thread; ForkGuard says why.
+/// CThreadState.c calls it before `main`.
+@_cdecl("nativebuffers_make_statics")
+func makeStaticsBeforeMain() {
+  ForkGuard.makeStatics()
+  Arena.makeStatics()
+  AdoptedMemory.makeStatics()
+  Depot.makeStatics()
+  DepotShelves.makeStatics()
+  Maintenance.makeStatics()
+  ThreadCaches.makeStatics()
+  ForkGuard.touch(ThreadCache.largestBatch)
+}
