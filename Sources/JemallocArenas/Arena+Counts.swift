@@ -3,7 +3,8 @@ import ResourceLedger
 import Synchronization
 
 extension Arena {
-  /// Current counts. Exact for allocations that began and ended before the call.
+  /// Current counts, of all blocks that the allocator has given out: idle ones too, which only an audit tells apart.
+  /// Exact for allocations that began and ended before the call.
   /// Cost: about 16 µs per arena in the process, and 20 µs for reading.
   public func counts() throws(ArenaError) -> ArenaCounts {
     lock.lock()

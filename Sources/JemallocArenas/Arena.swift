@@ -10,7 +10,8 @@ import Synchronization
 /// object changes nothing. A process has room for about 4,000 arenas; each makes every audit about
 /// 20 µs longer, so keep them few.
 public final class Arena: Sendable {
-  /// How an arena treats memory that its blocks no longer need.
+  /// How an arena treats memory that its blocks no longer need. Bytes are 0 or more, milliseconds from -1 to 10^13
+  /// (three hundred years); an arena with others is refused.
   public struct Configuration: Sendable {
     /// Bytes from which jemalloc would return a freed block to the kernel at once. The default is no such
     /// size: a freed frame keeps its pages, so that the next one faults in none.
@@ -43,6 +44,19 @@ public final class Arena: Sendable {
       self.idleTime = idleTime
       self.prefersHugePages = prefersHugePages
     }
+
+    fileprivate func check(arena: String) throws(ArenaError) {
+      for (property, value) in [("oversizeThreshold", oversizeThreshold), ("idleByteLimit", idleByteLimit)] {
+        guard value >= 0 else {
+          throw ArenaError(.invalidConfiguration(property: property, value: value), arena: arena)
+        }
+      }
+      for (property, value) in [("dirtyDecay", dirtyDecay), ("muzzyDecay", muzzyDecay), ("idleTime", idleTime)] {
+        guard (-1...10_000_000_000_000).contains(value) else {
+          throw ArenaError(.invalidConfiguration(property: property, value: value), arena: arena)
+        }
+      }
+    }
   }
 
   /// The arena that buffers come from where nobody names another.
@@ -72,10 +86,12 @@ public final class Arena: Sendable {
   package let failureCountdown = Atomic<Int>(0)
 
   /// Creates an arena.
-  /// - Throws: ``ArenaError`` naming the `mallctl` key that failed, or that the ledger is full.
+  /// - Throws: ``ArenaError`` naming a value of the configuration that is not allowed, the `mallctl` key that failed,
+  ///   or that the ledger is full.
   public init(name: String, configuration: Configuration = Configuration()) throws(ArenaError) {
     self.name = name
     self.configuration = configuration
+    try configuration.check(arena: name)
     index = try Mallctl.createArena()
     do throws(ArenaError) {
       try Mallctl.write("arena.\(index).oversize_threshold", size_t(max(0, configuration.oversizeThreshold)))

@@ -16,6 +16,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case blocksLive(count: Int, byteCount: Int)
     /// The shared arena is everybody's, and stays.
     case sharedArena
+    /// A configuration with a value that its property does not allow.
+    case invalidConfiguration(property: String, value: Int)
     /// The arena was destroyed.
     case destroyed
     /// The ledger has no room for another arena.
@@ -49,6 +51,9 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case .blocksLive(let count, let byteCount):
       "it cannot be destroyed while \(count) blocks of \(byteCount) bytes are live. Dispose their buffers first."
     case .sharedArena: "it is the process's shared arena, which cannot be destroyed; trim and purge it instead."
+    case .invalidConfiguration(let property, let value):
+      "\(value) is no value for the configuration's `\(property)`: bytes are 0 or more, milliseconds -1 or more, and at "
+        + "most 10^13."
     case .destroyed: "it was destroyed; nothing can be allocated from it."
     case .ledger(let error): error.description
     case .captureUnavailable:

@@ -96,6 +96,9 @@ public import ResourceLedger
   /// A block of the shared arena that threads keep: the thread's own, or the first of a batch.
   private static func popForThread(_ request: Arena.Request, _ depot: Depot) -> LedgerEntry? {
     let bin = SizeClass.index(holding: request.capacity)
+    guard request.alignmentLog2 == SizeClass.blockAlignmentLog2 else {
+      return ThreadCaches.withCurrent { $0.pop(bin, alignmentLog2: request.alignmentLog2) } ?? depot.pop(request)
+    }
     let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: depot.shelves) }
     return if let entry { entry } else { depot.pop(request) }
   }

@@ -22,8 +22,9 @@ extension Depot {
 
   /// The reverse: jemalloc's timer takes over, and nothing waits for a thread that is not there.
   func lookAfterNoMore() {
-    guard upkeep.ownsDecay else { return }
+    // Also of a depot that had no pass yet.
     _ = giveBackSurplus()
+    guard upkeep.ownsDecay else { return }
     upkeep = Upkeep()
     shelves.clearDirty()
     arena.setPurgesItself(true)
@@ -45,7 +46,7 @@ extension Depot {
       upkeep.nextSearch = nil
       return false
     }
-    let interval = UInt64(idleTime) * 500_000
+    let interval = Monotonic.nanoseconds(milliseconds: idleTime) / 2
     var freed = 0
     if idleTime == 0 {
       freed = trim(keeping: 0) + (arena === Arena.shared ? ThreadCaches.trim(takesAll: true) : 0)
@@ -99,7 +100,7 @@ extension Depot {
       upkeep.dirtySince = nil
       return nil
     }
-    let due = (upkeep.dirtySince ?? now) + UInt64(decay) * 1_000_000
+    let due = (upkeep.dirtySince ?? now) + Monotonic.nanoseconds(milliseconds: decay)
     guard isOverdue || now >= due else {
       upkeep.dirtySince = upkeep.dirtySince ?? now
       return due

@@ -78,10 +78,9 @@ import Synchronization
       capacity: request.capacity)
   }
 
-  /// Whether threads keep blocks that such a request takes.
+  /// Whether threads keep blocks of such a request's class.
   func isCachedByThreads(_ request: Arena.Request) -> Bool {
-    request.alignmentLog2 == SizeClass.blockAlignmentLog2
-      && request.capacity <= ThreadCacheStorage.largestByteCount && arena === Arena.shared
+    request.capacity <= ThreadCacheStorage.largestByteCount && arena === Arena.shared
   }
 
   /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
@@ -113,11 +112,16 @@ import Synchronization
   func allocate(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
     let isTestOfFailure = arena.failureCountdown.load(ordering: .relaxed) > 0
     do throws(ArenaError) { return try allocateOnce(request, zeroed: zeroed) } catch {
-      guard case .outOfMemory = error.code, !isTestOfFailure, giveUpIdleBlocks() > 0 else { throw error }
+      guard case .outOfMemory = error.code, !isTestOfFailure, request.capacity <= Self.conceivableByteCount,
+        giveUpIdleBlocks() > 0
+      else { throw error }
       try arena.purge()
       return try allocateOnce(request, zeroed: zeroed)
     }
   }
+
+  /// Four times the machine's memory: a request beyond that is a mistake, for which nobody is to lose idle blocks.
+  private static let conceivableByteCount = 4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
 
   private func giveUpIdleBlocks() -> Int {
     (arena === Arena.shared ? ThreadCaches.trim(takesAll: true) : 0) + trim(keeping: 0)

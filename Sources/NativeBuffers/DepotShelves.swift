@@ -31,13 +31,15 @@ import Synchronization
     /// Whether there may be unused pages that nobody purged.
     let isDirty = Atomic<Bool>(false)
     let surplus = EntryStack()
-    /// Blocks in `surplus`: never fewer than lie there.
+    /// Blocks in `surplus`, and their bytes: never fewer than lie there.
     let surplusCount = Atomic<Int>(0)
+    let surplusByteCount = Atomic<Int>(0)
   }
 
-  /// Blocks that may wait to be given back. They were live a moment before, and the maintenance thread is on its
-  /// way: this bounds what is lost where it cannot keep up.
+  /// Blocks that may wait to be given back, and their bytes. They were live a moment before, and the maintenance
+  /// thread is on its way: this bounds what is lost where it cannot keep up.
   static let surplusLimit = 1_024
+  static let surplusByteLimit = 128 << 20
 
   /// Alignments of a cache line to 2 MiB, each with all size classes.
   static let alignmentCount = 21 - Int(SizeClass.blockAlignmentLog2) + 1
@@ -282,7 +284,10 @@ import Synchronization
   func pushSurplus(_ entry: LedgerEntry) -> Bool {
     let counters = unsafe counters
     let count = unsafe counters.pointee.surplusCount.add(1, ordering: .sequentiallyConsistent).newValue
-    guard count <= Self.surplusLimit else {
+    let capacity = entry.capacity
+    let byteCount = unsafe counters.pointee.surplusByteCount.add(capacity, ordering: .relaxed).newValue
+    guard count <= Self.surplusLimit, byteCount <= Self.surplusByteLimit else {
+      unsafe counters.pointee.surplusByteCount.subtract(capacity, ordering: .relaxed)
       unsafe counters.pointee.surplusCount.subtract(1, ordering: .relaxed)
       return false
     }
@@ -292,6 +297,7 @@ import Synchronization
 
   func popSurplus() -> LedgerEntry? {
     guard let entry = unsafe counters.pointee.surplus.pop(records: records) else { return nil }
+    unsafe counters.pointee.surplusByteCount.subtract(entry.capacity, ordering: .relaxed)
     unsafe counters.pointee.surplusCount.subtract(1, ordering: .relaxed)
     return entry
   }

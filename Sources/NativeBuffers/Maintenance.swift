@@ -104,7 +104,19 @@ enum Maintenance {
     }
   }
 
+  /// What jemalloc maps at a thread's first allocation, and the thread's stack, with something to spare.
+  private static let neededAddressSpace = 32 << 20
+
+  /// jemalloc 5.3 ends the process where it has no room for what a thread's first allocation needs.
+  private static var hasAddressSpace: Bool {
+    let region = unsafe mmap(nil, neededAddressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let region = unsafe region, unsafe region != MAP_FAILED else { return false }
+    unsafe munmap(region, neededAddressSpace)
+    return true
+  }
+
   private static func create(_ thread: Thread, _ object: UnsafeMutableRawPointer) -> Bool {
+    guard hasAddressSpace else { return false }
     // The new thread begins with this thread's mask: a client's signal handlers are not to run on it.
     var all = sigset_t()
     var before = sigset_t()
@@ -116,6 +128,8 @@ enum Maintenance {
       &handle, nil,
       { object in
         unsafe cthreadstate_set_name("native-buffers")
+        // The first allocation, while there is room for it.
+        unsafe free(malloc(1))
         // SAFETY: the object was retained for good.
         if let object = unsafe object {
           Maintenance.run(unsafe Unmanaged<Thread>.fromOpaque(object).takeUnretainedValue())
@@ -155,7 +169,7 @@ enum Maintenance {
     var hasIdleBlocks = ThreadCaches.attachedCount > 0
     forEachDepot { depot in
       depot.shelves.setWatched(false)
-      if depot.shelves.hasIdleBlocks { hasIdleBlocks = true }
+      if depot.shelves.hasIdleBlocks || depot.shelves.surplusCount > 0 { hasIdleBlocks = true }
     }
     if hasIdleBlocks { call() }
   }

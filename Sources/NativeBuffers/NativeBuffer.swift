@@ -1,4 +1,5 @@
 public import CThreadState
+import Glibc
 public import JemallocArenas
 public import ResourceLedger
 public import Synchronization
@@ -174,9 +175,18 @@ public final class NativeBuffer: Sendable {
     case .conflict: return NativeBufferError(.overlappingAccess, created: site)
     case .tooMany: return NativeBufferError(.tooManyPins, created: site)
     case .released, .pinned:
-      let disposed = SiteID(rawValue: disposedSite.load(ordering: .acquiring))
-      return NativeBufferError(.disposed, created: site, disposed: Ledger.shared.site(disposed))
+      return NativeBufferError(.disposed, created: site, disposed: Ledger.shared.site(disposedSiteWhenKnown()))
     }
+  }
+
+  /// Who disposes writes the line down right after: this waits for that moment, and for no longer than 10 ms.
+  private func disposedSiteWhenKnown() -> SiteID {
+    for round in 0..<1_000 {
+      let site = disposedSite.load(ordering: .acquiring)
+      if site != 0 { return SiteID(rawValue: site) }
+      if round < 900 { sched_yield() } else { usleep(100) }
+    }
+    return SiteID(rawValue: 0)
   }
 }
 

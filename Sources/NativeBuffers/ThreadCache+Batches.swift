@@ -68,6 +68,13 @@ extension ThreadCache {
     return true
   }
 
+  /// Takes the block on top of a bin where it happens to be aligned: who uses one over-aligned block after the other
+  /// finds the last one there.
+  func pop(_ bin: Int, alignmentLog2: UInt32) -> LedgerEntry? {
+    guard let entry = top(bin), entry.alignmentLog2 >= alignmentLog2 else { return nil }
+    return pop(bin)
+  }
+
   private func top(_ bin: Int) -> LedgerEntry? {
     let head = unsafe storage.pointee.bins[bin].head
     return head == 0 ? nil : unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))

@@ -92,7 +92,20 @@ import Testing
   // MARK: Descriptors that were open before
 
   @Test func `A descriptor that was open at the start counts from when it is owned`() async {
-    await #expect(processExitsWith: .exitCode(0)) { try Self.ownDescriptorsThatWereOpen() }
+    await #expect(processExitsWith: .exitCode(0)) {
+      try await Self.useTimers()
+      try Self.ownDescriptorsThatWereOpen()
+    }
+  }
+
+  /// Dispatch opens a descriptor for each clock at the first timer that needs it, for good: not in the middle of the
+  /// test, when the runtime of the test first waits for something.
+  private static func useTimers() async throws {
+    try await Task.sleep(for: .milliseconds(1), clock: .continuous)
+    try await Task.sleep(for: .milliseconds(1), clock: .suspending)
+    await withCheckedContinuation { continuation in
+      DispatchQueue.global().asyncAfter(wallDeadline: .now() + .milliseconds(1)) { continuation.resume() }
+    }
   }
 
   private static func ownDescriptorsThatWereOpen() throws {

@@ -20,6 +20,21 @@ struct ArenaTests {
     }
   }
 
+  @Test("A configuration with a value that makes no sense is refused by name", arguments: [Int.min, -2, Int.max])
+  func invalidConfiguration(value: Int) {
+    let configurations: [(String, Arena.Configuration)] = [
+      ("dirtyDecay", .init(dirtyDecay: value)), ("muzzyDecay", .init(muzzyDecay: value)),
+      ("idleTime", .init(idleTime: value)), ("idleByteLimit", .init(idleByteLimit: min(value, -1))),
+    ]
+    for (property, configuration) in configurations {
+      let error = #expect(throws: ArenaError.self) { try Arena(name: "senseless", configuration: configuration) }
+      guard case .invalidConfiguration(property, _) = error?.code else {
+        Issue.record("\(property): \(String(describing: error))")
+        continue
+      }
+    }
+  }
+
   @Test("An arena asks for huge pages only where it is told to, and only inside its own blocks")
   func hugePages() throws {
     let byteCount = 8 << 20

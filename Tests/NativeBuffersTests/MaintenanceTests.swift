@@ -116,6 +116,56 @@ struct MaintenanceTests {
     }
   }
 
+  @Test("The list of blocks beyond the limit is bounded in bytes, too")
+  func surplusByteBound() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "surplus bytes", configuration: .init(idleByteLimit: 0))
+      Self.leaveIdle(5, of: 40 << 20, in: arena)
+      #expect(Self.blockCount(arena) == DepotShelves.surplusByteLimit / (40 << 20))
+      #expect(arena.trim() == 3 * (40 << 20))
+      try arena.destroy()
+    }
+  }
+
+  @Test("Turned off, maintenance leaves no block that waits for it, also where it never had a look")
+  func turnedOffWithSurplus() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "never seen", configuration: .init(idleByteLimit: 0))
+      Self.leaveIdle(3, of: 1 << 20, in: arena)
+      #expect(Self.blockCount(arena) == 3)
+      MaintenanceThread.isEnabled = false
+      #expect(Self.blockCount(arena) == 0)
+      try arena.destroy()
+    }
+  }
+
+  @Test("Times may be as long as a configuration allows, and nothing overflows")
+  func longTimes() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let longest = 10_000_000_000_000
+      let arena = try Arena(name: "for ever", configuration: .init(dirtyDecay: longest, idleTime: longest))
+      Self.leaveIdle(1, of: 3 << 20, in: arena)
+      #expect(Maintenance.pass(at: 1 << 62) != nil)
+      #expect(arena.trim() == 3 << 20)
+      #expect(Maintenance.pass(at: 1 << 62) != nil, "unused pages wait")
+      try arena.destroy()
+    }
+  }
+
+  @Test("A request that no machine can fill costs nobody an idle block")
+  func absurdRequest() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "absurd")
+      Self.leaveIdle(1, of: 3 << 20, in: arena)
+      #expect(throws: NativeBufferError.self) { try NativeBuffer(uninitializedByteCount: 1 << 60, arena: arena) }
+      #expect(Self.blockCount(arena) == 1)
+    }
+  }
+
   @Test("Unused pages go after their own time")
   func dirtyPages() async {
     await #expect(processExitsWith: .success) {

@@ -23,6 +23,25 @@ struct RaceTests {
     try arena.destroy()
   }
 
+  @Test("An access that comes just after a dispose names the line that disposed")
+  func disposedSiteWhileRacing() throws {
+    let unknown = SharedSlots<String>(count: 1)
+    for _ in 0..<3_000 {
+      let buffer = try NativeBuffer(byteCount: 64)
+      onThreads(2) { thread in
+        if thread == 0 {
+          buffer.dispose()
+        } else {
+          do { while true { _ = try buffer.pin() } } catch {
+            let text = "\(error)"
+            if !text.contains("RaceTests.swift") || text.contains("unknown") { _ = unknown.exchange(0, text) }
+          }
+        }
+      }
+    }
+    #expect(unknown.peek(0) == nil)
+  }
+
   @Test("Dispose on one thread and pins on another: the bytes are there under every pin that was granted")
   func disposeWhilePinnedElsewhere() throws {
     let arena = try Arena(name: "pin race")

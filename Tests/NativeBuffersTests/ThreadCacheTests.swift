@@ -33,6 +33,27 @@ struct ThreadCacheTests {
     }
   }
 
+  @Test("One over-aligned buffer after the other takes the same block; one that is not aligned enough is left")
+  func reuseOfAligned() {
+    onOneThread { _ in
+      for alignment in [4_096, 128, 65_536] {
+        guard let first = try? NativeBuffer(uninitializedByteCount: 40_000, alignment: alignment) else { break }
+        let entry = first.block.entry
+        first.dispose()
+        guard let second = try? NativeBuffer(uninitializedByteCount: 40_000, alignment: alignment) else { break }
+        #expect(second.block.entry == entry && entry.address % UInt(alignment) == 0, "alignment \(alignment)")
+        second.dispose()
+      }
+      // On top of the list lies the last one; a block of the usual alignment above it is nobody's who wants more.
+      let usual = (try? NativeBuffer(uninitializedByteCount: 40_000), try? NativeBuffer(uninitializedByteCount: 40_000))
+      usual.0?.dispose()
+      usual.1?.dispose()
+      let aligned = try? NativeBuffer(uninitializedByteCount: 40_000, alignment: 65_536)
+      #expect(aligned.map { $0.block.entry.address % 65_536 == 0 } == true)
+      aligned?.dispose()
+    }
+  }
+
   @Test("A thread has a list for every size class up to 512 KiB, and for no larger one")
   func classes() {
     #expect(SizeClass.index(holding: ThreadCacheStorage.largestByteCount) == ThreadCacheStorage.binCount - 1)
