@@ -3,8 +3,9 @@ public import NativeBuffers
 extension Bitmap {
   /// Decodes the JPEG, PNG, WebP or Netpbm picture in a file.
   ///
-  /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. The format is
-  /// told by the file's content. ICC data is kept as ``colorProfile`` and not applied.
+  /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. (Of a plain
+  /// Netpbm file cut within its last number, nothing tells: the rules ask for nothing behind that.) The format is told by
+  /// the file's content. ICC data is kept as ``colorProfile`` and not applied.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
@@ -17,6 +18,7 @@ extension Bitmap {
   ///     nothing where the picture is upright already.
   ///   - limits: What the picture may cost.
   /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`;
+  ///   `invalidArgument` where `minimumWidth` is below 1;
   ///   `cancelled` where the task that called is cancelled, looked at every few rows.
   public init(
     decodingFileAt path: String, format: PixelFormat? = nil, minimumWidth: Int? = nil,
@@ -51,31 +53,25 @@ extension Bitmap {
     limits: DecodingLimits, origin: Origin
   ) throws(BitmapError) {
     let watch = WorkWatch(wallTime: limits.wallTime)
-    try watch.check()
-    guard bytes.count <= limits.encodedByteCount else {
+    let info = try unsafe PictureInfo(decoding: bytes, limits: limits, watch: watch)
+    if let minimumWidth, minimumWidth < 1 {
       throw BitmapError(
-        exceeding: .init(
-          name: "encodedByteCount", needed: bytes.count, allowed: limits.encodedByteCount, unit: "bytes"),
-        format: nil, subject: "this picture")
+        .invalidArgument, "a picture cannot be at least \(minimumWidth) pixels wide; give at least 1, or nil.",
+        format: info.format)
     }
-    let info = try unsafe PictureInfo(inspecting: bytes, limits: limits)
-    try limits.check(info)
     let orientation = appliesOrientation ? info.orientation : .upright
-    var stored: Bitmap
     let futureWidth = orientation.swapsSides ? info.height : info.width
-    let denominator = JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
-    switch info.format {
-    case .jpeg:
-      stored = try unsafe Bitmap(
-        jpeg: bytes, info, denominator: denominator, format: format, limits: limits, watch: watch, origin: origin)
-    case .webp:
-      stored = try unsafe Bitmap(
-        webP: bytes, info, denominator: denominator, format: format, limits: limits, watch: watch, origin: origin)
-    case .netpbm:
-      stored = try unsafe Bitmap(netpbm: bytes, info, format: format, watch: watch, origin: origin)
-    default:
-      stored = try unsafe Bitmap(png: bytes, info, format: format, limits: limits, watch: watch, origin: origin)
+    let canShrink = info.format == .jpeg || info.format == .webp
+    let denominator = canShrink ? JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth) : 1
+    let (width, height) = (
+      JPEGCodec.reduced(info.width, by: denominator), JPEGCodec.reduced(info.height, by: denominator)
+    )
+    try limits.check(info, width: width, height: height, format: format)
+    let decoded = try origin.bitmap(width: width, height: height, format: info.codecFormat(for: format)) {
+      bitmap throws(BitmapError) in
+      try unsafe bitmap.fill(from: bytes, info, denominator: denominator, limits: limits, watch: watch)
     }
+    var stored = try decoded.taken(as: format, origin: origin)
     // Not of CMYK, whose profile is not that of the pixels it became.
     stored.colorProfile = info.colorProfile.fitting(stored.format)
     guard orientation != .upright else {
@@ -86,61 +82,18 @@ extension Bitmap {
     self = try stored.oriented(orientation, origin: origin)
   }
 
-  private init(
-    jpeg bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, format: PixelFormat?,
-    limits: DecodingLimits, watch: WorkWatch, origin: Origin
+  /// Has the codec write every pixel of this bitmap, which has the picture's size over `denominator` and the format of
+  /// ``PictureInfo/codecFormat(for:)``.
+  func fill(
+    from bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, limits: DecodingLimits, watch: WorkWatch
   ) throws(BitmapError) {
-    let decoded = format.flatMap { $0.codecLayout == nil ? nil : $0 } ?? info.pixelFormat
-    let bitmap = try origin.bitmap(
-      width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
-      format: decoded
-    ) { bitmap throws(BitmapError) in
-      try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: bitmap)
+    switch info.format {
+    case .jpeg:
+      try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: self)
+    case .webp: try unsafe WebPCodec.decode(bytes, limits: limits, watch: watch, into: self)
+    case .netpbm: try unsafe NetpbmCodec.decode(bytes, watch: watch, into: self)
+    default: try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: self)
     }
-    self = try bitmap.taken(as: format, origin: origin)
-  }
-
-  private init(
-    png bytes: UnsafeRawBufferPointer, _ info: PictureInfo, format: PixelFormat?, limits: DecodingLimits,
-    watch: WorkWatch, origin: Origin
-  ) throws(BitmapError) {
-    // libpng can add channels and bits; taking them away is a matter of taste, and done here.
-    let isTaken =
-      format == .rgba8 || format == .rgba16 || format == .rgb8 && !info.pixelFormat.hasAlpha
-      || format == .gray16 && info.pixelFormat == .gray8
-    let decoded = isTaken ? format : nil
-    let bitmap = try origin.bitmap(
-      width: info.width, height: info.height, format: decoded ?? info.pixelFormat
-    ) { bitmap throws(BitmapError) in
-      try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: bitmap)
-    }
-    self = try bitmap.taken(as: format, origin: origin)
-  }
-
-  private init(
-    webP bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, format: PixelFormat?,
-    limits: DecodingLimits, watch: WorkWatch, origin: Origin
-  ) throws(BitmapError) {
-    // libwebp leaves alpha out where there is no room for it; it is to be laid on white instead.
-    let decoded: PixelFormat = info.pixelFormat.hasAlpha || format == .rgba8 ? .rgba8 : .rgb8
-    let bitmap = try origin.bitmap(
-      width: JPEGCodec.reduced(info.width, by: denominator), height: JPEGCodec.reduced(info.height, by: denominator),
-      format: decoded
-    ) { bitmap throws(BitmapError) in
-      try unsafe WebPCodec.decode(bytes, limits: limits, watch: watch, into: bitmap)
-    }
-    self = try bitmap.taken(as: format, origin: origin)
-  }
-
-  private init(
-    netpbm bytes: UnsafeRawBufferPointer, _ info: PictureInfo, format: PixelFormat?, watch: WorkWatch, origin: Origin
-  ) throws(BitmapError) {
-    try unsafe NetpbmCodec.checkByteCount(bytes)
-    let bitmap = try origin.bitmap(width: info.width, height: info.height, format: info.pixelFormat) {
-      bitmap throws(BitmapError) in
-      try unsafe NetpbmCodec.decode(bytes, watch: watch, into: bitmap)
-    }
-    self = try bitmap.taken(as: format, origin: origin)
   }
 
   /// This bitmap where it has the format or nil is asked for; else one of that format, and this one is disposed.
@@ -148,5 +101,43 @@ extension Bitmap {
     guard let format, format != self.format else { return self }
     defer { origin.dispose(self) }
     return try converted(to: format, origin: origin)
+  }
+}
+
+extension PictureInfo {
+  /// The header of a picture that is about to be decoded, with all that is known about it within the limits.
+  init(decoding bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch) throws(BitmapError) {
+    try watch.check()
+    guard bytes.count <= limits.encodedByteCount else {
+      throw BitmapError(
+        exceeding: .init(
+          name: "encodedByteCount", needed: bytes.count, allowed: limits.encodedByteCount, unit: "bytes"),
+        format: nil, subject: "this picture")
+    }
+    try unsafe self.init(inspecting: bytes, limits: limits)
+    try limits.check(self)
+    switch format {
+    case .webp: try unsafe WebPCodec.checkByteCount(bytes)
+    case .netpbm: try unsafe NetpbmCodec.checkByteCount(bytes)
+    default: break
+    }
+  }
+
+  /// What the codec delivers where `format` is asked for; nil is for the picture's own.
+  func codecFormat(for format: PixelFormat?) -> PixelFormat {
+    guard let wanted = format else { return codecFormat(for: pixelFormat) }
+    let isTaken: Bool
+    switch self.format {
+    case .jpeg: isTaken = wanted.codecLayout != nil
+    // libwebp leaves alpha out where there is no room for it; it is to be laid on white instead.
+    case .webp: isTaken = wanted == .rgba8
+    case .netpbm: isTaken = false
+    // libpng can add channels and bits; taking them away is a matter of taste, and done here.
+    default:
+      isTaken =
+        wanted == .rgba8 || wanted == .rgba16 || wanted == .rgb8 && !pixelFormat.hasAlpha
+        || wanted == .gray16 && pixelFormat == .gray8
+    }
+    return isTaken ? wanted : pixelFormat
   }
 }

@@ -65,14 +65,16 @@ extension Bitmap {
     }
   }
 
-  /// Calls `body` with this bitmap, or where the codec does not take its format with a copy in one that it does.
+  /// Calls `body` with this bitmap, or where the codec does not take its format, or rows so far apart, with a copy in one
+  /// that it does.
   private func withWritten<R>(
     _ encoding: PictureEncoding, origin: Origin, _ body: (Bitmap) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     try encoding.check()
     let written = try encoding.written(format)
-    guard written != format else { return try body(self) }
-    let converted = try converted(to: written, origin: origin)
+    let isTooFarApart = encoding.format == .webp && height > 1 && bytesPerRow > Int(Int32.max)
+    guard written != format || isTooFarApart else { return try body(self) }
+    let converted = try written == format ? copied(origin: origin) : converted(to: written, origin: origin)
     defer { origin.dispose(converted) }
     return try body(converted)
   }

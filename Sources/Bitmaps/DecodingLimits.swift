@@ -13,6 +13,12 @@ public struct DecodingLimits: Hashable, Sendable {
   /// Default: 134,217,728 (2^27), half a gigabyte of `rgba8`.
   public var pixelCount = 1 << 27
 
+  /// The pixels that decoding delivers, in bytes: rows as they lie in memory, in the pixel format asked for or the
+  /// picture's own, whichever takes more, and of the size the picture has when it is shrunk on loading. Default: 1 GiB.
+  ///
+  /// Where the codec cannot deliver the format, or the picture is turned, two such bitmaps exist for a while.
+  public var pixelByteCount = 1 << 30
+
   /// What the codec may hold beside the pixels, in bytes. Default: 256 MiB.
   ///
   /// libpng's and zlib's memory is counted exactly. Of libjpeg's, this bounds the buffers for whole pictures that
@@ -27,7 +33,8 @@ public struct DecodingLimits: Hashable, Sendable {
   /// The size of the encoded picture, in bytes. Default: 256 MiB.
   public var encodedByteCount = 256 << 20
 
-  /// The ICC data in a picture, in bytes. Default: 4 MiB; those of printing presses are the largest, with 3.
+  /// The ICC data in a picture, in bytes. Default: 4 MiB; those of printing presses are the largest, with 3. Any value
+  /// will do; no such data has more than 4 GiB. That of a PNG is inflated twice, of which the first time takes no memory.
   public var colorProfileByteCount = 4 << 20
 
   /// What the file holds beside the pixels, in bytes: all application segments and comments of a JPEG, all ancillary
@@ -38,7 +45,10 @@ public struct DecodingLimits: Hashable, Sendable {
   /// How long decoding may take, by the clock. Default: a minute, some ten times what the largest picture that the other
   /// limits let through takes on a slow machine.
   ///
-  /// Looked at between rows, so it is met late by what a few rows take. Reading the file does not count.
+  /// Looked at between rows, so it is met late by what a few rows take. Of a WebP, between pieces of the file and at the
+  /// end: a piece that stands for many pixels, as of a picture of one colour, is decoded whole before the limit is met,
+  /// and a picture that took too long is an error even if it is done by then. That comes to about 10 ns for each pixel
+  /// that ``pixelCount`` lets through. Cancellation is looked at at the same places. Reading the file does not count.
   public var wallTime = Duration.seconds(60)
 
   public init() {}
@@ -58,6 +68,17 @@ extension DecodingLimits {
       purpose: info.format == .jpeg ? " of coefficients" : " of working memory")
     // Cannot overflow: no codec knows dimensions of 2^31 or more.
     try check("pixelCount", info.width * info.height, allowed: pixelCount, unit: "pixels", of: info)
+  }
+
+  /// Throws where the pixels to deliver, of this size, are beyond their limit.
+  func check(
+    _ info: PictureInfo, width: Int, height: Int, format: PixelFormat?
+  ) throws(BitmapError) {
+    let largest = [info.pixelFormat, format ?? info.pixelFormat].max { $0.bytesPerPixel < $1.bytesPerPixel }
+    let layout = try RowLayout(width: width, height: height, format: largest ?? info.pixelFormat)
+    try check(
+      "pixelByteCount", layout.byteCount, allowed: pixelByteCount, unit: "bytes", of: info,
+      purpose: " of pixels in \(layout.format)")
   }
 
   private func check(

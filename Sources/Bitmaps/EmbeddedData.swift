@@ -12,8 +12,19 @@ struct EmbeddedData {
   private(set) var icc: [Range<Int>] = []
   /// All segments and chunks that no pixel needs.
   private(set) var byteCount = 0
+  /// Where the first segment or chunk starts that is not walked yet: it is not all there, or the last.
+  private var position: Int
+  private var iccPieces: [(number: Int, total: Int, range: Range<Int>)] = []
+  private let format: PictureFormat
 
   init(of file: RawSpan, format: PictureFormat) {
+    self.format = format
+    position = format == .jpeg ? 2 : format == .png ? 8 : 12
+    walk(file)
+  }
+
+  /// Goes on where the walk ended, in the same file of which more may be there by now.
+  mutating func walk(_ file: RawSpan) {
     let reader = BoundedReader(bytes: file)
     switch format {
     case .jpeg: walkJPEG(reader)
@@ -27,8 +38,7 @@ struct EmbeddedData {
   private static let iccLead: [UInt8] = Array("ICC_PROFILE\0".utf8)
 
   private mutating func walkJPEG(_ reader: borrowing BoundedReader) {
-    var pieces: [(number: Int, total: Int, range: Range<Int>)] = []
-    var position = 2
+    let known = iccPieces.count
     while let lead = reader.byte(at: position), lead == 0xFF, let marker = reader.byte(at: position + 1) {
       if marker == 0xFF {
         position += 1  // a fill byte
@@ -46,19 +56,19 @@ struct EmbeddedData {
         if marker == 0xE2, content.count >= 14, reader.has(Self.iccLead, at: content.lowerBound),
           let number = reader.byte(at: content.lowerBound + 12), let total = reader.byte(at: content.lowerBound + 13)
         {
-          pieces.append((Int(number), Int(total), content.lowerBound + 14..<content.upperBound))
+          iccPieces.append((Int(number), Int(total), content.lowerBound + 14..<content.upperBound))
         }
         position = content.upperBound
       }
     }
-    pieces.sort { $0.number < $1.number }
+    guard iccPieces.count > known else { return }
+    iccPieces.sort { $0.number < $1.number }
     // All of them, once each: half a profile is none.
-    guard pieces.enumerated().allSatisfy({ $1.number == $0 + 1 && $1.total == pieces.count }) else { return }
-    icc = pieces.map(\.range)
+    let isWhole = iccPieces.enumerated().allSatisfy { $1.number == $0 + 1 && $1.total == iccPieces.count }
+    icc = isWhole ? iccPieces.map(\.range) : []
   }
 
   private mutating func walkPNG(_ reader: borrowing BoundedReader) {
-    var position = 8
     while let length = reader.integer(at: position, byteCount: 4), length <= reader.count - position - 12,
       let first = reader.byte(at: position + 4)
     {
@@ -71,10 +81,9 @@ struct EmbeddedData {
   }
 
   private mutating func walkWebP(_ reader: borrowing BoundedReader) {
-    var position = 12
-    while let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true),
-      length <= reader.count - position - 8
-    {
+    // What lies behind the container is no part of the picture.
+    let end = min(reader.count, 8 + (reader.integer(at: 4, byteCount: 4, isLittle: true) ?? 0))
+    while let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true), length <= end - position - 8 {
       let content = position + 8..<position + 8 + length
       let isPixels = ["VP8 ", "VP8L", "VP8X", "ALPH"].contains { reader.has(Array($0.utf8), at: position) }
       if !isPixels { byteCount += length }
@@ -114,22 +123,28 @@ extension EmbeddedData {
       unsafe chunk[end + 1] == 0
     else { return nil }
     let compressed = unsafe UnsafeRawBufferPointer(rebasing: chunk[(end + 2)...])
-    // Twice at most: most profiles are some kilobytes.
-    for capacity in [min(1 << 16, limits.colorProfileByteCount), limits.colorProfileByteCount] {
-      var report = cimage_report()
-      var byteCount = 0
-      let data = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-        _ = unsafe cimage_inflate(
-          compressed.baseAddress, compressed.count, buffer.baseAddress, capacity, &byteCount, &report)
-        count = byteCount
-      }
+    // Twice, so that the array is as large as the data: it lives as long as the bitmap. No ICC data is larger than its
+    // own header can say.
+    let capacity = min(limits.colorProfileByteCount, Int(UInt32.max))
+    var report = cimage_report()
+    var byteCount = 0
+    _ = unsafe cimage_inflate(compressed.baseAddress, compressed.count, nil, capacity, &byteCount, &report)
+    guard report.status == CIMAGE_OK else {
       switch report.status {
-      case CIMAGE_OK: return data
-      case CIMAGE_OUTPUT_FULL: continue
+      case CIMAGE_OUTPUT_FULL: throw .init(exceedingProfile: nil, limits: limits, format: .png)
+      case CIMAGE_OUT_OF_MEMORY: throw BitmapError(report, format: .png, limits: limits) ?? .emptyBuffer
       default: return nil
       }
     }
-    throw .init(exceedingProfile: nil, limits: limits, format: .png)
+    let expected = byteCount
+    let data = unsafe [UInt8](unsafeUninitializedCapacity: expected) { buffer, count in
+      _ = unsafe cimage_inflate(
+        compressed.baseAddress, compressed.count, buffer.baseAddress, expected, &count, &report)
+    }
+    if report.status == CIMAGE_OUT_OF_MEMORY, let error = BitmapError(report, format: .png, limits: limits) {
+      throw error
+    }
+    return report.status == CIMAGE_OK ? data : nil
   }
 }
 

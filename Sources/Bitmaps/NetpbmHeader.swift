@@ -3,7 +3,8 @@ import NativeBuffers
 /// The header of a Netpbm file: PBM, PGM, PPM (plain or binary) or PAM.
 ///
 /// Source: the manual pages pbm(5), pgm(5), ppm(5) and pam(5) of Netpbm. No offset or size in a file is believed before
-/// it is compared with what is there.
+/// it is compared with what is there. Samples of plain files are numbers with white space between them, and nothing is
+/// asked for behind the last one: a file that was cut within it cannot be told from one that ends there, and is taken.
 struct NetpbmHeader {
   /// The digit behind the "P".
   var kind: Int

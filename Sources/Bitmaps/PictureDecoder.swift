@@ -13,8 +13,15 @@ public struct PictureDecoder: ~Copyable {
   private var capacity = 0
   /// What has arrived, in bytes.
   public private(set) var byteCount = 0
-  /// What the header says; nil while too little of it is there.
+  /// What is known of the picture; nil while too little of its header is there.
+  ///
+  /// Size and pixel format are known from the header on, and stay: with the first 4,096 bytes as soon as the header is
+  /// whole, later when at most a 64th more has arrived. The rest is what arrived so far: EXIF data, and with it
+  /// ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile and the amount of data beside the
+  /// pixels come with the segment or chunk that holds them. In a JPEG those are ahead of the pixels; in a PNG and a WebP
+  /// they can be at the end of the file, so that only then the upright size is certain.
   public private(set) var info: PictureInfo?
+  private var embedded: EmbeddedData?
   /// The header is not looked at again before so many bytes are there, so that single bytes do not cost a look each.
   private var nextLook = 4
 
@@ -54,7 +61,7 @@ public struct PictureDecoder: ~Copyable {
       }
     }
     byteCount += bytes.byteCount
-    if info == nil, byteCount >= nextLook { try look() }
+    if info != nil { try lookForMore() } else if byteCount >= nextLook { try look() }
   }
 
   /// Decodes what arrived, as ``Bitmap/init(decoding:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
@@ -95,7 +102,7 @@ public struct PictureDecoder: ~Copyable {
   private mutating func look() throws(BitmapError) {
     guard let buffer else { return }
     let (count, limits) = (byteCount, limits)
-    nextLook = count + max(64, count / 4)
+    nextLook = count < 4096 ? count + 1 : count + count / 64
     let found = try unsafe buffer.reading { bytes throws(BitmapError) -> PictureInfo? in
       let known = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
       do throws(BitmapError) {
@@ -111,5 +118,27 @@ public struct PictureDecoder: ~Copyable {
     guard let found else { return }
     try limits.check(found)
     info = found
+    embedded = try unsafe buffer.reading { bytes in
+      unsafe EmbeddedData(of: UnsafeRawBufferPointer(rebasing: bytes[..<count]).bytes, format: found.format)
+    }
+  }
+
+  /// Walks the segments or chunks that arrived since, each once, and reads what is found.
+  private mutating func lookForMore() throws(BitmapError) {
+    guard let buffer, let known = embedded, let info else { return }
+    let (count, limits) = (byteCount, limits)
+    let (newer, newerInfo) = try unsafe buffer.reading {
+      bytes throws(BitmapError) -> (EmbeddedData, PictureInfo) in
+      let arrived = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
+      var (newer, newerInfo) = (known, info)
+      unsafe newer.walk(arrived.bytes)
+      if newer.byteCount != known.byteCount {
+        try unsafe newerInfo.take(newer, in: arrived, limits: limits)
+        try limits.check(newerInfo)
+      }
+      return (newer, newerInfo)
+    }
+    embedded = newer
+    self.info = newerInfo
   }
 }

@@ -77,7 +77,13 @@ extension PictureInfo {
     case .netpbm: self = try unsafe NetpbmCodec.inspect(bytes)
     default: self = try unsafe PNGCodec.inspect(bytes, limits: limits)
     }
-    let embedded = unsafe EmbeddedData(of: bytes.bytes, format: format)
+    try unsafe take(EmbeddedData(of: bytes.bytes, format: format), in: bytes, limits: limits)
+  }
+
+  /// Takes what is known about the data beside the pixels, and reads it.
+  mutating func take(
+    _ embedded: EmbeddedData, in bytes: UnsafeRawBufferPointer, limits: DecodingLimits
+  ) throws(BitmapError) {
     embeddedByteCount = embedded.byteCount
     if let exif = embedded.exif {
       exifByteCount = exif.count

@@ -18,6 +18,23 @@ enum WebPCodec {
       isProgressive: false, codecByteCount: Int(clamping: info.working_bytes))
   }
 
+  /// Throws where the container says that there is more: before anything is allocated for the pixels.
+  ///
+  /// The pixels may be whole all the same; what is missing then can be the EXIF data that says how they are turned.
+  /// Bytes behind the container are allowed.
+  static func checkByteCount(_ bytes: UnsafeRawBufferPointer) throws(BitmapError) {
+    let there = bytes.count
+    guard let announced = unsafe BoundedReader(bytes: bytes.bytes).integer(at: 4, byteCount: 4, isLittle: true),
+      announced + 8 <= there
+    else {
+      throw BitmapError(
+        .truncated,
+        "the WebP data ends early: its container is larger than the \(there) bytes there. "
+          + "Fetch the file again from where it came from.",
+        format: .webp)
+    }
+  }
+
   static func decode(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
   ) throws(BitmapError) {

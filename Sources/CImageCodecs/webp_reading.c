@@ -50,6 +50,16 @@ cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_i
   return CIMAGE_OK;
 }
 
+// Of a usual file a kilobyte, and of a large one a 64th; less where that would be more than 2^18 pixels on average, but not
+// less than 2^16 pixels take. Not much less, since libwebp looks at the head of lossless data again for each.
+static size_t piece_bytes(size_t count, uint64_t pixels) {
+  uint64_t pieces = pixels >> 18 > 64 ? pixels >> 18 : 64;
+  uint64_t least = (uint64_t)count * 65536 / pixels;
+  if (least > 1024) least = 1024;
+  uint64_t step = count / pieces > least ? count / pieces : least;
+  return step > 0 ? (size_t)step : 1;
+}
+
 cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch watch, cimage_rows rows,
                                  cimage_report *report) {
   memset(report, 0, sizeof *report);
@@ -58,24 +68,28 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
   VP8StatusCode code = WebPGetFeatures(bytes, count, &config.input);
   if (code != VP8_STATUS_OK) return fail_with_code(report, code);
   if (config.input.has_animation) return fail(report, CIMAGE_UNSUPPORTED, "An animation");
+  size_t row_bytes = (size_t)rows.width * (size_t)rows.layout;
+  // One row has no next one, wherever that would be.
+  size_t stride = rows.height == 1 ? row_bytes : rows.bytes_per_row;
   if (rows.layout == CIMAGE_GRAY8 || rows.width > WEBP_SIDE_LIMIT || rows.height > WEBP_SIDE_LIMIT ||
-      rows.bytes_per_row / (size_t)rows.layout < rows.width || rows.bytes_per_row > INT32_MAX)
+      rows.bytes_per_row / (size_t)rows.layout < rows.width || stride > INT32_MAX)
     return fail(report, CIMAGE_MISUSE, "The rows given do not fit the picture");
   config.output.colorspace = rows.layout == CIMAGE_RGBA8 ? MODE_RGBA : MODE_RGB;
   config.output.is_external_memory = 1;
   config.output.u.RGBA.rgba = rows.base;
-  config.output.u.RGBA.stride = (int)rows.bytes_per_row;
+  config.output.u.RGBA.stride = (int)stride;
   // The last row may end where its pixels do.
-  config.output.u.RGBA.size = rows.bytes_per_row * (rows.height - 1) + (size_t)rows.width * (size_t)rows.layout;
+  config.output.u.RGBA.size = stride * (rows.height - 1) + row_bytes;
   if (rows.width != (uint32_t)config.input.width || rows.height != (uint32_t)config.input.height) {
     config.options.use_scaling = 1;
     config.options.scaled_width = (int)rows.width;
     config.options.scaled_height = (int)rows.height;
   }
-  // Bit by bit, since libwebp has no way to be stopped in between.
+  // Bit by bit, since libwebp has no way to be stopped in between. What one piece holds it decodes without a question:
+  // of a file that needs no data for most of its pixels, nearly all of them. So one question more comes at the end.
   WebPIDecoder *decoder = WebPIDecode(NULL, 0, &config);
   if (decoder == NULL) return fail(report, CIMAGE_OUT_OF_MEMORY, "Out of memory");
-  size_t step = count / 64 < 1024 ? 1024 : count / 64;
+  size_t step = piece_bytes(count, (uint64_t)config.input.width * (uint64_t)config.input.height);
   code = VP8_STATUS_SUSPENDED;
   cimage_status answer = CIMAGE_OK;
   for (size_t known = 0; known < count && code == VP8_STATUS_SUSPENDED;) {
@@ -85,6 +99,7 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
     code = WebPIUpdate(decoder, bytes, known);
   }
   WebPIDelete(decoder);
+  if (code == VP8_STATUS_OK) answer = cimage_watch_ask(watch);
   if (answer != CIMAGE_OK) return fail(report, answer, "Stopped by the caller");
   return fail_with_code(report, code);
 }

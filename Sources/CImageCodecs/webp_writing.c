@@ -5,22 +5,51 @@
 
 #include <webp/encode.h>
 
+enum { riff_size = 12, extended_size = 18, chunk_head = 8 };
+
 struct webp_writer {
   uint8_t *start;
   size_t capacity;
-  size_t byte_count; // of all that libwebp wrote, whether it fitted or not
+  size_t room;     // that our own chunks take behind the RIFF header
+  size_t position; // where the next bytes go in the finished file, whether they fit or not
+  // The first bytes of libwebp's file, kept back until it is known whether it has an extended header of its own.
+  uint8_t head[riff_size + extended_size];
+  size_t head_count;
+  bool is_head_done;
   cimage_watch watch;
   cimage_status answer;
 };
 
 // What does not fit is only counted, so that one retry is enough.
+static void put(struct webp_writer *writer, const uint8_t *bytes, size_t count) {
+  if (writer->position < writer->capacity) {
+    size_t left = writer->capacity - writer->position;
+    memcpy(writer->start + writer->position, bytes, count < left ? count : left);
+  }
+  writer->position += count;
+}
+
+static bool has_extended_header(const struct webp_writer *writer) {
+  return writer->head_count == sizeof writer->head && memcmp(writer->head + riff_size, "VP8X", 4) == 0;
+}
+
+// Behind the RIFF header and our chunks; an extended header of libwebp's makes way for ours.
+static void finish_head(struct webp_writer *writer) {
+  if (writer->is_head_done || writer->head_count < riff_size) return;
+  writer->is_head_done = true;
+  writer->position = riff_size + writer->room;
+  if (writer->room == 0 || !has_extended_header(writer))
+    put(writer, writer->head + riff_size, writer->head_count - riff_size);
+}
+
 static int write_bytes(const uint8_t *bytes, size_t count, const WebPPicture *picture) {
   struct webp_writer *writer = picture->custom_ptr;
-  if (writer->byte_count < writer->capacity) {
-    size_t room = writer->capacity - writer->byte_count;
-    memcpy(writer->start + writer->byte_count, bytes, count < room ? count : room);
-  }
-  writer->byte_count += count;
+  size_t left = sizeof writer->head - writer->head_count;
+  size_t kept = count < left ? count : left;
+  memcpy(writer->head + writer->head_count, bytes, kept);
+  writer->head_count += kept;
+  if (writer->head_count == sizeof writer->head) finish_head(writer);
+  if (count > kept) put(writer, bytes + kept, count - kept);
   return 1;
 }
 
@@ -35,29 +64,23 @@ static void put_number(uint8_t *target, uint32_t value, int count) {
   for (int i = 0; i < count; i++) target[i] = (uint8_t)(value >> (8 * i));
 }
 
-enum { riff_size = 12, extended_size = 18, chunk_head = 8 };
-
 // What an ICC chunk takes ahead of libwebp's file, with the extended header that must announce it.
 static size_t room_for_profile(cimage_profile profile) {
   return profile.count == 0 ? 0 : extended_size + chunk_head + profile.count + profile.count % 2;
 }
 
-// libwebp's file starts `room` bytes behind `start`: gives it an extended header of ours and the ICC chunk. Returns the
-// size of the whole.
-static size_t add_profile(uint8_t *start, size_t room, size_t count, cimage_profile profile, cimage_rows rows) {
-  uint8_t *chunks = start + room + riff_size;
-  size_t left = count - riff_size;
+// The RIFF header, an extended header of ours and the ICC chunk, ahead of what libwebp wrote.
+static void put_profile(const struct webp_writer *writer, cimage_profile profile, cimage_rows rows) {
+  uint8_t *start = writer->start;
+  const uint8_t *chunks = writer->head + riff_size;
   uint8_t flags = 0;
-  if (memcmp(chunks, "VP8X", 4) == 0) {
+  if (has_extended_header(writer)) {
     flags = chunks[chunk_head];
-    left -= extended_size;
-    memmove(chunks, chunks + extended_size, left);
   } else if (memcmp(chunks, "VP8L", 4) == 0 && (chunks[chunk_head + 4] & 0x10) != 0) {
     flags = 0x10; // alpha
   }
-  size_t total = riff_size + room + left;
   memcpy(start, "RIFF", 4);
-  put_number(start + 4, (uint32_t)(total - 8), 4);
+  put_number(start + 4, (uint32_t)(writer->position - 8), 4);
   memcpy(start + 8, "WEBPVP8X", 8);
   put_number(start + 16, 10, 4);
   put_number(start + 20, flags | 0x20u, 4); // ICC
@@ -67,7 +90,6 @@ static size_t add_profile(uint8_t *start, size_t room, size_t count, cimage_prof
   put_number(start + 34, (uint32_t)profile.count, 4);
   memcpy(start + 38, profile.bytes, profile.count);
   if (profile.count % 2 != 0) start[38 + profile.count] = 0;
-  return total;
 }
 
 static cimage_status fail(cimage_report *report, cimage_status status, const char *message) {
@@ -87,15 +109,12 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
     return fail(report, CIMAGE_MISUSE, "Another version of libwebp");
   if (rows.width > WEBP_SIDE_LIMIT || rows.height > WEBP_SIDE_LIMIT)
     return fail(report, CIMAGE_DIMENSIONS, "A side is beyond 16,383");
-  if (rows.layout == CIMAGE_GRAY8 || rows.bytes_per_row / (size_t)rows.layout < rows.width ||
-      rows.bytes_per_row > INT32_MAX)
+  // One row has no next one, wherever that would be.
+  size_t stride = rows.height == 1 ? (size_t)rows.width * (size_t)rows.layout : rows.bytes_per_row;
+  if (rows.layout == CIMAGE_GRAY8 || rows.bytes_per_row / (size_t)rows.layout < rows.width || stride > INT32_MAX)
     return fail(report, CIMAGE_MISUSE, "The rows given do not fit the picture");
-  size_t room = room_for_profile(profile);
-  struct webp_writer writer = {.watch = watch};
-  if (capacity > room) {
-    writer.start = (uint8_t *)destination + room;
-    writer.capacity = capacity - room;
-  }
+  struct webp_writer writer = {
+      .start = destination, .capacity = capacity, .room = room_for_profile(profile), .watch = watch};
   config.quality = quality;
   config.lossless = lossless;
   config.exact = lossless; // colours of transparent pixels, too
@@ -106,12 +125,13 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
   picture.custom_ptr = &writer;
   picture.progress_hook = may_go_on;
   picture.user_data = &writer;
-  int imported = rows.layout == CIMAGE_RGBA8 ? WebPPictureImportRGBA(&picture, rows.base, (int)rows.bytes_per_row)
-                                             : WebPPictureImportRGB(&picture, rows.base, (int)rows.bytes_per_row);
+  int imported = rows.layout == CIMAGE_RGBA8 ? WebPPictureImportRGBA(&picture, rows.base, (int)stride)
+                                             : WebPPictureImportRGB(&picture, rows.base, (int)stride);
   int encoded = imported && may_go_on(0, &picture) && WebPEncode(&config, &picture);
   WebPEncodingError code = picture.error_code;
   WebPPictureFree(&picture);
-  *needed_bytes = writer.byte_count + room;
+  finish_head(&writer);
+  *needed_bytes = writer.position;
   if (writer.answer != CIMAGE_OK) return fail(report, writer.answer, "Stopped by the caller");
   if (!encoded) {
     bool memory = !imported || code == VP8_ENC_ERROR_OUT_OF_MEMORY || code == VP8_ENC_ERROR_BITSTREAM_OUT_OF_MEMORY;
@@ -119,6 +139,9 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
                   : fail(report, CIMAGE_MISUSE, "The encoder refused the picture");
   }
   if (*needed_bytes > capacity) return fail(report, CIMAGE_OUTPUT_FULL, "The encoded picture does not fit");
-  if (room > 0) *needed_bytes = add_profile(destination, room, writer.byte_count, profile, rows);
+  if (writer.room > 0)
+    put_profile(&writer, profile, rows);
+  else
+    memcpy(writer.start, writer.head, riff_size);
   return CIMAGE_OK;
 }

@@ -59,6 +59,42 @@ struct BoundedEncodingTests {
     }
   }
 
+  @Test(
+    "With alpha and a profile of an odd or even length, capacities around what it takes", arguments: encodings.indices,
+    [PixelFormat.rgba8, .rgb8, .gray8, .grayAlpha8, .rgba16])
+  func alphaAndProfile(index: Int, format: PixelFormat) throws {
+    try withOwnArena { arena in
+      let encoding = Self.encodings[index]
+      for profileByteCount in [0, 300, 301] {
+        var bitmap = try Bitmap.make(width: 16, height: 9, format: format, arena: arena) {
+          UInt8(truncatingIfNeeded: $0 * 37)
+        }
+        defer { bitmap.dispose() }
+        if profileByteCount > 0 {
+          let model = format.isGray ? "GRAY" : "RGB "
+          let data = EmbeddedDataTests.icc(byteCount: profileByteCount, model: model)
+          bitmap.colorProfile = try #require(ColorProfile(iccData: data))
+        }
+        let whole = try bitmap.encoded(as: encoding, arena: arena)
+        let file = try whole.copied()
+        whole.dispose()
+        let decoded = try Bitmap.decode(file, arena: arena)
+        #expect(decoded.width == 16 && decoded.height == 9)
+        if encoding == .webP(isLossless: true), format == .rgba8 { #expect(try decoded.packed() == bitmap.packed()) }
+        decoded.dispose()
+        for capacity in Set(0...50).union(max(0, file.count - 40)...file.count + 20) {
+          switch try Self.encode(bitmap, as: encoding, capacity: capacity, arena: arena) {
+          case .success(let bytes): #expect(bytes == file && capacity >= file.count, "\(capacity) bytes")
+          case .failure(let error):
+            #expect(
+              error.exceededLimit == .init(name: "target", needed: file.count, allowed: capacity, unit: "bytes"))
+            #expect(capacity < file.count, "\(capacity) bytes")
+          }
+        }
+      }
+    }
+  }
+
   @Test("No memory at all is too little, and says so", arguments: encodings.indices)
   func nothing(index: Int) throws {
     try withOwnArena { arena in

@@ -144,4 +144,44 @@ struct LimitTests {
       #expect(refused > 10 && refused < 64)
     }
   }
+
+  @Test("The pixels that are delivered are limited in bytes, in the larger of both formats")
+  func pixelBytes() throws {
+    try withOwnArena { arena in
+      let file = PNGWriter(
+        width: 100, height: 2, colorType: .gray, rows: [[UInt8](repeating: 9, count: 100), [UInt8](1...100)]
+      ).encoded()
+      var limits = DecodingLimits()
+      limits.pixelByteCount = 3200
+      try Bitmap.decode(file, format: .rgbaF32, limits: limits, arena: arena).dispose()
+      limits.pixelByteCount = 3199
+      try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+      // Any allocation would fail, and say so.
+      arena.failureCountdown.store(1, ordering: .relaxed)
+      let error = try bitmapError {
+        try Bitmap.decode(file, format: .rgbaF32, limits: limits, arena: arena).dispose()
+      }
+      arena.failureCountdown.store(0, ordering: .relaxed)
+      #expect(error.exceededLimit == .init(name: "pixelByteCount", needed: 3200, allowed: 3199, unit: "bytes"))
+      #expect(
+        error.description.hasPrefix("this PNG of 100×2 needs 3200 bytes of pixels in rgbaF32; the limit"), "\(error)")
+      // A JPEG that is shrunk on loading is measured as it comes.
+      let jpeg = try JPEGDecodingTests.drawnJPEG(width: 320, height: 64, arena: arena)
+      limits.pixelByteCount = 8 * 128
+      try Bitmap.decode(jpeg, minimumWidth: 40, limits: limits, arena: arena).dispose()
+      let whole = try bitmapError { try Bitmap.decode(jpeg, limits: limits, arena: arena).dispose() }
+      #expect(whole.exceededLimit?.needed == 960 * 64)
+    }
+  }
+
+  @Test("A least width below 1 is refused, whatever the format", arguments: [0, -1, Int.min])
+  func leastWidth(width: Int) throws {
+    try withOwnArena { arena in
+      let jpeg = try JPEGDecodingTests.drawnJPEG(width: 32, height: 6, arena: arena)
+      for file in [jpeg, OrientationTests.plainPNG, Array("P1 1 1 1".utf8)] {
+        let error = try bitmapError { try Bitmap.decode(file, minimumWidth: width, arena: arena).dispose() }
+        #expect(error.code == .invalidArgument && error.description.contains("\(width) pixels wide"), "\(error)")
+      }
+    }
+  }
 }

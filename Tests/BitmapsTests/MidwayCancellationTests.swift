@@ -87,6 +87,22 @@ struct MidwayCancellationTests {
     try arena.destroy()
   }
 
+  @Test("A WebP of a few bytes for many pixels, also when it is done", arguments: [false, true])
+  func webPOfOneColor(isLossless: Bool) async throws {
+    let arena = try Arena(name: "midway")
+    let bitmap = try Bitmap(width: 2000, height: 1500, format: .rgb8, arena: arena)
+    let encoded = try bitmap.encodedWebP(isLossless: isLossless, arena: arena)
+    let file = try encoded.copied()
+    encoded.dispose()
+    bitmap.dispose()
+    #expect(file.count < 20_000)
+    try await Self.expectStops("WebP", arena: arena, remaining: 0, atLeast: 20) {
+      try Bitmap.decode(file, arena: arena).dispose()
+    }
+    try arena.expectEmpty()
+    try arena.destroy()
+  }
+
   @Test("A progressive JPEG, in its scans", .enabled(if: Corpus.isPresent, Corpus.absence))
   func progressive() async throws {
     let arena = try Arena(name: "midway")

@@ -161,6 +161,7 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
 // ---- zlib ----
 
 // Decompresses a whole zlib stream into at most `capacity` bytes (CIMAGE_OUTPUT_FULL where they are too few).
+// Where `destination` is NULL, the bytes are only counted.
 cimage_status cimage_inflate(const void *bytes, size_t count, void *destination, size_t capacity, size_t *byte_count,
                              cimage_report *report);
 

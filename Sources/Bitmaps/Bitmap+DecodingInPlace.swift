@@ -1,0 +1,57 @@
+public import NativeBuffers
+
+extension Bitmap {
+  /// Decodes a picture into the pixels of this bitmap, which keeps its memory: frame after frame without an allocation of
+  /// pixels, or straight into memory that somebody else allocated.
+  ///
+  ///     try frame.replacePixels(decoding: bytes)
+  ///
+  /// The picture, upright, must have this bitmap's size; it comes in this bitmap's format and distance between rows. As
+  /// every change, it is made in pixels of this value's own: where others share them, in new ones.
+  ///
+  /// No memory for pixels is taken where the codec delivers the format and the picture is upright in its file: `rgb8` of
+  /// a JPEG, `rgba8` of a JPEG, PNG or WebP, and any picture's own ``PictureInfo/pixelFormat``. Else the picture is
+  /// decoded into a bitmap in `arena`, which is gone when this returns, and copied.
+  ///
+  /// - Throws: `invalidArgument` where the size is another; else as
+  ///   ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``, and
+  ///   `pixelsUnavailable`. After an error in the picture's data, pixels may be those of either picture.
+  public mutating func replacePixels(
+    decoding bytes: RawSpan, appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let watch = WorkWatch(wallTime: limits.wallTime)
+    let format = format
+    let info = try unsafe bytes.reading { bytes throws(BitmapError) in
+      try unsafe PictureInfo(decoding: bytes, limits: limits, watch: watch)
+    }
+    let isUpright = info.orientation == .upright || !appliesOrientation
+    let (newWidth, newHeight) = isUpright ? (info.width, info.height) : (info.uprightWidth, info.uprightHeight)
+    guard newWidth == width, newHeight == height else {
+      throw BitmapError(
+        .invalidArgument,
+        "a \(info.format) of \(newWidth)×\(newHeight) does not fit a bitmap of \(width)×\(height). Make one of its size.",
+        format: info.format)
+    }
+    try limits.check(info, width: width, height: height, format: format)
+    try makeUnique(file: file, line: line, function: function)
+    // libwebp counts rows in 32 bits.
+    let isDirect = isUpright && info.codecFormat(for: format) == format && bytesPerRow <= Int(Int32.max)
+    if isDirect {
+      let target = self
+      try unsafe bytes.reading { bytes throws(BitmapError) in
+        try unsafe target.fill(from: bytes, info, denominator: 1, limits: limits, watch: watch)
+      }
+    } else {
+      let decoded = try unsafe bytes.reading { bytes throws(BitmapError) in
+        try unsafe Bitmap(
+          bytes, format: format, minimumWidth: nil, appliesOrientation: appliesOrientation, limits: limits,
+          origin: origin)
+      }
+      defer { origin.dispose(decoded) }
+      try decoded.copyRows(to: self)
+    }
+    colorProfile = info.colorProfile.fitting(format)
+  }
+}

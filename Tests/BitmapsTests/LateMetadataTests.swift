@@ -1,0 +1,176 @@
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+@Suite("Data beside the pixels that comes late, or is cut off")
+struct LateMetadataTests {
+  static func append(_ bytes: ArraySlice<UInt8>, to decoder: inout PictureDecoder) throws {
+    let copy = Array(bytes)
+    // SAFETY: an array of bytes is initialised throughout.
+    try unsafe decoder.append(copy.span.bytes)
+  }
+
+  /// A WebP of 40×24 with an extended header, and EXIF data at its end.
+  static func webP(exif: [UInt8], arena: Arena) throws -> [UInt8] {
+    var bitmap = try Bitmap.drawn(width: 40, height: 24, variant: 3, arena: arena)
+    bitmap.colorProfile = try #require(ColorProfile(iccData: EmbeddedDataTests.icc(byteCount: 300, model: "RGB ")))
+    defer { bitmap.dispose() }
+    let encoded = try bitmap.encodedWebP(arena: arena)
+    defer { encoded.dispose() }
+    var file = try encoded.copied()
+    file[20] |= 0x08
+    file += Array("EXIF".utf8) + [UInt8(exif.count), 0, 0, 0] + exif + [UInt8](repeating: 0, count: exif.count % 2)
+    for i in 0..<4 { file[4 + i] = UInt8(truncatingIfNeeded: (file.count - 8) >> (8 * i)) }
+    return file
+  }
+
+  /// A PNG of 5×3 with EXIF data behind its pixels.
+  static func png(exif: [UInt8]) -> [UInt8] {
+    let plain = OrientationTests.plainPNG
+    return Array(plain.dropLast(12)) + PNGWriter.chunk("eXIf", exif) + plain.suffix(12)
+  }
+
+  @Test("Byte by byte, the size is known early, and all else once it is there")
+  func pieces() throws {
+    try withOwnArena { arena in
+      let exif = OrientationTests.exif(6, isLittle: true)
+      for file in [try Self.webP(exif: exif, arena: arena), Self.png(exif: exif)] {
+        // SAFETY: an array of bytes is initialised throughout.
+        let whole = try unsafe PictureInfo(probing: file.span.bytes)
+        #expect(whole.orientation == .rotated90 && whole.exifByteCount == exif.count)
+        for size in [1, 13, 64, file.count] {
+          var decoder = PictureDecoder(limits: .default, arena: arena)
+          var known: Int?
+          for start in stride(from: 0, to: file.count, by: size) {
+            try Self.append(file[start..<min(start + size, file.count)], to: &decoder)
+            if let info = decoder.info {
+              known = known ?? decoder.byteCount
+              #expect(info.width == whole.width && info.height == whole.height)
+            }
+          }
+          #expect(decoder.info == whole, "in pieces of \(size)")
+          #expect((known ?? .max) <= max(size, 400))
+          let bitmap = try decoder.finish()
+          #expect(bitmap.width == whole.uprightWidth)
+          bitmap.dispose()
+        }
+      }
+    }
+  }
+
+  @Test("Files of a few bytes, byte by byte: known with the last byte of the header")
+  func tiny() throws {
+    try withOwnArena { arena in
+      for (head, pixels) in [("P4 7 5\n", 5), ("P5\n7 5\n255\n", 35), ("P1\n1 1\n", 1)] {
+        let file = Array(head.utf8) + [UInt8](repeating: 0x31, count: pixels)
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        for i in file.indices {
+          try Self.append(file[i...i], to: &decoder)
+          let isKnown = decoder.info != nil
+          #expect(isKnown == (i + 1 >= head.utf8.count), "\(head) \(i)")
+        }
+      }
+    }
+  }
+
+  @Test("More data beside the pixels than allowed is refused as it arrives")
+  func limits() throws {
+    try withOwnArena { arena in
+      let file = Self.png(exif: OrientationTests.exif(6, isLittle: true))
+      var limits = DecodingLimits()
+      limits.embeddedByteCount = 10
+      let error = try bitmapError {
+        var decoder = PictureDecoder(limits: limits, arena: arena)
+        for i in 0..<file.count - 12 { try Self.append(file[i...i], to: &decoder) }
+      }
+      #expect(error.exceededLimit?.name == "embeddedByteCount")
+    }
+  }
+
+  @Test("A WebP cut anywhere is truncated, also behind its pixels; what follows its container is not part of it")
+  func cutWebP() throws {
+    try withOwnArena { arena in
+      let file = try Self.webP(exif: OrientationTests.exif(6, isLittle: true), arena: arena)
+      for cut in 16..<file.count {
+        let error = try bitmapError("cut to \(cut)") {
+          try Bitmap.decode(Array(file[..<cut]), arena: arena).dispose()
+        }
+        #expect(error.code == .truncated, "cut to \(cut): \(error)")
+      }
+      let more = try Bitmap.decode(file + [1, 2, 3], arena: arena)
+      #expect(more.width == 24)
+      more.dispose()
+      let plain = try Self.webP(exif: [], arena: arena)
+      let chunk = Array("EXIF".utf8) + [50, 0, 0, 0] + OrientationTests.exif(6, isLittle: true)
+      let behind = plain + chunk + [UInt8](repeating: 0, count: 50)
+      let upright = try Bitmap.decode(behind, arena: arena)
+      #expect(upright.width == 40)
+      upright.dispose()
+    }
+  }
+
+  @Test("Of a plain Netpbm file, a cut between numbers is found; one within the last cannot be told")
+  func cutNetpbm() throws {
+    try withOwnArena { arena in
+      let text = "P2 2 1 255\n10 200\n"
+      let whole = Array(text.utf8)
+      for cut in 4..<whole.count {
+        let part = Array(whole[..<cut])
+        if cut >= "P2 2 1 255\n10 2".utf8.count {
+          let expected = UInt8(String(decoding: part.suffix(from: 14), as: UTF8.self)) ?? 0
+          #expect(try Bitmap.decode(part, arena: arena).takePacked() == [10, expected])
+        } else {
+          let error = try bitmapError { try Bitmap.decode(part, arena: arena).dispose() }
+          #expect(error.code == .truncated, "\(cut): \(error)")
+        }
+      }
+    }
+  }
+
+  @Test("A PNG's ICC data takes what it needs, whatever the limit", arguments: [300_000, 300_001, 8 << 30, Int.max])
+  func profileLimits(limit: Int) throws {
+    try withOwnArena { arena in
+      let data = EmbeddedDataTests.icc(byteCount: 300_000, model: "RGB ")
+      var bitmap = try Bitmap(width: 4, height: 3, format: .rgb8, arena: arena)
+      bitmap.colorProfile = try #require(ColorProfile(iccData: data))
+      defer { bitmap.dispose() }
+      let encoded = try bitmap.encodedPNG(arena: arena)
+      let file = try encoded.copied()
+      encoded.dispose()
+      // Noise does not compress: what is stored is checked before. So the limit is for what comes out of it.
+      var limits = DecodingLimits()
+      limits.colorProfileByteCount = max(limit, file.count)
+      let decoded = try Bitmap.decode(file, limits: limits, arena: arena)
+      #expect(decoded.colorProfile.iccData == data)
+      // The allocator rounds up to size classes, a quarter apart at most.
+      #expect((decoded.colorProfile.iccData?.capacity ?? .max) < 375_000)
+      decoded.dispose()
+    }
+  }
+
+  @Test("ICC data that inflates to more than its limit is refused, at the byte")
+  func inflatingProfile() throws {
+    try withOwnArena { arena in
+      var data = EmbeddedDataTests.icc(byteCount: 200_000, model: "RGB ")
+      for i in 200..<data.count { data[i] = 0 }
+      var bitmap = try Bitmap(width: 4, height: 3, format: .rgb8, arena: arena)
+      bitmap.colorProfile = try #require(ColorProfile(iccData: data))
+      defer { bitmap.dispose() }
+      let encoded = try bitmap.encodedPNG(arena: arena)
+      let file = try encoded.copied()
+      encoded.dispose()
+      #expect(file.count < 5000)
+      var limits = DecodingLimits()
+      for limit in [199_999, 65_536, 5000] {
+        limits.colorProfileByteCount = limit
+        let error = try bitmapError { try Bitmap.decode(file, limits: limits, arena: arena).dispose() }
+        #expect(error.exceededLimit?.name == "colorProfileByteCount" && error.exceededLimit?.allowed == limit)
+      }
+      limits.colorProfileByteCount = 200_000
+      let decoded = try Bitmap.decode(file, limits: limits, arena: arena)
+      #expect(decoded.colorProfile.iccData == data)
+      decoded.dispose()
+    }
+  }
+}
