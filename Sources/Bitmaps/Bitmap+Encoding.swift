@@ -17,7 +17,7 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> EncodedPicture {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try encodedJPEG(quality: quality, maximumByteCount: maximumByteCount, origin: origin)
+    return try encodedJPEG(quality: quality, comment: nil, maximumByteCount: maximumByteCount, origin: origin)
   }
 
   /// Writes the bitmap as a JPEG file, at once or not at all.
@@ -31,9 +31,18 @@ extension Bitmap {
     toFileAt path: String, quality: Int = 85, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
+    try writeJPEG(
+      toFileAt: path, quality: quality, comment: nil, arena: arena, file: file, line: line, function: function)
+  }
+
+  /// The same with a comment in the file's header, of at most 65,533 bytes of UTF-8 and without a NUL.
+  package func writeJPEG(
+    toFileAt path: String, quality: Int, comment: String?, arena: Arena?,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     do throws(BitmapError) {
-      let picture = try encodedJPEG(quality: quality, maximumByteCount: .max, origin: origin)
+      let picture = try encodedJPEG(quality: quality, comment: comment, maximumByteCount: .max, origin: origin)
       defer { origin.dispose(picture.buffer) }
       try picture.write(toFileAt: path)
     } catch {
@@ -41,14 +50,17 @@ extension Bitmap {
     }
   }
 
-  private func encodedJPEG(quality: Int, maximumByteCount: Int, origin: Origin) throws(BitmapError) -> EncodedPicture {
+  private func encodedJPEG(
+    quality: Int, comment: String?, maximumByteCount: Int, origin: Origin
+  ) throws(BitmapError) -> EncodedPicture {
     guard (1...100).contains(quality) else {
       throw BitmapError(.invalidArgument, "a JPEG quality of \(quality) cannot be; give 1 to 100.", format: .jpeg)
     }
     if format.hasAlpha || format.codecLayout == nil {
       let flattened = try converted(to: format.isGray ? .gray8 : .rgb8, origin: origin)
       defer { origin.dispose(flattened) }
-      return try flattened.encodedJPEG(quality: quality, maximumByteCount: maximumByteCount, origin: origin)
+      return try flattened.encodedJPEG(
+        quality: quality, comment: comment, maximumByteCount: maximumByteCount, origin: origin)
     }
     // Half a byte per pixel holds nearly every photo. Where it does not, the codec says what it takes.
     return try unsafe EncodedPicture(
@@ -56,7 +68,7 @@ extension Bitmap {
       maximumByteCount: maximumByteCount,
       origin: origin
     ) { bytes throws(BitmapError) in
-      try unsafe JPEGCodec.encode(self, quality: quality, into: bytes)
+      try unsafe JPEGCodec.encode(self, quality: quality, comment: comment, into: bytes)
     }
   }
 
