@@ -50,7 +50,9 @@ extension Bitmap {
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
     limits: DecodingLimits, origin: Origin
   ) throws(BitmapError) {
-    let watch = WorkWatch(wallTime: limits.wallTime)
+    var watch = WorkWatch(wallTime: limits.wallTime)
+    // Only for the error; what is no picture is refused below.
+    watch.format = unsafe PictureFormat(recognizing: bytes.bytes)
     try watch.check()
     guard bytes.count <= limits.encodedByteCount else {
       throw BitmapError(
