@@ -46,22 +46,50 @@ extension Bitmap {
     try withBands(of: UInt8.self, width: rowByteCount, jobs: jobs, rowCount: rowCount, (file, line, function), body)
   }
 
+  /// As ``withMutableRowBands(as:jobs:rowCount:file:line:function:_:)``, to read only: nothing is copied, and others can
+  /// read meanwhile.
+  ///
+  /// - Throws: What a body throws; `invalidArgument`, `cancelled`, `pixelsUnavailable`.
+  public func withRowBands<Pixel: BitmapPixel>(
+    as type: Pixel.Type, jobs: Int? = nil, rowCount: Int? = nil,
+    _ body: @Sendable (PixelRows<Pixel>) throws -> Void
+  ) throws {
+    try requirePixels(of: type)
+    try withReadOnlyBands(of: type, width: width, jobs: jobs, rowCount: rowCount, body)
+  }
+
+  /// As ``withRowBands(as:jobs:rowCount:_:)``, with rows of bytes: for any format.
+  public func withRowBands(
+    jobs: Int? = nil, rowCount: Int? = nil, _ body: @Sendable (PixelRows<UInt8>) throws -> Void
+  ) throws {
+    try withReadOnlyBands(of: UInt8.self, width: rowByteCount, jobs: jobs, rowCount: rowCount, body)
+  }
+
+  private func withReadOnlyBands<Pixel: BitwiseCopyable>(
+    of type: Pixel.Type, width: Int, jobs: Int?, rowCount: Int?, _ body: @Sendable (PixelRows<Pixel>) throws -> Void
+  ) throws {
+    let (jobs, bands) = try bands(jobs: jobs, rowCount: rowCount)
+    try unsafe withUnsafePixels { base, bytesPerRow in
+      let memory = unsafe ReadOnlyMemory(base: base, bytesPerRow: bytesPerRow)
+      try bands.run(jobs: jobs) { rows in
+        // SAFETY: the pin is held until all bodies have returned, and nobody writes under it.
+        let band = unsafe PixelRows<Pixel>(
+          base: memory.base, bytesPerRow: memory.bytesPerRow, width: width, rows: rows, owner: memory)
+        try body(band)
+      }
+    }
+  }
+
   private mutating func withBands<Pixel: BitwiseCopyable>(
     of type: Pixel.Type, width: Int, jobs: Int?, rowCount: Int?,
     _ site: (file: StaticString, line: UInt, function: StaticString),
     _ body: @Sendable (inout MutablePixelRows<Pixel>) throws -> Void
   ) throws {
-    let jobs = jobs ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    guard jobs > 0, rowCount ?? 1 > 0 else {
-      throw BitmapError(
-        .invalidArgument, "\(jobs) jobs with bands of \(rowCount ?? 1) rows cannot be; give at least 1.")
-    }
-    let rowCount = rowCount ?? max(1, height / jobs / 4)
+    let (jobs, bands) = try bands(jobs: jobs, rowCount: rowCount)
     try makeUnique(file: site.file, line: site.line, function: site.function)
     try unsafe changingBytes { bytes in
       guard let base = bytes.baseAddress else { throw BitmapError.emptyBuffer }
       let memory = unsafe Memory(base: base + offset, bytesPerRow: bytesPerRow)
-      let bands = ConcurrentBands(height: height, rowCount: rowCount)
       try bands.run(jobs: jobs) { rows in
         // SAFETY: the pin is held until all bodies have returned, and the ranges of rows are disjoint.
         var band = unsafe MutablePixelRows<Pixel>(
@@ -71,12 +99,29 @@ extension Bitmap {
     }
   }
 
+  private func bands(jobs: Int?, rowCount: Int?) throws(BitmapError) -> (jobs: Int, bands: ConcurrentBands) {
+    let jobs = jobs ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    guard jobs > 0, rowCount ?? 1 > 0 else {
+      throw BitmapError(
+        .invalidArgument, "\(jobs) jobs with bands of \(rowCount ?? 1) rows cannot be; give at least 1.")
+    }
+    return (jobs, ConcurrentBands(height: height, rowCount: rowCount ?? max(1, height / jobs / 4)))
+  }
+
   @safe
   private struct Memory: @unchecked Sendable {
     // SAFETY: each thread writes rows that no other one has.
     let base: UnsafeMutableRawPointer
     let bytesPerRow: Int
   }
+}
+
+/// What several threads read.
+@safe
+private struct ReadOnlyMemory: @unchecked Sendable {
+  // SAFETY: nobody writes while it is lent.
+  let base: UnsafeRawPointer
+  let bytesPerRow: Int
 }
 
 /// Ranges of rows that several threads take one after the other, until there is none left or somebody fails.

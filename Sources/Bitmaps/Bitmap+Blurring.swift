@@ -21,7 +21,7 @@ extension Bitmap {
       throw BitmapError(.invalidArgument, "a sigma of \(sigma) pixels cannot be; give more than 0 and at most 1000.")
     }
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    let watch = WorkWatch()
+    var pace = WorkPace(WorkWatch())
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
@@ -31,10 +31,7 @@ extension Bitmap {
           try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
             let pass = unsafe BlurPass(
               layout, sigma: sigma, scratch: base, source: kernelSource(source), format: format)
-            for y in 0..<height {
-              try watch.check(row: y)
-              unsafe pass.blurRow(y, into: target[y])
-            }
+            for y in 0..<height { try unsafe pass.blurRow(y, into: target[y], &pace) }
           }
         }
       }
@@ -76,6 +73,7 @@ private struct BlurPass {
   /// Nil where the byte kernels store.
   let blurred: UnsafeMutablePointer<Float>?
   let samples: cpixel_samples
+  let bytesPerPixel: Int
 
   init(
     _ layout: BlurLayout, sigma: Double, scratch: UnsafeMutableRawPointer, source: cpixel_source, format: PixelFormat
@@ -83,6 +81,7 @@ private struct BlurPass {
     radius = layout.radius
     unsafe self.source = unsafe source
     samples = format.samples
+    bytesPerPixel = format.bytesPerPixel
     var isOpaque = true
     if layout.blurredCount == 0, !format.isPremultiplied { unsafe cpixel_find_opacity(source, &isOpaque) }
     self.isOpaque = isOpaque
@@ -91,38 +90,66 @@ private struct BlurPass {
     unsafe weights = floats
     unsafe blurred = layout.blurredCount == 0 ? nil : floats + layout.weightCount + layout.sumCount
     unsafe sums = floats + layout.weightCount
-    func height(_ distance: Int) -> Double { exp(-Double(distance * distance) / (2 * sigma * sigma)) }
+    // Divided before it is squared: the square of a tiny sigma is 0, and the curve would be 0 / 0 in the middle.
+    func height(_ distance: Int) -> Double {
+      let ratio = Double(distance) / sigma
+      return exp(-ratio * ratio / 2)
+    }
     let total = (1...layout.radius).reduce(height(0)) { $0 + 2 * height($1) }
     for k in 0...layout.radius { unsafe weights[k] = Float(height(k) / total) }
   }
 
-  func blurRow(_ y: Int, into target: UnsafeMutablePointer<UInt8>) {
+  func blurRow(_ y: Int, into target: UnsafeMutablePointer<UInt8>, _ pace: inout WorkPace) throws(BitmapError) {
     let channels = unsafe source.channels
     let row = unsafe sums + radius * channels
-    if unsafe blurred == nil {
-      unsafe cpixel_blur_rows(source, isOpaque, y, radius, weights, row)
-    } else {
-      unsafe addRows(around: y, to: row)
+    try forParts(&pace) { start, count in
+      if unsafe blurred == nil {
+        var part = unsafe source
+        unsafe part.base += start * channels
+        unsafe part.width = count
+        unsafe cpixel_blur_rows(part, isOpaque, y, radius, weights, row + start * channels)
+      } else {
+        unsafe addRows(around: y, from: start, count: count, to: row + start * channels)
+      }
     }
     let end = unsafe row + source.width * channels
     for i in 0..<radius * channels {
       unsafe sums[i] = row[i % channels]
       unsafe end[i] = (end - channels)[i % channels]
     }
-    if let blurred = unsafe blurred {
-      unsafe cpixel_blur_floats(sums, channels, radius, weights, source.width, blurred)
-      unsafe cpixel_store_row(blurred, samples, source.width, target)
-    } else {
-      unsafe cpixel_blur_columns(sums, channels, isOpaque, radius, weights, source.width, target)
+    try forParts(&pace) { start, count in
+      let first = unsafe sums + start * channels
+      if let blurred = unsafe blurred {
+        unsafe cpixel_blur_floats(first, channels, radius, weights, count, blurred + start * channels)
+      } else {
+        unsafe cpixel_blur_columns(
+          first, channels, isOpaque, radius, weights, count, target + start * channels)
+      }
+    }
+    if let blurred = unsafe blurred { unsafe cpixel_store_row(blurred, samples, source.width, target) }
+  }
+
+  /// Calls `body` for parts of a row, by their first pixel and how many there are, so that none takes long. Parts start
+  /// where the kernels' vectors do: the result is the same as of the whole row.
+  private func forParts(
+    _ pace: inout WorkPace, _ body: (_ start: Int, _ count: Int) -> Void
+  ) throws(BitmapError) {
+    let work = unsafe (2 * radius + 1) * source.channels
+    let length = WorkPace.elementCount(costing: work, step: 96)
+    for start in unsafe stride(from: 0, to: source.width, by: length) {
+      let count = unsafe min(length, source.width - start)
+      try pace.spend(count * work)
+      body(start, count)
     }
   }
 
   /// As `cpixel_blur_rows`, of samples of any kind.
-  private func addRows(around y: Int, to row: UnsafeMutablePointer<Float>) {
-    unsafe row.update(repeating: 0, count: source.width * source.channels)
+  private func addRows(around y: Int, from start: Int, count: Int, to row: UnsafeMutablePointer<Float>) {
+    unsafe row.update(repeating: 0, count: count * source.channels)
+    let part = unsafe source.base + start * bytesPerPixel
     for k in -radius...radius {
-      let other = unsafe source.base + min(max(y + k, 0), source.height - 1) * source.bytes_per_row
-      unsafe cpixel_add_row(other, samples, weights[abs(k)], source.width, row)
+      let other = unsafe part + min(max(y + k, 0), source.height - 1) * source.bytes_per_row
+      unsafe cpixel_add_row(other, samples, weights[abs(k)], count, row)
     }
   }
 }

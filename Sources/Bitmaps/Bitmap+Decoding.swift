@@ -52,7 +52,9 @@ extension Bitmap {
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
     limits: DecodingLimits, origin: Origin
   ) throws(BitmapError) {
-    let watch = WorkWatch(wallTime: limits.wallTime)
+    var watch = WorkWatch(wallTime: limits.wallTime)
+    // Only for the error; what is no picture is refused below.
+    watch.format = unsafe PictureFormat(recognizing: bytes.bytes)
     let info = try unsafe PictureInfo(decoding: bytes, limits: limits, watch: watch)
     if let minimumWidth, minimumWidth < 1 {
       throw BitmapError(

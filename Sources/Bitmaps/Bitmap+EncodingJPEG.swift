@@ -35,4 +35,13 @@ extension Bitmap {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     try write(.jpeg(quality: quality), toFileAt: path, origin: origin)
   }
+
+  /// The same with a comment in the file's header, of at most 65,533 bytes of UTF-8 and without a NUL.
+  package func writeJPEG(
+    toFileAt path: String, quality: Int, comment: String?, arena: Arena?,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
+  ) throws(BitmapError) {
+    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    try write(.jpeg(quality: quality, comment: comment), toFileAt: path, origin: origin)
+  }
 }

@@ -41,7 +41,10 @@ extension BitmapError {
     case CIMAGE_OUT_OF_MEMORY:
       self.init(.outOfMemory, "there is no memory left for the \(format) codec (\(message)).", format: format)
     case CIMAGE_DIMENSIONS:
-      self.init(.unsupported, "\(format) cannot be of that size (\(message)).", format: format)
+      self.init(
+        .unsupported,
+        "\(format) cannot be of that size (\(message)). Crop or downscale the bitmap before, or write another format.",
+        format: format)
     default:
       self.init(.invalidArgument, "the \(format) codec was given rows that do not fit (\(message)).", format: format)
     }

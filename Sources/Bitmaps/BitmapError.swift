@@ -74,13 +74,18 @@ public struct BitmapError: Error, Sendable {
     self.underlyingError = underlyingError
   }
 
-  /// `purpose` says what the amount is for, as " of coefficients".
+  /// `purpose` says what the amount is for, as " of coefficients"; `extent` makes it a length instead of a need, as
+  /// "wide".
   init(
     exceeding limit: ExceededLimit, format: PictureFormat?, subject: String, purpose: String = "",
-    advice: String = "Raise the limit if you trust where the picture comes from."
+    extent: String? = nil, advice: String = "Raise the limit if you trust where the picture comes from."
   ) {
     self.init(.limitExceeded, "", format: format)
-    let needed = limit.needed.map { "needs \(Self.amount($0, limit.unit))\(purpose)" } ?? "needs more"
+    let needed =
+      limit.needed.map { needed in
+        let amount = Self.amount(needed, limit.unit)
+        return extent.map { "is \(amount) \($0)" } ?? "needs \(amount)\(purpose)"
+      } ?? "needs more"
     reason =
       "\(subject) \(needed); the limit `\(limit.name)` is \(Self.amount(limit.allowed, limit.unit)). "
       + advice

@@ -13,7 +13,8 @@ public struct ConvolutionKernel: Hashable, Sendable {
   /// - Parameters:
   ///   - weights: 9 or 25.
   ///   - divisor: nil for the sum of the weights, or 1 where that is 0.
-  /// - Throws: `invalidArgument` where there are neither 9 nor 25 weights, the divisor is 0, or a number is not finite.
+  /// - Throws: `invalidArgument` where there are neither 9 nor 25 weights, the divisor is 0, a number is not
+  ///   finite, or a weight divided is too large.
   public init(weights: [Float], divisor: Float? = nil, bias: Float = 0) throws(BitmapError) {
     guard weights.count == 9 || weights.count == 25 else {
       throw BitmapError(
@@ -25,6 +26,14 @@ public struct ConvolutionKernel: Hashable, Sendable {
       throw BitmapError(
         .invalidArgument,
         "a kernel with a divisor of \(divisor), a bias of \(bias) and weights of \(weights) has no result.")
+    }
+    // Of 65,535, which is the largest sample but those of floats.
+    let greatest = weights.reduce(abs(bias) * 65_535) { $0 + abs($1 / divisor) * 65_535 }
+    guard greatest.isFinite else {
+      throw BitmapError(
+        .invalidArgument,
+        "a kernel with weights of \(weights), a divisor of \(divisor) and a bias of \(bias) has sums that no float "
+          + "can hold. Take a larger divisor.")
     }
     self.weights = weights
     self.divisor = divisor

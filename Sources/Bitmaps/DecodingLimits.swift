@@ -59,8 +59,8 @@ public struct DecodingLimits: Hashable, Sendable {
 extension DecodingLimits {
   /// Throws where one of the file's own figures is beyond a limit.
   func check(_ info: PictureInfo) throws(BitmapError) {
-    try check("width", info.width, allowed: width, unit: "pixels", of: info)
-    try check("height", info.height, allowed: height, unit: "pixels", of: info)
+    try check("width", info.width, allowed: width, unit: "pixels", of: info, extent: "wide")
+    try check("height", info.height, allowed: height, unit: "pixels", of: info, extent: "high")
     try check("embeddedByteCount", info.embeddedByteCount, allowed: embeddedByteCount, unit: "bytes", of: info)
     // Ahead of the pixels: of a picture that is beyond both, this is what would have hurt.
     try check(
@@ -82,12 +82,13 @@ extension DecodingLimits {
   }
 
   private func check(
-    _ name: String, _ needed: Int, allowed: Int, unit: String, of info: PictureInfo, purpose: String = ""
+    _ name: String, _ needed: Int, allowed: Int, unit: String, of info: PictureInfo, purpose: String = "",
+    extent: String? = nil
   ) throws(BitmapError) {
     guard needed > allowed else { return }
     throw BitmapError(
       exceeding: .init(name: name, needed: needed, allowed: allowed, unit: unit), format: info.format,
       subject: "this \(info.isProgressive ? "progressive " : "")\(info.format) of \(info.width)×\(info.height)",
-      purpose: purpose)
+      purpose: purpose, extent: extent)
   }
 }

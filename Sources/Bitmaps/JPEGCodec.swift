@@ -38,13 +38,13 @@ enum JPEGCodec {
   }
 
   static func encode(
-    _ bitmap: Bitmap, quality: Int, into bytes: UnsafeMutableRawBufferPointer
+    _ bitmap: Bitmap, quality: Int, comment: String?, into bytes: UnsafeMutableRawBufferPointer
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
     try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
       _ = unsafe cimage_jpeg_encode(
-        rows, Int32(quality), profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
+        rows, Int32(quality), profile, comment, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
     return try EncodingResult(report, needed: needed, format: .jpeg)
   }

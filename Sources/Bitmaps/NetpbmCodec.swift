@@ -26,9 +26,11 @@ enum NetpbmCodec {
     let header = try unsafe NetpbmHeader(bytes)
     try unsafe checkByteCount(bytes)
     var samples = unsafe NetpbmSamples(header, bytes)
+    var pace = WorkPace(watch)
     try unsafe bitmap.withUnsafeMutableRows { rows throws(BitmapError) in
       for y in 0..<header.height {
-        try watch.check(row: y)
+        // A sample is parsed, and costs as much as some dozen that are only added.
+        try pace.spend(header.width * header.channels * 16)
         samples.startRow()
         if header.bytesPerSample == 1 {
           for i in 0..<header.width * header.channels {

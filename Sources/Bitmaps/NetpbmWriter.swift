@@ -75,10 +75,10 @@ struct NetpbmWriter {
     let colors = variant.kind == .plain && channels == 4 ? 3 : channels
     let maximum = bitmap.format.channel == .uint16 ? 65_535 : 255
     putHeader(bitmap, channels: colors, maximum: maximum)
-    let watch = WorkWatch()
+    var pace = WorkPace(WorkWatch(format: .netpbm))
     try unsafe bitmap.withUnsafeRows { rows throws(BitmapError) in
       for y in 0..<bitmap.height {
-        try watch.check(row: y)
+        try pace.spend(bitmap.width * channels * 16)
         let row = unsafe UnsafeRawPointer(rows[y])
         if variant.kind == .bitmap || variant.kind == .plainBitmap {
           unsafe putBits(row, count: bitmap.width)

@@ -3,7 +3,7 @@
 /// A struct and not an enum, so that more can be added.
 public struct PictureEncoding: Hashable, Sendable {
   enum Kind: Hashable {
-    case jpeg(quality: Int)
+    case jpeg(quality: Int, comment: String?)
     case png(compression: Int)
     case webP(quality: Int, isLossless: Bool)
     case netpbm(NetpbmVariant)
@@ -13,7 +13,12 @@ public struct PictureEncoding: Hashable, Sendable {
 
   /// As ``Bitmap/encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
   public static func jpeg(quality: Int = 85) -> PictureEncoding {
-    PictureEncoding(kind: .jpeg(quality: quality))
+    PictureEncoding(kind: .jpeg(quality: quality, comment: nil))
+  }
+
+  /// The same with a comment in the file's header, of at most 65,533 bytes of UTF-8 and without a NUL.
+  static func jpeg(quality: Int, comment: String?) -> PictureEncoding {
+    PictureEncoding(kind: .jpeg(quality: quality, comment: comment))
   }
 
   /// As ``Bitmap/encodedPNG(compression:maximumByteCount:arena:file:line:function:)``.
@@ -45,7 +50,7 @@ extension PictureEncoding {
   /// Throws where a choice makes no sense.
   func check() throws(BitmapError) {
     switch kind {
-    case .jpeg(let quality) where !(1...100).contains(quality):
+    case .jpeg(let quality, _) where !(1...100).contains(quality):
       throw BitmapError(.invalidArgument, "a JPEG quality of \(quality) cannot be; give 1 to 100.", format: .jpeg)
     case .png(let compression) where !(0...9).contains(compression):
       throw BitmapError(.invalidArgument, "a PNG compression of \(compression) cannot be; give 0 to 9.", format: .png)
@@ -80,7 +85,8 @@ extension PictureEncoding {
     let pixelCount = bitmap.width * bitmap.height
     switch kind {
     // Half a byte per pixel holds nearly every photo.
-    case .jpeg: return pixelCount / 2 + bitmap.profileByteCount + 32_768
+    case .jpeg(_, let comment):
+      return pixelCount / 2 + bitmap.profileByteCount + (comment?.utf8.count ?? 0) + 32_768
     case .png: return PNGCodec.byteCountBound(of: bitmap) + 2 * bitmap.profileByteCount
     case .webP(_, let isLossless): return pixelCount * (isLossless ? 4 : 1) + bitmap.profileByteCount + 32_768
     case .netpbm(let variant): return NetpbmWriter.byteCountBound(of: bitmap, variant)
@@ -90,8 +96,8 @@ extension PictureEncoding {
   /// The one way to the codecs. `bitmap` has the format that ``written(_:)`` says; no byte is written beyond `bytes`.
   func encode(_ bitmap: Bitmap, into bytes: UnsafeMutableRawBufferPointer) throws(BitmapError) -> EncodingResult {
     switch kind {
-    case .jpeg(let quality):
-      try unsafe JPEGCodec.encode(bitmap, quality: quality, into: bytes)
+    case .jpeg(let quality, let comment):
+      try unsafe JPEGCodec.encode(bitmap, quality: quality, comment: comment, into: bytes)
     case .png(let compression):
       try unsafe PNGCodec.encode(bitmap, compression: compression, into: bytes)
     case .webP(let quality, let isLossless):

@@ -1,4 +1,4 @@
-/// Rows of pixels to read: of a whole bitmap. Lives as long as the access that lent it.
+/// Rows of pixels to read: of a whole bitmap, or a band of it. Lives as long as the access that lent it.
 @frozen
 @safe
 public struct PixelRows<Pixel: BitwiseCopyable>: ~Escapable {
@@ -7,10 +7,10 @@ public struct PixelRows<Pixel: BitwiseCopyable>: ~Escapable {
   @usableFromInline let bytesPerRow: Int
   /// Pixels a row; for rows of `UInt8` of a format with larger pixels, bytes.
   public let width: Int
-  /// The rows there are: from 0.
+  /// The rows there are, counted from the picture's first: of a band not from 0.
   public let rows: Range<Int>
 
-  /// `base` is the address of row 0. Every row has `width` pixels there, aligned for their type.
+  /// `base` is the address of row 0, also where that is not among `rows`. Every row has `width` pixels there, aligned for their type.
   @_lifetime(borrow owner)
   init<Owner: ~Copyable & ~Escapable>(
     base: UnsafeRawPointer, bytesPerRow: Int, width: Int, rows: Range<Int>, owner: borrowing Owner

@@ -7,14 +7,15 @@ enum Resampler {
   /// Fills `result` with `bitmap` in the size of `result`. They have the same format.
   static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
     let layout = Layout(from: bitmap, to: result, filter: filter)
-    let watch = WorkWatch()
+    var pace = WorkPace(WorkWatch())
     try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
       guard let base = scratch.baseAddress else { throw .emptyBuffer }
       try unsafe bitmap.withUnsafeRows { source throws(BitmapError) in
         try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          let pass = unsafe Pass(
-            layout, scratch: base, source: bitmap.kernelSource(source), samples: bitmap.format.samples)
-          try unsafe pass.run(into: target, watch: watch)
+          let pass = try unsafe Pass(
+            layout, scratch: base, source: bitmap.kernelSource(source), samples: bitmap.format.samples,
+            pace: &pace)
+          try unsafe pass.run(into: target, &pace)
         }
       }
     }
@@ -60,7 +61,10 @@ enum Resampler {
     let columns: ResamplingAxis
     let rows: ResamplingAxis
 
-    init(_ layout: Layout, scratch: UnsafeMutableRawPointer, source: cpixel_source, samples: cpixel_samples) {
+    init(
+      _ layout: Layout, scratch: UnsafeMutableRawPointer, source: cpixel_source, samples: cpixel_samples,
+      pace: inout WorkPace
+    ) throws(BitmapError) {
       self.layout = layout
       unsafe self.source = unsafe source
       unsafe sums = scratch.bindMemory(to: Float.self, capacity: layout.sumCount)
@@ -69,14 +73,14 @@ enum Resampler {
       var next = unsafe scratch + layout.sumsByteCount
       unsafe blended = next.bindMemory(to: Float.self, capacity: layout.blendedCount)
       unsafe next += layout.blendedByteCount
-      unsafe columns = ResamplingAxis(layout.horizontal, in: next)
-      unsafe rows = ResamplingAxis(layout.vertical, in: next + layout.horizontal.byteCount)
+      columns = try unsafe ResamplingAxis(layout.horizontal, in: next, pace: &pace)
+      rows = try unsafe ResamplingAxis(layout.vertical, in: next + layout.horizontal.byteCount, pace: &pace)
     }
 
-    func run(into target: UnsafeMutableRows, watch: WorkWatch) throws(BitmapError) {
+    func run(into target: UnsafeMutableRows, _ pace: inout WorkPace) throws(BitmapError) {
       for y in 0..<layout.vertical.target {
-        try watch.check(row: y)
         var isOpaque = false
+        try pace.spend(layout.horizontal.work * samples.channels)
         if layout.isHalf {
           let upper = unsafe source.base + 2 * y * source.bytes_per_row
           unsafe cpixel_halve_rows(
@@ -86,22 +90,44 @@ enum Resampler {
         }
         let span = unsafe rows.spans[y]
         guard layout.blendedCount == 0 else {
-          unsafe blendSamples(of: span, into: target[y])
+          try unsafe blendSamples(of: span, into: target[y], &pace)
           continue
         }
-        unsafe cpixel_blend_rows(
-          source, Int(span.first), Int(span.count), rows.weights + span.weights, layout.filter == .area, sums,
-          &isOpaque)
+        isOpaque = try blendRows(of: span, &pace)
         unsafe cpixel_blend_columns(
           sums, source.channels, isOpaque, columns.spans, columns.weights, layout.horizontal.target, target[y])
       }
     }
 
+    /// The rows of a span, part by part, so that none takes long. Returns whether all of them are opaque.
+    private func blendRows(of span: cpixel_span, _ pace: inout WorkPace) throws(BitmapError) -> Bool {
+      let channels = unsafe source.channels
+      let work = Int(span.count) * channels
+      // No number depends on its neighbours: the result is that of whole rows, but for what is opaque only in parts.
+      let length = WorkPace.elementCount(costing: work, step: 64)
+      var isOpaque = true
+      for start in unsafe stride(from: 0, to: source.width, by: length) {
+        var part = unsafe source
+        unsafe part.base += start * channels
+        unsafe part.width = min(length, source.width - start)
+        try unsafe pace.spend(part.width * work)
+        var isPartOpaque = false
+        unsafe cpixel_blend_rows(
+          part, Int(span.first), Int(span.count), rows.weights + span.weights, layout.filter == .area,
+          sums + start * channels, &isPartOpaque)
+        isOpaque = isOpaque && isPartOpaque
+      }
+      return isOpaque
+    }
+
     /// A target row of samples of any kind: of the rows of a span, as floats.
-    private func blendSamples(of span: cpixel_span, into target: UnsafeMutablePointer<UInt8>) {
+    private func blendSamples(
+      of span: cpixel_span, into target: UnsafeMutablePointer<UInt8>, _ pace: inout WorkPace
+    ) throws(BitmapError) {
       let width = layout.horizontal.target
       unsafe sums.update(repeating: 0, count: layout.sumCount)
       for k in 0..<Int(span.count) {
+        try unsafe pace.spend(source.width * samples.channels)
         let row = unsafe source.base + (Int(span.first) + k) * source.bytes_per_row
         unsafe cpixel_add_row(row, samples, rows.weights[span.weights + k], source.width, sums)
       }

@@ -10,6 +10,9 @@ struct ResamplingAxis {
   let spans: UnsafeMutablePointer<cpixel_span>
   let weights: UnsafeMutablePointer<Float>
 
+  /// What a share costs, which is a division, and a weight, which is up to four sines: see ``WorkPace``.
+  private static let (shareWork, weightWork) = (16, 128)
+
   /// How large the memory of an axis must be.
   struct Layout {
     let source: Int
@@ -26,6 +29,8 @@ struct ResamplingAxis {
       weightStride = (min(2 * Int(reach.rounded(.up)) + 1, source) + 1 + 3) / 4 * 4
     }
 
+    /// What a row of it costs, per channel, see ``WorkPace``.
+    var work: Int { target * weightStride }
     var spansByteCount: Int { target * MemoryLayout<cpixel_span>.stride }
     var weightsByteCount: Int { target * weightStride * MemoryLayout<Float>.stride }
     /// Rounded up, so that whatever follows is aligned to 64 bytes.
@@ -33,7 +38,7 @@ struct ResamplingAxis {
   }
 
   /// `memory` has the layout's size, is aligned to 64 bytes, and is used for nothing else while this value is.
-  init(_ layout: Layout, in memory: UnsafeMutableRawPointer) {
+  init(_ layout: Layout, in memory: UnsafeMutableRawPointer, pace: inout WorkPace) throws(BitmapError) {
     // SAFETY: two parts of the memory that do not overlap, each aligned for what it holds.
     unsafe spans = memory.bindMemory(to: cpixel_span.self, capacity: layout.target)
     unsafe weights = (memory + layout.spansByteCount).bindMemory(
@@ -44,7 +49,8 @@ struct ResamplingAxis {
       unsafe own.initialize(repeating: 0)
       let range =
         layout.filter == .area
-        ? unsafe Self.fillShares(of: index, layout, own) : unsafe Self.fillWeights(of: index, layout, own)
+        ? try unsafe Self.fillShares(of: index, layout, own, &pace)
+        : try unsafe Self.fillWeights(of: index, layout, own, &pace)
       unsafe spans[index] = cpixel_span(first: UInt32(range.lowerBound), count: UInt32(range.count), weights: offset)
     }
   }
@@ -52,13 +58,14 @@ struct ResamplingAxis {
   /// In integers: cut every source pixel into `target` parts; then every target pixel covers exactly `source` parts,
   /// and no fraction is ever rounded.
   private static func fillShares(
-    of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>
-  ) -> Range<Int> {
+    of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>, _ pace: inout WorkPace
+  ) throws(BitmapError) -> Range<Int> {
     let (source, target) = (layout.source, layout.target)
     let start = index * source
     let end = start + source
     let range = start / target..<(end - 1) / target + 1
     for i in range {
+      try pace.spend(shareWork)
       let parts = min(end, (i + 1) * target) - max(start, i * target)
       unsafe weights[i - range.lowerBound] = Float(parts) / Float(source)
     }
@@ -67,8 +74,8 @@ struct ResamplingAxis {
 
   /// Weights beyond the border are left out, and the others make up for them.
   private static func fillWeights(
-    of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>
-  ) -> Range<Int> {
+    of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>, _ pace: inout WorkPace
+  ) throws(BitmapError) -> Range<Int> {
     let scale = Double(layout.source) / Double(layout.target)
     let stretch = max(1, scale)
     let center = (Double(index) + 0.5) * scale
@@ -79,6 +86,7 @@ struct ResamplingAxis {
     var sum = 0.0
     for i in first...last { sum += layout.filter.weight(at: (Double(i) + 0.5 - center) / stretch) }
     for i in first...last {
+      try pace.spend(weightWork)
       let weight = layout.filter.weight(at: (Double(i) + 0.5 - center) / stretch)
       unsafe weights[i - first] = Float(weight / sum)
     }

@@ -1,9 +1,9 @@
 import CImageCodecs
 
-/// What a long call asks, every so many rows, whether it may go on: not where its task was cancelled, and not where it
+/// What a long call asks, every so often, whether it may go on: not where its task was cancelled, and not where it
 /// has taken longer than allowed.
 ///
-/// Made once per call. Operations on pixels ask with ``check(row:)``; codecs in C ask through ``withCodecWatch(_:)``.
+/// Made once per call. Operations on pixels ask by way of a ``WorkPace``; codecs in C through ``withCodecWatch(_:)``.
 /// Outside of a task nothing is ever cancelled.
 struct WorkWatch {
   private static let clock = ContinuousClock()
@@ -14,10 +14,13 @@ struct WorkWatch {
   private let start: ContinuousClock.Instant
   private let wallTime: Duration?
   private let hook: (@Sendable () -> Void)?
+  /// Of the picture that is decoded, as soon as it is known: for errors.
+  var format: PictureFormat?
 
   /// Nil: cancellation only.
-  init(wallTime: Duration? = nil) {
+  init(wallTime: Duration? = nil, format: PictureFormat? = nil) {
     self.wallTime = wallTime
+    self.format = format
     start = Self.clock.now
     hook = Self.questionHook
   }
@@ -25,15 +28,15 @@ struct WorkWatch {
   /// Rows between two questions: a question takes some 30 ns, a row of pixels more than that.
   private static let interval = 16
 
-  /// To be called for every row; asks at the first and then at every sixteenth.
+  /// For operations whose rows cost little, called for every row: asks at the first and then at every sixteenth.
   func check(row: Int) throws(BitmapError) {
     if row % Self.interval == 0 { try check() }
   }
 
   func check() throws(BitmapError) {
     switch answer {
-    case CIMAGE_CANCELLED: throw .cancelled(format: nil)
-    case CIMAGE_TIME_LIMIT: throw outOfTime(format: nil)
+    case CIMAGE_CANCELLED: throw .cancelled(format: format)
+    case CIMAGE_TIME_LIMIT: throw outOfTime(format: format)
     default: return
     }
   }
@@ -71,6 +74,32 @@ struct WorkWatch {
       }
     }
     return try result.get()
+  }
+}
+
+/// Asks a watch after so much work, however many rows that is, or how small a part of one.
+struct WorkPace {
+  /// Work between two questions: about a millisecond of the kernels' loops, beside which a question is nothing.
+  static let interval = 1 << 22
+
+  private let watch: WorkWatch
+  private var left = 0
+
+  init(_ watch: WorkWatch) { self.watch = watch }
+
+  /// To be called before the work; asks at the first call, and then whenever there was enough of it.
+  ///
+  /// - Parameter work: Numbers that are read, as multiplied and added: pixels times channels times taps.
+  mutating func spend(_ work: Int) throws(BitmapError) {
+    left -= work
+    guard left < 0 else { return }
+    left = Self.interval
+    try watch.check()
+  }
+
+  /// How many elements make the work between two questions, where each costs `work`: a multiple of `step`.
+  static func elementCount(costing work: Int, step: Int) -> Int {
+    max(step, interval / max(work, 1) / step * step)
   }
 }
 

@@ -41,8 +41,9 @@ static void destination_term(j_compress_ptr cinfo) {
   writer->filled += writer->current_size - writer->destination.free_in_buffer;
 }
 
-cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_profile profile, cimage_watch watch,
-                                 void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report) {
+cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_profile profile, const char *comment,
+                                 cimage_watch watch, void *destination, size_t capacity, size_t *needed_bytes,
+                                 cimage_report *report) {
   struct jpeg_writer writer;
   memset(&writer, 0, offsetof(struct jpeg_writer, spill));
   *needed_bytes = 0;
@@ -68,6 +69,7 @@ cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_profile p
     jpeg_set_defaults(codec);
     jpeg_set_quality(codec, quality, TRUE);
     jpeg_start_compress(codec, TRUE);
+    if (comment) jpeg_write_marker(codec, JPEG_COM, (const JOCTET *)comment, (unsigned)strlen(comment));
     if (profile.count > 0) jpeg_write_icc_profile(codec, profile.bytes, (unsigned)profile.count);
     while (codec->next_scanline < codec->image_height) {
       if (codec->next_scanline % 16 == 0) jpeg_failure_ask((j_common_ptr)codec, watch);

@@ -24,6 +24,16 @@ package struct FilePath: Hashable, Sendable {
 
   package var lastComponent: FilePath { FilePath(Array(bytes.split(separator: UInt8(ascii: "/")).last ?? [])) }
 
+  /// The path without its last component; nil where it has one only.
+  package var parent: FilePath? {
+    bytes.lastIndex(of: UInt8(ascii: "/")).map { FilePath(Array(bytes[..<$0])) }
+  }
+
+  /// Paths of text, put together: Foundation's ways to do it end the process for some short ones.
+  package static func joining(_ folder: String, _ name: String) -> String {
+    folder.utf8.last == UInt8(ascii: "/") ? folder + name : "\(folder)/\(name)"
+  }
+
   package func appending(_ name: [UInt8]) -> FilePath { FilePath(bytes + [UInt8(ascii: "/")] + name) }
 
   package static func printable(_ text: String) -> String {
@@ -79,6 +89,14 @@ package struct FilePath: Hashable, Sendable {
     guard descriptor >= 0 else { throw BatchError("cannot be opened: \(Self.message(errno))") }
     defer { close(descriptor) }
     return try body("/proc/self/fd/\(descriptor)")
+  }
+
+  /// Calls a closure with the file, open for reading; nil where it cannot be opened.
+  func withDescriptor<R>(_ body: (Int32) -> R) -> R? {
+    let descriptor = unsafe withCString { unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    return body(descriptor)
   }
 
   private func withCString<R>(_ body: (UnsafePointer<CChar>) -> R) -> R {

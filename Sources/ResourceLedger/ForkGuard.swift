@@ -135,6 +135,7 @@ package enum ForkGuard {
     ResourceDomains.makeStatics()
     ScopeTracking.makeStatics()
     registration.withLock { install() }
+    rehearse()
   }
 
   private static func install() {
@@ -151,9 +152,25 @@ package enum ForkGuard {
       { ForkGuard.releaseAll() },
       {
         ForkGuard.releaseAll()
-        Ledger.sharedIfMade?.adoptProcess()
-        for action in unsafe ForkGuard.locks.childActions { action() }
+        ForkGuard.runChildActions()
       })
+  }
+
+  private static func runChildActions() {
+    Ledger.sharedIfMade?.adoptProcess()
+    for action in unsafe locks.childActions { action() }
+  }
+
+  /// Goes the ways of a fork once, before `main` and with nothing to do: what the Swift runtime makes at the first use of
+  /// a generic type, it makes under locks of its own, which a thread that the child does not have may hold.
+  private static func rehearse() {
+    let actions = unsafe locks.childActions
+    unsafe locks.childActions = [{}]
+    gate.lock()
+    registration.lock()
+    releaseAll()
+    runChildActions()
+    unsafe locks.childActions = actions
   }
 
   private static func releaseAll() {

@@ -35,6 +35,10 @@ struct DemoCommand: ParsableCommand {
   @Option(help: "How to print the report on standard output.")
   var format = Format.text
 
+  func validate() throws {
+    if output?.isEmpty == true { throw ValidationError("--output is empty. Name a folder, as --output thumbnails.") }
+  }
+
   func run() throws {
     Interruption.watch()
     let report: DemoReport

@@ -10,7 +10,7 @@ struct ThumbnailFolder {
   init(_ output: String?) throws(BatchError) {
     isTemporary = output == nil
     path =
-      output ?? (NSTemporaryDirectory() as NSString).appendingPathComponent("leak-audit-\(UUID().uuidString)")
+      output ?? FilePath.joining(NSTemporaryDirectory(), "leak-audit-\(UUID().uuidString)")
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
@@ -21,24 +21,18 @@ struct ThumbnailFolder {
   }
 
   /// Writes a thumbnail, and the folders that its name asks for. Replaces an earlier run's thumbnail, and
-  /// nothing else: neither a picture that was read, nor a file that is no thumbnail.
+  /// nothing else: neither a picture that was read, nor a file that does not carry the mark.
   func write(_ thumbnail: Bitmap, to name: String, sparing inputs: Set<FileIdentity>) throws {
-    let file = (path as NSString).appendingPathComponent(name)
-    if let existing = FileIdentity(FilePath(file)) {
-      guard !inputs.contains(existing), Self.isThumbnail(file) else {
-        throw BatchError(
-          "its thumbnail would replace \(file), which is no thumbnail and stays. Name another folder "
-            + "with --output.")
-      }
+    let file = FilePath.joining(path, name)
+    if FileIdentity(FilePath(file)).map(inputs.contains) == true || ThumbnailMark.isForeign(FilePath(file)) {
+      throw BatchError(
+        "its thumbnail would replace \(file), which is no thumbnail of an earlier run and stays. Name another folder "
+          + "with --output.")
     }
-    try FileManager.default.createDirectory(
-      atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-    try thumbnail.writeJPEG(toFileAt: file)
-  }
-
-  private static func isThumbnail(_ path: String) -> Bool {
-    guard let info = try? PictureInfo(probingFileAt: path) else { return false }
-    return info.format == .jpeg && info.width <= DemoRun.thumbnailWidth
+    if let folder = FilePath(file).parent?.exactText, !folder.isEmpty {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+    try thumbnail.writeJPEG(toFileAt: file, quality: 85, comment: ThumbnailMark.comment, arena: nil)
   }
 
   func removeIfTemporary() {
@@ -51,7 +45,7 @@ struct ThumbnailNames {
   private var taken: Set<String> = []
 
   mutating func name(for relativePath: String) -> String {
-    var name = (relativePath as NSString).deletingPathExtension + ".jpg"
+    var name = "\(Self.withoutEnding(relativePath)).jpg"
     if taken.contains(name) { name = relativePath + ".jpg" }
     var number = 2
     while !taken.insert(name).inserted {
@@ -59,5 +53,14 @@ struct ThumbnailNames {
       number += 1
     }
     return name
+  }
+
+  /// Without the last dot of the file's own name, and what is behind it; a dot at its start or end is part of it.
+  private static func withoutEnding(_ path: String) -> Substring {
+    let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    guard let dot = path[start...].lastIndex(of: "."), dot > start, path.index(after: dot) < path.endIndex else {
+      return path[...]
+    }
+    return path[..<dot]
   }
 }

@@ -29,7 +29,7 @@ struct OutputTree: Sendable {
     var subfolders: [String?] = []
     for input in inputs {
       let isFolder = folders.contains(input)
-      let name = (Self.resolved(input) as NSString).lastPathComponent
+      let name = FilePath(Self.resolved(input)).lastComponent.text
       subfolders.append(isFolder && inputs.count > 1 ? name : nil)
       guard names.insert(isFolder ? name : OutputName.name(for: name)).inserted else {
         throw BatchError(
@@ -43,20 +43,20 @@ struct OutputTree: Sendable {
 
   /// Where the thumbnail of a file goes.
   func target(for file: PictureWalk.File) throws(BatchError) -> String {
-    guard let relative = file.relative.exactText else {
+    guard let lastName = file.relative.lastComponent.exactText, file.relative.exactText != nil else {
       throw BatchError("its name is no UTF-8 text, and a thumbnail's name must be. Rename it.")
     }
-    let folder = (relative as NSString).deletingLastPathComponent as NSString
-    let name = OutputName.name(for: (relative as NSString).lastPathComponent)
-    let base = subfolders[file.root].map { (path as NSString).appendingPathComponent($0) } ?? path
-    return (base as NSString).appendingPathComponent(folder.appendingPathComponent(name))
+    let name = OutputName.name(for: lastName)
+    let folders = [subfolders[file.root], file.relative.parent?.exactText].compactMap(\.self)
+    return (folders + [name]).reduce(path) { FilePath.joining($0, $1) }
   }
 
-  /// Whether the thumbnail at `target` is newer than the picture and has the width that it would get.
+  /// Whether the thumbnail at `target` is this program's, whole, newer than the picture and as wide as it would get.
   func isUpToDate(_ target: String, of file: PictureWalk.File, width: Int, arena: Arena) -> Bool {
     guard FileIdentity(FilePath(target)) != FileIdentity(file.path),
       let made = FilePath(target).status(), let taken = file.path.status(),
       (made.st_mtim.tv_sec, made.st_mtim.tv_nsec) > (taken.st_mtim.tv_sec, taken.st_mtim.tv_nsec),
+      ThumbnailMark.isMarkedAndWhole(FilePath(target)),
       let info = try? PictureInfo(probingFileAt: target, arena: arena), info.format == .jpeg
     else { return false }
     if info.width == width { return true }
@@ -64,28 +64,32 @@ struct OutputTree: Sendable {
     guard info.width < width, let source = file.path.exactText,
       let original = try? PictureInfo(probingFileAt: source, arena: arena)
     else { return false }
-    return info.width == (original.orientation.swapsSides ? original.height : original.width)
+    return info.width == original.uprightWidth
   }
 
-  /// Writes a thumbnail, and the folders above it. Replaces what can be an older thumbnail of this width, and no other
-  /// file.
-  func write(_ thumbnail: Bitmap, to target: String, width: Int, quality: Int, arena: Arena) throws {
-    if let existing = FileIdentity(FilePath(target)) {
-      guard !inputs.contains(existing), Self.isThumbnail(target, width: width, arena: arena) else {
-        throw BatchError(
-          "its thumbnail would replace \(target), which is no JPEG of at most \(width) pixels and stays. "
-            + "Name another --output.")
-      }
+  /// Writes a thumbnail, and the folders above it. Replaces what this program wrote, and no other file.
+  func write(_ thumbnail: Bitmap, to target: String, quality: Int, arena: Arena) throws {
+    if let existing = FileIdentity(FilePath(target)), inputs.contains(existing) {
+      throw BatchError("its thumbnail would replace \(target), which is a picture to read. Name another --output.")
     }
-    try FileManager.default.createDirectory(
-      atPath: (target as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-    try thumbnail.writeJPEG(toFileAt: target, quality: quality, arena: arena)
+    if ThumbnailMark.isForeign(FilePath(target)) {
+      throw BatchError(
+        "its thumbnail would replace \(target), which this program did not make, and which stays. "
+          + "Move it away, or name another --output.")
+    }
+    guard thumbnail.height <= Self.largestSide else {
+      throw BatchError(
+        "its thumbnail would be \(thumbnail.width)×\(thumbnail.height), and a JPEG has at most \(Self.largestSide) "
+          + "rows. Name a smaller --width, or leave this picture out.")
+    }
+    if let folder = FilePath(target).parent?.exactText, !folder.isEmpty {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+    try thumbnail.writeJPEG(toFileAt: target, quality: quality, comment: ThumbnailMark.comment, arena: arena)
   }
 
-  private static func isThumbnail(_ path: String, width: Int, arena: Arena) -> Bool {
-    guard let info = try? PictureInfo(probingFileAt: path, arena: arena) else { return false }
-    return info.format == .jpeg && info.width <= width
-  }
+  /// Of a JPEG, as libjpeg writes it.
+  static let largestSide = 65_500
 
   private static func resolved(_ path: String) -> String {
     URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path

@@ -117,7 +117,7 @@ final class ThumbnailBatch: Sendable {
     let thumbnail = try Bitmap(
       thumbnailOfFileAt: file.path.exactText ?? file.path.text, width: width, arena: arena)
     defer { thumbnail.dispose() }
-    try tree.write(thumbnail, to: target, width: width, quality: quality, arena: arena)
+    try tree.write(thumbnail, to: target, quality: quality, arena: arena)
     return true
   }
 

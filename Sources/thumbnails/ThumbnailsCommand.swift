@@ -13,8 +13,9 @@ struct ThumbnailsCommand: ParsableCommand {
       folder, in a folder of its own name where several things are named. The thumbnail of photo.jpg is photo.jpg, that of \
       drawing.png is drawing.png.jpg.
 
-      A thumbnail that is newer than its picture and as wide as wanted is left as it is: an interrupted run goes on \
-      where it ended. Files are written whole or not at all.
+      Each thumbnail carries a mark, a comment in its header. One that is whole, newer than its picture and as wide as \
+      wanted is left as it is: an interrupted run goes on where it ended. Any other that carries the mark, of whatever \
+      width, is made again; a file without it is never replaced. Files are written whole or not at all.
 
       Exit code: 0 where every picture has its thumbnail; 1 where the audit finds a fault; 2 where a file or folder \
       could not be processed, each named on standard error with the reason; 64 for a mistake on the command line. \
@@ -27,17 +28,18 @@ struct ThumbnailsCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The folder for thumbnails; made where it is missing.", valueName: "dir"))
   var output: String
 
-  @Option(help: "How wide thumbnails are, in pixels. Narrower pictures stay as they are.")
+  @Option(parsing: .unconditional, help: "How wide thumbnails are, in pixels. Narrower pictures stay as they are.")
   var width = 256
 
-  @Option(help: "How many pictures to work on at a time.")
+  @Option(parsing: .unconditional, help: "How many pictures to work on at a time.")
   var jobs = 1
 
-  @Option(help: "The quality of the JPEGs, 1 to 100.")
+  @Option(parsing: .unconditional, help: "The quality of the JPEGs, 1 to 100.")
   var quality = 85
 
   func validate() throws {
     guard !inputs.isEmpty else { throw ValidationError("Name at least one folder or picture.") }
+    guard !output.isEmpty else { throw ValidationError("--output is empty. Name a folder, as --output thumbnails.") }
     guard (1...65_500).contains(width) else { throw ValidationError("--width must be 1 to 65500 pixels.") }
     guard (1...256).contains(jobs) else { throw ValidationError("--jobs must be 1 to 256.") }
     guard (1...100).contains(quality) else { throw ValidationError("--quality must be 1 to 100.") }

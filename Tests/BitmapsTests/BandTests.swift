@@ -53,6 +53,39 @@ struct BandTests {
     }
   }
 
+  @Test("Bands to read are all rows of a crop once, share its pixels, and let others read", arguments: [1, 3])
+  func reading(jobs: Int) throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap.make(width: 60, height: 50, format: .gray8, arena: arena) {
+        UInt8(truncatingIfNeeded: $0 &* 7)
+      }
+      let crop = try bitmap.cropped(to: PixelRect(x: 10, y: 5, width: 40, height: 30))
+      arena.failureCountdown.store(1, ordering: .relaxed)  // Any buffer that is made would throw.
+      let found = Guarded<[Int: [UInt8]]>([:])
+      try crop.withRowBands(as: Gray8.self, jobs: jobs, rowCount: 7) { band in
+        for y in band.rows {
+          let row = (0..<band.width).map { band[$0, y].gray }
+          try crop.withRow(y) { #expect($0.byteCount == 40) }
+          found.withLock { $0[y] = ($0[y] ?? []) + row }
+        }
+      }
+      arena.failureCountdown.store(0, ordering: .relaxed)
+      let rows = found.withLock { $0 }
+      let all = (0..<30).flatMap { rows[$0] ?? [] }
+      #expect(try rows.count == 30 && all == crop.packed())
+      let sum = Atomic<Int>(0)
+      try crop.withRowBands(jobs: jobs) { band in
+        for y in band.rows { sum.add(Int(band[3, y]), ordering: .relaxed) }
+      }
+      #expect(sum.load(ordering: .relaxed) == (0..<30).reduce(0) { $0 + Int(rows[$1]?[3] ?? 0) })
+      #expect(throws: Own.self) { try crop.withRowBands(jobs: jobs) { throw Own(row: $0.rows.lowerBound) } }
+      #expect(try bitmapError { try crop.withRowBands(as: RGB8.self) { _ in } }.code == .invalidArgument)
+      #expect(try bitmapError { try crop.withRowBands(jobs: 0) { _ in } }.code == .invalidArgument)
+      bitmap.dispose()
+      #expect(try bitmapError { try crop.withRowBands { _ in } }.code == .pixelsUnavailable)
+    }
+  }
+
   struct Own: Error { let row: Int }
 
   @Test("The first error comes through, and ends the rest", arguments: [1, 4])

@@ -72,6 +72,20 @@ struct BlurringTests {
     }
   }
 
+  @Test(
+    "A tiny sigma changes nothing", arguments: [1e-170, .leastNonzeroMagnitude, 1e-3],
+    [PixelFormat.gray8, .rgb8, .rgba8, .gray16])
+  func tinySigma(sigma: Double, format: PixelFormat) throws {
+    try withOwnArena { arena in
+      // Odd numbers: no pixel is wholly transparent.
+      let bitmap = try Bitmap.make(width: 37, height: 11, format: format, arena: arena) {
+        format == .rgba8 && $0 % 4 == 3 ? 255 : UInt8(truncatingIfNeeded: $0 &* 37 | 1)
+      }
+      let blurred = try bitmap.blurred(sigma: sigma, arena: arena)
+      #expect(try blurred.takePacked() == bitmap.takePacked())
+    }
+  }
+
   @Test("A sigma that makes no sense is refused", arguments: [0, -1, 1000.5, .nan, .infinity])
   func nonsense(sigma: Double) throws {
     try withOwnArena { arena in

@@ -57,6 +57,7 @@ struct CancellationTests {
         try encoded.withBytes { _ = try Bitmap(decoding: $0, limits: limits, arena: arena).dispose() }
       }
       #expect(error.code == .limitExceeded && error.exceededLimit?.name == "wallTime")
+      #expect(error.format == format && error.description.contains("\(format)"))
       #expect(error.exceededLimit?.allowed == 0 && error.description.contains("0 milliseconds"))
     }
   }

@@ -113,6 +113,8 @@ struct ConvolvingTests {
     let ones = [Float](repeating: 1, count: 9)
     for (weights, divisor, bias) in [
       (ones, 0, 0), (ones, .nan, 0), (ones, 1, .infinity), ([.nan] + ones.dropLast(), 1, 0),
+      (ones, .leastNonzeroMagnitude, 0), (ones, -.leastNormalMagnitude, 0), (ones, 1, .greatestFiniteMagnitude),
+      ([.greatestFiniteMagnitude, -.greatestFiniteMagnitude] + ones.dropLast(2), 1, 0),
     ] as [([Float], Float, Float)] {
       let error = try bitmapError { _ = try ConvolutionKernel(weights: weights, divisor: divisor, bias: bias) }
       #expect(error.code == .invalidArgument)

@@ -30,6 +30,8 @@ struct LimitTests {
       for (file, name) in [(wide, "width"), (tall, "height")] {
         let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
         #expect(error.exceededLimit?.name == name)
+        let extent = name == "width" ? "wide" : "high"
+        #expect(error.description.contains(" is 2000000000 pixels \(extent); the limit `\(name)` is "), "\(error)")
       }
     }
   }

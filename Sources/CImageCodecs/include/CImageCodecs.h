@@ -103,9 +103,11 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
                                  uint32_t scan_limit, cimage_watch watch, cimage_rows rows, cimage_report *report);
 
 // Encodes a baseline JPEG into at most `capacity` bytes. The alpha of RGBA is ignored. *needed_bytes is the size of
-// the encoded picture, also when it did not fit (CIMAGE_OUTPUT_FULL), so that one retry is enough.
-cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_profile profile, cimage_watch watch,
-                                 void *destination, size_t capacity, size_t *needed_bytes, cimage_report *report);
+// the encoded picture, also when it did not fit (CIMAGE_OUTPUT_FULL), so that one retry is enough. `comment`, if not
+// NULL, becomes a comment right behind the JFIF header.
+cimage_status cimage_jpeg_encode(cimage_rows rows, int quality, cimage_profile profile, const char *comment,
+                                 cimage_watch watch, void *destination, size_t capacity, size_t *needed_bytes,
+                                 cimage_report *report);
 
 // ---- PNG, by libpng ----
 
