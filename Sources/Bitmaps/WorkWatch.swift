@@ -26,7 +26,7 @@ struct WorkWatch {
   }
 
   /// Rows between two questions: a question takes some 30 ns, a row of pixels more than that.
-  private static let interval = 16
+  private static var interval: Int { 16 }
 
   /// For operations whose rows cost little, called for every row: asks at the first and then at every sixteenth.
   func check(row: Int) throws(BitmapError) {

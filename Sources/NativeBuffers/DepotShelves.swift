@@ -39,7 +39,7 @@ import Synchronization
   /// Blocks that may wait to be given back, and their bytes. They were live a moment before, and the maintenance
   /// thread is on its way: this bounds what is lost where it cannot keep up.
   static let surplusLimit = 1_024
-  static let surplusByteLimit = 128 << 20
+  static var surplusByteLimit: Int { 128 << 20 }
 
   /// Alignments of a cache line to 2 MiB, each with all size classes.
   static var alignmentCount: Int { 21 - Int(SizeClass.blockAlignmentLog2) + 1 }

@@ -105,7 +105,7 @@ enum Maintenance {
   }
 
   /// What jemalloc maps at a thread's first allocation, and the thread's stack, with something to spare.
-  private static let neededAddressSpace = 32 << 20
+  private static var neededAddressSpace: Int { 32 << 20 }
 
   /// jemalloc 5.3 ends the process where it has no room for what a thread's first allocation needs.
   private static var hasAddressSpace: Bool {

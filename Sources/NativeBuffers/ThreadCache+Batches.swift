@@ -7,7 +7,7 @@ import Synchronization
 extension ThreadCache {
   /// Bytes that a batch is about, and blocks it has at most: a quarter of what a thread keeps, so that a thread that
   /// only takes and one that only gives back go to the depot once for several blocks of 64 KiB.
-  private static let batchByteCount = 512 << 10
+  private static var batchByteCount: Int { 512 << 10 }
   /// Tests lower it: more batches, more that can go wrong.
   static let largestBatch = Atomic<Int>(32)
 
@@ -82,6 +82,11 @@ extension ThreadCache {
 
   /// For tests: each bin's list is as long as it says, of its class, and idle.
   func _checkInvariants() {
+    // Maintenance looks into caches under this lock.
+    ThreadCaches.lock.withLock { checkInvariantsUnderLock() }
+  }
+
+  private func checkInvariantsUnderLock() {
     var listed = 0
     for bin in 0..<ThreadCacheStorage.binCount {
       var link = unsafe storage.pointee.bins[bin].head
