@@ -135,7 +135,7 @@ private struct BlurPass {
     _ pace: inout WorkPace, _ body: (_ start: Int, _ count: Int) -> Void
   ) throws(BitmapError) {
     let work = unsafe (2 * radius + 1) * source.channels
-    let length = WorkPace.elementCount(costing: work, step: 96)
+    let length = pace.elementCount(costing: work, step: 96)
     for start in unsafe stride(from: 0, to: source.width, by: length) {
       let count = unsafe min(length, source.width - start)
       try pace.spend(count * work)

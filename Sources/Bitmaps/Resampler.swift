@@ -104,7 +104,7 @@ enum Resampler {
       let channels = unsafe source.channels
       let work = Int(span.count) * channels
       // No number depends on its neighbours: the result is that of whole rows, but for what is opaque only in parts.
-      let length = WorkPace.elementCount(costing: work, step: 64)
+      let length = pace.elementCount(costing: work, step: 64)
       var isOpaque = true
       for start in unsafe stride(from: 0, to: source.width, by: length) {
         var part = unsafe source

@@ -79,10 +79,12 @@ struct WorkWatch {
 
 /// Asks a watch after so much work, however many rows that is, or how small a part of one.
 struct WorkPace {
-  /// Work between two questions: about a millisecond of the kernels' loops, beside which a question is nothing.
-  static let interval = 1 << 22
+  /// Work between two questions: about a millisecond of the kernels' loops, beside which a question is nothing. Tests
+  /// lower it, so that small pictures ask many times. Looked up once per call of a function.
+  @TaskLocal static var interval = 1 << 22
 
   private let watch: WorkWatch
+  private let interval = WorkPace.interval
   private var left = 0
 
   init(_ watch: WorkWatch) { self.watch = watch }
@@ -93,12 +95,12 @@ struct WorkPace {
   mutating func spend(_ work: Int) throws(BitmapError) {
     left -= work
     guard left < 0 else { return }
-    left = Self.interval
+    left = interval
     try watch.check()
   }
 
   /// How many elements make the work between two questions, where each costs `work`: a multiple of `step`.
-  static func elementCount(costing work: Int, step: Int) -> Int {
+  func elementCount(costing work: Int, step: Int) -> Int {
     max(step, interval / max(work, 1) / step * step)
   }
 }

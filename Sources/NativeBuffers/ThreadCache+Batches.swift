@@ -29,7 +29,7 @@ extension ThreadCache {
   /// Makes room after a push found none: two batches of this bin go to the depot, then, where that is not enough, a
   /// batch of each bin in turn. What one dispose may have to do is bounded by that.
   func spill(_ bin: Int, to depot: Depot) {
-    for _ in 0..<2 where !giveBackBatch(bin, to: depot) { break }
+    if giveBackBatch(bin, to: depot) { giveBackBatch(bin, to: depot) }
     var next = 0
     while unsafe storage.pointee.roomByteCount < 0 {
       giveBackBatch(next, to: depot)

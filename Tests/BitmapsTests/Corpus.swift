@@ -60,11 +60,18 @@ enum Files {
     return names.sorted()
   }
 
+  /// A new folder where the system keeps temporary ones.
+  static func makeTemporaryFolder() throws -> String {
+    // SAFETY: getenv answers with a string of the environment, copied at once.
+    let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? P_tmpdir
+    var template = Array("\(parent)/bitmaps-tests-XXXXXX".utf8CString)
+    guard unsafe mkdtemp(&template) != nil else { throw Failure(path: parent) }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// Calls `body` with a new folder that is removed, with what is in it, afterwards.
   static func withTemporaryFolder<R>(_ body: (String) throws -> R) throws -> R {
-    var template = Array("/tmp/bitmaps-tests-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&template) != nil else { throw Failure(path: "/tmp") }
-    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let folder = try makeTemporaryFolder()
     defer {
       for name in names(in: folder) {
         if unsafe unlink("\(folder)/\(name)") != 0 { unsafe rmdir("\(folder)/\(name)") }

@@ -78,7 +78,7 @@ struct WorkPaceTests {
       let row = try Bitmap.make(width: width, height: 1, format: format, arena: arena) {
         format == .rgba8 && $0 % 4 == 3 ? 255 : UInt8(truncatingIfNeeded: $0 / 5 &* 7)
       }
-      let length = WorkPace.elementCount(costing: 5_401 * format.channelCount, step: 96)
+      let length = WorkPace(WorkWatch()).elementCount(costing: 5_401 * format.channelCount, step: 96)
       try #require(length < width)
       let blurred = try row.blurred(sigma: sigma, arena: arena).takePacked()
       let pixels = try row.takePacked()
