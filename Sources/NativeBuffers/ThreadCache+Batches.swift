@@ -80,6 +80,9 @@ extension ThreadCache {
     return head == 0 ? nil : unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))
   }
 
+  /// For tests, which read it while maintenance may look into the cache: under the lock for that.
+  var _roomByteCount: Int { ThreadCaches.lock.withLock { unsafe storage.pointee.roomByteCount } }
+
   /// For tests: each bin's list is as long as it says, of its class, and idle.
   func _checkInvariants() {
     // Maintenance looks into caches under this lock.

@@ -63,11 +63,11 @@ struct ThreadCacheTests {
   func passing() throws {
     let arena = try Arena(name: "not cached")
     onOneThread { cache in
-      let before = unsafe cache.storage.pointee.roomByteCount
+      let before = cache._roomByteCount
       (try? NativeBuffer(uninitializedByteCount: 64, arena: arena))?.dispose()
       (try? NativeBuffer(uninitializedByteCount: 524_289))?.dispose()
       (try? NativeBuffer(uninitializedByteCount: 3 << 20))?.dispose()
-      let after = unsafe cache.storage.pointee.roomByteCount
+      let after = cache._roomByteCount
       #expect(after == before)
       cache._checkInvariants()
     }
@@ -89,7 +89,7 @@ struct ThreadCacheTests {
         } else if !live.isEmpty {
           live.remove(at: Int.random(in: live.indices, using: &generator)).dispose()
         }
-        let room = unsafe cache.storage.pointee.roomByteCount
+        let room = cache._roomByteCount
         #expect(room >= 0)
         cache._checkInvariants()
       }
