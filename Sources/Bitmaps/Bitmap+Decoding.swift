@@ -119,6 +119,7 @@ extension PictureInfo {
     try unsafe self.init(inspecting: bytes, limits: limits)
     try limits.check(self)
     switch format {
+    case .jpeg: try unsafe JPEGCodec.checkEnd(bytes, self)
     case .webp: try unsafe WebPCodec.checkByteCount(bytes)
     case .netpbm: try unsafe NetpbmCodec.checkByteCount(bytes)
     default: break

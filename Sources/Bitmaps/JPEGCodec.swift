@@ -14,6 +14,17 @@ enum JPEGCodec {
       codecByteCount: info.whole_image_buffered ? Int(clamping: info.coefficient_bytes) : 0)
   }
 
+  /// Throws where a file of several scans has no end: before libjpeg takes memory for all its coefficients, and decodes
+  /// all scans that are there. A file of one scan it reads as it goes.
+  static func checkEnd(_ bytes: UnsafeRawBufferPointer, _ info: PictureInfo) throws(BitmapError) {
+    guard info.codecByteCount > 0, unsafe !cimage_jpeg_has_end(bytes.baseAddress, bytes.count) else { return }
+    throw BitmapError(
+      .truncated,
+      "the JPEG data ends before the picture does: of its scans, the last is not whole. "
+        + "Fetch the file again from where it came from.",
+      format: .jpeg)
+  }
+
   /// The strongest of the reductions that libjpeg makes while it decodes, and that leaves at least `minimumWidth`.
   static func denominator(for width: Int, minimumWidth: Int?) -> Int {
     guard let minimumWidth else { return 1 }

@@ -1,5 +1,7 @@
 #include "jpeg_scans.h"
 
+#include "CImageCodecs.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -75,4 +77,20 @@ boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t 
   *piece = start;
   *count = (size_t)(end - start);
   return start < end;
+}
+
+bool cimage_jpeg_has_end(const void *bytes, size_t count) {
+  if (count < 2) return false;
+  const uint8_t *marker = (const uint8_t *)bytes + 2, *end = (const uint8_t *)bytes + count;
+  while ((marker = find_marker(marker, end)) != NULL && marker[1] != END_OF_IMAGE) {
+    size_t length = 0;
+    if (marker[1] != START_OF_IMAGE && marker[1] != TEMPORARY) {
+      if (end - marker < 4) return false;
+      length = (size_t)marker[2] << 8 | marker[3];
+      if (length < 2) return true; // libjpeg has the words for it
+    }
+    if (length + 2 > (size_t)(end - marker)) return false;
+    marker += 2 + length;
+  }
+  return marker != NULL;
 }

@@ -237,7 +237,8 @@ import Synchronization
   /// - Returns: bytes given back.
   func trim(keeping limit: Int) -> Int {
     var freed = giveBackSurplus()
-    for sizeClass in (0..<SizeClass.count).reversed() where shelves.idleByteCount > limit {
+    for sizeClass in (0..<SizeClass.count).reversed() where shelves.hasIdleBlocks(sizeClass: sizeClass) {
+      guard shelves.idleByteCount > limit else { break }
       for alignmentLog2 in DepotShelves.alignments {
         freed += giveBack(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
       }
@@ -249,7 +250,8 @@ import Synchronization
   /// The same by a caller that holds the arena's lock.
   func trimUnderLock(keeping limit: Int) -> Int {
     var freed = giveBackSurplusUnderLock(atMost: .max)
-    for sizeClass in (0..<SizeClass.count).reversed() where shelves.idleByteCount > limit {
+    for sizeClass in (0..<SizeClass.count).reversed() where shelves.hasIdleBlocks(sizeClass: sizeClass) {
+      guard shelves.idleByteCount > limit else { break }
       for alignmentLog2 in DepotShelves.alignments {
         let count = giveBackUnderLock(
           alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)

@@ -246,11 +246,21 @@ import Synchronization
   }
 
   /// Whether a block lies on a list. Cost: a load for each list.
-  var hasIdleBlocks: Bool {
-    for sizeClass in 0..<SizeClass.count {
-      for stripe in 0..<stripeCount where unsafe shelf(stripe, sizeClass).pointee.top != 0 { return true }
+  var hasIdleBlocks: Bool { (0..<SizeClass.count).contains { hasIdleBlocks(sizeClass: $0) } }
+
+  /// Whether a block of the size class lies on a list, of whatever alignment. Each trim asks for every class: plain loops,
+  /// which are fast in a debug build too.
+  func hasIdleBlocks(sizeClass: Int) -> Bool {
+    var stripe = 0
+    while stripe < stripeCount {
+      if unsafe shelf(stripe, sizeClass).pointee.top != 0 { return true }
+      stripe += 1
     }
-    for index in 0..<Self.alignedCount where unsafe aligned[index].top != 0 { return true }
+    var index = sizeClass
+    while index < Self.alignedCount {
+      if unsafe aligned[index].top != 0 { return true }
+      index += SizeClass.count
+    }
     return false
   }
 

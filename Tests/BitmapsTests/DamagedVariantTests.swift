@@ -26,30 +26,30 @@ struct DamagedVariantTests {
     return files
   }
 
-  /// How many of the files were pictures, and at how many looks something was left in the arena.
+  /// How many of the files were pictures, and after how many something was left in the arena.
   private struct Outcome {
     var pictures = 0
     var leftovers = 0
   }
 
-  /// Decodes each file, and looks every so many whether the arena is empty, by the allocator's book. Makes nothing that
+  /// Decodes each file, and looks after each whether the arena is empty, by the allocator's book. Makes nothing that
   /// outlives it but the numbers.
   private static func decode(_ files: [[UInt8]], arena: Arena) -> Outcome {
     var limits = DecodingLimits()
     limits.pixelCount = 1 << 16
     var outcome = Outcome()
-    for (index, file) in files.enumerated() {
+    for file in files {
       // SAFETY: an array of bytes is initialised throughout.
       if let bitmap = try? unsafe Bitmap(decoding: file.span.bytes, limits: limits, arena: arena) {
         bitmap.dispose()
         outcome.pictures += 1
       }
-      if (index + 1) % Arena.lookInterval == 0, !arena.isEmptyAfterTrimming { outcome.leftovers += 1 }
+      if !arena.isEmptyAfterTrimming { outcome.leftovers += 1 }
     }
     return outcome
   }
 
-  /// Decodes a batch; the arena must be empty at each look. The batch is under capture: what it left behind on the C
+  /// Decodes a batch; the arena must be empty after each. The batch is under capture: what it left behind on the C
   /// libraries' own heap must be nothing.
   private static func expectNothingLeft(by batch: [[UInt8]], arena: Arena, _ comment: Comment) throws -> Int {
     guard MallocCapture.isAvailable else {

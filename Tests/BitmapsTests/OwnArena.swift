@@ -19,11 +19,6 @@ func withOwnArena<R>(
 }
 
 extension Arena {
-  /// Variants of a file between two looks at the arena. What a variant leaves behind stays until the next look, and what
-  /// is rescued is counted for good, so that none is missed; a look takes longer than most variants do. With
-  /// NATIVE_BUFFERS_STRESS=long, each variant gets its own.
-  static let lookInterval = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long" ? 1 : 16
-
   /// ``expectEmpty(_:sourceLocation:)`` for where an expectation would cost too much.
   var isEmptyAfterTrimming: Bool {
     trim()

@@ -96,6 +96,10 @@ typedef struct cimage_jpeg_info {
 // Reads the header only.
 cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_jpeg_info *info, cimage_report *report);
 
+// Whether the end-of-image marker is there, behind scans and segments that are whole: false is for a file cut short.
+// Of markers that make no sense it says nothing, and true. Looks at every byte of the scans, at memchr's speed.
+bool cimage_jpeg_has_end(const void *bytes, size_t count);
+
 // Decodes at 1/denominator (1, 2, 4 or 8) of the size; rows must have ceil(size / denominator) pixels
 // each way. Any kind of JPEG can be decoded to any layout; CMYK is converted without colour management.
 // Of working_bytes, libjpeg honours the limit for whole-image buffers; a few rows come on top.
