@@ -46,6 +46,8 @@ cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_i
   info->alpha = features.has_alpha != 0;
   info->animated = features.has_animation != 0;
   info->lossless = features.format == 2;
+  // Of an extended file libwebp tells what the first chunk announces while the one with the pixels is not there yet.
+  info->headed = features.format != 0;
   info->working_bytes = working_bytes(&features);
   return CIMAGE_OK;
 }
