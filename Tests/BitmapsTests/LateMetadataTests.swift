@@ -64,7 +64,7 @@ struct LateMetadataTests {
     try withOwnArena { arena in
       let files = try DamagedVariantTests.files(of: .webp)
       // An extended one with a chunk of alpha, that does and does not announce it.
-      #expect(files.filter { $0[12..<16] == Array("VP8X".utf8)[...] }.map { $0[20] & 0x10 }.sorted() == [0, 0x10])
+      #expect(files.filter { $0[30..<34].elementsEqual("ALPH".utf8) }.map { $0[20] & 0x10 }.sorted() == [0, 0x10])
       for file in files {
         var decoder = PictureDecoder(limits: .default, arena: arena)
         var known: PictureInfo?
