@@ -124,4 +124,11 @@ if ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] != nil {
       name: "fuzz-decoding", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers"], path: "Tests/Fuzzing",
       exclude: ["Seeds"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
+  // SwiftPM keeps its sanitizers in a set and hands swiftc a flag for each, in an order that differs from run to run. Of
+  // several, swiftc takes the last alone (clang takes all), so that Swift code got either AddressSanitizer or coverage.
+  // These come behind. Coverage is for what is fuzzed: ways through the books would look to libFuzzer like news.
+  for target in package.targets {
+    let sanitizers = target.name == "Bitmaps" ? "address,fuzzer" : "address"
+    target.swiftSettings?.append(.unsafeFlags(["-sanitize=\(sanitizers)"]))
+  }
 }

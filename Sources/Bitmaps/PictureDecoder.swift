@@ -16,7 +16,8 @@ public struct PictureDecoder: ~Copyable {
   /// What is known of the picture; nil while too little of its header is there.
   ///
   /// Size and pixel format are known from the header on, and stay: with the first 4,096 bytes as soon as the header is
-  /// whole, later when at most a 64th more has arrived. The rest is what arrived so far: EXIF data, and with it
+  /// whole, later when at most a 64th more has arrived. (The header of a WebP with an ICC profile or alpha ends behind
+  /// those. What is beyond a limit is refused before.) The rest is what arrived so far: EXIF data, and with it
   /// ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile and the amount of data beside the
   /// pixels come with the segment or chunk that holds them. In a JPEG those are ahead of the pixels; in a PNG and a WebP
   /// they can be at the end of the file, so that only then the upright size is certain.
@@ -116,7 +117,9 @@ public struct PictureDecoder: ~Copyable {
       }
     }
     guard let found else { return }
+    // Also of a header that is not whole: its size is there already.
     try limits.check(found)
+    guard found.isHeaderWhole else { return }
     info = found
     embedded = try unsafe buffer.reading { bytes in
       unsafe EmbeddedData(of: UnsafeRawBufferPointer(rebasing: bytes[..<count]).bytes, format: found.format)

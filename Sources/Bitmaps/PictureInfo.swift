@@ -28,6 +28,9 @@ public struct PictureInfo: Hashable, Sendable {
   public private(set) var embeddedByteCount = 0
   /// What the codec must hold at once beside the pixels, as far as the header tells. In bytes.
   let codecByteCount: Int
+  /// False for the first part of an extended WebP, whose pixels' own chunk can still differ from what the first chunk
+  /// says about alpha.
+  var isHeaderWhole = true
 
   init(
     format: PictureFormat, width: Int, height: Int, pixelFormat: PixelFormat, isProgressive: Bool, codecByteCount: Int

@@ -13,9 +13,11 @@ enum WebPCodec {
         .unsupported, "this WebP is an animation, and only still pictures are decoded. Take a frame out of it before.",
         format: .webp)
     }
-    return PictureInfo(
+    var found = PictureInfo(
       format: .webp, width: Int(info.width), height: Int(info.height), pixelFormat: info.alpha ? .rgba8 : .rgb8,
       isProgressive: false, codecByteCount: Int(clamping: info.working_bytes))
+    found.isHeaderWhole = info.headed
+    return found
   }
 
   /// Throws where the container says that there is more: before anything is allocated for the pixels.

@@ -35,6 +35,23 @@ static uint64_t working_bytes(const WebPBitstreamFeatures *features) {
   return 256 * width + 65536 + (features->has_alpha ? 2 * pixels : 0);
 }
 
+// Of an extended file libwebp tells what the first chunk announces while the head of the chunk with the pixels, 5 or 10
+// bytes, is not there yet. Of others it tells nothing before.
+static bool has_head_of_pixels(const uint8_t *bytes, size_t count) {
+  if (count < 30 || memcmp(bytes + 12, "VP8X", 4) != 0) return true;
+  for (size_t position = 30; count - position >= 8;) {
+    const uint8_t *chunk = bytes + position;
+    size_t left = count - position - 8;
+    if (memcmp(chunk, "VP8L", 4) == 0) return left >= 5;
+    if (memcmp(chunk, "VP8 ", 4) == 0) return left >= 10;
+    size_t size = chunk[4] | (size_t)chunk[5] << 8 | (size_t)chunk[6] << 16 | (size_t)chunk[7] << 24;
+    size += size % 2;
+    if (size > left) return false;
+    position += 8 + size;
+  }
+  return false;
+}
+
 cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_info *info, cimage_report *report) {
   memset(report, 0, sizeof *report);
   memset(info, 0, sizeof *info);
@@ -46,6 +63,7 @@ cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_i
   info->alpha = features.has_alpha != 0;
   info->animated = features.has_animation != 0;
   info->lossless = features.format == 2;
+  info->headed = has_head_of_pixels(bytes, count);
   info->working_bytes = working_bytes(&features);
   return CIMAGE_OK;
 }

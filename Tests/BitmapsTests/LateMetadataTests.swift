@@ -59,6 +59,43 @@ struct LateMetadataTests {
     }
   }
 
+  @Test("The pixel format of a WebP stays what it is first known as, whatever the file's first chunk says of alpha")
+  func unflaggedAlpha() throws {
+    try withOwnArena { arena in
+      let files = try DamagedVariantTests.files(of: .webp)
+      // An extended one with a chunk of alpha, that does and does not announce it.
+      #expect(files.filter { $0[30..<34].elementsEqual("ALPH".utf8) }.map { $0[20] & 0x10 }.sorted() == [0, 0x10])
+      for file in files {
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        var known: PictureInfo?
+        for i in file.indices {
+          try Self.append(file[i...i], to: &decoder)
+          let info = decoder.info
+          #expect(known == nil || info?.pixelFormat == known?.pixelFormat, "\(i)")
+          known = info
+        }
+        let bitmap = try decoder.finish()
+        #expect(bitmap.format == known?.pixelFormat)
+        bitmap.dispose()
+      }
+    }
+  }
+
+  @Test("An extended WebP that is too large is refused by its first chunk, before its profile has arrived")
+  func hugeWebP() throws {
+    try withOwnArena { arena in
+      // 16,384 × 16,384, and 60,000 bytes of a profile to come.
+      let file: [UInt8] =
+        Array("RIFF".utf8) + [0, 0, 1, 0] + Array("WEBPVP8X".utf8) + [10, 0, 0, 0, 0x20, 0, 0, 0]
+        + [0xFF, 0x3F, 0, 0xFF, 0x3F, 0] + Array("ICCP".utf8) + [0x60, 0xEA, 0, 0]
+      let error = try bitmapError {
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        for i in file.indices { try Self.append(file[i...i], to: &decoder) }
+      }
+      #expect(error.exceededLimit?.name == "pixelCount")
+    }
+  }
+
   @Test("Files of a few bytes, byte by byte: known with the last byte of the header")
   func tiny() throws {
     try withOwnArena { arena in

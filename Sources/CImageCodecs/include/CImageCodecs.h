@@ -148,6 +148,7 @@ typedef struct cimage_webp_info {
   bool alpha;
   bool animated;
   bool lossless;
+  bool headed; // the head of the pixels' own chunk is there; without it, alpha and working_bytes can still change
   uint64_t working_bytes; // an estimate of what libwebp will allocate: it takes no limit
 } cimage_webp_info;
 

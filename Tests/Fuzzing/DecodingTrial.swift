@@ -1,0 +1,153 @@
+import Bitmaps
+import Glibc
+import LeakAuditing
+import NativeBuffers
+
+/// Everything that is done with one input. A picture or an error: whatever else happens ends the process.
+@safe struct DecodingTrial {
+  // SAFETY: libFuzzer calls from one thread.
+  nonisolated(unsafe) static let shared = DecodingTrial()
+
+  private static let limits: DecodingLimits = {
+    var limits = DecodingLimits()
+    // Small, so that an execution is fast and a picture out of bounds soon found.
+    limits.pixelCount = 1 << 12
+    limits.workingMemoryByteCount = 4 << 20
+    limits.scanCount = 20
+    return limits
+  }()
+
+  /// Inputs between two audits, which take longer than most inputs do. What one leaves behind is there at the next audit,
+  /// too; NATIVE_BUFFERS_FUZZ_AUDIT=1 finds out which it was. The first inputs, and so those of a run of a few files,
+  /// get one each.
+  private static let auditInterval = max(
+    1, unsafe getenv("NATIVE_BUFFERS_FUZZ_AUDIT").flatMap { unsafe Int(String(cString: $0)) } ?? 16)
+  // SAFETY: libFuzzer calls from one thread.
+  nonisolated(unsafe) private static var executions = 0
+
+  private let input = GuardedMemory(byteCount: 1 << 20)
+  /// 16 bytes a pixel are the most that a format has.
+  private let pixels = GuardedMemory(byteCount: 16 << 12)
+  private let encoded = GuardedMemory(byteCount: 1 << 17)
+
+  private init() {
+    // For the last inputs.
+    atexit { DecodingTrial.audit() }
+  }
+
+  func run(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count <= 1 << 20 else { return }
+    let copy = unsafe input.bytes(bytes.count, atEnd: true)
+    unsafe copy.copyMemory(from: bytes)
+    let file = unsafe UnsafeRawBufferPointer(copy).bytes
+    var choices = InputChoices(of: file)
+    let info = try? PictureInfo(probing: file, limits: Self.limits)
+    let bitmap = try? Bitmap(decoding: file, limits: Self.limits)
+    if info != nil { _ = try? PictureInfo.exifData(of: file, limits: Self.limits) }
+    Self.feed(file, info, bitmap, &choices)
+    if let bitmap {
+      // In another format, and smaller where the codec can.
+      let format = choices.bool() ? PixelFormat.rgba8 : choices.element(of: PixelFormat.all)
+      guard
+        let other = try? Bitmap(
+          decoding: file, format: format, minimumWidth: choices.element(of: [nil, 1, 8]), limits: Self.limits)
+      else { fatalError("A picture, but not as \(format)") }
+      other.dispose()
+      decodeInPlace(file, bitmap, &choices)
+      if choices.number(0...7) == 0 { encode(bitmap, &choices) }
+      bitmap.dispose()
+    }
+    unsafe Self.executions += 1
+    if unsafe Self.executions <= Self.auditInterval || Self.executions % Self.auditInterval == 0 { Self.audit() }
+  }
+
+  /// In pieces of any size, it is the same picture, or an error as well; sometimes the decoder is let go before.
+  private static func feed(_ file: RawSpan, _ info: PictureInfo?, _ whole: Bitmap?, _ choices: inout InputChoices) {
+    let largest = choices.element(of: [4, 64, 512, 4096])
+    let last = choices.number(0...3) == 0 ? choices.number(0...file.byteCount) : file.byteCount
+    var position = 0
+    do {
+      var decoder = PictureDecoder(limits: limits)
+      while position < last {
+        let count = min(choices.number(0...largest), last - position)
+        try decoder.append(file.extracting(position..<position + count))
+        position += count
+      }
+      guard last == file.byteCount else { return }
+      if whole != nil, decoder.info != info { fatalError("\(String(describing: decoder.info)) for \(info!)") }
+      let bitmap = try decoder.finish()
+      defer { bitmap.dispose() }
+      guard let whole else { fatalError("A picture only in pieces") }
+      expectSame(bitmap, whole)
+    } catch {
+      // Of no cut is it asked that the rest would be an error, too.
+      if let whole { fatalError("No picture in pieces, at \(position) of \(whole): \(error)") }
+    }
+  }
+
+  /// Into memory of others, in front of the forbidden page or behind it. Turned pictures go by a copy.
+  private func decodeInPlace(_ file: RawSpan, _ whole: Bitmap, _ choices: inout InputChoices) {
+    let bytesPerRow = whole.width * whole.format.bytesPerPixel
+    let memory = unsafe pixels.bytes(bytesPerRow * whole.height, atEnd: choices.bool())
+    do {
+      guard let base = memory.baseAddress else { return }
+      var target = try unsafe Bitmap(
+        unsafeWrapping: base, width: whole.width, height: whole.height, bytesPerRow: bytesPerRow,
+        format: whole.format
+      ) { _ in }
+      defer { target.dispose() }
+      try target.replacePixels(decoding: file, limits: Self.limits)
+      Self.expectSame(target, whole)
+    } catch {
+      fatalError("A picture, but not in place: \(error)")
+    }
+  }
+
+  /// Into memory that is large enough, and into less, where it must not fit, or be the same.
+  private func encode(_ bitmap: Bitmap, _ choices: inout InputChoices) {
+    let encoding: PictureEncoding =
+      switch choices.number(0...5) {
+      case 0, 1: .jpeg(quality: choices.number(1...100))
+      case 2, 3: .png(compression: choices.number(0...9))
+      case 4: .webP(quality: choices.number(0...100), isLossless: choices.bool())
+      default: .netpbm(choices.element(of: [.binary, .plain, .bitmap, .plainBitmap]))
+      }
+    func attempt(_ byteCount: Int) throws(BitmapError) -> Int {
+      var target = unsafe encoded.bytes(byteCount, atEnd: true).mutableBytes
+      return try bitmap.encode(as: encoding, into: &target)
+    }
+    do {
+      let byteCount = try attempt(1 << 17)
+      guard try attempt(byteCount) == byteCount else { fatalError("Not as many bytes as before") }
+      let again = try unsafe Bitmap(
+        decoding: UnsafeRawBufferPointer(encoded.bytes(byteCount, atEnd: true)).bytes, limits: Self.limits)
+      guard again.width == bitmap.width, again.height == bitmap.height else { fatalError("Another size") }
+      if encoding.format == .png, again.format == bitmap.format { Self.expectSame(again, bitmap) }
+      again.dispose()
+      do {
+        _ = try attempt(choices.number(0...byteCount - 1))
+        fatalError("\(byteCount) bytes in less room")
+      } catch {
+        guard error.code == .limitExceeded, error.exceededLimit?.needed == byteCount else {
+          fatalError("Too little room for \(byteCount) bytes is \(error)")
+        }
+      }
+    } catch {
+      fatalError("\(encoding): \(error)")
+    }
+  }
+
+  private static func expectSame(_ a: Bitmap, _ b: Bitmap) {
+    guard a.width == b.width, a.height == b.height, a.format == b.format, a.colorProfile == b.colorProfile,
+      (try? a.difference(from: b))?.maximum == 0
+    else { fatalError("Two pictures of one input") }
+  }
+
+  /// Both books.
+  private static func audit() {
+    guard let report = try? LeakAuditor.audit() else { fatalError("No audit") }
+    guard report.verdict == .clean, report.adopted.count == 0, report.arenas.allSatisfy({ $0.live.count == 0 }) else {
+      fatalError("The books differ, or something was left: \(report.text)")
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/// What is done with an input beside decoding it: numbers that depend on its bytes and on nothing else, so that an input
+/// that crashed does so again.
+struct InputChoices: RandomNumberGenerator {
+  private var state: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  /// FNV-1a of the bytes is where SplitMix64 starts.
+  init(of bytes: RawSpan) {
+    for offset in 0..<bytes.byteCount {
+      state ^= unsafe UInt64(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+      state &*= 0x100_0000_01B3
+    }
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  mutating func bool() -> Bool { Bool.random(using: &self) }
+
+  mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+
+  mutating func element<T>(of array: [T]) -> T { array[number(0...array.count - 1)] }
+}
