@@ -21,14 +21,13 @@ struct FirstUseForkTests {
       }
       for step in 1...4 {
         // Each round has a process of its own, in which nothing was used.
-        let round = Forking.fork()
+        let round = Forking.fork(secondsOfChild: 10)
         if round == 0 {
-          FirstUse.endSoon()
           let thread = FirstUse.begin()
           while FirstUse.steps.load(ordering: .acquiring) < step { usleep(100) }
           _exit(FirstUse.forkedChildSucceeds() && FirstUse.end(thread) ? 0 : 1)
         }
-        #expect(FirstUse.succeeded(round), "forked inside step \(step)")
+        #expect(Forking.status(of: round) == 0, "forked inside step \(step)")
       }
     }
   }
@@ -42,15 +41,14 @@ struct FirstUseForkTests {
   func anyMoment() async {
     await #expect(processExitsWith: .success) {
       for delay in 0..<60 {
-        let round = Forking.fork()
+        let round = Forking.fork(secondsOfChild: 10)
         if round == 0 {
-          FirstUse.endSoon()
           let thread = FirstUse.begin()
           let start = Monotonic.now
           while Monotonic.now < start + UInt64(delay) * 50_000 {}
           _exit(FirstUse.forkedChildSucceeds() && FirstUse.end(thread) ? 0 : 1)
         }
-        #expect(FirstUse.succeeded(round), "forked after \(delay * 50) microseconds")
+        #expect(Forking.status(of: round) == 0, "forked after \(delay * 50) microseconds")
       }
     }
   }
@@ -61,7 +59,7 @@ struct FirstUseForkTests {
       unsafe ForkGuard.onFirstUse = { _exit(1) }
       let child = Forking.fork()
       if child == 0 { _exit(0) }
-      exit(FirstUse.succeeded(child) ? EXIT_SUCCESS : EXIT_FAILURE)
+      exit(Forking.status(of: child) == 0 ? EXIT_SUCCESS : EXIT_FAILURE)
     }
   }
 
@@ -110,28 +108,12 @@ private enum FirstUse {
     do { return try NativeBuffer(byteCount: byteCount).dispose() } catch { return false }
   }
 
-  /// Kills this process, should it still be there in 10 s. A thread of a pool blocks the signal, and so do its children.
-  static func endSoon() {
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe pthread_sigmask(SIG_SETMASK, &signals, nil)
-    alarm(10)
-  }
-
   static func end(_ thread: pthread_t) -> Bool { pthread_join(thread, nil) == 0 }
 
   /// Forks; the child makes and disposes buffers within 10 s.
   static func forkedChildSucceeds() -> Bool {
-    let child = Forking.fork()
-    if child == 0 {
-      endSoon()
-      _exit(makesBuffers() ? 0 : 1)
-    }
-    return succeeded(child)
-  }
-
-  static func succeeded(_ child: pid_t) -> Bool {
-    var status: Int32 = -1
-    return unsafe waitpid(child, &status, 0) == child && status == 0
+    let child = Forking.fork(secondsOfChild: 10)
+    if child == 0 { _exit(makesBuffers() ? 0 : 1) }
+    return Forking.status(of: child) == 0
   }
 }

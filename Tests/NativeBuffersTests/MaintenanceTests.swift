@@ -90,9 +90,9 @@ struct MaintenanceTests {
       Maintenance.beginByHand()
       let arena = try Arena(name: "surplus", configuration: .init(idleByteLimit: 2 << 20))
       let live = Self.buffers(10, of: 1 << 20, in: arena)
-      alarm(20)
+      ProcessTimeLimit.set(seconds: 20)
       arena.lock.withLock { for buffer in live { buffer.dispose() } }
-      alarm(0)
+      ProcessTimeLimit.lift()
       #expect(Depot.of(arena).shelves.surplusCount == 8)
       #expect(Self.blockCount(arena) == 10)
       _ = Maintenance.pass(at: 0)
