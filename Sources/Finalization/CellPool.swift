@@ -1,5 +1,4 @@
 import ResourceLedger
-import Synchronization
 
 /// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
 ///
@@ -164,22 +163,18 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 
 /// Ledger numbers of registries. Where the ledger has no record left, registries share one.
 enum RegistryDomains {
-  private static var shared: DomainID {
-    if !isSharedMade.load(ordering: .acquiring) { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
-    return madeShared
-  }
-  private static let madeShared: DomainID =
+  private static let shared = LateStatic {
     (try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries"))
-    ?? DomainID(rawValue: 0)
-  private static let isSharedMade = Atomic(false)
-  static func makeStatics() { ForkGuard.touch(isSharedMade) }
+      ?? DomainID(rawValue: 0)
+  }
+  static func makeStatics() { ForkGuard.touch(shared) }
 
   static func add(_ name: String) -> DomainID {
-    let spare = shared
+    let spare = shared.value
     return (try? Ledger.shared.addDomain(.finalizationRegistry, name: name)) ?? spare
   }
 
   static func remove(_ domain: DomainID) {
-    if domain != shared { Ledger.shared.removeDomain(domain) }
+    if domain != shared.value { Ledger.shared.removeDomain(domain) }
   }
 }
