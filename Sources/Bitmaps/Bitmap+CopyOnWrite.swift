@@ -28,10 +28,11 @@ extension Bitmap {
   /// Fills a fresh bitmap of the same size and format.
   func copyRows(to result: Bitmap) throws(BitmapError) {
     let count = rowByteCount
+    let watch = WorkWatch()
     try unsafe withUnsafeRows { source throws(BitmapError) in
       try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
         for y in 0..<height {
-          try Cancellation.check()
+          try watch.check(row: y)
           unsafe target[y].update(from: source[y], count: count)
         }
       }
