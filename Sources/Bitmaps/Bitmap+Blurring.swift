@@ -26,13 +26,10 @@ extension Bitmap {
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
-        guard let base = scratch.baseAddress else { throw .emptyBuffer }
-        try unsafe withUnsafeRows { source throws(BitmapError) in
-          try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-            let pass = unsafe BlurPass(
-              layout, sigma: sigma, scratch: base, source: kernelSource(source), format: format)
-            for y in 0..<height { try unsafe pass.blurRow(y, into: target[y], &pace) }
-          }
+        try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+          let pass = unsafe BlurPass(
+            layout, sigma: sigma, scratch: scratch, source: kernelSource(source), format: format)
+          for y in 0..<height { try unsafe pass.blurRow(y, into: target[y], &pace) }
         }
       }
     }

@@ -26,12 +26,9 @@ extension Bitmap {
       result throws(BitmapError) in
       let layout = BoxLayout(self)
       try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
-        guard let base = scratch.baseAddress else { throw .emptyBuffer }
-        try unsafe withUnsafeRows { source throws(BitmapError) in
-          try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-            let pass = unsafe BoxPass(layout, scratch: base, source: source, bitmap: self, radius: radius)
-            try unsafe pass.run(into: target)
-          }
+        try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+          let pass = unsafe BoxPass(layout, scratch: scratch, source: source, bitmap: self, radius: radius)
+          try unsafe pass.run(into: target)
         }
       }
     }

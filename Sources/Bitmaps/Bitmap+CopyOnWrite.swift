@@ -29,12 +29,10 @@ extension Bitmap {
   func copyRows(to result: Bitmap) throws(BitmapError) {
     let count = rowByteCount
     let watch = WorkWatch()
-    try unsafe withUnsafeRows { source throws(BitmapError) in
-      try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-        for y in 0..<height {
-          try watch.check(row: y)
-          unsafe target[y].update(from: source[y], count: count)
-        }
+    try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+      for y in 0..<height {
+        try watch.check(row: y)
+        unsafe target[y].update(from: source[y], count: count)
       }
     }
   }

@@ -9,14 +9,11 @@ enum Resampler {
     let layout = Layout(from: bitmap, to: result, filter: filter)
     var pace = WorkPace(WorkWatch())
     try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
-      guard let base = scratch.baseAddress else { throw .emptyBuffer }
-      try unsafe bitmap.withUnsafeRows { source throws(BitmapError) in
-        try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          let pass = try unsafe Pass(
-            layout, scratch: base, source: bitmap.kernelSource(source), samples: bitmap.format.samples,
-            pace: &pace)
-          try unsafe pass.run(into: target, &pace)
-        }
+      try unsafe bitmap.withUnsafeRows(to: result) { source, target throws(BitmapError) in
+        let pass = try unsafe Pass(
+          layout, scratch: scratch, source: bitmap.kernelSource(source), samples: bitmap.format.samples,
+          pace: &pace)
+        try unsafe pass.run(into: target, &pace)
       }
     }
   }
