@@ -108,18 +108,18 @@ extension Bitmap {
     return (jobs, ConcurrentBands(height: height, rowCount: rowCount ?? max(1, height / jobs / 4)))
   }
 
+  // SAFETY: each thread writes rows that no other one has.
   @safe
   private struct Memory: @unchecked Sendable {
-    // SAFETY: each thread writes rows that no other one has.
     let base: UnsafeMutableRawPointer
     let bytesPerRow: Int
   }
 }
 
 /// What several threads read.
+// SAFETY: nobody writes while it is lent.
 @safe
 private struct ReadOnlyMemory: @unchecked Sendable {
-  // SAFETY: nobody writes while it is lent.
   let base: UnsafeRawPointer
   let bytesPerRow: Int
 }

@@ -56,9 +56,9 @@ private struct BlurLayout {
   }
 }
 
+// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
 @safe
 private struct BlurPass {
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   let radius: Int
   let source: cpixel_source
   let isOpaque: Bool

@@ -52,9 +52,9 @@ private struct BoxLayout {
 }
 
 /// Sums of the rows around the current one, column by column, of which a row is made.
+// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
 @safe
 private struct BoxPass {
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   let source: UnsafeRows
   let columns: UnsafeMutablePointer<Double>
   let entering: UnsafeMutablePointer<Float>

@@ -51,9 +51,9 @@ private struct ConvolutionLayout {
 }
 
 /// A window of loaded rows that moves down the picture: each row is loaded once.
+// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
 @safe
 private struct ConvolutionPass {
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   let source: UnsafeRows
   let weights: UnsafeMutablePointer<Float>
   let rows: UnsafeMutablePointer<Float>

@@ -46,9 +46,9 @@ enum Resampler {
     }
   }
 
+  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   @safe
   private struct Pass {
-    // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
     let layout: Layout
     let source: cpixel_source
     let sums: UnsafeMutablePointer<Float>

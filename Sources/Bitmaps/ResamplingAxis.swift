@@ -3,10 +3,10 @@ import CPixelKernels
 /// Which source pixels make a target pixel on one axis, and how much each of them counts, for all target pixels.
 ///
 /// Made once per axis: finding them costs divisions and sines, which would be more than the sums themselves.
+// SAFETY: the pointers lie in scratch memory that the caller of the initialiser lends; it keeps the value inside the
+// closure that lent it. All spans and weights are written by the initialiser.
 @safe
 struct ResamplingAxis {
-  // SAFETY: the pointers lie in scratch memory that the caller of the initialiser lends; it keeps the value inside the closure
-  // that lent it. All spans and weights are written by the initialiser.
   let spans: UnsafeMutablePointer<cpixel_span>
   let weights: UnsafeMutablePointer<Float>
 

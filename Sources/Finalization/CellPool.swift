@@ -51,8 +51,8 @@ final class CellPool: Sendable, ForkLockable {
 
 /// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
 /// references make every other use of an object slower.
+// SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
 final class RegistryBooks: @unchecked Sendable, SteadyDomain {
-  // SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
   let name: String
   let domain: DomainID
   private let stripes: PoolStripes
@@ -87,8 +87,8 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 }
 
 /// Where a pool's cells come from, and where stripes leave what they have too much of.
+// SAFETY: everything that changes does so under `lock`.
 @safe final class CellDepot: @unchecked Sendable {
-  // SAFETY: everything that changes does so under `lock`.
   let lock = ForkSafeLock()
   private let domain: DomainID
   private let stride: Int
@@ -98,8 +98,8 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
   private var slabs: [Slab] = []
 
   /// Memory of so many cells.
+  // SAFETY: the depot's until `close`.
   @safe private struct Slab {
-    // SAFETY: the depot's until `close`.
     let base: UnsafeMutableRawPointer
     let count: Int
   }

@@ -7,8 +7,8 @@ public import ResourceLedger
 /// file. A descriptor that somebody opened without an ``OwnedFileDescriptor`` is in the census and not in the
 /// ledger: an audit reports it as an orphan. One that was open at the start counts from when an
 /// ``OwnedFileDescriptor`` takes it.
+// SAFETY: `baseline` is used under `lock`.
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
-  // SAFETY: `baseline` is used under `lock`.
   /// The process's. It begins when it is first used: use it early.
   public static var shared: FileDescriptorDomain { lateShared.value }
   private static let lateShared = LateStatic { FileDescriptorDomain(name: "file descriptors") }

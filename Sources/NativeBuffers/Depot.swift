@@ -7,8 +7,8 @@ import Synchronization
 /// waits here, so taking and returning one touches neither the allocator nor the registry.
 ///
 /// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
+// SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
 @safe final class Depot: @unchecked Sendable {
-  // SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
   let shelves: DepotShelves
   unowned let arena: Arena
   var upkeep = Upkeep()
@@ -266,8 +266,8 @@ import Synchronization
 }
 
 /// A depot per domain number. Each slot is set once per domain and read without a lock.
+// SAFETY: slots are atomic; a depot is kept alive by its arena, which its blocks keep from being destroyed.
 @safe private final class DepotTable: @unchecked Sendable {
-  // SAFETY: slots are atomic; a depot is kept alive by its arena, which its blocks keep from being destroyed.
   private let slots: UnsafeMutablePointer<Atomic<UInt>>
   private static let count = 1 << 13
 

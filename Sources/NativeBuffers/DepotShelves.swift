@@ -13,8 +13,8 @@ import Synchronization
 ///
 /// A reference to memory of its own, so that threads reach it without touching a reference count.
 /// Cost: two atomic read-modify-writes to take a block or a batch, two to return one, on the thread's own cache lines.
+// SAFETY: allocated once, made of atomics, and freed with the depot, which the arena's blocks keep alive.
 @safe struct DepotShelves: @unchecked Sendable {
-  // SAFETY: allocated once, made of atomics, and freed with the depot, which the arena's blocks keep alive.
   private let counters: UnsafeMutablePointer<Counters>
   private let stripes: UnsafeMutableRawPointer
   /// Alignments above the usual one, which few programs ask for: each with all size classes.

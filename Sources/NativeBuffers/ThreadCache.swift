@@ -19,9 +19,9 @@ public import Synchronization
 // roomByteCount == limit - bytes of all listed blocks.
 
 /// A thread's idle blocks and the sites it saw last.
+// SAFETY: the pointers lead to memory that is never freed, and to caches under ThreadCaches.lock.
 @usableFromInline
 @safe struct ThreadCacheStorage: ~Copyable {
-  // SAFETY: the pointers lead to memory that is never freed, and to caches under ThreadCaches.lock.
   /// Size classes up to ``largestByteCount`` have numbers below this.
   @inlinable static var binCount: Int { 57 }
   /// The largest block that threads keep.
@@ -67,9 +67,9 @@ public import Synchronization
 
 /// A thread's cache: its lists are for that thread between `cthreadstate_enter()` and `cthreadstate_leave()`,
 /// and for whoever has a window into it.
+// SAFETY: the storage lives until its thread ends, and is used by one at a time.
 @usableFromInline
 @safe struct ThreadCache {
-  // SAFETY: the storage lives until its thread ends, and is used by one at a time.
   @usableFromInline let storage: UnsafeMutablePointer<ThreadCacheStorage>
 
   /// - Parameter pointer: what `cthreadstate_enter()` returned on this thread; or `cthreadstate_cache()`, for what

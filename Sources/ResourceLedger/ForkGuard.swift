@@ -23,8 +23,8 @@ import Synchronization
 ///
 /// Dispatch's queues stand still in a child whatever is done: `FlushQueue.shared` is left lazy.
 package enum ForkGuard {
+  // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
   private struct Locks: @unchecked Sendable {
-    // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
     /// Locks under which every other one may be taken.
     var outer: [ForkSafeLock] = []
     var arenas: [(order: UInt32, lock: ForkSafeLock)] = []
@@ -38,14 +38,17 @@ package enum ForkGuard {
   /// Held during a first use. Taken before every other lock of this type.
   private static let gate = ForkSafeLock()
   /// How many first uses the gate's holder has under way, one inside the other. Under `gate`.
-  nonisolated(unsafe) private static var depth = 0  // SAFETY: guarded by `gate`.
+  // SAFETY: guarded by `gate`.
+  nonisolated(unsafe) private static var depth = 0
   /// The thread that holds the gate; 0 for none. Only that thread finds its own number here.
   private static let holder = Atomic<UInt>(0)
   /// For tests: called within a first use, by the thread that makes it.
-  nonisolated(unsafe) package static var onFirstUse: (@Sendable () -> Void)?  // SAFETY: set while there is one thread.
+  // SAFETY: set while there is one thread.
+  nonisolated(unsafe) package static var onFirstUse: (@Sendable () -> Void)?
 
   private static let registration = ForkSafeLock()
-  nonisolated(unsafe) private static var locks = Locks()  // SAFETY: guarded by `registration`.
+  // SAFETY: guarded by `registration`.
+  nonisolated(unsafe) private static var locks = Locks()
 
   static func protect(_ ledger: Ledger) {
     registration.withLock {

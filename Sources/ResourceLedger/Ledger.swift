@@ -14,9 +14,8 @@ import Synchronization
 ///
 /// Entries are handed out and taken back without a lock, except where the ledger grows. The state of an
 /// entry changes by one atomic operation on its own word.
+// SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the named lock.
 @safe public final class Ledger: @unchecked Sendable {
-  // SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the named lock.
-
   /// The process's ledger: room for 16,777,216 resources, or for fewer where the process may not reserve
   /// 1 GiB of address space (nothing of it is resident before it is used).
   public static var shared: Ledger { lateShared.value }
