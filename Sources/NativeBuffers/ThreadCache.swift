@@ -26,6 +26,7 @@ public import Synchronization
   @inlinable static var binCount: Int { 57 }
   /// The largest block that threads keep.
   @inlinable static var largestByteCount: Int { 512 << 10 }
+  @inlinable static var siteCount: Int { 64 }
 
   @usableFromInline struct Bin {
     /// Index plus one of the entry on top; 0 for none.
@@ -35,10 +36,17 @@ public import Synchronization
     init(capacity: Int) { self.capacity = capacity }
   }
 
-  /// First: at the storage's own address, which is in a register already. Elsewhere a `NativeBuffer` costs five
-  /// instructions more.
-  @usableFromInline var sites = SiteCache()
+  /// As `SiteCache`'s slot. Not that type: its method would be one access to the whole table, during which maintenance
+  /// may look into the lists beside it; ThreadSanitizer reports that as a race.
+  @usableFromInline struct CachedSite {
+    /// A `#fileID` literal's address and a line; 0 for none. See SiteIndex.
+    @usableFromInline var key: UInt64 = 0
+    @usableFromInline var site = SiteID(rawValue: 0)
+    @usableFromInline init() {}
+  }
+
   @usableFromInline var bins = InlineArray<57, Bin> { Bin(capacity: SizeClass.byteCount(at: $0)) }
+  @usableFromInline var sites = InlineArray<64, CachedSite>(repeating: CachedSite())
   /// Bytes that may still be kept; below 0 for a moment only.
   @usableFromInline var roomByteCount: Int
   @usableFromInline let domain: UInt32
@@ -134,7 +142,24 @@ public import Synchronization
   @inlinable
   @inline(__always)
   func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    unsafe storage.pointee.sites.site(file: file, line: line, function: function)
+    let address = UInt64(UInt(bitPattern: unsafe file.utf8Start))
+    let key = address | UInt64(line) << 47
+    let slot = Int(truncatingIfNeeded: (address >> 4) ^ UInt64(line)) & (ThreadCacheStorage.siteCount - 1)
+    if unsafe storage.pointee.sites[unchecked: slot].key == key, line < 1 << 17 {
+      return unsafe storage.pointee.sites[unchecked: slot].site
+    }
+    return lookUpSite(slot: slot, key: key, file: file, line: line, function: function)
+  }
+
+  @usableFromInline
+  @inline(never)
+  func lookUpSite(slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    let site = Ledger.shared.intern(file: file, line: line, function: function)
+    if line < 1 << 17, file.hasPointerRepresentation {
+      unsafe storage.pointee.sites[unchecked: slot].key = key
+      unsafe storage.pointee.sites[unchecked: slot].site = site
+    }
+    return site
   }
 
   /// The scope for a resource created now.
