@@ -108,18 +108,18 @@ extension Bitmap {
     return (jobs, ConcurrentBands(height: height, rowCount: rowCount ?? max(1, height / jobs / 4)))
   }
 
+  // SAFETY: each thread writes rows that no other one has.
   @safe
   private struct Memory: @unchecked Sendable {
-    // SAFETY: each thread writes rows that no other one has.
     let base: UnsafeMutableRawPointer
     let bytesPerRow: Int
   }
 }
 
 /// What several threads read.
+// SAFETY: nobody writes while it is lent.
 @safe
 private struct ReadOnlyMemory: @unchecked Sendable {
-  // SAFETY: nobody writes while it is lent.
   let base: UnsafeRawPointer
   let bytesPerRow: Int
 }
@@ -128,6 +128,7 @@ private struct ReadOnlyMemory: @unchecked Sendable {
 final class ConcurrentBands: Sendable {
   private let height: Int
   private let rowCount: Int
+  private let watch = WorkWatch()
   private let next = Atomic<Int>(0)
   private let hasFailed = Atomic<Bool>(false)
   private let isStopped = Atomic<Bool>(false)
@@ -156,7 +157,7 @@ final class ConcurrentBands: Sendable {
       guard start < height else { return }
       do {
         // On the caller's thread its task's; the others have none.
-        try Cancellation.check()
+        try watch.check()
         try body(start..<min(height, start + rowCount))
       } catch {
         guard !hasFailed.exchange(true, ordering: .relaxed) else { return }

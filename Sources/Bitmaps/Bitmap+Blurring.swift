@@ -25,46 +25,40 @@ extension Bitmap {
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
-      try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
-        guard let base = scratch.baseAddress else { throw .emptyBuffer }
-        try unsafe withUnsafeRows { source throws(BitmapError) in
-          try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-            let pass = unsafe BlurPass(
-              layout, sigma: sigma, scratch: base, source: kernelSource(source), format: format)
-            for y in 0..<height { try unsafe pass.blurRow(y, into: target[y], &pace) }
-          }
+      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
+        try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+          let pass = unsafe BlurPass(
+            layout, sigma: sigma, scratch: scratch, source: kernelSource(source), format: format)
+          for y in 0..<height { try unsafe pass.blurRow(y, into: target[y], &pace) }
         }
       }
     }
   }
 }
 
-/// How the scratch memory of a blur is divided: weights, then one row of sums with repeated pixels on both sides.
 private struct BlurLayout {
+  private(set) var scratch = ScratchLayout()
   let radius: Int
-  /// Floats, rounded up so that the sums are aligned to 64 bytes.
-  let weightCount: Int
-  let sumCount: Int
-  /// Floats of a row before it is stored; 0 where the byte kernels do that themselves.
-  let blurredCount: Int
+  let weights: ScratchLayout.Part<Float>
+  /// One row, with repeated pixels on both sides.
+  let sums: ScratchLayout.Part<Float>
+  /// A row before it is stored; nil where the byte kernels do that themselves.
+  let blurred: ScratchLayout.Part<Float>?
 
   init(_ bitmap: Bitmap, radius: Int) {
     self.radius = radius
-    weightCount = (radius + 1 + 15) / 16 * 16
-    sumCount = (bitmap.width + 2 * radius) * bitmap.format.channelCount
+    weights = scratch.add(Float.self, count: radius + 1)
+    sums = scratch.add(Float.self, count: (bitmap.width + 2 * radius) * bitmap.format.channelCount)
     // Premultiplied colour needs no weighing, and weights that are not negative keep it below alpha.
     let isForBytes =
       bitmap.format.hasByteKernels || bitmap.format.isPremultiplied && bitmap.format.channel == .uint8
-    blurredCount = isForBytes ? 0 : bitmap.width * bitmap.format.channelCount
+    blurred = isForBytes ? nil : scratch.add(Float.self, count: bitmap.width * bitmap.format.channelCount)
   }
-
-  var floatCount: Int { weightCount + sumCount + blurredCount }
-  var byteCount: Int { floatCount * MemoryLayout<Float>.stride }
 }
 
+// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
 @safe
 private struct BlurPass {
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   let radius: Int
   let source: cpixel_source
   let isOpaque: Bool
@@ -83,13 +77,11 @@ private struct BlurPass {
     samples = format.samples
     bytesPerPixel = format.bytesPerPixel
     var isOpaque = true
-    if layout.blurredCount == 0, !format.isPremultiplied { unsafe cpixel_find_opacity(source, &isOpaque) }
+    if layout.blurred == nil, !format.isPremultiplied { unsafe cpixel_find_opacity(source, &isOpaque) }
     self.isOpaque = isOpaque
-    let floats = unsafe scratch.bindMemory(to: Float.self, capacity: layout.floatCount)
-    unsafe floats.initialize(repeating: 0, count: layout.floatCount)
-    unsafe weights = floats
-    unsafe blurred = layout.blurredCount == 0 ? nil : floats + layout.weightCount + layout.sumCount
-    unsafe sums = floats + layout.weightCount
+    unsafe weights = layout.weights.zeroed(in: scratch)
+    unsafe sums = layout.sums.zeroed(in: scratch)
+    unsafe blurred = layout.blurred?.zeroed(in: scratch)
     // Divided before it is squared: the square of a tiny sigma is 0, and the curve would be 0 / 0 in the middle.
     func height(_ distance: Int) -> Double {
       let ratio = Double(distance) / sigma

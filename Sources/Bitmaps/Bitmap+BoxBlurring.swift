@@ -26,12 +26,9 @@ extension Bitmap {
       result throws(BitmapError) in
       let layout = BoxLayout(self)
       try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
-        guard let base = scratch.baseAddress else { throw .emptyBuffer }
-        try unsafe withUnsafeRows { source throws(BitmapError) in
-          try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-            let pass = unsafe BoxPass(layout, scratch: base, source: source, bitmap: self, radius: radius)
-            try unsafe pass.run(into: target)
-          }
+        try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+          let pass = unsafe BoxPass(layout, scratch: scratch, source: source, bitmap: self, radius: radius)
+          try unsafe pass.run(into: target)
         }
       }
     }
@@ -55,9 +52,9 @@ private struct BoxLayout {
 }
 
 /// Sums of the rows around the current one, column by column, of which a row is made.
+// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
 @safe
 private struct BoxPass {
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   let source: UnsafeRows
   let columns: UnsafeMutablePointer<Double>
   let entering: UnsafeMutablePointer<Float>

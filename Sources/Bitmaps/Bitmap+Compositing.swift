@@ -66,23 +66,20 @@ extension Bitmap {
     let under = layout.add(Float.self, count: overlap.width * format.channelCount)
     let over = layout.add(Float.self, count: overlap.width * overlay.format.channelCount)
     try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
-      guard let base = scratch.baseAddress else { throw .emptyBuffer }
-      let under = unsafe under.zeroed(in: base)
-      let over = unsafe over.zeroed(in: base)
-      try unsafe overlay.withUnsafeRows { top throws(BitmapError) in
-        try unsafe withUnsafeMutableRows { bottom throws(BitmapError) in
-          for y in 0..<overlap.height {
-            try watch.check(row: y)
-            // SAFETY: the overlap lies within both pictures.
-            let source = unsafe top[overlap.top + y] + overlap.left * overlay.format.bytesPerPixel
-            let target = unsafe bottom[overlap.y + y] + overlap.x * format.bytesPerPixel
-            unsafe cpixel_load_row(source, overlay.format.samples, overlap.width, over)
-            unsafe cpixel_load_row(target, format.samples, overlap.width, under)
-            unsafe cpixel_lay_over(
-              under, format.channelCount, over, overlay.format.channelCount, Float(opacity), Float(format.fullValue),
-              overlap.width)
-            unsafe cpixel_store_row(under, format.samples, overlap.width, target)
-          }
+      let under = unsafe under.zeroed(in: scratch)
+      let over = unsafe over.zeroed(in: scratch)
+      try unsafe overlay.withUnsafeRows(to: self) { top, bottom throws(BitmapError) in
+        for y in 0..<overlap.height {
+          try watch.check(row: y)
+          // SAFETY: the overlap lies within both pictures.
+          let source = unsafe top[overlap.top + y] + overlap.left * overlay.format.bytesPerPixel
+          let target = unsafe bottom[overlap.y + y] + overlap.x * format.bytesPerPixel
+          unsafe cpixel_load_row(source, overlay.format.samples, overlap.width, over)
+          unsafe cpixel_load_row(target, format.samples, overlap.width, under)
+          unsafe cpixel_lay_over(
+            under, format.channelCount, over, overlay.format.channelCount, Float(opacity), Float(format.fullValue),
+            overlap.width)
+          unsafe cpixel_store_row(under, format.samples, overlap.width, target)
         }
       }
     }

@@ -59,13 +59,11 @@ extension Bitmap {
     return try origin.bitmap(
       width: width, height: height, format: format, colorProfile: colorProfile.fitting(format)
     ) { result throws(BitmapError) in
-      try unsafe withUnsafeRows { source throws(BitmapError) in
-        try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          for y in 0..<height {
-            try watch.check(row: y)
-            unsafe cpixel_convert_row(
-              source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
-          }
+      try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+        for y in 0..<height {
+          try watch.check(row: y)
+          unsafe cpixel_convert_row(
+            source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
         }
       }
     }

@@ -23,13 +23,10 @@ extension Bitmap {
       result throws(BitmapError) in
       let layout = ConvolutionLayout(self, kernel)
       try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
-        guard let base = scratch.baseAddress else { throw .emptyBuffer }
-        try unsafe withUnsafeRows { source throws(BitmapError) in
-          try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-            var pass = unsafe ConvolutionPass(layout, scratch: base, source: source, bitmap: self, kernel: kernel)
-            pass.preservesAlpha = preservesAlpha && format.hasAlpha
-            try unsafe pass.run(into: target)
-          }
+        try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+          var pass = unsafe ConvolutionPass(layout, scratch: scratch, source: source, bitmap: self, kernel: kernel)
+          pass.preservesAlpha = preservesAlpha && format.hasAlpha
+          try unsafe pass.run(into: target)
         }
       }
     }
@@ -54,9 +51,9 @@ private struct ConvolutionLayout {
 }
 
 /// A window of loaded rows that moves down the picture: each row is loaded once.
+// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
 @safe
 private struct ConvolutionPass {
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   let source: UnsafeRows
   let weights: UnsafeMutablePointer<Float>
   let rows: UnsafeMutablePointer<Float>

@@ -28,12 +28,11 @@ extension Bitmap {
   /// Fills a fresh bitmap of the same size and format.
   func copyRows(to result: Bitmap) throws(BitmapError) {
     let count = rowByteCount
-    try unsafe withUnsafeRows { source throws(BitmapError) in
-      try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-        for y in 0..<height {
-          try Cancellation.check()
-          unsafe target[y].update(from: source[y], count: count)
-        }
+    let watch = WorkWatch()
+    try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+      for y in 0..<height {
+        try watch.check(row: y)
+        unsafe target[y].update(from: source[y], count: count)
       }
     }
   }

@@ -21,17 +21,15 @@ extension Bitmap {
     let watch = WorkWatch()
     return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
-      try unsafe withUnsafeRows { source throws(BitmapError) in
-        try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          let path = OrientedPath(orientation, of: self)
-          // A band at a time, to look in between whether anybody still wants it.
-          for y in stride(from: 0, to: newHeight, by: 256) {
-            try watch.check()
-            // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
-            unsafe cpixel_gather(
-              source[0] + path.start + y * path.stepY, path.stepX, path.stepY, format.bytesPerPixel, target[y],
-              result.bytesPerRow, newWidth, min(256, newHeight - y))
-          }
+      try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
+        let path = OrientedPath(orientation, of: self)
+        // A band at a time, to look in between whether anybody still wants it.
+        for y in stride(from: 0, to: newHeight, by: 256) {
+          try watch.check()
+          // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
+          unsafe cpixel_gather(
+            source[0] + path.start + y * path.stepY, path.stepX, path.stepY, format.bytesPerPixel, target[y],
+            result.bytesPerRow, newWidth, min(256, newHeight - y))
         }
       }
     }

@@ -91,6 +91,15 @@ extension Bitmap {
     }
   }
 
+  /// The rows to read, and those of another bitmap to write: see ``withUnsafeMutableRows(_:)``.
+  func withUnsafeRows<R>(
+    to target: Bitmap, _ body: (UnsafeRows, UnsafeMutableRows) throws(BitmapError) -> R
+  ) throws(BitmapError) -> R {
+    try unsafe withUnsafeRows { source throws(BitmapError) in
+      try unsafe target.withUnsafeMutableRows { target throws(BitmapError) in try unsafe body(source, target) }
+    }
+  }
+
   /// The rows to write, without a copy: only for a bitmap that nobody else has, as a fresh one of ``Origin``'s.
   func withUnsafeMutableRows<R>(_ body: (UnsafeMutableRows) throws(BitmapError) -> R) throws(BitmapError) -> R {
     try unsafe pixels.writing { bytes throws(BitmapError) in

@@ -95,9 +95,9 @@ struct NetpbmHeader {
 }
 
 /// Bytes that somebody else wrote, one after the other; nil behind the last.
+// SAFETY: every read looks at `position` first; used inside the closure that lent the bytes.
 @safe
 struct NetpbmReader {
-  // SAFETY: every read looks at `position` first; used inside the closure that lent the bytes.
   private let bytes: UnsafeRawBufferPointer
   private(set) var position: Int
 

@@ -33,9 +33,9 @@ extension NetpbmVariant {
 }
 
 /// Writes a bitmap of a format that the variant takes.
+// SAFETY: nothing is written beyond `target`; used inside the closure that lent it.
 @safe
 struct NetpbmWriter {
-  // SAFETY: nothing is written beyond `target`; used inside the closure that lent it.
   private let target: UnsafeMutableRawBufferPointer
   private let variant: NetpbmVariant
   /// Of all that was written, whether it fitted or not.

@@ -29,7 +29,7 @@ struct Origin {
 
   /// Calls `body` with memory that is gone when this returns or throws.
   func withScratch<R>(
-    byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> R
+    byteCount: Int, _ body: (UnsafeMutableRawPointer) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     var scratch: UniqueBuffer
     do {
@@ -39,7 +39,10 @@ struct Origin {
       throw BitmapError(allocationOf: byteCount, failedWith: error)
     }
     do throws(BitmapError) {
-      let result = try unsafe scratch.withUnsafeMutableBytes(body)
+      let result = try unsafe scratch.withUnsafeMutableBytes { bytes throws(BitmapError) in
+        guard let base = bytes.baseAddress else { throw .emptyBuffer }
+        return try unsafe body(base)
+      }
       scratch.dispose()
       return result
     } catch {

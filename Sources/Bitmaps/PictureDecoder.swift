@@ -43,7 +43,7 @@ public struct PictureDecoder: ~Copyable {
   /// - Throws: `notAPicture`, `unsupported`, `corrupt`, `limitExceeded`, as soon as what arrived says so; `outOfMemory`,
   ///   `cancelled`. After an error the decoder is of no use, and should be let go.
   public mutating func append(_ bytes: RawSpan) throws(BitmapError) {
-    try Cancellation.check()
+    try WorkWatch().check()
     guard bytes.byteCount > 0 else { return }
     guard bytes.byteCount <= limits.encodedByteCount - byteCount else {
       throw BitmapError(

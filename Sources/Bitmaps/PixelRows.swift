@@ -1,8 +1,8 @@
 /// Rows of pixels to read: of a whole bitmap, or a band of it. Lives as long as the access that lent it.
+// SAFETY: whoever makes one holds a pin of the rows for as long as it lives.
 @frozen
 @safe
 public struct PixelRows<Pixel: BitwiseCopyable>: ~Escapable {
-  // SAFETY: whoever makes one holds a pin of the rows for as long as it lives.
   @usableFromInline let base: UnsafeRawPointer
   @usableFromInline let bytesPerRow: Int
   /// Pixels a row; for rows of `UInt8` of a format with larger pixels, bytes.
@@ -38,10 +38,11 @@ public struct PixelRows<Pixel: BitwiseCopyable>: ~Escapable {
 }
 
 /// Rows of pixels to change: of a whole bitmap, or a band of it. Nobody else reaches them meanwhile.
+// SAFETY: whoever makes one holds the exclusive pin of the rows for as long as it lives, and no two have a row in
+// common.
 @frozen
 @safe
 public struct MutablePixelRows<Pixel: BitwiseCopyable>: ~Copyable, ~Escapable {
-  // SAFETY: whoever makes one holds the exclusive pin of the rows for as long as it lives, and no two have a row in common.
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline let bytesPerRow: Int
   /// Pixels a row; for rows of `UInt8` of a format with larger pixels, bytes.

@@ -8,55 +8,52 @@ enum Resampler {
   static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
     let layout = Layout(from: bitmap, to: result, filter: filter)
     var pace = WorkPace(WorkWatch())
-    try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
-      guard let base = scratch.baseAddress else { throw .emptyBuffer }
-      try unsafe bitmap.withUnsafeRows { source throws(BitmapError) in
-        try unsafe result.withUnsafeMutableRows { target throws(BitmapError) in
-          let pass = try unsafe Pass(
-            layout, scratch: base, source: bitmap.kernelSource(source), samples: bitmap.format.samples,
-            pace: &pace)
-          try unsafe pass.run(into: target, &pace)
-        }
+    try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
+      try unsafe bitmap.withUnsafeRows(to: result) { source, target throws(BitmapError) in
+        let pass = try unsafe Pass(
+          layout, scratch: scratch, source: bitmap.kernelSource(source), samples: bitmap.format.samples,
+          pace: &pace)
+        try unsafe pass.run(into: target, &pace)
       }
     }
   }
 
-  /// How the scratch memory is divided: sums first, then the axes. All parts start at multiples of 64.
   struct Layout {
+    private(set) var scratch = ScratchLayout()
     let filter: ResizeFilter
     let horizontal: ResamplingAxis.Layout
     let vertical: ResamplingAxis.Layout
-    let sumCount: Int
-    /// Floats of a target row, before it is stored; 0 where the byte kernels do that themselves.
-    let blendedCount: Int
+    let sums: ScratchLayout.Part<Float>
+    /// A target row before it is stored; nil where the byte kernels do that themselves.
+    let blended: ScratchLayout.Part<Float>?
     let isHalf: Bool
 
     init(from source: Bitmap, to target: Bitmap, filter: ResizeFilter) {
       self.filter = filter
-      horizontal = .init(source: source.width, target: target.width, filter: filter)
-      vertical = .init(source: source.height, target: target.height, filter: filter)
-      sumCount = source.width * source.format.channelCount + Int(CPIXEL_SUM_PADDING)
+      sums = scratch.add(Float.self, count: source.width * source.format.channelCount + Int(CPIXEL_SUM_PADDING))
+      horizontal = .init(source: source.width, target: target.width, filter: filter, in: &scratch)
+      vertical = .init(source: source.height, target: target.height, filter: filter, in: &scratch)
       // Multiplied colours are weighed as they are, but by weights below 0 they would come out larger than alpha.
       let isForBytes =
         source.format.hasByteKernels
         || source.format.isPremultiplied && source.format.channelCount == 4 && filter != .lanczos3
-      blendedCount = isForBytes ? 0 : target.width * target.format.channelCount + Int(CPIXEL_ROW_PADDING)
+      blended =
+        isForBytes
+        ? nil
+        : scratch.add(Float.self, count: target.width * target.format.channelCount + Int(CPIXEL_ROW_PADDING))
       isHalf =
         filter == .area && isForBytes && source.width == 2 * target.width && source.height == 2 * target.height
     }
-
-    var sumsByteCount: Int { (sumCount * MemoryLayout<Float>.stride + 63) / 64 * 64 }
-    var blendedByteCount: Int { (blendedCount * MemoryLayout<Float>.stride + 63) / 64 * 64 }
-    var byteCount: Int { sumsByteCount + blendedByteCount + horizontal.byteCount + vertical.byteCount }
   }
 
+  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
   @safe
   private struct Pass {
-    // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
     let layout: Layout
     let source: cpixel_source
     let sums: UnsafeMutablePointer<Float>
-    let blended: UnsafeMutablePointer<Float>
+    /// Nil where the byte kernels store.
+    let blended: UnsafeMutablePointer<Float>?
     let samples: cpixel_samples
     let columns: ResamplingAxis
     let rows: ResamplingAxis
@@ -67,14 +64,11 @@ enum Resampler {
     ) throws(BitmapError) {
       self.layout = layout
       unsafe self.source = unsafe source
-      unsafe sums = scratch.bindMemory(to: Float.self, capacity: layout.sumCount)
-      unsafe sums.initialize(repeating: 0, count: layout.sumCount)
       self.samples = samples
-      var next = unsafe scratch + layout.sumsByteCount
-      unsafe blended = next.bindMemory(to: Float.self, capacity: layout.blendedCount)
-      unsafe next += layout.blendedByteCount
-      columns = try unsafe ResamplingAxis(layout.horizontal, in: next, pace: &pace)
-      rows = try unsafe ResamplingAxis(layout.vertical, in: next + layout.horizontal.byteCount, pace: &pace)
+      unsafe sums = layout.sums.zeroed(in: scratch)
+      unsafe blended = layout.blended?.uninitialized(in: scratch)
+      columns = try unsafe ResamplingAxis(layout.horizontal, in: scratch, pace: &pace)
+      rows = try unsafe ResamplingAxis(layout.vertical, in: scratch, pace: &pace)
     }
 
     func run(into target: UnsafeMutableRows, _ pace: inout WorkPace) throws(BitmapError) {
@@ -89,8 +83,8 @@ enum Resampler {
           if isOpaque || isPremultiplied { continue }
         }
         let span = unsafe rows.spans[y]
-        guard layout.blendedCount == 0 else {
-          try unsafe blendSamples(of: span, into: target[y], &pace)
+        if let blended = unsafe blended {
+          try unsafe blendSamples(of: span, in: blended, into: target[y], &pace)
           continue
         }
         isOpaque = try blendRows(of: span, &pace)
@@ -122,10 +116,11 @@ enum Resampler {
 
     /// A target row of samples of any kind: of the rows of a span, as floats.
     private func blendSamples(
-      of span: cpixel_span, into target: UnsafeMutablePointer<UInt8>, _ pace: inout WorkPace
+      of span: cpixel_span, in blended: UnsafeMutablePointer<Float>, into target: UnsafeMutablePointer<UInt8>,
+      _ pace: inout WorkPace
     ) throws(BitmapError) {
       let width = layout.horizontal.target
-      unsafe sums.update(repeating: 0, count: layout.sumCount)
+      unsafe sums.update(repeating: 0, count: layout.sums.count)
       for k in 0..<Int(span.count) {
         try unsafe pace.spend(source.width * samples.channels)
         let row = unsafe source.base + (Int(span.first) + k) * source.bytes_per_row

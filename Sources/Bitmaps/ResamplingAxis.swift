@@ -3,46 +3,42 @@ import CPixelKernels
 /// Which source pixels make a target pixel on one axis, and how much each of them counts, for all target pixels.
 ///
 /// Made once per axis: finding them costs divisions and sines, which would be more than the sums themselves.
+// SAFETY: the pointers lie in scratch memory that the caller of the initialiser lends; it keeps the value inside the
+// closure that lent it. All spans and weights are written by the initialiser.
 @safe
 struct ResamplingAxis {
-  // SAFETY: the pointers lie in memory that the caller of the initialiser lends; it keeps the value inside the closure
-  // that lent it. All spans and weights are written by the initialiser.
   let spans: UnsafeMutablePointer<cpixel_span>
   let weights: UnsafeMutablePointer<Float>
 
   /// What a share costs, which is a division, and a weight, which is up to four sines: see ``WorkPace``.
   private static let (shareWork, weightWork) = (16, 128)
 
-  /// How large the memory of an axis must be.
   struct Layout {
     let source: Int
     let target: Int
     let filter: ResizeFilter
     /// Floats from a target pixel's first weight to the next one's: a multiple of 4, see `cpixel_span`.
     let weightStride: Int
+    let spans: ScratchLayout.Part<cpixel_span>
+    let weights: ScratchLayout.Part<Float>
 
-    init(source: Int, target: Int, filter: ResizeFilter) {
+    init(source: Int, target: Int, filter: ResizeFilter, in scratch: inout ScratchLayout) {
       self.source = source
       self.target = target
       self.filter = filter
       let reach = filter.radius * max(1, Double(source) / Double(target))
       weightStride = (min(2 * Int(reach.rounded(.up)) + 1, source) + 1 + 3) / 4 * 4
+      spans = scratch.add(cpixel_span.self, count: target)
+      weights = scratch.add(Float.self, count: target * weightStride)
     }
 
     /// What a row of it costs, per channel, see ``WorkPace``.
     var work: Int { target * weightStride }
-    var spansByteCount: Int { target * MemoryLayout<cpixel_span>.stride }
-    var weightsByteCount: Int { target * weightStride * MemoryLayout<Float>.stride }
-    /// Rounded up, so that whatever follows is aligned to 64 bytes.
-    var byteCount: Int { (spansByteCount + weightsByteCount + 63) / 64 * 64 }
   }
 
-  /// `memory` has the layout's size, is aligned to 64 bytes, and is used for nothing else while this value is.
-  init(_ layout: Layout, in memory: UnsafeMutableRawPointer, pace: inout WorkPace) throws(BitmapError) {
-    // SAFETY: two parts of the memory that do not overlap, each aligned for what it holds.
-    unsafe spans = memory.bindMemory(to: cpixel_span.self, capacity: layout.target)
-    unsafe weights = (memory + layout.spansByteCount).bindMemory(
-      to: Float.self, capacity: layout.target * layout.weightStride)
+  init(_ layout: Layout, in scratch: UnsafeMutableRawPointer, pace: inout WorkPace) throws(BitmapError) {
+    unsafe spans = layout.spans.uninitialized(in: scratch)
+    unsafe weights = layout.weights.uninitialized(in: scratch)
     for index in 0..<layout.target {
       let offset = index * layout.weightStride
       let own = unsafe UnsafeMutableBufferPointer(start: weights + offset, count: layout.weightStride)

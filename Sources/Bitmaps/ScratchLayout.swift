@@ -5,12 +5,18 @@ struct ScratchLayout {
     let offset: Int
     let count: Int
 
+    /// With whatever is there, for what is written before it is read.
+    func uninitialized(in scratch: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Element> {
+      // SAFETY: the layout gave this part to nobody else, aligned.
+      unsafe (scratch + offset).bindMemory(to: Element.self, capacity: count)
+    }
+
     /// All zeros.
     func zeroed(in scratch: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Element> {
-      // SAFETY: the layout gave this part to nobody else, aligned; zeros are a value of the numbers that parts hold.
-      let bytes = unsafe scratch + offset
-      unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0, count: count * MemoryLayout<Element>.stride)
-      return unsafe bytes.bindMemory(to: Element.self, capacity: count)
+      // SAFETY: as above; zeros are a value of the numbers that parts hold.
+      unsafe (scratch + offset).initializeMemory(
+        as: UInt8.self, repeating: 0, count: count * MemoryLayout<Element>.stride)
+      return unsafe uninitialized(in: scratch)
     }
   }
 

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The locks of all anchors: which one is an anchor's follows from its address, so that it can be taken
 /// before it is known whether the anchor still exists.
+// SAFETY: allocated once, never freed; the locks are made for many threads.
 @safe struct AnchorLocks: @unchecked Sendable {
-  // SAFETY: allocated once, never freed; the locks are made for many threads.
   private let slots: UnsafeMutablePointer<Slot>
 
   private struct Slot: ~Copyable {

@@ -2,9 +2,9 @@ public import CFinalization
 import Synchronization
 
 /// One key of a cache. Fixed when it is made, but for what is said to change, in a write section of its cache.
+// SAFETY: see above; `stamp` is atomic. `watch` keeps what `object` points to.
 @usableFromInline
 @safe final class CacheEntry<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
-  // SAFETY: see above; `stamp` is atomic. `watch` keeps what `object` points to.
   @usableFromInline let key: Key
   @usableFromInline let hash: Int
   /// Unlike any other entry's of the cache, so that a late cleanup knows its own.

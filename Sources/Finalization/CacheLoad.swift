@@ -2,9 +2,9 @@ import Dispatch
 import ResourceLedger
 
 /// A load under way, and those who wait for it.
+// SAFETY: `state` changes under `lock`.
 @usableFromInline
 final class CacheLoad<Value: Sendable>: @unchecked Sendable {
-  // SAFETY: `state` changes under `lock`.
   private enum State {
     case running([@Sendable (Result<Value, any Error>) -> Void])
     case done(Result<Value, any Error>)
@@ -56,7 +56,7 @@ final class CacheLoad<Value: Sendable>: @unchecked Sendable {
   }
 }
 
+// SAFETY: written before the semaphore's signal, read after its wait.
 private final class Outcome<Value: Sendable>: @unchecked Sendable {
-  // SAFETY: written before the semaphore's signal, read after its wait.
   var value: Result<Value, any Error>?
 }

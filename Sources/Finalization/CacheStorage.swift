@@ -7,11 +7,11 @@ import Synchronization
 /// thread writes to. Whatever changes the table does so in a *write section*, with the locks of all slots
 /// held: a few microseconds, beside a load that takes much longer. No value is released and no code of a
 /// client runs in one, but for the keys' `==`.
+// SAFETY: what changes does so in write sections.
 @usableFromInline
 final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable, MemoryRelieving,
   ForkLockable
 {
-  // SAFETY: what changes does so in write sections.
   @usableFromInline typealias Entry = CacheEntry<Key, Value>
 
   private static var largestByteCount: Int { 1 << 61 }

@@ -2,9 +2,9 @@ import Glibc
 
 /// A cache's entries by their keys: a hash table with open addressing that grows a little at every insertion
 /// and never all at once. Removed entries leave gaps that lookups step over, until the table is moved.
+// SAFETY: a slot's entry is retained by the slot.
 @usableFromInline
 @safe struct CacheTable<Key: Hashable & Sendable, Value: AnyObject & Sendable>: ~Copyable {
-  // SAFETY: a slot's entry is retained by the slot.
   @usableFromInline typealias Entry = CacheEntry<Key, Value>
 
   @usableFromInline

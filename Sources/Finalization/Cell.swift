@@ -59,8 +59,8 @@ import Synchronization
 }
 
 /// A reference to a cell's memory, which lives as long as its registry's core.
+// SAFETY: see the top of this file for who may touch what when; the memory outlives every registration.
 @safe struct Cell: @unchecked Sendable, Equatable {
-  // SAFETY: see the top of this file for who may touch what when; the memory outlives every registration.
   let record: UnsafeMutablePointer<CellRecord>
 
   init(record: UnsafeMutablePointer<CellRecord>) { unsafe self.record = record }

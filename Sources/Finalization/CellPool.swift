@@ -1,5 +1,4 @@
 import ResourceLedger
-import Synchronization
 
 /// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
 ///
@@ -52,8 +51,8 @@ final class CellPool: Sendable, ForkLockable {
 
 /// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
 /// references make every other use of an object slower.
+// SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
 final class RegistryBooks: @unchecked Sendable, SteadyDomain {
-  // SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
   let name: String
   let domain: DomainID
   private let stripes: PoolStripes
@@ -88,8 +87,8 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 }
 
 /// Where a pool's cells come from, and where stripes leave what they have too much of.
+// SAFETY: everything that changes does so under `lock`.
 @safe final class CellDepot: @unchecked Sendable {
-  // SAFETY: everything that changes does so under `lock`.
   let lock = ForkSafeLock()
   private let domain: DomainID
   private let stride: Int
@@ -99,8 +98,8 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
   private var slabs: [Slab] = []
 
   /// Memory of so many cells.
+  // SAFETY: the depot's until `close`.
   @safe private struct Slab {
-    // SAFETY: the depot's until `close`.
     let base: UnsafeMutableRawPointer
     let count: Int
   }
@@ -164,22 +163,18 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 
 /// Ledger numbers of registries. Where the ledger has no record left, registries share one.
 enum RegistryDomains {
-  private static var shared: DomainID {
-    if !isSharedMade.load(ordering: .acquiring) { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
-    return madeShared
-  }
-  private static let madeShared: DomainID =
+  private static let shared = LateStatic {
     (try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries"))
-    ?? DomainID(rawValue: 0)
-  private static let isSharedMade = Atomic(false)
-  static func makeStatics() { ForkGuard.touch(isSharedMade) }
+      ?? DomainID(rawValue: 0)
+  }
+  static func makeStatics() { ForkGuard.touch(shared) }
 
   static func add(_ name: String) -> DomainID {
-    let spare = shared
+    let spare = shared.value
     return (try? Ledger.shared.addDomain(.finalizationRegistry, name: name)) ?? spare
   }
 
   static func remove(_ domain: DomainID) {
-    if domain != shared { Ledger.shared.removeDomain(domain) }
+    if domain != shared.value { Ledger.shared.removeDomain(domain) }
   }
 }

@@ -1,6 +1,5 @@
 import Glibc
 public import ResourceLedger
-import Synchronization
 
 /// The process's open file descriptors, counted by the kernel.
 ///
@@ -8,34 +7,26 @@ import Synchronization
 /// file. A descriptor that somebody opened without an ``OwnedFileDescriptor`` is in the census and not in the
 /// ledger: an audit reports it as an orphan. One that was open at the start counts from when an
 /// ``OwnedFileDescriptor`` takes it.
+// SAFETY: `baseline` is used under `lock`.
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
-  // SAFETY: `baseline` is used under `lock`.
   /// The process's. It begins when it is first used: use it early.
-  public static var shared: FileDescriptorDomain {
-    if !isSharedMade.load(ordering: .acquiring) { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
-    return madeShared
-  }
-  private static let madeShared = FileDescriptorDomain(name: "file descriptors")
-  private static let isSharedMade = Atomic(false)
+  public static var shared: FileDescriptorDomain { lateShared.value }
+  private static let lateShared = LateStatic { FileDescriptorDomain(name: "file descriptors") }
 
   public let name: String
   /// The ledger's number for the shared one, which ``OwnedFileDescriptor``s are created with; nil where the ledger had no
   /// room for one more domain.
-  public static var sharedID: DomainID? {
-    if !isIDMade.load(ordering: .acquiring) { ForkGuard.firstUse(isIDMade) { ForkGuard.touch(madeID) } }
-    return madeID
-  }
-  private static let madeID: DomainID? = {
+  public static var sharedID: DomainID? { lateID.value }
+  private static let lateID = LateStatic { () -> DomainID? in
     let domain = shared
     guard let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name) else { return nil }
     ResourceDomains.listOnly(domain, as: id)
     return id
-  }()
-  private static let isIDMade = Atomic(false)
+  }
 
   static func makeStatics() {
-    ForkGuard.touch(isSharedMade)
-    ForkGuard.touch(isIDMade)
+    ForkGuard.touch(lateShared)
+    ForkGuard.touch(lateID)
   }
 
   private let lock = ForkSafeLock()

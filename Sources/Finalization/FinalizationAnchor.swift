@@ -20,8 +20,8 @@ public protocol Finalizable: AnyObject {
 /// The part of an object whose own end reports the object's: see ``Finalizable``.
 ///
 /// Not `Equatable`, and of no use but to be stored. Whoever else holds it delays the report.
+// SAFETY: atomics only; so are those of its one subclass, ``Watch``.
 public class FinalizationAnchor: @unchecked Sendable {
-  // SAFETY: atomics only; so are those of its one subclass, ``Watch``.
   /// First of the cells whose target this is. Changes under `lock`.
   final let targets = Atomic<UInt>(0)
   /// First of the cells whose token this is, and is not their target. Changes under `lock`.

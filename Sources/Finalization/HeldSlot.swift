@@ -1,8 +1,8 @@
 /// Where a cell's held value is.
+// SAFETY: a cell of a registry has room for a value of the registry's type there; the cell's owner of the
+// moment puts it in, moves it out or destroys it, once each.
 @safe @usableFromInline
 struct HeldSlot {
-  // SAFETY: a cell of a registry has room for a value of the registry's type there; the cell's owner of the
-  // moment puts it in, moves it out or destroys it, once each.
   @usableFromInline let address: UnsafeMutableRawPointer
 
   init(_ address: UnsafeMutableRawPointer) { unsafe self.address = address }

@@ -3,9 +3,8 @@ import Synchronization
 
 /// The stripes of a ``CellPool``, one for each thread slot, and where its cells keep their held values: what
 /// every registration touches, as plain pointers, so that none of it is reference-counted.
+// SAFETY: the pool owns the memory and outlives its users; a stripe changes under its lock.
 @safe struct PoolStripes: @unchecked Sendable {
-  // SAFETY: the pool owns the memory and outlives its users; a stripe changes under its lock.
-
   struct Stripe: ~Copyable {
     var isOrphaned = false
     var freeCount = 0

@@ -5,10 +5,9 @@ import Synchronization
 /// What a registry is without its type of held values: the queue of deaths and its deliveries.
 ///
 /// It outlives the registry object until its last registration is gone.
+// SAFETY: `taken` changes under `queueLock`; everything else is constant or atomic.
 @usableFromInline
 final class RegistryCore: @unchecked Sendable {
-  // SAFETY: `taken` changes under `queueLock`; everything else is constant or atomic.
-
   /// What depends on the type of held values; each is given the held value's address.
   @usableFromInline
   struct HeldValues: Sendable {

@@ -1,5 +1,4 @@
 public import ResourceLedger
-import Synchronization
 
 /// A native resource's life in the ledger.
 @usableFromInline
@@ -17,15 +16,10 @@ struct ResourceClaim: Sendable {
   }
 
   /// Domain of resources that name none.
-  private static var common: Result<DomainID, LedgerError> {
-    if !isCommonMade.load(ordering: .acquiring) { ForkGuard.firstUse(isCommonMade) { ForkGuard.touch(madeCommon) } }
-    return madeCommon
+  private static let common = LateStatic {
+    Result { () throws(LedgerError) in try Ledger.shared.addDomain(.nativeResource, name: "native resources") }
   }
-  private static let madeCommon: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
-    try Ledger.shared.addDomain(.nativeResource, name: "native resources")
-  }
-  private static let isCommonMade = Atomic(false)
-  static func makeStatics() { ForkGuard.touch(isCommonMade) }
+  static func makeStatics() { ForkGuard.touch(common) }
 
   /// Begins a life of an entry that is the caller's.
   @inlinable
@@ -66,7 +60,7 @@ struct ResourceClaim: Sendable {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
     do throws(LedgerError) {
-      let common = try common.get()
+      let common = try common.value.get()
       if let storage = unsafe ThreadStorage.current { unsafe storage.pointee.nativeResources = common }
       let domain = domain ?? common
       let entry = try Ledger.shared.acquireEntry(LedgerEntry.Classification(domain: domain, bucket: 0))

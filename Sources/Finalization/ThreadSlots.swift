@@ -32,9 +32,9 @@ enum ThreadSlots {
 
 /// A piece of data for each thread slot, each in cache lines of its own and behind a lock that costs its own
 /// thread next to nothing; and a way to hold all of them still.
+// SAFETY: the memory is its owner's until `deallocate`; a value is used under its slot's lock.
 @usableFromInline
 @safe struct PerThread<Value: ~Copyable>: @unchecked Sendable {
-  // SAFETY: the memory is its owner's until `deallocate`; a value is used under its slot's lock.
   @usableFromInline struct Slot: ~Copyable {
     @usableFromInline var value: Value
     // Not first: a thread sanitizer takes a change of `value` for one of the whole, at its first byte.

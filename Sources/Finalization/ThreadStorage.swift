@@ -5,9 +5,9 @@ public import Synchronization
 
 /// What a thread keeps for itself, so that it need not ask others: its slot, the lines it saw last, ledger
 /// entries without a resource, and which types report their own death.
+// SAFETY: only its thread uses it; pointers in it lead to memory that is never freed.
 @usableFromInline
 @safe struct ThreadStorage: ~Copyable {
-  // SAFETY: only its thread uses it; pointers in it lead to memory that is never freed.
   /// See ``ThreadSlots``.
   @usableFromInline let slot: Int
   @usableFromInline var sites = SiteCache()

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The anchor of an object that has none of its own: the object is watched through an unowned reference, so
 /// its address stays its own, and asking whether it died never makes the asker an owner.
+// SAFETY: `object` is unowned-retained as long as this exists.
 @safe final class Watch: FinalizationAnchor, @unchecked Sendable {
-  // SAFETY: `object` is unowned-retained as long as this exists.
   let object: UnsafeMutableRawPointer
   /// Where a sweep took it out of the table together with others.
   @exclusivity(unchecked) var nextRemoved: Unmanaged<Watch>?

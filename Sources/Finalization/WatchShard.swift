@@ -10,8 +10,8 @@ struct ShardPosition {
 }
 
 /// The shards of a ``WatchTable``, which are never freed: reached without counting references.
+// SAFETY: written once, before anybody reads it.
 @safe struct WatchShards: @unchecked Sendable {
-  // SAFETY: written once, before anybody reads it.
   private let shards: UnsafeMutablePointer<Unmanaged<WatchShard>>
   private let shardCount: Int
 
@@ -41,8 +41,8 @@ struct ShardPosition {
 
 /// A hash table of watches with open addressing. A removed one leaves a gap that lookups step over, so
 /// nothing moves but when the table is rebuilt, which `version` counts.
+// SAFETY: everything below changes under `lock`.
 @safe final class WatchShard: @unchecked Sendable {
-  // SAFETY: everything below changes under `lock`.
   private let lock = SpinLock()
   @exclusivity(unchecked) private var slots: UnsafeMutablePointer<Slot>
   @exclusivity(unchecked) private var capacity = 0
@@ -50,8 +50,8 @@ struct ShardPosition {
   @exclusivity(unchecked) private var version = 0
   private let live = Atomic<Int>(0)
 
+  // SAFETY: see `watch`.
   @safe private struct Slot {
-    // SAFETY: see `watch`.
     /// 0 for a slot never used, 1 for a gap.
     var address: UInt = 0
     /// With a reference that is the slot's.

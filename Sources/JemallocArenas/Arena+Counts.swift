@@ -44,15 +44,12 @@ extension Arena {
 /// The keys of an arena's statistics, looked up once.
 struct ArenaStatistics {
   /// After ``prepare()``: the caller may hold an arena's lock.
-  static let shared: Result<ArenaStatistics, ArenaError> = Result { () throws(ArenaError) in try ArenaStatistics() }
-  private static let isMade = Atomic(false)
-
-  static func makeStatics() { ForkGuard.touch(isMade) }
+  static var shared: Result<ArenaStatistics, ArenaError> { lateShared.value }
+  private static let lateShared = LateStatic { Result { () throws(ArenaError) in try ArenaStatistics() } }
+  static func makeStatics() { ForkGuard.touch(lateShared) }
 
   /// Looks the keys up where that was not done yet. Under no lock.
-  static func prepare() {
-    if !isMade.load(ordering: .acquiring) { ForkGuard.firstUse(isMade) { ForkGuard.touch(shared) } }
-  }
+  static func prepare() { _ = lateShared.value }
 
   private let smallClassCount: Int
   private let pageSize: Int

@@ -1,7 +1,7 @@
 import CJemalloc
 import Glibc
 public import ResourceLedger
-public import Synchronization
+import Synchronization
 
 /// A jemalloc arena from which only this library allocates.
 ///
@@ -60,29 +60,20 @@ public final class Arena: Sendable {
   }
 
   /// The arena that buffers come from where nobody names another.
-  @inlinable
-  public static var shared: Arena {
-    if !isSharedMade.load(ordering: .acquiring) { makeSharedOnce() }
-    return madeShared
-  }
+  public static var shared: Arena { lateShared.value }
 
-  @usableFromInline static let madeShared: Arena = {
+  private static let lateShared = LateStatic {
     do { return try Arena(name: "shared", configuration: Configuration(), isShared: true) } catch {
       fatalError("NativeBuffers: the shared arena could not be created: \(error)")
     }
-  }()
-  @usableFromInline static let isSharedMade = Atomic(false)
-
-  @usableFromInline
-  @inline(never)
-  static func makeSharedOnce() { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
+  }
 
   /// Whether this is ``shared``. Unlike a comparison it never makes that one: for code that holds a lock.
   package let isShared: Bool
 
   /// Makes the statics of this module. To be called before `main`.
   package static func makeStatics() {
-    ForkGuard.touch(isSharedMade)
+    ForkGuard.touch(lateShared)
     ArenaStatistics.makeStatics()
     ArenaDirectory.makeStatics()
     MallocCapture.makeStatics()

@@ -1,5 +1,4 @@
 import ResourceLedger
-import Synchronization
 
 /// Memory that somebody else allocated and a buffer adopted: its ledger entries and its deallocators.
 enum AdoptedMemory {
@@ -9,25 +8,20 @@ enum AdoptedMemory {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var deallocators: [Int: Deallocator] = unsafe [:]
 
-  private static var domain: Result<DomainID, LedgerError> {
-    if !isDomainMade.load(ordering: .acquiring) { ForkGuard.firstUse(isDomainMade) { ForkGuard.touch(madeDomain) } }
-    return madeDomain
+  private static let domain = LateStatic {
+    Result { () throws(LedgerError) in try Ledger.shared.addDomain(.adoptedMemory, name: "adopted memory") }
   }
-  private static let madeDomain: Result<DomainID, LedgerError> = Result { () throws(LedgerError) in
-    try Ledger.shared.addDomain(.adoptedMemory, name: "adopted memory")
-  }
-  private static let isDomainMade = Atomic(false)
 
   static func makeStatics() {
     ForkGuard.touch(lock)
     unsafe ForkGuard.touch(deallocators)
-    ForkGuard.touch(isDomainMade)
+    ForkGuard.touch(domain)
   }
 
   static func adopt(
     _ base: UnsafeMutableRawPointer, byteCount: Int, site: SiteID, deallocator: @escaping Deallocator
   ) throws(LedgerError) -> Block {
-    let entry = try Ledger.shared.acquireEntry(.init(domain: try domain.get(), bucket: 0))
+    let entry = try Ledger.shared.acquireEntry(.init(domain: try domain.value.get(), bucket: 0))
     lock.withLock { unsafe deallocators[Ledger.shared.index(of: entry)] = deallocator }
     entry.address = UInt(bitPattern: base)
     entry.capacity = byteCount

@@ -4,8 +4,8 @@ import Synchronization
 /// Lets one thread sleep until another calls it, or until a moment comes.
 ///
 /// Calling takes no lock, and a system call only where the thread is asleep; calls before it looks are one.
+// SAFETY: never freed, and atomic.
 @safe struct Alarm: @unchecked Sendable {
-  // SAFETY: never freed, and atomic.
   private let word: UnsafeMutablePointer<Atomic<UInt32>>
 
   private static let quiet: UInt32 = 0

@@ -5,9 +5,9 @@ public import ResourceLedger
 /// What a handle owns: memory, its ledger entry, and the key of the life that the handle began.
 ///
 /// A trivial value; the handle (`NativeBuffer`, `UniqueBuffer`) sees to it that the life ends once.
+// SAFETY: the memory is reached only under a pin of `entry`, or by the one owner of a unique handle.
 @usableFromInline
 @safe struct Block: @unchecked Sendable {
-  // SAFETY: the memory is reached only under a pin of `entry`, or by the one owner of a unique handle.
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline let byteCount: Int
   @usableFromInline let entry: LedgerEntry

@@ -7,9 +7,10 @@ import Synchronization
 /// waits here, so taking and returning one touches neither the allocator nor the registry.
 ///
 /// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
+// SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
 @safe final class Depot: @unchecked Sendable {
-  // SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
   let shelves: DepotShelves
+  let surplus = SurplusBlocks()
   unowned let arena: Arena
   var upkeep = Upkeep()
 
@@ -97,7 +98,7 @@ import Synchronization
   /// Leaves an idle block that is on no list, and not to be kept, to the maintenance thread. Where there is
   /// none, or where too many wait for it already, gives it back here.
   func surrender(_ entry: LedgerEntry) {
-    guard Maintenance.isAvailable, shelves.pushSurplus(entry) else { return giveBack(entry) }
+    guard Maintenance.isAvailable, surplus.push(entry) else { return giveBack(entry) }
     Maintenance.call()
     // Turned off just now, or no thread was to be had: nobody else would.
     if !Maintenance.isAvailable, giveBackSurplus() > 0 { noticeUnusedPages() }
@@ -214,7 +215,7 @@ import Synchronization
   /// - Returns: bytes given back.
   func giveBackSurplus() -> Int {
     var freed = 0
-    while shelves.surplusCount > 0 {
+    while surplus.count > 0 {
       let before = freed
       arena.lock.withLock { freed += giveBackSurplusUnderLock(atMost: Self.batchCount) }
       // Somebody may have counted a block that is not there yet, and will call when it is.
@@ -226,7 +227,7 @@ import Synchronization
   private func giveBackSurplusUnderLock(atMost count: Int) -> Int {
     var freed = 0
     for _ in 0..<count {
-      guard let entry = shelves.popSurplus() else { break }
+      guard let entry = surplus.pop() else { break }
       freed += entry.capacity
       giveBackUnderLock(entry)
     }
@@ -268,8 +269,8 @@ import Synchronization
 }
 
 /// A depot per domain number. Each slot is set once per domain and read without a lock.
+// SAFETY: slots are atomic; a depot is kept alive by its arena, which its blocks keep from being destroyed.
 @safe private final class DepotTable: @unchecked Sendable {
-  // SAFETY: slots are atomic; a depot is kept alive by its arena, which its blocks keep from being destroyed.
   private let slots: UnsafeMutablePointer<Atomic<UInt>>
   private static let count = 1 << 13
 

@@ -4,8 +4,7 @@ import JemallocArenas
 import ResourceLedger
 import Synchronization
 
-/// A depot's lists of idle blocks, one per alignment and size class, and of surplus blocks, which wait for the
-/// maintenance thread to give them back.
+/// A depot's lists of idle blocks, one per alignment and size class.
 ///
 /// The lists of the usual alignment are there once per *stripe*: a thread leaves its blocks on its own stripe and looks
 /// there first, so that threads that work with blocks of one size do not wait for each other's cache lines. Where its
@@ -13,8 +12,8 @@ import Synchronization
 ///
 /// A reference to memory of its own, so that threads reach it without touching a reference count.
 /// Cost: two atomic read-modify-writes to take a block or a batch, two to return one, on the thread's own cache lines.
+// SAFETY: allocated once, made of atomics, and freed with the depot, which the arena's blocks keep alive.
 @safe struct DepotShelves: @unchecked Sendable {
-  // SAFETY: allocated once, made of atomics, and freed with the depot, which the arena's blocks keep alive.
   private let counters: UnsafeMutablePointer<Counters>
   private let stripes: UnsafeMutableRawPointer
   /// Alignments above the usual one, which few programs ask for: each with all size classes.
@@ -30,16 +29,7 @@ import Synchronization
     let isWatched = Atomic<Bool>(false)
     /// Whether there may be unused pages that nobody purged.
     let isDirty = Atomic<Bool>(false)
-    let surplus = EntryStack()
-    /// Blocks in `surplus`, and their bytes: never fewer than lie there.
-    let surplusCount = Atomic<Int>(0)
-    let surplusByteCount = Atomic<Int>(0)
   }
-
-  /// Blocks that may wait to be given back, and their bytes. They were live a moment before, and the maintenance
-  /// thread is on its way: this bounds what is lost where it cannot keep up.
-  static let surplusLimit = 1_024
-  static var surplusByteLimit: Int { 128 << 20 }
 
   /// Alignments of a cache line to 2 MiB, each with all size classes.
   static var alignmentCount: Int { 21 - Int(SizeClass.blockAlignmentLog2) + 1 }
@@ -289,31 +279,6 @@ import Synchronization
 
   var isDirty: Bool { unsafe counters.pointee.isDirty.load(ordering: .sequentiallyConsistent) }
   func clearDirty() { unsafe counters.pointee.isDirty.store(false, ordering: .sequentiallyConsistent) }
-
-  /// Leaves a block that is not to be kept for the maintenance thread.
-  /// - Returns: whether there was room.
-  func pushSurplus(_ entry: LedgerEntry) -> Bool {
-    let counters = unsafe counters
-    let count = unsafe counters.pointee.surplusCount.add(1, ordering: .sequentiallyConsistent).newValue
-    let capacity = entry.capacity
-    let byteCount = unsafe counters.pointee.surplusByteCount.add(capacity, ordering: .relaxed).newValue
-    guard count <= Self.surplusLimit, byteCount <= Self.surplusByteLimit else {
-      unsafe counters.pointee.surplusByteCount.subtract(capacity, ordering: .relaxed)
-      unsafe counters.pointee.surplusCount.subtract(1, ordering: .relaxed)
-      return false
-    }
-    unsafe counters.pointee.surplus.push(entry, records: records)
-    return true
-  }
-
-  func popSurplus() -> LedgerEntry? {
-    guard let entry = unsafe counters.pointee.surplus.pop(records: records) else { return nil }
-    unsafe counters.pointee.surplusByteCount.subtract(entry.capacity, ordering: .relaxed)
-    unsafe counters.pointee.surplusCount.subtract(1, ordering: .relaxed)
-    return entry
-  }
-
-  var surplusCount: Int { unsafe counters.pointee.surplusCount.load(ordering: .sequentiallyConsistent) }
 
   func isEmpty(alignmentLog2: UInt32, sizeClass: Int) -> Bool {
     unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).allSatisfy { unsafe $0.pointee.top == 0 }

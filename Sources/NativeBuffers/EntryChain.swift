@@ -1,8 +1,8 @@
 import ResourceLedger
 
 /// Entries that one owner holds, linked through themselves.
+// SAFETY: the ledger's records are never freed; the entries are the owner's alone.
 @safe struct EntryChain: ~Copyable {
-  // SAFETY: the ledger's records are never freed; the entries are the owner's alone.
   private let records = unsafe Ledger.shared.firstRecord
   /// Index plus one of the first entry; 0 for none.
   private var head: UInt32 = 0

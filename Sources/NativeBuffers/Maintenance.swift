@@ -169,7 +169,7 @@ enum Maintenance {
     var hasIdleBlocks = ThreadCaches.attachedCount > 0
     forEachDepot { depot in
       depot.shelves.setWatched(false)
-      if depot.shelves.hasIdleBlocks || depot.shelves.surplusCount > 0 { hasIdleBlocks = true }
+      if depot.shelves.hasIdleBlocks || depot.surplus.count > 0 { hasIdleBlocks = true }
     }
     if hasIdleBlocks { call() }
   }

@@ -4,9 +4,9 @@ public import ResourceLedger
 ///
 /// A disposed buffer is released when its last pin ends; so is one whose handle is gone. Taking and ending
 /// one costs one atomic operation each. May be ended on another thread than the one that took it.
+// SAFETY: the shared pin keeps the memory alive and free of writers.
 @frozen
 @safe public struct Pin: ~Copyable, @unchecked Sendable {
-  // SAFETY: the shared pin keeps the memory alive and free of writers.
   @usableFromInline let entry: LedgerEntry
   @usableFromInline let base: UnsafeRawPointer
   public let byteCount: Int
@@ -31,9 +31,9 @@ public import ResourceLedger
 }
 
 /// A witness that a buffer's bytes stay valid and belong to its holder alone while it lives.
+// SAFETY: the exclusive pin keeps the memory alive and everybody else out.
 @frozen
 @safe public struct MutablePin: ~Copyable, @unchecked Sendable {
-  // SAFETY: the exclusive pin keeps the memory alive and everybody else out.
   @usableFromInline let entry: LedgerEntry
   @usableFromInline let base: UnsafeMutableRawPointer
   public let byteCount: Int

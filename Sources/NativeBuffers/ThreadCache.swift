@@ -19,9 +19,9 @@ public import Synchronization
 // roomByteCount == limit - bytes of all listed blocks.
 
 /// A thread's idle blocks and the sites it saw last.
+// SAFETY: the pointers lead to memory that is never freed, and to caches under ThreadCaches.lock.
 @usableFromInline
 @safe struct ThreadCacheStorage: ~Copyable {
-  // SAFETY: the pointers lead to memory that is never freed, and to caches under ThreadCaches.lock.
   /// Size classes up to ``largestByteCount`` have numbers below this.
   @inlinable static var binCount: Int { 57 }
   /// The largest block that threads keep.
@@ -36,6 +36,8 @@ public import Synchronization
     init(capacity: Int) { self.capacity = capacity }
   }
 
+  /// As `SiteCache`'s slot. Not that type: its method would be one access to the whole table, during which maintenance
+  /// may look into the lists beside it; ThreadSanitizer reports that as a race.
   @usableFromInline struct CachedSite {
     /// A `#fileID` literal's address and a line; 0 for none. See SiteIndex.
     @usableFromInline var key: UInt64 = 0
@@ -73,9 +75,9 @@ public import Synchronization
 
 /// A thread's cache: its lists are for that thread between `cthreadstate_enter()` and `cthreadstate_leave()`,
 /// and for whoever has a window into it.
+// SAFETY: the storage lives until its thread ends, and is used by one at a time.
 @usableFromInline
 @safe struct ThreadCache {
-  // SAFETY: the storage lives until its thread ends, and is used by one at a time.
   @usableFromInline let storage: UnsafeMutablePointer<ThreadCacheStorage>
 
   /// - Parameter pointer: what `cthreadstate_enter()` returned on this thread; or `cthreadstate_cache()`, for what

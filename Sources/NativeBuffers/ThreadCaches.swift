@@ -75,7 +75,10 @@ enum ThreadCaches {
   private static func make() -> ThreadCache? {
     if isFirstMade.load(ordering: .acquiring) { return makeNow() }
     var cache: ThreadCache?
-    ForkGuard.firstUse(isFirstMade) { cache = makeNow() }
+    ForkGuard.firstUse {
+      cache = makeNow()
+      isFirstMade.store(true, ordering: .releasing)
+    }
     return cache
   }
   private static let isFirstMade = Atomic(false)

@@ -5,9 +5,9 @@ public import ResourceLedger
 /// build, and its spans cannot outlive it. No object is allocated for it.
 ///
 /// A value that goes out of scope undisposed releases its memory and is recorded as a rescue.
+// SAFETY: there is one owner; spans borrow it.
 @frozen
 @safe public struct UniqueBuffer: ~Copyable, @unchecked Sendable {
-  // SAFETY: there is one owner; spans borrow it.
   @usableFromInline let block: Block
 
   /// A buffer of zeros. Parameters, errors and cost as for `NativeBuffer`.

@@ -12,9 +12,9 @@ import Synchronization
 /// - One that is cheap and needs nothing of the system is made before `main`, while there is one thread: its type's
 ///   `makeStatics()` passes it to ``touch(_:)``, and a C constructor comes there by ``makeStatics()``, by
 ///   NativeBuffers' `BeforeMain.swift` or by Finalization's.
-/// - One that is dear (`Ledger.shared`, `Arena.shared`), or whose moment matters (`FileDescriptorDomain.shared`), is
-///   made inside ``firstUse(_:_:)``: `fork` waits until a first use under way is over. As `fork` takes that gate
-///   before the locks below, nobody may come to such a first use with one of them in hand.
+/// - One that is dear (`Ledger.shared`, `Arena.shared`), or whose moment matters (`FileDescriptorDomain.shared`), is a
+///   ``LateStatic``, made inside ``firstUse(_:)``: `fork` waits until a first use under way is over. As `fork` takes that
+///   gate before the locks below, nobody may come to such a first use with one of them in hand.
 /// - One that only holds a simple value is computed (`static var`).
 ///
 /// What none of this reaches: Swift's runtime builds a generic type, or a conformance of one, where it is first needed,
@@ -23,8 +23,8 @@ import Synchronization
 ///
 /// Dispatch's queues stand still in a child whatever is done: `FlushQueue.shared` is left lazy.
 package enum ForkGuard {
+  // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
   private struct Locks: @unchecked Sendable {
-    // SAFETY: only changed and read under the mutex that holds this value, or with it held across fork.
     /// Locks under which every other one may be taken.
     var outer: [ForkSafeLock] = []
     var arenas: [(order: UInt32, lock: ForkSafeLock)] = []
@@ -35,17 +35,20 @@ package enum ForkGuard {
     var isInstalled = false
   }
 
-  /// Held while a static that is not made before `main` is made. Taken before every other lock of this type.
+  /// Held during a first use. Taken before every other lock of this type.
   private static let gate = ForkSafeLock()
   /// How many first uses the gate's holder has under way, one inside the other. Under `gate`.
-  nonisolated(unsafe) private static var depth = 0  // SAFETY: guarded by `gate`.
+  // SAFETY: guarded by `gate`.
+  nonisolated(unsafe) private static var depth = 0
   /// The thread that holds the gate; 0 for none. Only that thread finds its own number here.
   private static let holder = Atomic<UInt>(0)
   /// For tests: called within a first use, by the thread that makes it.
-  nonisolated(unsafe) package static var onFirstUse: (@Sendable () -> Void)?  // SAFETY: set while there is one thread.
+  // SAFETY: set while there is one thread.
+  nonisolated(unsafe) package static var onFirstUse: (@Sendable () -> Void)?
 
   private static let registration = ForkSafeLock()
-  nonisolated(unsafe) private static var locks = Locks()  // SAFETY: guarded by `registration`.
+  // SAFETY: guarded by `registration`.
+  nonisolated(unsafe) private static var locks = Locks()
 
   static func protect(_ ledger: Ledger) {
     registration.withLock {
@@ -96,13 +99,10 @@ package enum ForkGuard {
     registration.withLock { unsafe locks.arenas.removeAll { $0.lock === lock } }
   }
 
-  /// Makes a static that is not made before `main`, so that no child inherits it half made. A first use may lead to
-  /// another one. Runs no code of a client.
-  /// - Parameters:
-  ///   - isMade: set afterwards; whoever sees it set need not come here.
-  ///   - make: refers to the static.
+  /// Runs a closure that makes something for the process, one at a time, so that no child inherits it half made. A
+  /// first use may lead to another one. Runs no code of a client.
   @inline(never)
-  package static func firstUse(_ isMade: borrowing Atomic<Bool>, _ make: () -> Void) {
+  package static func firstUse(_ make: () -> Void) {
     let thread = UInt(pthread_self())
     if holder.load(ordering: .relaxed) != thread {
       gate.lock()
@@ -111,7 +111,6 @@ package enum ForkGuard {
     unsafe depth += 1
     unsafe onFirstUse?()
     make()
-    isMade.store(true, ordering: .releasing)
     unsafe depth -= 1
     if unsafe depth == 0 {
       holder.store(0, ordering: .relaxed)

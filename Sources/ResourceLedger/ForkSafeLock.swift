@@ -2,8 +2,8 @@ import Glibc
 
 /// A mutual-exclusion lock that a forked child may unlock: the standard library's `Mutex` records the
 /// thread that holds it, and a child's thread has another number.
+// SAFETY: a pthread mutex at a stable address, made for use by many threads.
 @safe package final class ForkSafeLock: @unchecked Sendable {
-  // SAFETY: a pthread mutex at a stable address, made for use by many threads.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
   package init() {

@@ -1,5 +1,5 @@
 import Glibc
-public import Synchronization
+import Synchronization
 
 // Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift draws its bytes ·
 // LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word ·
@@ -14,26 +14,14 @@ public import Synchronization
 ///
 /// Entries are handed out and taken back without a lock, except where the ledger grows. The state of an
 /// entry changes by one atomic operation on its own word.
+// SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the named lock.
 @safe public final class Ledger: @unchecked Sendable {
-  // SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the named lock.
-
   /// The process's ledger: room for 16,777,216 resources, or for fewer where the process may not reserve
   /// 1 GiB of address space (nothing of it is resident before it is used).
-  @inlinable
-  public static var shared: Ledger {
-    if !isSharedMade.load(ordering: .acquiring) { makeSharedOnce() }
-    return madeShared
-  }
-
-  @usableFromInline static let madeShared: Ledger = makeShared()
-  @usableFromInline static let isSharedMade = Atomic(false)
-
-  @usableFromInline
-  @inline(never)
-  static func makeSharedOnce() { ForkGuard.firstUse(isSharedMade) { ForkGuard.touch(madeShared) } }
-
-  static var sharedIfMade: Ledger? { isSharedMade.load(ordering: .acquiring) ? madeShared : nil }
-  static func makeStatics() { ForkGuard.touch(isSharedMade) }
+  public static var shared: Ledger { lateShared.value }
+  private static let lateShared = LateStatic { makeShared() }
+  static var sharedIfMade: Ledger? { lateShared.isMade ? shared : nil }
+  static func makeStatics() { ForkGuard.touch(lateShared) }
 
   /// Entries that the region has room for.
   public let entryCapacity: Int

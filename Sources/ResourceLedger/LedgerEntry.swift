@@ -22,9 +22,9 @@ package struct EntryRecord: ~Copyable {
 /// Synchronisation: `word` is the entry's lock and its publication. The other fields are written by the
 /// owner alone, before the `live` word is published with release order; a reader takes the word with
 /// acquire order, reads, and takes the word again (``snapshot()``).
+// SAFETY: points into a ledger's region, which is unmapped only with its ledger; every field is atomic.
 @usableFromInline
 @safe package struct LedgerEntry: @unchecked Sendable, Equatable {
-  // SAFETY: points into a ledger's region, which is unmapped only with its ledger; every field is atomic.
   @usableFromInline package let record: UnsafeMutablePointer<EntryRecord>
 
   @inlinable

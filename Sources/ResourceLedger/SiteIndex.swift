@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// The address of a string literal identifies its text as long as the program runs, so a hit compares one
 /// word and touches no string.
+// SAFETY: slots are atomic; a slot's id is stored before its key is published with release order.
 @safe final class SiteIndex: @unchecked Sendable {
-  // SAFETY: slots are atomic; a slot's id is stored before its key is published with release order.
   private struct Slot: ~Copyable {
     let key: Atomic<UInt64>
     let site: Atomic<UInt64>

@@ -1,8 +1,6 @@
 import Foundation
 import JemallocArenas
-import LeakAuditing
 import NativeBuffers
-import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -172,33 +170,15 @@ struct DamagedFileTests {
       try Files.withTemporaryFolder { folder in
         let source = "\(folder)/source.jpg"
         try Files.write(file, to: source)
-        var failures = 0
-        for n in 1... {
-          arena.failureCountdown.store(n, ordering: .relaxed)
-          defer { arena.failureCountdown.store(0, ordering: .relaxed) }
-          do {
-            let thumbnail = try Bitmap(thumbnailOfFileAt: source, width: 25, arena: arena)
-            defer { thumbnail.dispose() }
-            try thumbnail.encoded(as: format, arena: arena).dispose()
-            if arena.failureCountdown.load(ordering: .relaxed) > 0 { break }  // n is beyond the last allocation
-          } catch let error as BitmapError {
-            #expect(error.code == .outOfMemory && error.underlyingError is NativeBufferError)
-            failures += 1
-          }
-          try Self.expectCleanAudit(arena)
-          try arena.expectEmpty("allocation \(n) failing")
+        let failures = try arena.failEachAllocation {
+          let thumbnail = try Bitmap(thumbnailOfFileAt: source, width: 25, arena: arena)
+          defer { thumbnail.dispose() }
+          try thumbnail.encoded(as: format, arena: arena).dispose()
         }
         // File, pixels, thumbnail, scratch, encoded; a PNG is trimmed at the end.
         #expect(failures == (format == .png ? 6 : 5))
         #expect(Files.names(in: folder) == ["source.jpg"])
       }
     }
-  }
-
-  /// Both books, with what is idle still in place.
-  private static func expectCleanAudit(_ arena: Arena) throws {
-    let report = try LeakAuditor.audit()
-    let books = try #require(report.arenas.first { $0.index == Int(arena.index) })
-    #expect(books.difference == 0 && books.live.count == 0 && books.allocatorCount == books.idle.count)
   }
 }

@@ -1,7 +1,5 @@
 import JemallocArenas
-import LeakAuditing
 import NativeBuffers
-import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -141,22 +139,7 @@ struct FormatOperationTests {
   @Test("Whichever allocation of changes and conversions fails, nothing is left and the audit is clean")
   func everyAllocation() throws {
     try withOwnArena { arena in
-      var failures = 0
-      for n in 1... {
-        arena.failureCountdown.store(n, ordering: .relaxed)
-        defer { arena.failureCountdown.store(0, ordering: .relaxed) }
-        do {
-          try Self.pipeline(arena)
-          if arena.failureCountdown.load(ordering: .relaxed) > 0 { break }
-        } catch let error as BitmapError {
-          #expect(error.code == .outOfMemory)
-          failures += 1
-        }
-        let report = try LeakAuditor.audit()
-        let books = try #require(report.arenas.first { $0.index == Int(arena.index) })
-        #expect(books.difference == 0 && books.live.count == 0, "allocation \(n) failing")
-        try arena.expectEmpty("allocation \(n) failing")
-      }
+      let failures = try arena.failEachAllocation { try Self.pipeline(arena) }
       #expect(failures > 5, "\(failures)")
     }
   }

@@ -1,7 +1,5 @@
 import JemallocArenas
-import LeakAuditing
 import NativeBuffers
-import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -45,22 +43,7 @@ struct OperationFailureTests {
   func everyAllocation() throws {
     try withOwnArena { arena in
       let file = OrientationTests.png(OrientationTests.plainPNG, exif: OrientationTests.exif(7, isLittle: true))
-      var failures = 0
-      for n in 1... {
-        arena.failureCountdown.store(n, ordering: .relaxed)
-        defer { arena.failureCountdown.store(0, ordering: .relaxed) }
-        do {
-          try Self.pipeline(file, arena: arena)
-          if arena.failureCountdown.load(ordering: .relaxed) > 0 { break }
-        } catch let error as BitmapError {
-          #expect(error.code == .outOfMemory)
-          failures += 1
-        }
-        let report = try LeakAuditor.audit()
-        let books = try #require(report.arenas.first { $0.index == Int(arena.index) })
-        #expect(books.difference == 0 && books.live.count == 0, "allocation \(n) failing")
-        try arena.expectEmpty("allocation \(n) failing")
-      }
+      let failures = try arena.failEachAllocation { try Self.pipeline(file, arena: arena) }
       // Fewer than there are buffers: what one operation released the next one takes without asking the allocator.
       #expect(failures > 8, "\(failures)")
     }

@@ -1,6 +1,8 @@
 import Foundation
 import JemallocArenas
+import LeakAuditing
 import NativeBuffers
+import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -30,6 +32,32 @@ extension Arena {
     trim()
     #expect(try counts().count == 0, comment, sourceLocation: sourceLocation)
     #expect(rescueCount == 0, "Every buffer is disposed, none left to deinit.", sourceLocation: sourceLocation)
+  }
+
+  /// Has the first allocation from this arena in `body` fail, next the second, and so on, and expects each time that it
+  /// throws `outOfMemory` or works, that both books agree, and that it left nothing but `remaining` buffers.
+  /// - Returns: how many times it threw.
+  func failEachAllocation(remaining: Int = 0, _ body: () throws -> Void) throws -> Int {
+    var failures = 0
+    for n in 1... {
+      failureCountdown.store(n, ordering: .relaxed)
+      defer { failureCountdown.store(0, ordering: .relaxed) }
+      do {
+        try body()
+        if failureCountdown.load(ordering: .relaxed) > 0 { break }  // n is beyond the last allocation
+      } catch let error as BitmapError {
+        #expect(error.code == .outOfMemory && error.underlyingError is NativeBufferError)
+        failures += 1
+      }
+      // With what is idle still in place.
+      let report = try LeakAuditor.audit()
+      let books = try #require(report.arenas.first { $0.index == Int(index) })
+      #expect(books.difference == 0 && books.live.count == remaining, "allocation \(n) failing")
+      #expect(books.allocatorCount == books.idle.count + remaining, "allocation \(n) failing")
+      trim()
+      #expect(try counts().count == remaining && rescueCount == 0, "allocation \(n) failing")
+    }
+    return failures
   }
 }
 

@@ -1,7 +1,6 @@
 import Glibc
 import JemallocArenas
 import NativeBuffers
-import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -142,20 +141,7 @@ struct PNGEncodingTests {
   func failingAllocations() throws {
     try withOwnArena { arena in
       let source = try Self.picture(width: 30, height: 20, format: .rgb8, arena: arena)
-      var failures = 0
-      for n in 1... {
-        arena.failureCountdown.store(n, ordering: .relaxed)
-        defer { arena.failureCountdown.store(0, ordering: .relaxed) }
-        do {
-          try source.encodedPNG(arena: arena).dispose()
-          if arena.failureCountdown.load(ordering: .relaxed) > 0 { break }
-        } catch let error as BitmapError {
-          #expect(error.code == .outOfMemory)
-          failures += 1
-        }
-        arena.trim()
-        #expect(try arena.counts().count == 1, "allocation \(n) failing")
-      }
+      let failures = try arena.failEachAllocation(remaining: 1) { try source.encodedPNG(arena: arena).dispose() }
       #expect(failures == 2, "a buffer for whatever comes, and one of the file's size")
       source.dispose()
     }

@@ -4,6 +4,7 @@ import JemallocArenas
 import LeakAuditing
 import ResourceLedger
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Finalization
@@ -139,9 +140,8 @@ import Testing
       let inParent = FinalizationRegistry<Int>(name: "parent") { _ in }
       _ = try inParent.register(Anchored(), holding: 1)
       flush(inParent)
-      let child = forkProcess()
+      let child = Forking.fork()
       if child == 0 {
-        alarm(20)
         let log = Log<Int>()
         let registry = FinalizationRegistry<Int>(name: "child") { log.add($0) }
         _ = try? registry.register(Anchored(), holding: 1)
@@ -149,9 +149,7 @@ import Testing
         flush(registry)
         _exit(Set(log.all) == [1, 2] ? 0 : 1)
       }
-      var status: Int32 = 0
-      unsafe waitpid(child, &status, 0)
-      if status != 0 { exit(2) }
+      if Forking.status(of: child) != 0 { exit(2) }
     }
   }
 

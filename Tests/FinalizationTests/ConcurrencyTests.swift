@@ -7,18 +7,6 @@ import TestSupport
 import Testing
 
 @Suite struct ConcurrencyTests {
-  /// Runs a closure on so many threads at once, with their numbers.
-  private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    let done = DispatchSemaphore(value: 0)
-    for number in 0..<count {
-      Worker {
-        body(number)
-        done.signal()
-      }.start()
-    }
-    for _ in 0..<count { done.wait() }
-  }
-
   @Test func `An object that dies while it is being registered is delivered exactly once`() {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "dying") { log.add($0) }
@@ -151,7 +139,7 @@ import Testing
         }.start()
       }
       for _ in 0..<20 {
-        let child = forkProcess()
+        let child = Forking.fork()
         if child == 0 {
           let log = Log<Int>()
           let own = FinalizationRegistry<Int>(name: "child", delivery: .manual) { log.add($0) }
@@ -160,9 +148,7 @@ import Testing
           try? own.drain()
           _exit(log.all == [1] ? 0 : 1)
         }
-        var status: Int32 = 0
-        unsafe waitpid(child, &status, 0)
-        if status != 0 { exit(2) }
+        if Forking.status(of: child) != 0 { exit(2) }
       }
       stopper.stop()
     }
@@ -184,13 +170,4 @@ final class Stopper: Sendable {
 
   var isStopped: Bool { flag.load(ordering: .relaxed) }
   func stop() { flag.store(true, ordering: .relaxed) }
-}
-
-/// `fork` is hidden from Swift because Swift's runtime makes no promise in the child; the tests use little
-/// of it there.
-func forkProcess() -> pid_t {
-  typealias Fork = @convention(c) () -> pid_t
-  guard let symbol = unsafe dlsym(nil, "fork") else { return -1 }
-  // SAFETY: this is fork's type.
-  return unsafe unsafeBitCast(symbol, to: Fork.self)()
 }

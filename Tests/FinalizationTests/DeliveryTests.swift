@@ -261,8 +261,8 @@ extension Holder {
 }
 
 /// An executor on one thread of its own, as one that owns a graphics context would be.
+// SAFETY: constants, each safe to share.
 final class OneThread: SerialExecutor, @unchecked Sendable {
-  // SAFETY: constants, each safe to share.
   private let inbox = Inbox()
   private let thread = Atomic<UInt>(0)
 

@@ -4,17 +4,18 @@ import Synchronization
 import TestSupport
 
 /// Dies and says so at once.
+// SAFETY: subclasses in these tests have constants only.
 class Anchored: Finalizable, @unchecked Sendable {
-  // SAFETY: subclasses in these tests have constants only.
   let finalizationAnchor = FinalizationAnchor()
 }
 
 /// Dies and has to be found.
-class Plain: @unchecked Sendable {}  // SAFETY: as above.
+// SAFETY: as above.
+class Plain: @unchecked Sendable {}
 
 /// What cleanups report to. Behind a POSIX lock: a thread sanitizer does not see the standard library's `Mutex`.
+// SAFETY: `entries` is used under `lock` only.
 final class Log<Element: Sendable>: @unchecked Sendable {
-  // SAFETY: `entries` is used under `lock` only.
   private let lock = ForkSafeLock()
   private var entries: [Element] = []
 
@@ -28,12 +29,12 @@ struct Failure: Error, Equatable {
 }
 
 /// A reference that two threads may pass on, of an object that is made to be let go.
+// SAFETY: behind the mutex.
 final class Holder<Object: AnyObject>: @unchecked Sendable {
-  // SAFETY: behind the mutex.
   private let object: Guarded<Box>
 
+  // SAFETY: moved out and in under the mutex only.
   private struct Box: @unchecked Sendable {
-    // SAFETY: moved out and in under the mutex only.
     var object: Object?
   }
 

@@ -3,8 +3,8 @@ import Glibc
 
 /// C that the tests compile and load when they run, so that a machine without its libraries builds the
 /// package all the same, and the tests say what they miss.
+// SAFETY: a library that is never unloaded.
 @safe final class Glue: @unchecked Sendable {
-  // SAFETY: a library that is never unloaded.
   private let library: UnsafeMutableRawPointer
 
   private init(_ library: UnsafeMutableRawPointer) { unsafe self.library = library }

@@ -2,7 +2,8 @@ import Finalization
 import Testing
 
 @Suite struct RefusalTests {
-  final class Target: Anchored, @unchecked Sendable {}  // SAFETY: has nothing.
+  // SAFETY: has nothing.
+  final class Target: Anchored, @unchecked Sendable {}
   final class PlainTarget: Sendable {}
 
   private func expectRefused<H: Sendable, T: AnyObject>(

@@ -205,7 +205,8 @@ import Testing
     for kind in Kind.allCases {
       for delivery in [Delivery.manual, .inlineOnReleasingThread] {
         let reference: WeakReference<AnyObject>
-        nonisolated(unsafe) weak var native: AnyObject?  // SAFETY: cleanups run on this thread.
+        // SAFETY: cleanups run on this thread.
+        nonisolated(unsafe) weak var native: AnyObject?
         let registry = FinalizationRegistry<Int>(name: "weak", delivery: delivery) { _ in
           unsafe log.add(native == nil)
         }
@@ -266,7 +267,8 @@ import Testing
       init(_ log: Log<String>) { self.log = log }
       deinit { log.add("derived field") }
     }
-    final class Derived: Anchored, @unchecked Sendable {  // SAFETY: constants only.
+    // SAFETY: constants only.
+    final class Derived: Anchored, @unchecked Sendable {
       let field: Field
       init(_ log: Log<String>) { field = Field(log) }
       deinit { field.log.add("derived deinit") }

@@ -9,8 +9,8 @@ import Testing
 /// What threads keep for themselves, and how others get at it.
 @Suite struct ThreadStateTests {
   /// A number behind an asymmetric lock that two sides raise without any atomic operation of their own.
+  // SAFETY: `number` changes under `lock`; that it does is what the test is about.
   private final class Guarded: @unchecked Sendable {
-    // SAFETY: `number` changes under `lock`; that it does is what the test is about.
     let lock = AsymmetricLock()
     @exclusivity(unchecked) var number = 0
   }

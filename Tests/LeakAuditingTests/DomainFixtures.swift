@@ -32,8 +32,8 @@ final class StatedSteadyDomain: SteadyDomain {
 }
 
 /// A number behind a lock that a thread sanitizer sees.
+// SAFETY: `value` is used under `lock` only.
 final class Counter: @unchecked Sendable {
-  // SAFETY: `value` is used under `lock` only.
   private let lock = ForkSafeLock()
   private var value: Int
 

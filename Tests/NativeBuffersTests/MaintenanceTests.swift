@@ -90,14 +90,14 @@ struct MaintenanceTests {
       Maintenance.beginByHand()
       let arena = try Arena(name: "surplus", configuration: .init(idleByteLimit: 2 << 20))
       let live = Self.buffers(10, of: 1 << 20, in: arena)
-      alarm(20)
+      ProcessTimeLimit.set(seconds: 20)
       arena.lock.withLock { for buffer in live { buffer.dispose() } }
-      alarm(0)
-      #expect(Depot.of(arena).shelves.surplusCount == 8)
+      ProcessTimeLimit.lift()
+      #expect(Depot.of(arena).surplus.count == 8)
       #expect(Self.blockCount(arena) == 10)
       _ = Maintenance.pass(at: 0)
       #expect(Self.blockCount(arena) == 2)
-      #expect(Depot.of(arena).shelves.surplusCount == 0)
+      #expect(Depot.of(arena).surplus.count == 0)
       #expect(arena.trim() == 2 << 20)
       try arena.destroy()
     }
@@ -108,10 +108,10 @@ struct MaintenanceTests {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
       let arena = try Arena(name: "surplus bound", configuration: .init(idleByteLimit: 0))
-      let live = Self.buffers(DepotShelves.surplusLimit + 100, of: 64, in: arena)
+      let live = Self.buffers(SurplusBlocks.countLimit + 100, of: 64, in: arena)
       for buffer in live { buffer.dispose() }
-      #expect(Self.blockCount(arena) == DepotShelves.surplusLimit)
-      #expect(arena.trim() == DepotShelves.surplusLimit * 64)
+      #expect(Self.blockCount(arena) == SurplusBlocks.countLimit)
+      #expect(arena.trim() == SurplusBlocks.countLimit * 64)
       try arena.destroy()
     }
   }
@@ -122,7 +122,7 @@ struct MaintenanceTests {
       Maintenance.beginByHand()
       let arena = try Arena(name: "surplus bytes", configuration: .init(idleByteLimit: 0))
       Self.leaveIdle(5, of: 40 << 20, in: arena)
-      #expect(Self.blockCount(arena) == DepotShelves.surplusByteLimit / (40 << 20))
+      #expect(Self.blockCount(arena) == SurplusBlocks.byteLimit / (40 << 20))
       #expect(arena.trim() == 3 * (40 << 20))
       try arena.destroy()
     }

@@ -2,8 +2,8 @@ import ResourceLedger
 
 /// A value that threads share, behind a POSIX lock: a thread sanitizer does not see the standard library's
 /// `Mutex`, and would report every use of what that guards.
+// SAFETY: `value` is used under `lock` only.
 public final class Guarded<Value>: @unchecked Sendable {
-  // SAFETY: `value` is used under `lock` only.
   private let lock = ForkSafeLock()
   private var value: Value
 

@@ -6,8 +6,8 @@ import Synchronization
 /// and let others run where that takes long. Each side remembers the other's count and looks again only
 /// when it has to, and says how far it is once per ``step`` elements: otherwise the two would pass cache lines to and
 /// fro at every element, and that cost would hide the elements' own.
+// SAFETY: a slot belongs to the producer until `pushed` says otherwise, to the consumer until `popped` does.
 @safe public final class BoundedQueue<Element: ~Copyable>: @unchecked Sendable {
-  // SAFETY: a slot belongs to the producer until `pushed` says otherwise, to the consumer until `popped` does.
   private let slots: UnsafeMutablePointer<Element>
   private let capacity: Int
   private var step: Int { 16 }

@@ -187,8 +187,8 @@ public enum CreateAndDispose {
 }
 
 /// A block that is allocated and touched once.
+// SAFETY: the address never changes, and only one thread at a time writes behind it.
 @safe final class StayingBlock: @unchecked Sendable {
-  // SAFETY: the address never changes, and only one thread at a time writes behind it.
   let base: UnsafeMutableRawPointer
   init(_ byteCount: Int) {
     unsafe base = .allocate(byteCount: byteCount, alignment: 4096)

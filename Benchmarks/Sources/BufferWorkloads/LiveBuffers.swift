@@ -2,8 +2,8 @@ import CBenchmarkSupport
 import NativeBuffers
 
 /// Many live buffers: what an audit has to look at.
+// SAFETY: allocated once with room for `count`, all initialised between init and deinit.
 @safe public final class LiveBuffers {
-  // SAFETY: allocated once with room for `count`, all initialised between init and deinit.
   private let buffers: UnsafeMutablePointer<UniqueBuffer>
   public let count: Int
 

@@ -2,8 +2,8 @@ import BufferWorkloads
 import CBenchmarkSupport
 
 /// Ticks that single operations took, in memory set aside and touched beforehand. Used by one thread at a time.
+// SAFETY: `samples` has room for `capacity`, of which the first `count` are written; `add` stops there.
 @safe final class LatencyRecorder: @unchecked Sendable {
-  // SAFETY: `samples` has room for `capacity`, of which the first `count` are written; `add` stops there.
   private let samples: UnsafeMutablePointer<UInt32>
   private let counted: UnsafeMutablePointer<Int>
   let capacity: Int

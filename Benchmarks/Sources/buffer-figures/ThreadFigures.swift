@@ -143,8 +143,8 @@ enum ThreadFigures {
   }
 
   /// An address that may change threads.
+  // SAFETY: whoever holds the value owns the memory.
   @safe private struct Address: @unchecked Sendable {
-    // SAFETY: whoever holds the value owns the memory.
     let pointer: UnsafeMutableRawPointer?
     init(_ pointer: UnsafeMutableRawPointer?) { unsafe self.pointer = pointer }
   }
