@@ -25,7 +25,7 @@ extension Bitmap {
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
-      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
+      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") { scratch throws(BitmapError) in
         try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
           let pass = unsafe BlurPass(
             layout, sigma: sigma, scratch: scratch, source: kernelSource(source), format: format)

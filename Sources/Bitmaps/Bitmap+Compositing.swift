@@ -65,7 +65,7 @@ extension Bitmap {
     var layout = ScratchLayout()
     let under = layout.add(Float.self, count: overlap.width * format.channelCount)
     let over = layout.add(Float.self, count: overlap.width * overlay.format.channelCount)
-    try unsafe origin.withScratch(byteCount: layout.byteCount) { scratch throws(BitmapError) in
+    try unsafe origin.withScratch(byteCount: layout.byteCount, for: "compositing") { scratch throws(BitmapError) in
       let under = unsafe under.zeroed(in: scratch)
       let over = unsafe over.zeroed(in: scratch)
       try unsafe overlay.withUnsafeRows(to: self) { top, bottom throws(BitmapError) in

@@ -7,11 +7,17 @@ extension Bitmap {
   /// transparent is all zeros. Weights apply to the encoded (sRGB) values. Results are within 1 of 255 of the exact
   /// ones, of 16 bits within 2 of 65,535, of floats within 0.00001. In the same size the copy is exact.
   ///
-  /// Costs one pass over the source for ``ResizeFilter/area``, and for the others as many as the new picture's pixels
-  /// overlap; scratch memory: 4 bytes per channel of a source row, and per target column and row 16 bytes and 4 for each
-  /// pixel that counts.
+  /// Cost: one axis after the other. Each takes as many multiplications as its result has samples, times the source
+  /// pixels that make one of them: for ``ResizeFilter/area`` the one or two that it touches when enlarging, all that it
+  /// covers when shrinking, so that the source is read once; for ``ResizeFilter/bilinear`` 2 and for
+  /// ``ResizeFilter/lanczos3`` 6, times as many as the picture shrinks by. The order of the axes is the cheaper one, or
+  /// takes about twice its work at most.
   ///
-  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^32 - 1; `outOfMemory`, `pixelsUnavailable`.
+  /// Scratch memory: 4 bytes per channel of a source row, and where the picture becomes narrower and taller of up to 8
+  /// target rows; per target column and row 16 bytes, and 4 for each pixel that counts.
+  ///
+  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^32 - 1; `outOfMemory`, which says whether for the
+  ///   pixels or for scratch memory; `pixelsUnavailable`, `cancelled`.
   public func resized(
     toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter = .area, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -23,7 +29,8 @@ extension Bitmap {
   /// A smaller copy by the area filter: ``resized(toWidth:height:filter:arena:file:line:function:)`` that refuses to
   /// enlarge.
   ///
-  /// - Throws: `invalidArgument` where a side is below 1 or larger than it was: enlarging takes another filter.
+  /// - Throws: `invalidArgument` where a side is below 1 or larger than it was: enlarging takes another filter. Else as
+  ///   ``resized(toWidth:height:filter:arena:file:line:function:)``.
   public func downscaled(
     toWidth newWidth: Int, height newHeight: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -35,6 +42,8 @@ extension Bitmap {
   /// A copy that is at most `newWidth` pixels wide, of the same proportions.
   ///
   /// A picture that is not wider than that is copied as it is: pictures are never enlarged.
+  ///
+  /// - Throws: as ``downscaled(toWidth:height:arena:file:line:function:)``.
   public func downscaled(
     toWidth newWidth: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

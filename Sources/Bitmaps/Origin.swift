@@ -28,15 +28,17 @@ struct Origin {
   }
 
   /// Calls `body` with memory that is gone when this returns or throws.
+  ///
+  /// - Parameter work: What the memory is for, as "resizing": errors say so.
   func withScratch<R>(
-    byteCount: Int, _ body: (UnsafeMutableRawPointer) throws(BitmapError) -> R
+    byteCount: Int, for work: String, _ body: (UnsafeMutableRawPointer) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     var scratch: UniqueBuffer
     do {
       scratch = try UniqueBuffer(
         uninitializedByteCount: byteCount, arena: arena, file: file, line: line, function: function)
     } catch {
-      throw BitmapError(allocationOf: byteCount, failedWith: error)
+      throw BitmapError(allocationOf: byteCount, of: "scratch memory for \(work)", failedWith: error)
     }
     do throws(BitmapError) {
       let result = try unsafe scratch.withUnsafeMutableBytes { bytes throws(BitmapError) in
@@ -101,8 +103,9 @@ extension NativeBuffer {
 }
 
 extension BitmapError {
-  init(allocationOf byteCount: Int, failedWith error: any Error) {
-    self.init(.outOfMemory, "there is no memory for \(byteCount) bytes of pixels (\(error)).", underlyingError: error)
+  init(allocationOf byteCount: Int, of purpose: String = "pixels", failedWith error: any Error) {
+    self.init(
+      .outOfMemory, "there is no memory for \(byteCount) bytes of \(purpose) (\(error)).", underlyingError: error)
   }
 
   init(accessFailedWith error: any Error) {

@@ -1,6 +1,7 @@
 import CPixelKernels
 
-/// Resizing, separably: the rows that make a target row first, into one row of sums, then that row into pixels.
+/// Resizing, separably: the rows that make a target row first, into one row of sums, then that row into pixels. Where
+/// that takes at least twice the work, in the other order: ``NarrowingPass``.
 ///
 /// The loops over pixels are in C, see CPixelKernels.h; here is which rows they get, and what they get beside them.
 enum Resampler {
@@ -8,12 +9,18 @@ enum Resampler {
   static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
     let layout = Layout(from: bitmap, to: result, filter: filter)
     var pace = WorkPace(WorkWatch())
-    try unsafe origin.withScratch(byteCount: layout.scratch.byteCount) { scratch throws(BitmapError) in
+    try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "resizing") { scratch throws(BitmapError) in
       try unsafe bitmap.withUnsafeRows(to: result) { source, target throws(BitmapError) in
-        let pass = try unsafe Pass(
-          layout, scratch: scratch, source: bitmap.kernelSource(source), samples: bitmap.format.samples,
-          pace: &pace)
-        try unsafe pass.run(into: target, &pace)
+        let source = unsafe bitmap.kernelSource(source)
+        let samples = bitmap.format.samples
+        if let narrowed = layout.narrowed, let blended = unsafe layout.blended?.uninitialized(in: scratch) {
+          let pass = try unsafe NarrowingPass(
+            layout, narrowed, blended: blended, scratch: scratch, source: source, samples: samples, pace: &pace)
+          try unsafe pass.run(into: target, &pace)
+        } else {
+          let pass = try unsafe Pass(layout, scratch: scratch, source: source, samples: samples, pace: &pace)
+          try unsafe pass.run(into: target, &pace)
+        }
       }
     }
   }
@@ -23,26 +30,57 @@ enum Resampler {
     let filter: ResizeFilter
     let horizontal: ResamplingAxis.Layout
     let vertical: ResamplingAxis.Layout
+    /// A row as wide as the source.
     let sums: ScratchLayout.Part<Float>
+    /// Nil where rows of sums come first.
+    let narrowed: Narrowed?
     /// A target row before it is stored; nil where the byte kernels do that themselves.
     let blended: ScratchLayout.Part<Float>?
     let isHalf: Bool
+
+    /// Rows in the target's width, as many as a target row can be made of.
+    struct Narrowed {
+      let rowCount: Int
+      /// Floats from one row to the next.
+      let stride: Int
+      let rows: ScratchLayout.Part<Float>
+    }
 
     init(from source: Bitmap, to target: Bitmap, filter: ResizeFilter) {
       self.filter = filter
       sums = scratch.add(Float.self, count: source.width * source.format.channelCount + Int(CPIXEL_SUM_PADDING))
       horizontal = .init(source: source.width, target: target.width, filter: filter, in: &scratch)
       vertical = .init(source: source.height, target: target.height, filter: filter, in: &scratch)
+      narrowed = Self.narrowed(horizontal, vertical, channels: source.format.channelCount, in: &scratch)
       // Multiplied colours are weighed as they are, but by weights below 0 they would come out larger than alpha.
       let isForBytes =
         source.format.hasByteKernels
         || source.format.isPremultiplied && source.format.channelCount == 4 && filter != .lanczos3
       blended =
-        isForBytes
+        isForBytes && narrowed == nil
         ? nil
         : scratch.add(Float.self, count: target.width * target.format.channelCount + Int(CPIXEL_ROW_PADDING))
       isHalf =
         filter == .area && isForBytes && source.width == 2 * target.width && source.height == 2 * target.height
+    }
+
+    /// Narrowing first pays where the picture becomes narrower and taller. In all other cases it saves less than half;
+    /// and few rows need to be kept only where the height does not shrink: a target row is then made of 7 at most.
+    private static func narrowed(
+      _ horizontal: ResamplingAxis.Layout, _ vertical: ResamplingAxis.Layout, channels: Int,
+      in scratch: inout ScratchLayout
+    ) -> Narrowed? {
+      guard horizontal.target < horizontal.source, vertical.target > vertical.source else { return nil }
+      // Numbers multiplied and added, per channel; as floating point, since products of sides may be beyond Int.
+      func work(ofRows rows: Int, width: Int) -> Double {
+        Double(rows) * Double(horizontal.work) + Double(vertical.work) * Double(width)
+      }
+      let asUsual = work(ofRows: vertical.target, width: horizontal.source)
+      let narrowing = work(ofRows: vertical.source, width: horizontal.target)
+      guard narrowing <= asUsual / 2 else { return nil }
+      let stride = (horizontal.target * channels + Int(CPIXEL_ROW_PADDING) + 15) / 16 * 16
+      let rows = scratch.add(Float.self, count: vertical.tapLimit * stride)
+      return Narrowed(rowCount: vertical.tapLimit, stride: stride, rows: rows)
     }
   }
 

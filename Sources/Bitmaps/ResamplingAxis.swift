@@ -17,6 +17,8 @@ struct ResamplingAxis {
     let source: Int
     let target: Int
     let filter: ResizeFilter
+    /// The most source pixels that make a target pixel.
+    let tapLimit: Int
     /// Floats from a target pixel's first weight to the next one's: a multiple of 4, see `cpixel_span`.
     let weightStride: Int
     let spans: ScratchLayout.Part<cpixel_span>
@@ -27,7 +29,8 @@ struct ResamplingAxis {
       self.target = target
       self.filter = filter
       let reach = filter.radius * max(1, Double(source) / Double(target))
-      weightStride = (min(2 * Int(reach.rounded(.up)) + 1, source) + 1 + 3) / 4 * 4
+      tapLimit = min(2 * Int(reach.rounded(.up)) + 1, source)
+      weightStride = (tapLimit + 1 + 3) / 4 * 4
       spans = scratch.add(cpixel_span.self, count: target)
       weights = scratch.add(Float.self, count: target * weightStride)
     }

@@ -46,7 +46,7 @@ struct DamagedFileTests {
   @Test(
     "A photo cut at every 512 bytes is an error, and leaves nothing in the arena",
     .enabled(if: Corpus.isPresent, Corpus.absence), arguments: cutPhotos)
-  func cutPhotos(part: Part) throws {
+  func cut(part: Part) throws {
     let file = try Corpus.bytes(part.name)
     try withOwnArena { arena in
       let whole = try Bitmap.decode(file, minimumWidth: 64, arena: arena).takePacked()
@@ -68,7 +68,7 @@ struct DamagedFileTests {
   @Test(
     "A progressive photo cut at every 512 bytes and ended there leaves nothing in the arena",
     .enabled(if: Corpus.isPresent, Corpus.absence), arguments: endedPhotos)
-  func endedPhotos(part: Part) throws {
+  func ended(part: Part) throws {
     let file = try Corpus.bytes(part.name)
     try withOwnArena { arena in
       var refused = 0

@@ -1,0 +1,140 @@
+import NativeBuffers
+import Synchronization
+import Testing
+
+@testable import Bitmaps
+
+@Suite("Resizing to narrower and taller")
+struct NarrowingTests {
+  typealias Size = (width: Int, height: Int)
+
+  /// Numbers that are read, multiplied and added, as the resizing itself counts them; rounded up to a million.
+  private func spent(_ from: Size, _ to: Size, _ filter: ResizeFilter, format: PixelFormat, arena: Arena) throws -> Int {
+    let bitmap = try Bitmap(width: from.width, height: from.height, format: format, arena: arena)
+    defer { bitmap.dispose() }
+    let asked = Atomic<Int>(0)
+    try WorkPace.$interval.withValue(1_000_000) {
+      try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+        try bitmap.resized(toWidth: to.width, height: to.height, filter: filter, arena: arena).dispose()
+      }
+    }
+    return asked.load(ordering: .relaxed) * 1_000_000
+  }
+
+  @Test("Each source row is resampled once, not once per target row", arguments: [PixelFormat.gray8, .gray16])
+  func once(format: PixelFormat) throws {
+    try withOwnArena { arena in
+      // By rows of sums, 65,535 times 65,535, and 20,000 rows of 20,000: 8,600 and 5,600 millions.
+      let line = try spent((65_535, 1), (1, 65_535), .lanczos3, format: format, arena: arena)
+      #expect(line <= 20_000_000)
+      let band = try spent((20_000, 100), (100, 20_000), .lanczos3, format: format, arena: arena)
+      #expect(band <= 60_000_000)
+      let area = try spent((20_000, 100), (100, 20_000), .area, format: format, arena: arena)
+      #expect(area <= 30_000_000)
+    }
+  }
+
+  @Test("Scratch memory is that of a few rows, however tall the pictures are")
+  func scratch() throws {
+    try withOwnArena { arena in
+      let source = try Bitmap(width: 500, height: 300, format: .rgba8, arena: arena)
+      defer { source.dispose() }
+      let target = try Bitmap(width: 100, height: 9_000, format: .rgba8, arena: arena)
+      defer { target.dispose() }
+      for (filter, taps) in [(ResizeFilter.area, 3), (.bilinear, 3), (.lanczos3, 7)] {
+        let layout = Resampler.Layout(from: source, to: target, filter: filter)
+        #expect(layout.narrowed?.rowCount == taps)
+        // A source row, the target rows that are kept, and one more; and what the axes take.
+        let rows = 4 * (500 * 4 + (taps + 1) * (100 * 4 + 32))
+        let axes = [layout.horizontal, layout.vertical].reduce(0) { $0 + $1.target * (16 + 4 * $1.weightStride) }
+        #expect(layout.scratch.byteCount <= rows + axes + 1_024)
+      }
+    }
+  }
+
+  @Test(
+    "Pictures that do not become narrower and taller, or hardly, take the usual order",
+    arguments: [
+      (3_840, 2_160, 1_920, 1_080), (3_840, 2_160, 1_000, 2_160), (100, 100, 400, 400), (100, 4_000, 400, 400),
+      (4_000, 100, 40, 100), (400, 400, 390, 410),
+    ])
+  func usual(width: Int, height: Int, newWidth: Int, newHeight: Int) throws {
+    try withOwnArena { arena in
+      let source = try Bitmap(width: width, height: height, format: .rgba8, arena: arena)
+      defer { source.dispose() }
+      let target = try Bitmap(width: newWidth, height: newHeight, format: .rgba8, arena: arena)
+      defer { target.dispose() }
+      for filter in ResizingTests.filters {
+        let layout = Resampler.Layout(from: source, to: target, filter: filter)
+        #expect(layout.narrowed == nil && layout.blended == nil)
+      }
+    }
+  }
+
+  @Test(
+    "Within the stated error of the definition, in every format", arguments: PixelFormat.tested, ResizingTests.filters)
+  func definition(format: PixelFormat, filter: ResizeFilter) throws {
+    try withOwnArena { arena in
+      var generator = SeededGenerator(state: 115)
+      for (from, to) in [((64, 1), (1, 50)), ((90, 5), (7, 40)), ((33, 8), (3, 9)), ((21, 12), (1, 90))] {
+        let source = try Bitmap.random(width: from.0, height: from.1, format: format, arena: arena, using: &generator)
+        defer { source.dispose() }
+        let reference = try SampleReference(source)
+        let columns = (0..<to.0).map { ResizingReference.weights($0, from.0, to.0, filter) }
+        let rows = (0..<to.1).map { ResizingReference.weights($0, from.1, to.1, filter) }
+        let actual = try source.resized(toWidth: to.0, height: to.1, filter: filter, arena: arena)
+        defer { actual.dispose() }
+        #expect(Resampler.Layout(from: source, to: actual, filter: filter).narrowed != nil)
+        let distance = try SampleReference.distance(of: actual) { x, y in
+          (0..<reference.channels).map { c in
+            var sum = 0.0
+            for (row, share) in rows[y] {
+              for (column, weight) in columns[x] { sum += share * weight * reference.value(column, row, c) }
+            }
+            return sum
+          }
+        }
+        #expect(distance <= format.tolerance, "seed 115: \(from) to \(to)")
+      }
+    }
+  }
+
+  @Test("Rows so long that rounding could add up: a flat one stays as it is", arguments: ResizingTests.filters)
+  func longRows(filter: ResizeFilter) throws {
+    try withOwnArena { arena in
+      for (format, value, tolerance) in [(PixelFormat.gray8, 255.0, 0.0), (.gray16, 65_535, 1), (.grayF32, 1, 0.00001)] {
+        var source = try Bitmap(width: 65_535, height: 1, format: format, arena: arena)
+        defer { source.dispose() }
+        try source.withMutableRow(0) { row in
+          for x in 0..<65_535 {
+            switch format.bytesPerPixel {
+            case 1: row.storeBytes(of: 255, toByteOffset: x, as: UInt8.self)
+            case 2: row.storeBytes(of: 65_535, toByteOffset: 2 * x, as: UInt16.self)
+            default: row.storeBytes(of: 1, toByteOffset: 4 * x, as: Float.self)
+            }
+          }
+        }
+        for height in [1, 3] {
+          let result = try source.resized(toWidth: 1, height: height, filter: filter, arena: arena)
+          defer { result.dispose() }
+          let distance = try result.samples().map { abs($0 - value) }.max() ?? .infinity
+          #expect(distance <= tolerance, "\(format), \(height) rows")
+        }
+      }
+    }
+  }
+
+  @Test("Where there is no memory to work with, the error says that it is scratch memory for resizing")
+  func noScratch() throws {
+    try withOwnArena { arena in
+      let source = try Bitmap(width: 1, height: 1, format: .gray8, arena: arena)
+      defer { source.dispose() }
+      // The first allocation is the picture.
+      arena.failureCountdown.store(2, ordering: .relaxed)
+      defer { arena.failureCountdown.store(0, ordering: .relaxed) }
+      let error = try bitmapError { try source.resized(toWidth: 40_000, height: 1, arena: arena).dispose() }
+      #expect(error.code == .outOfMemory)
+      #expect(error.reason.contains(" bytes of scratch memory for resizing ("), "\(error)")
+    }
+  }
+}
