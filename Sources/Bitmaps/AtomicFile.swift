@@ -6,14 +6,20 @@ enum AtomicFile {
   private static let sequence = Atomic<UInt64>(0)
 
   /// Writes a temporary file beside `path` and renames it. Errors do not name the path: the caller does.
+  ///
+  /// A file that is replaced hands on its mode, and its owner as far as this process may give it. A link at `path` is
+  /// replaced itself, as Foundation's atomic writing does.
   static func write(_ bytes: UnsafeRawBufferPointer, toFileAt path: String) throws(BitmapError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw BitmapError(.unwritableFile, "this is no path of a file: it is empty or has a NUL in it.")
     }
-    let (descriptor, temporaryPath) = try createTemporaryFile(beside: path)
+    let replaced = try statusOfFile(at: path)
+    // Whoever may not read the old file may not read the new one meanwhile.
+    let (descriptor, temporaryPath) = try createTemporaryFile(beside: path, mode: replaced == nil ? 0o666 : 0o600)
     do throws(BitmapError) {
       do throws(BitmapError) {
         try unsafe write(bytes, to: descriptor)
+        if let replaced { give(descriptor, rightsOf: replaced) }
       } catch {
         close(descriptor)
         throw error
@@ -27,13 +33,46 @@ enum AtomicFile {
     }
   }
 
-  private static func createTemporaryFile(beside path: String) throws(BitmapError) -> (Int32, path: String) {
+  /// Of the regular file that `path` leads to, nil where there is nothing. Throws where there is anything else: to rename
+  /// over a pipe or a device, or over a link to one as `/dev/stdout`, would remove it.
+  private static func statusOfFile(at path: String) throws(BitmapError) -> stat? {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else {
+      // Of a link that leads nowhere as well. Other errors come again where the file is created, and are explained there.
+      return nil
+    }
+    let kind: String
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return status
+    case S_IFDIR: kind = "a folder"
+    case S_IFIFO: kind = "a pipe"
+    case S_IFSOCK: kind = "a socket"
+    default: kind = "a device"
+    }
+    throw BitmapError(.unwritableFile, "this is \(kind), which is not replaced by a file. Give another path.")
+  }
+
+  /// As far as this process may: where a call fails, the file has fewer rights than the other one, never more.
+  private static func give(_ descriptor: Int32, rightsOf other: stat) {
+    _ = fchown(descriptor, other.st_uid, other.st_gid) == 0 || fchown(descriptor, uid_t.max, other.st_gid) == 0
+    var own = stat()
+    guard unsafe fstat(descriptor, &own) == 0 else { return }
+    // Set-user-ID and the like were given to other contents.
+    var mode = other.st_mode & 0o777
+    // To the members of another group no more than to everybody.
+    if own.st_gid != other.st_gid { mode &= 0o707 | (mode & 0o007) << 3 }
+    _ = fchmod(descriptor, mode)
+  }
+
+  private static func createTemporaryFile(
+    beside path: String, mode: mode_t
+  ) throws(BitmapError) -> (Int32, path: String) {
     let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
     // A short name of its own: the target's name may already be as long as a name can be.
     for _ in 0..<100 {
       let number = sequence.wrappingAdd(1, ordering: .relaxed).newValue
       let temporaryPath = "\(folder).bitmap-\(getpid())-\(number).tmp"
-      let descriptor = unsafe open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      let descriptor = unsafe open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
       if descriptor >= 0 { return (descriptor, temporaryPath) }
       // Left over by a process of the same number that was killed.
       guard errno == EEXIST else { break }

@@ -12,7 +12,8 @@ extension Bitmap {
   /// Costs time in proportion to pixels times sigma, and scratch memory: 4 bytes per channel of a row that is six sigma
   /// longer.
   ///
-  /// - Throws: `invalidArgument` where `sigma` is not above 0, or above 1,000; `outOfMemory`, `pixelsUnavailable`.
+  /// - Throws: `invalidArgument` where `sigma` is not above 0, or above 1,000; `outOfMemory`, `pixelsUnavailable`,
+  ///   `cancelled`.
   public func blurred(
     sigma: Double, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -25,7 +26,8 @@ extension Bitmap {
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
-      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") { scratch throws(BitmapError) in
+      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") {
+        scratch throws(BitmapError) in
         try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
           let pass = unsafe BlurPass(
             layout, sigma: sigma, scratch: scratch, source: kernelSource(source), format: format)

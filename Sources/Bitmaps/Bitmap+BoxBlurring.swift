@@ -25,7 +25,8 @@ extension Bitmap {
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       let layout = BoxLayout(self)
-      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") { scratch throws(BitmapError) in
+      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") {
+        scratch throws(BitmapError) in
         try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
           let pass = unsafe BoxPass(layout, scratch: scratch, source: source, bitmap: self, radius: radius)
           try unsafe pass.run(into: target)

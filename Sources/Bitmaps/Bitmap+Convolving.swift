@@ -22,7 +22,8 @@ extension Bitmap {
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       let layout = ConvolutionLayout(self, kernel)
-      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "convolving") { scratch throws(BitmapError) in
+      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "convolving") {
+        scratch throws(BitmapError) in
         try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
           var pass = unsafe ConvolutionPass(layout, scratch: scratch, source: source, bitmap: self, kernel: kernel)
           pass.preservesAlpha = preservesAlpha && format.hasAlpha

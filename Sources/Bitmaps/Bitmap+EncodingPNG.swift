@@ -10,8 +10,8 @@ extension Bitmap {
   /// - Parameters:
   ///   - compression: zlib's level, 0 (none) to 9 (smallest). Levels above 6 take several times longer and gain little.
   ///   - maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would have.
-  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`; `unsupported` where a side is
-  ///   beyond PNG's 2,147,483,647.
+  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`, `cancelled`; `unsupported` where a
+  ///   side is beyond PNG's 2,147,483,647.
   public func encodedPNG(
     compression: Int = 6, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

@@ -10,7 +10,7 @@ extension Bitmap {
   /// ``Bitmap``.
   ///
   /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, `outOfMemory` where there is none for
-  /// the copy.
+  /// the copy, `cancelled` where the task is while the copy is made.
   public mutating func withMutableRows<R>(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: (inout MutablePixelRows<UInt8>) throws -> R

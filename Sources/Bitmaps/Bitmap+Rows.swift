@@ -14,8 +14,8 @@ extension Bitmap {
   /// Calls `body` with the pixels of row `y` to change them. O(1), and a copy of the picture where the pixels are shared:
   /// see ``Bitmap``.
   ///
-  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, and `outOfMemory` where there is none
-  /// for the copy. Traps where there is no row `y`.
+  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, `outOfMemory` where there is none for the
+  /// copy, `cancelled` where the task is while the copy is made. Traps where there is no row `y`.
   public mutating func withMutableRow<R>(
     _ y: Int, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: (inout MutableRawSpan) throws -> R

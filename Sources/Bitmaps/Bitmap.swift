@@ -33,8 +33,8 @@ public struct Bitmap: Sendable {
   ///
   /// - Parameter bytesPerRow: The distance from a row to the next, at least what the pixels take and a multiple of a
   ///   channel's bytes; nil for the least multiple of 64 that holds them.
-  /// - Throws: `invalidArgument` where a dimension is below 1, the size is beyond what can be addressed, or
-  ///   `bytesPerRow` does not fit; `outOfMemory`.
+  /// - Throws: `invalidArgument` where a dimension is below 1, the bytes are more than `Int.max`, or `bytesPerRow` does not
+  ///   fit; `outOfMemory` where there are not that many.
   public init(
     width: Int, height: Int, format: PixelFormat, bytesPerRow: Int? = nil, colorProfile: ColorProfile = .sRGB,
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

@@ -22,7 +22,7 @@ extension Bitmap {
   ///
   /// Colours of transparent pixels count, though nobody sees them. A float that is no number makes all results so.
   ///
-  /// - Throws: `invalidArgument` where sizes or formats differ; `pixelsUnavailable`.
+  /// - Throws: `invalidArgument` where sizes or formats differ; `pixelsUnavailable`, `cancelled`.
   public func difference(from other: Bitmap) throws(BitmapError) -> PixelDifference {
     guard width == other.width, height == other.height, format == other.format else {
       throw BitmapError(

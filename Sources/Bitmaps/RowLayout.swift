@@ -32,7 +32,7 @@ struct RowLayout {
     }
     let (byteCount, overflowOfRows) = rowByteCount.multipliedReportingOverflow(by: height)
     guard !overflow, !overflowOfPadding, !overflowOfRows else {
-      throw BitmapError(.invalidArgument, "a bitmap of \(width)×\(height) pixels is larger than the address space.")
+      throw BitmapError(.invalidArgument, "a bitmap of \(width)×\(height) pixels has more than Int.max bytes.")
     }
     self.width = width
     self.height = height

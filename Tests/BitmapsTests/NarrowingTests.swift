@@ -9,7 +9,8 @@ struct NarrowingTests {
   typealias Size = (width: Int, height: Int)
 
   /// Numbers that are read, multiplied and added, as the resizing itself counts them; rounded up to a million.
-  private func spent(_ from: Size, _ to: Size, _ filter: ResizeFilter, format: PixelFormat, arena: Arena) throws -> Int {
+  private func spent(_ from: Size, _ to: Size, _ filter: ResizeFilter, format: PixelFormat, arena: Arena) throws -> Int
+  {
     let bitmap = try Bitmap(width: from.width, height: from.height, format: format, arena: arena)
     defer { bitmap.dispose() }
     let asked = Atomic<Int>(0)
@@ -102,7 +103,8 @@ struct NarrowingTests {
   @Test("Rows so long that rounding could add up: a flat one stays as it is", arguments: ResizingTests.filters)
   func longRows(filter: ResizeFilter) throws {
     try withOwnArena { arena in
-      for (format, value, tolerance) in [(PixelFormat.gray8, 255.0, 0.0), (.gray16, 65_535, 1), (.grayF32, 1, 0.00001)] {
+      for (format, value, tolerance) in [(PixelFormat.gray8, 255.0, 0.0), (.gray16, 65_535, 1), (.grayF32, 1, 0.00001)]
+      {
         var source = try Bitmap(width: 65_535, height: 1, format: format, arena: arena)
         defer { source.dispose() }
         try source.withMutableRow(0) { row in

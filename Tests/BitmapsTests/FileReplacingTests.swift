@@ -1,0 +1,109 @@
+import Glibc
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+@Suite("What a written file replaces")
+struct FileReplacingTests {
+  private static func status(_ path: String) throws -> stat {
+    var status = stat()
+    try #require(unsafe lstat(path, &status) == 0)
+    return status
+  }
+
+  /// A folder, and a bitmap to write there.
+  private func withFolder(_ body: (String, Bitmap) throws -> Void) throws {
+    try withOwnArena { arena in
+      try Files.withTemporaryFolder { folder in
+        let bitmap = try Bitmap.drawn(width: 8, height: 8, arena: arena)
+        defer { bitmap.dispose() }
+        try body(folder, bitmap)
+      }
+    }
+  }
+
+  @Test(
+    "The mode of a file that is replaced stays", arguments: [0o640, 0o600, 0o664, 0o444, 0o777, 0o4755] as [mode_t])
+  func mode(mode: mode_t) throws {
+    try withFolder { folder, bitmap in
+      let path = "\(folder)/picture.png"
+      try Files.write([1], to: path)
+      try #require(unsafe chmod(path, mode) == 0)
+      let old = try Self.status(path)
+      try bitmap.writePNG(toFileAt: path)
+      let new = try Self.status(path)
+      #expect(new.st_mode == S_IFREG | mode & 0o777 && new.st_ino != old.st_ino && new.st_size > 1)
+      #expect(Files.names(in: folder) == ["picture.png"])
+    }
+  }
+
+  @Test("A new file has the mode that files of this process get")
+  func newFile() throws {
+    try withFolder { folder, bitmap in
+      try bitmap.writePNG(toFileAt: "\(folder)/picture.png")
+      #expect(try Self.status("\(folder)/picture.png").st_mode == Self.modeOfNewFiles(in: folder))
+    }
+  }
+
+  private static func modeOfNewFiles(in folder: String) throws -> mode_t {
+    let path = "\(folder)/new"
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL, 0o666)
+    try #require(descriptor >= 0)
+    close(descriptor)
+    defer { unsafe unlink(path) }
+    return try status(path).st_mode
+  }
+
+  @Test("Owner and group stay, too", .enabled(if: getuid() == 0, "Only root gives files away."))
+  func owner() throws {
+    try withFolder { folder, bitmap in
+      let path = "\(folder)/picture.png"
+      try Files.write([1], to: path)
+      try #require(unsafe chown(path, 1, 2) == 0)
+      try #require(unsafe chmod(path, 0o640) == 0)
+      try bitmap.writePNG(toFileAt: path)
+      let new = try Self.status(path)
+      #expect(new.st_uid == 1 && new.st_gid == 2 && new.st_mode & 0o7777 == 0o640)
+    }
+  }
+
+  @Test("A link is replaced itself, and what it led to stays")
+  func links() throws {
+    try withFolder { folder, bitmap in
+      try Files.write([1, 2, 3], to: "\(folder)/kept")
+      try #require(unsafe chmod("\(folder)/kept", 0o600) == 0)
+      let new = try Self.modeOfNewFiles(in: folder)
+      for (target, mode) in [("kept", S_IFREG | 0o600), ("nowhere", new)] {
+        let path = "\(folder)/\(target).png"
+        try #require(unsafe symlink(target, path) == 0)
+        try bitmap.writePNG(toFileAt: path)
+        #expect(try Self.status(path).st_mode == mode)
+      }
+      #expect(try Files.bytes("\(folder)/kept") == [1, 2, 3])
+      #expect(Files.names(in: folder) == ["kept", "kept.png", "nowhere.png"])
+    }
+  }
+
+  @Test("A folder, a pipe, a socket and a device stay, and so do links to them")
+  func special() throws {
+    try withFolder { folder, bitmap in
+      try #require(unsafe mkdir("\(folder)/a folder", 0o755) == 0)
+      try #require(unsafe mkfifo("\(folder)/a pipe", 0o644) == 0)
+      try #require(unsafe mknod("\(folder)/a socket", S_IFSOCK | 0o644, 0) == 0)
+      try #require(unsafe symlink("/dev/null", "\(folder)/a device") == 0)
+      try #require(unsafe symlink("a pipe", "\(folder)/a pipe, by a link") == 0)
+      let names = Files.names(in: folder)
+      for name in names {
+        let old = try Self.status("\(folder)/\(name)")
+        let error = try bitmapError("\(name)") { try bitmap.writeJPEG(toFileAt: "\(folder)/\(name)") }
+        #expect(error.code == .unwritableFile && error.path == "\(folder)/\(name)")
+        let kind = name.split(separator: ",")[0]
+        #expect(error.reason == "this is \(kind), which is not replaced by a file. Give another path.")
+        let new = try Self.status("\(folder)/\(name)")
+        #expect(new.st_ino == old.st_ino && new.st_mode == old.st_mode)
+      }
+      #expect(Files.names(in: folder) == names && names.count == 5)
+    }
+  }
+}
