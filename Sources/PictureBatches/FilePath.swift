@@ -65,6 +65,15 @@ package struct FilePath: Hashable, Sendable {
     }
   }
 
+  /// What is in a folder's place, as "a device"; nil where there is one, or nothing.
+  package var insteadOfFolder: String? {
+    switch kind(followingLinks: true) {
+    case .file: "a file"
+    case .other(let what): what
+    case .folder, .unknown: nil
+    }
+  }
+
   /// Names in a folder, sorted; nil, with `errno` set, where it cannot be read.
   package func names() -> [[UInt8]]? {
     guard let folder = unsafe withCString({ unsafe opendir($0) }) else { return nil }

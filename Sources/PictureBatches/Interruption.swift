@@ -21,5 +21,7 @@ package enum Interruption {
     unsafe sigprocmask(SIG_UNBLOCK, &watched, nil)
     // A reader who went away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    // So is a file beyond `ulimit -f`: the write fails, and the temporary file is removed.
+    signal(SIGXFSZ, SIG_IGN)
   }
 }

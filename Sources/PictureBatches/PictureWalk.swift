@@ -58,7 +58,7 @@ package struct PictureWalk {
     case .folder: return enter(path, below: [])
     case .file:
       return .file(File(path: path, root: nextRoot - 1, isBelowRoot: false, relative: path.lastComponent))
-    case .other(let what): return fail(path, what)
+    case .other(let what): return fail(path, "is \(what), which is no picture file")
     case .unknown(let code): return fail(path, "cannot be read: \(FilePath.message(code))")
     }
   }

@@ -7,11 +7,15 @@ package enum ThumbnailMark {
   /// Right behind the JFIF header, so that it survives where the file is cut short.
   package static let comment = "Thumbnail made by native-buffers; may be replaced by it"
 
-  /// Whether there is a file that must stay: any that does not carry the mark, and is not empty.
-  package static func isForeign(_ path: FilePath) -> Bool {
+  /// Whether there is a file that must stay: any that does not carry the mark. An empty one, too: these commands write
+  /// files whole or not at all, so none is theirs.
+  /// - Throws: where there can be no file of that path.
+  package static func isForeign(_ path: FilePath) throws(BatchError) -> Bool {
     switch path.kind(followingLinks: false) {
     case .unknown(ENOENT): return false
-    case .file: return path.status()?.st_size != 0 && !isMarked(path)
+    case .file: return !isMarked(path)
+    case .unknown(let code):
+      throw BatchError("its thumbnail cannot be put at \(path.text): \(FilePath.message(code)). Name another --output.")
     default: return true
     }
   }

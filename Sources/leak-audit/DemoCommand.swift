@@ -36,6 +36,7 @@ struct DemoCommand: ParsableCommand {
   var format = Format.text
 
   func validate() throws {
+    guard !folders.contains("") else { throw ValidationError("A path is empty. Name a folder or a file.") }
     if output?.isEmpty == true { throw ValidationError("--output is empty. Name a folder, as --output thumbnails.") }
   }
 

@@ -11,6 +11,9 @@ struct ThumbnailFolder {
     isTemporary = output == nil
     path =
       output ?? FilePath.joining(NSTemporaryDirectory(), "leak-audit-\(UUID().uuidString)")
+    if let what = FilePath(path).insteadOfFolder {
+      throw BatchError("\(path) is \(what), and thumbnails go to a folder. Name one with --output.")
+    }
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
@@ -24,7 +27,7 @@ struct ThumbnailFolder {
   /// nothing else: neither a picture that was read, nor a file that does not carry the mark.
   func write(_ thumbnail: Bitmap, to name: String, sparing inputs: Set<FileIdentity>) throws {
     let file = FilePath.joining(path, name)
-    if FileIdentity(FilePath(file)).map(inputs.contains) == true || ThumbnailMark.isForeign(FilePath(file)) {
+    if try FileIdentity(FilePath(file)).map(inputs.contains) == true || ThumbnailMark.isForeign(FilePath(file)) {
       throw BatchError(
         "its thumbnail would replace \(file), which is no thumbnail of an earlier run and stays. Name another folder "
           + "with --output.")

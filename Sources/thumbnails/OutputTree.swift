@@ -13,6 +13,9 @@ struct OutputTree: Sendable {
 
   /// Makes the folder. Throws where it cannot be made, or where thumbnails could come to lie among the pictures.
   init(_ path: String, inputs: [String]) throws(BatchError) {
+    if let what = FilePath(path).insteadOfFolder {
+      throw BatchError("--output \(path) is \(what), and thumbnails go to a folder. Name another one.")
+    }
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
@@ -25,13 +28,16 @@ struct OutputTree: Sendable {
       throw BatchError(
         "thumbnails in \(path) would lie among the pictures of \(folder). Name a folder beside or below it.")
     }
-    var names: Set<String> = []
+    var names: [String: String] = [:]
     var subfolders: [String?] = []
     for input in inputs {
       let isFolder = folders.contains(input)
       let name = FilePath(Self.resolved(input)).lastComponent.text
       subfolders.append(isFolder && inputs.count > 1 ? name : nil)
-      guard names.insert(isFolder ? name : OutputName.name(for: name)).inserted else {
+      if let other = names.updateValue(input, forKey: isFolder ? name : OutputName.name(for: name)) {
+        if other == input || FileIdentity(FilePath(other)) == FileIdentity(FilePath(input)) {
+          throw BatchError("\(input) is named twice\(other == input ? "" : ", also as \(other)"). Name it once.")
+        }
         throw BatchError(
           "two of what is named are called \(name), and their thumbnails would go to the same place. "
             + "Give each a run with an output folder of its own.")
@@ -47,6 +53,11 @@ struct OutputTree: Sendable {
       throw BatchError("its name is no UTF-8 text, and a thumbnail's name must be. Rename it.")
     }
     let name = OutputName.name(for: lastName)
+    guard name.utf8.count <= NAME_MAX else {
+      throw BatchError(
+        "its thumbnail's name would be too long: \(name.utf8.count) bytes, and a name has at most \(NAME_MAX). Rename it."
+      )
+    }
     let folders = [subfolders[file.root], file.relative.parent?.exactText].compactMap(\.self)
     return (folders + [name]).reduce(path) { FilePath.joining($0, $1) }
   }
@@ -72,7 +83,7 @@ struct OutputTree: Sendable {
     if let existing = FileIdentity(FilePath(target)), inputs.contains(existing) {
       throw BatchError("its thumbnail would replace \(target), which is a picture to read. Name another --output.")
     }
-    if ThumbnailMark.isForeign(FilePath(target)) {
+    if try ThumbnailMark.isForeign(FilePath(target)) {
       throw BatchError(
         "its thumbnail would replace \(target), which this program did not make, and which stays. "
           + "Move it away, or name another --output.")

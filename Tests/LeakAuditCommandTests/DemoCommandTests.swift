@@ -211,7 +211,7 @@ struct DemoCommandTests {
     let outcome = try demo(folder.path, "/dev/null")
     #expect(outcome.exitCode == 2)
     #expect(outcome.errors.contains("/pipe.jpg: is a pipe, which is no picture file"))
-    #expect(outcome.errors.contains("/dev/null: a device"))
+    #expect(outcome.errors.contains("/dev/null: is a device, which is no picture file"))
   }
 
   @Test("An unreadable folder is named with the reason", .enabled(if: getuid() != 0, "Root may read everything."))

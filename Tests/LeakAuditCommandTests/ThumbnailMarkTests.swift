@@ -42,7 +42,7 @@ struct ThumbnailMarkTests {
     #expect(FileManager.default.contents(atPath: output.path + "/one.jpg") == before)
   }
 
-  @Test("A thumbnail that was cut short, or damaged, is made again", arguments: [0, 100, 2_052, -1])
+  @Test("A thumbnail that was cut short, or damaged, is made again", arguments: [100, 2_052, -1])
   func damaged(byteCount: Int) throws {
     let (folder, output) = (try PictureFolder(), Output())
     _ = try run(folder, output)
@@ -55,6 +55,19 @@ struct ThumbnailMarkTests {
     let outcome = try run(folder, output)
     #expect(outcome.exitCode == 0 && outcome.output.hasPrefix("thumbnails: 1 made, 1 up to date, 0 failed"))
     #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == whole)
+  }
+
+  @Test("An empty file stays: no run leaves one")
+  func empty() throws {
+    let (folder, output) = (try PictureFolder(), Output())
+    try FileManager.default.createDirectory(atPath: output.path, withIntermediateDirectories: true)
+    #expect(FileManager.default.createFile(atPath: output.path + "/one.jpg", contents: nil))
+    let outcome = try run(folder, output)
+    #expect(outcome.exitCode == 2 && outcome.output.hasPrefix("thumbnails: 1 made, 0 up to date, 1 failed"))
+    #expect(outcome.errors.contains("/one.jpg, which this program did not make, and which stays"))
+    let demo = try Command.run("leak-audit", ["demo", folder.path, "--output", output.path])
+    #expect(demo.exitCode == 2 && demo.errors.contains("which is no thumbnail of an earlier run and stays"))
+    #expect(FileManager.default.contents(atPath: output.path + "/one.jpg") == Data())
   }
 
   @Test("A link in a thumbnail's place stays, wherever it leads")
