@@ -51,7 +51,7 @@ extension Resampler {
           try unsafe pace.spend(source.width * channels + layout.horizontal.work * channels)
           let row = unsafe source.base + next * source.bytes_per_row
           unsafe cpixel_load_row(row, samples, source.width, loaded)
-          unsafe cpixel_blend_floats(loaded, channels, columns.spans, columns.weights, width, slot(next))
+          unsafe columns.blend(loaded, channels: channels, into: slot(next))
           next += 1
         }
         unsafe blended.update(repeating: 0, count: width * channels)

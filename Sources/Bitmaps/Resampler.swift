@@ -164,7 +164,7 @@ enum Resampler {
         let row = unsafe source.base + (Int(span.first) + k) * source.bytes_per_row
         unsafe cpixel_add_row(row, samples, rows.weights[span.weights + k], source.width, sums)
       }
-      unsafe cpixel_blend_floats(sums, samples.channels, columns.spans, columns.weights, width, blended)
+      unsafe columns.blend(sums, channels: samples.channels, into: blended)
       unsafe cpixel_store_row(blended, samples, width, target)
     }
   }

@@ -9,6 +9,9 @@ import CPixelKernels
 struct ResamplingAxis {
   let spans: UnsafeMutablePointer<cpixel_span>
   let weights: UnsafeMutablePointer<Float>
+  private let target: Int
+  /// Whether so many pixels make one that the rounding of their sum adds up.
+  private let isLong: Bool
 
   /// What a share costs, which is a division, and a weight, which is up to four sines: see ``WorkPace``.
   private static let (shareWork, weightWork) = (16, 128)
@@ -42,6 +45,8 @@ struct ResamplingAxis {
   init(_ layout: Layout, in scratch: UnsafeMutableRawPointer, pace: inout WorkPace) throws(BitmapError) {
     unsafe spans = layout.spans.uninitialized(in: scratch)
     unsafe weights = layout.weights.uninitialized(in: scratch)
+    target = layout.target
+    isLong = layout.tapLimit > 256
     for index in 0..<layout.target {
       let offset = index * layout.weightStride
       let own = unsafe UnsafeMutableBufferPointer(start: weights + offset, count: layout.weightStride)
@@ -51,6 +56,15 @@ struct ResamplingAxis {
         ? try unsafe Self.fillShares(of: index, layout, own, &pace)
         : try unsafe Self.fillWeights(of: index, layout, own, &pace)
       unsafe spans[index] = cpixel_span(first: UInt32(range.lowerBound), count: UInt32(range.count), weights: offset)
+    }
+  }
+
+  /// A row of floats in the target's width, by the C kernel for it.
+  func blend(_ row: UnsafePointer<Float>, channels: Int, into blended: UnsafeMutablePointer<Float>) {
+    if isLong {
+      unsafe cpixel_blend_long_floats(row, channels, spans, weights, target, blended)
+    } else {
+      unsafe cpixel_blend_floats(row, channels, spans, weights, target, blended)
     }
   }
 

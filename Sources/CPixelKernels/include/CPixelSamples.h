@@ -47,6 +47,10 @@ struct cpixel_span;
 void cpixel_blend_floats(const float *sums, size_t channels, const struct cpixel_span *spans, const float *weights,
                          size_t target_width, float *target);
 
+// The same for spans of more than some hundred pixels, so that rounding does not add up.
+void cpixel_blend_long_floats(const float *sums, size_t channels, const struct cpixel_span *spans, const float *weights,
+                              size_t target_width, float *target);
+
 // Target pixel x = Σ weights[|k|] * pixel[x + k], of `width` pixels of sums between `radius` further ones on both sides.
 void cpixel_blur_floats(const float *sums, size_t channels, size_t radius, const float *weights, size_t width,
                         float *target);
