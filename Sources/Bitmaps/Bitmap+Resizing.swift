@@ -13,8 +13,8 @@ extension Bitmap {
   /// ``ResizeFilter/lanczos3`` 6, times as many as the picture shrinks by. The order of the axes is the cheaper one, or
   /// takes about twice its work at most.
   ///
-  /// Scratch memory: 4 bytes per channel of a source row, and where the picture becomes narrower and taller of up to 8
-  /// target rows; per target column and row 16 bytes, and 4 for each pixel that counts.
+  /// Scratch memory: 4 bytes per channel of a source row, of two where hundreds make one, and where the picture becomes
+  /// narrower and taller of up to 8 target rows; per target column and row 16 bytes, and 4 for each pixel that counts.
   ///
   /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^32 - 1; `outOfMemory`, which says whether for the
   ///   pixels or for scratch memory; `pixelsUnavailable`, `cancelled`.

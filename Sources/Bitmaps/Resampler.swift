@@ -32,6 +32,8 @@ enum Resampler {
     let vertical: ResamplingAxis.Layout
     /// A row as wide as the source.
     let sums: ScratchLayout.Part<Float>
+    /// Another one, of the rows of a block; nil where few make a target row, or byte kernels do.
+    let block: ScratchLayout.Part<Float>?
     /// Nil where rows of sums come first.
     let narrowed: Narrowed?
     /// A target row before it is stored; nil where the byte kernels do that themselves.
@@ -60,6 +62,7 @@ enum Resampler {
         isForBytes && narrowed == nil
         ? nil
         : scratch.add(Float.self, count: target.width * target.format.channelCount + Int(CPIXEL_ROW_PADDING))
+      block = blended != nil && narrowed == nil && vertical.isLong ? scratch.add(Float.self, count: sums.count) : nil
       isHalf =
         filter == .area && isForBytes && source.width == 2 * target.width && source.height == 2 * target.height
     }
@@ -92,6 +95,7 @@ enum Resampler {
     let sums: UnsafeMutablePointer<Float>
     /// Nil where the byte kernels store.
     let blended: UnsafeMutablePointer<Float>?
+    let block: UnsafeMutablePointer<Float>?
     let samples: cpixel_samples
     let columns: ResamplingAxis
     let rows: ResamplingAxis
@@ -105,6 +109,7 @@ enum Resampler {
       self.samples = samples
       unsafe sums = layout.sums.zeroed(in: scratch)
       unsafe blended = layout.blended?.uninitialized(in: scratch)
+      unsafe block = layout.block?.uninitialized(in: scratch)
       columns = try unsafe ResamplingAxis(layout.horizontal, in: scratch, pace: &pace)
       rows = try unsafe ResamplingAxis(layout.vertical, in: scratch, pace: &pace)
     }
@@ -157,15 +162,33 @@ enum Resampler {
       of span: cpixel_span, in blended: UnsafeMutablePointer<Float>, into target: UnsafeMutablePointer<UInt8>,
       _ pace: inout WorkPace
     ) throws(BitmapError) {
-      let width = layout.horizontal.target
-      unsafe sums.update(repeating: 0, count: layout.sums.count)
-      for k in 0..<Int(span.count) {
-        try unsafe pace.spend(source.width * samples.channels)
-        let row = unsafe source.base + (Int(span.first) + k) * source.bytes_per_row
-        unsafe cpixel_add_row(row, samples, rows.weights[span.weights + k], source.width, sums)
+      let count = Int(span.count)
+      if let block = unsafe block {
+        // Colour is multiplied by alpha already in sums.
+        let floats = cpixel_samples(depth: CPIXEL_FLOAT, alpha: CPIXEL_OPAQUE, channels: samples.channels)
+        unsafe sums.update(repeating: 0, count: layout.sums.count)
+        for start in stride(from: 0, to: count, by: ResamplingAxis.blockLength) {
+          let part = start..<min(count, start + ResamplingAxis.blockLength)
+          try unsafe addRows(part, of: span, in: block, &pace)
+          unsafe cpixel_add_row(block, floats, 1, source.width, sums)
+        }
+      } else {
+        try unsafe addRows(0..<count, of: span, in: sums, &pace)
       }
       unsafe columns.blend(sums, channels: samples.channels, into: blended)
-      unsafe cpixel_store_row(blended, samples, width, target)
+      unsafe cpixel_store_row(blended, samples, layout.horizontal.target, target)
+    }
+
+    /// The weighted sum of a part of a span's rows.
+    private func addRows(
+      _ part: Range<Int>, of span: cpixel_span, in sum: UnsafeMutablePointer<Float>, _ pace: inout WorkPace
+    ) throws(BitmapError) {
+      unsafe sum.update(repeating: 0, count: layout.sums.count)
+      for k in part {
+        try unsafe pace.spend(source.width * samples.channels)
+        let row = unsafe source.base + (Int(span.first) + k) * source.bytes_per_row
+        unsafe cpixel_add_row(row, samples, rows.weights[span.weights + k], source.width, sum)
+      }
     }
   }
 }

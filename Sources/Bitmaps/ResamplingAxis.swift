@@ -10,11 +10,13 @@ struct ResamplingAxis {
   let spans: UnsafeMutablePointer<cpixel_span>
   let weights: UnsafeMutablePointer<Float>
   private let target: Int
-  /// Whether so many pixels make one that the rounding of their sum adds up.
   private let isLong: Bool
 
   /// What a share costs, which is a division, and a weight, which is up to four sines: see ``WorkPace``.
   private static let (shareWork, weightWork) = (16, 128)
+
+  /// Pixels that are added up one by one.
+  static let blockLength = 256
 
   struct Layout {
     let source: Int
@@ -38,6 +40,9 @@ struct ResamplingAxis {
       weights = scratch.add(Float.self, count: target * weightStride)
     }
 
+    /// Whether so many pixels make one that the rounding of their sum would add up: then they are added in blocks.
+    var isLong: Bool { tapLimit > ResamplingAxis.blockLength }
+
     /// What a row of it costs, per channel, see ``WorkPace``.
     var work: Int { target * weightStride }
   }
@@ -46,7 +51,7 @@ struct ResamplingAxis {
     unsafe spans = layout.spans.uninitialized(in: scratch)
     unsafe weights = layout.weights.uninitialized(in: scratch)
     target = layout.target
-    isLong = layout.tapLimit > 256
+    isLong = layout.isLong
     for index in 0..<layout.target {
       let offset = index * layout.weightStride
       let own = unsafe UnsafeMutableBufferPointer(start: weights + offset, count: layout.weightStride)

@@ -100,27 +100,27 @@ struct NarrowingTests {
     }
   }
 
-  @Test("Rows so long that rounding could add up: a flat one stays as it is", arguments: ResizingTests.filters)
-  func longRows(filter: ResizeFilter) throws {
+  @Test(
+    "Rows and columns so long that rounding could add up: a flat one stays as it is", arguments: [true, false],
+    ResizingTests.filters)
+  func long(isRow: Bool, filter: ResizeFilter) throws {
     try withOwnArena { arena in
-      for (format, value, tolerance) in [(PixelFormat.gray8, 255.0, 0.0), (.gray16, 65_535, 1), (.grayF32, 1, 0.00001)]
-      {
-        var source = try Bitmap(width: 65_535, height: 1, format: format, arena: arena)
+      let length = 65_535
+      // Of each the value that is wholly on, and its bytes.
+      let formats: [(PixelFormat, tolerance: Double, bytes: [UInt8])] = [
+        (.gray8, 0, [255]), (.gray16, 1, [255, 255]), (.grayF32, 0.00001, [0, 0, 0x80, 0x3F]),
+      ]
+      for (format, tolerance, bytes) in formats {
+        let source = try Bitmap.make(
+          width: isRow ? length : 1, height: isRow ? 1 : length, format: format, arena: arena
+        ) { bytes[$0 % bytes.count] }
         defer { source.dispose() }
-        try source.withMutableRow(0) { row in
-          for x in 0..<65_535 {
-            switch format.bytesPerPixel {
-            case 1: row.storeBytes(of: 255, toByteOffset: x, as: UInt8.self)
-            case 2: row.storeBytes(of: 65_535, toByteOffset: 2 * x, as: UInt16.self)
-            default: row.storeBytes(of: 1, toByteOffset: 4 * x, as: Float.self)
-            }
-          }
-        }
-        for height in [1, 3] {
-          let result = try source.resized(toWidth: 1, height: height, filter: filter, arena: arena)
+        for side in [1, 3] {
+          let result = try source.resized(
+            toWidth: isRow ? 1 : side, height: isRow ? side : 1, filter: filter, arena: arena)
           defer { result.dispose() }
-          let distance = try result.samples().map { abs($0 - value) }.max() ?? .infinity
-          #expect(distance <= tolerance, "\(format), \(height) rows")
+          let distance = try result.samples().map { abs($0 - format.fullValue) }.max() ?? .infinity
+          #expect(distance <= tolerance, "\(format) to \(result.width)×\(result.height)")
         }
       }
     }
