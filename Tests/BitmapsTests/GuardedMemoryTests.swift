@@ -48,7 +48,10 @@ struct GuardedMemoryTests {
         for other in PixelFormat.all { try bitmap.converted(to: other, arena: arena).dispose() }
         for orientation in OrientationTests.all { try bitmap.oriented(orientation, arena: arena).dispose() }
         for filter in ResizingTests.filters {
-          for size in [(max(1, width / 2), max(1, height / 2)), (width, height + 1), (2 * width, 2 * height), (1, 1)] {
+          for size in [
+            (max(1, width / 2), max(1, height / 2)), (width, height + 1), (2 * width, 2 * height), (1, 1),
+            (max(1, width / 4), 3 * height),
+          ] {
             try bitmap.resized(toWidth: size.0, height: size.1, filter: filter, arena: arena).dispose()
           }
         }
