@@ -55,6 +55,13 @@ struct Row {
         }
       }
     }
+    for (from, to) in [((65_535, 1), (1, 65_535)), ((20_000, 100), (100, 20_000))] {
+      let wide = try Bitmap(width: from.0, height: from.1, format: .gray8)
+      rows.append(
+        Row(name: "\(from.0)×\(from.1) to \(to.0)×\(to.1), lanczos3") {
+          try wide.resized(toWidth: to.0, height: to.1, filter: .lanczos3).dispose()
+        })
+    }
     var glass = try drawn.converted(to: .rgba8)
     try glass.withMutablePixels(as: RGBA8.self) { rows in
       for y in rows.rows {
