@@ -8,7 +8,8 @@
 
 Counts do not depend on what else the machine does. A path is run 10,000 and 60,000 times under
 `valgrind --tool=callgrind`; the difference of the two, divided by 50,000, is free of what starting the
-process costs. Where valgrind is missing or cannot run the program, `perf stat` counts instead, and the
+process costs, but for some 100,000 instructions by which that varies: a path that is off is counted twice more, and
+the median counts. Where valgrind is missing or cannot run the program, `perf stat` counts instead, and the
 output says so; counts of the two differ slightly, so each is only compared with its own kind.
 """
 
@@ -18,6 +19,7 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -129,6 +131,14 @@ def compare(counter, counts, only_some):
     return met
 
 
+def off_paths(counts):
+    if not os.path.exists(EXPECTED):
+        return []
+    with open(EXPECTED) as file:
+        recorded = json.load(file)["instructions"]
+    return [name for name, count in counts.items() if abs(count / recorded.get(name, count) - 1) > TOLERANCE / 2]
+
+
 def record(counter, counts):
     toolchain = run(["swift", "--version"]).stdout.splitlines()[0]
     content = {
@@ -160,9 +170,10 @@ def main():
         if arguments.record and arguments.paths:
             fail("--record takes all paths")
         counter, count = choose_counter(program, folder)
-        counts = {}
-        for name in arguments.paths or names:
-            counts[name] = (count(name, MANY) - count(name, FEW)) / (MANY - FEW)
+        each = lambda name: (count(name, MANY) - count(name, FEW)) / (MANY - FEW)
+        counts = {name: each(name) for name in arguments.paths or names}
+        for name in off_paths(counts):
+            counts[name] = statistics.median([counts[name], each(name), each(name)])
     if arguments.record:
         record(counter, counts)
     elif not compare(counter, counts, bool(arguments.paths)):
