@@ -68,6 +68,33 @@ struct FileReplacingTests {
     }
   }
 
+  @Test(
+    "Where the group cannot be kept, the new one gets no more rights than everybody",
+    .enabled(if: getuid() == 0, "Only root can become somebody else."))
+  func foreignGroup() async throws {
+    let folder = try Files.makeTemporaryFolder()
+    defer {
+      unsafe unlink("\(folder)/picture.png")
+      unsafe rmdir(folder)
+    }
+    await #expect(processExitsWith: .success) { [folder = folder as String] in
+      let path = "\(folder)/picture.png"
+      try Files.write([1], to: path)
+      try #require(unsafe chmod(path, 0o664) == 0)
+      try #require(unsafe chmod(folder, 0o777) == 0)
+      let nobody: uid_t = 65_534
+      try #require(setgroups(0, nil) == 0)
+      try #require(setgid(nobody) == 0)
+      try #require(setuid(nobody) == 0)
+      let bitmap = try Bitmap.drawn(width: 8, height: 8)
+      defer { bitmap.dispose() }
+      try bitmap.writePNG(toFileAt: path)
+      let new = try FileReplacingTests.status(path)
+      try #require(new.st_uid == nobody && new.st_gid == nobody)
+      try #require(new.st_mode & 0o7777 == 0o644)
+    }
+  }
+
   @Test("A link is replaced itself, and what it led to stays")
   func links() throws {
     try withFolder { folder, bitmap in
