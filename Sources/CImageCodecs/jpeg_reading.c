@@ -13,6 +13,7 @@ struct jpeg_reader {
   struct jpeg_scans scans;
   struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
   uint32_t scan_limit;
+  uint32_t skips; // of segments that nobody reads
   cimage_watch watch;
 };
 
@@ -30,6 +31,8 @@ static boolean source_fill(j_decompress_ptr cinfo) {
 
 static void source_skip(j_decompress_ptr cinfo, long count) {
   if (count <= 0) return;
+  struct jpeg_reader *reader = cinfo->client_data;
+  if (++reader->skips % 4096 == 0) jpeg_failure_ask((j_common_ptr)cinfo, reader->watch);
   if ((size_t)count > cinfo->src->bytes_in_buffer) ERREXIT(cinfo, JERR_INPUT_EOF);
   cinfo->src->next_input_byte += count;
   cinfo->src->bytes_in_buffer -= (size_t)count;
@@ -64,9 +67,11 @@ static uint64_t round_up(uint64_t value, int multiple) {
   return (value + (uint64_t)multiple - 1) / (uint64_t)multiple * (uint64_t)multiple;
 }
 
-cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_jpeg_info *info, cimage_report *report) {
+cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_watch watch, cimage_jpeg_info *info,
+                                  cimage_report *report) {
   struct jpeg_reader reader;
   memset(&reader, 0, sizeof reader);
+  reader.watch = watch;
   memset(info, 0, sizeof *info);
   reader.codec.err = jpeg_failure_prepare(&reader.failure, report);
   if (setjmp(reader.failure.escape) == 0) {
