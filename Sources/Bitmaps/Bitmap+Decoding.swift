@@ -135,8 +135,10 @@ extension PictureInfo {
     // libwebp leaves alpha out where there is no room for it; it is to be laid on white instead.
     case .webp: isTaken = wanted == .rgba8
     // Whatever a sample's maximum is, it is scaled once, to the bits that are asked for: not to 8 before.
-    case .netpbm: return wanted.channel == .uint8 || pixelFormat.channel == .uint16 ? pixelFormat
-      : pixelFormat == .gray8 ? .gray16 : .rgba16
+    case .netpbm:
+      return wanted.channel == .uint8 || pixelFormat.channel == .uint16
+        ? pixelFormat
+        : pixelFormat == .gray8 ? .gray16 : .rgba16
     // libpng can add channels and bits; taking them away is a matter of taste, and done here.
     default:
       isTaken =

@@ -76,7 +76,9 @@ extension DecodingLimits {
   func check(
     _ info: PictureInfo, width: Int, height: Int, format: PixelFormat?
   ) throws(BitmapError) {
-    let largest = [info.pixelFormat, format ?? info.pixelFormat, info.codecFormat(for: format)].max { $0.bytesPerPixel < $1.bytesPerPixel }
+    let largest = [info.pixelFormat, format ?? info.pixelFormat, info.codecFormat(for: format)].max {
+      $0.bytesPerPixel < $1.bytesPerPixel
+    }
     let layout = try RowLayout(width: width, height: height, format: largest ?? info.pixelFormat)
     try check(
       "pixelByteCount", layout.byteCount, allowed: pixelByteCount, unit: "bytes", of: info,
