@@ -1,4 +1,5 @@
 import NativeBuffers
+import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -110,6 +111,31 @@ struct JPEGDecodingTests {
       file.replaceSubrange(middle..<middle + 2, with: [0xFF, 0xD9])
       let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
       #expect(error.code == .corrupt && error.format == .jpeg)
+    }
+  }
+
+  @Test("Bytes between segments are passed over, whatever their number, with a question for each 64 KiB")
+  func longHeader() throws {
+    try withOwnArena { arena in
+      let file = try Self.drawnJPEG(width: 30, height: 20, arena: arena)
+      let pixels = try Bitmap.decode(file, arena: arena).takePacked()
+      let segment = [0xFF, 0xEE, 0xFF, 0xFF] + [UInt8](repeating: 1, count: 65_533)
+      for filler in [
+        [UInt8](repeating: 0xFF, count: 300_000), [UInt8](repeating: 7, count: 300_000), segment + segment,
+      ] {
+        let long = Array(file[..<20]) + filler + Array(file[20...])  // behind the first segment
+        #expect(try Bitmap.decode(long, arena: arena).takePacked() == pixels)
+        let asked = Atomic<Int>(0)
+        let info = try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+          try unsafe long.withUnsafeBytes { try unsafe JPEGCodec.inspect($0, limits: .default, watch: WorkWatch()) }
+        }
+        #expect(info.width == 30 && asked.load(ordering: .relaxed) >= long.count / 65_537 - 1)
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        for start in stride(from: 0, to: long.count, by: 999) {
+          try LateMetadataTests.append(long[start..<min(start + 999, long.count)], to: &decoder)
+        }
+        #expect(try decoder.finish().takePacked() == pixels)
+      }
     }
   }
 
