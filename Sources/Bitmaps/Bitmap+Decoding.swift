@@ -5,7 +5,8 @@ extension Bitmap {
   ///
   /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. (Of a plain
   /// Netpbm file cut within its last number, nothing tells: the rules ask for nothing behind that.) The format is told by
-  /// the file's content. ICC data is kept as ``colorProfile`` and not applied.
+  /// the file's content. ICC data is kept as ``colorProfile`` and not applied. A PNG with more than some 64 KiB of
+  /// compressed data behind its last row is `corrupt`: that would be inflated for nothing.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.

@@ -55,6 +55,41 @@ struct HostileStreamTests {
     }
   }
 
+  @Test("With bytes changed, what is a picture as a whole is one in pieces, and the same is known of it")
+  func changed() throws {
+    try withOwnArena { arena in
+      var generator = SeededGenerator(state: 20_261_125)
+      var limits = DecodingLimits()
+      limits.pixelCount = 1 << 16
+      limits.embeddedByteCount = 4096
+      var pictures = 0
+      let netpbm = NetpbmHeaderTests.files(surplus: 40)
+      for file in try Self.files(pieces: 4, arena: arena) + netpbm {
+        for _ in 0..<(netpbm.contains(file) ? 40 : 400) {
+          var changed = file
+          for _ in 0..<Int.random(in: 1...2, using: &generator) {
+            changed[Int.random(in: 2..<min(200, changed.count), using: &generator)] = UInt8.random(
+              in: 0...255, using: &generator)
+          }
+          guard let whole = try? Bitmap.decode(changed, limits: limits, arena: arena).takePacked() else { continue }
+          pictures += 1
+          // SAFETY: an array of bytes is initialised throughout.
+          let info = try unsafe PictureInfo(probing: changed.span.bytes, limits: limits)
+          for size in [1, Int.random(in: 2...100, using: &generator)] {
+            var decoder = PictureDecoder(limits: limits, arena: arena)
+            for start in stride(from: 0, to: changed.count, by: size) {
+              try LateMetadataTests.append(changed[start..<min(start + size, changed.count)], to: &decoder)
+            }
+            #expect(decoder.info == info)
+            let pixels = try decoder.finish().takePacked()
+            #expect(pixels == whole)
+          }
+        }
+      }
+      #expect(pictures > 300, "\(pictures)")
+    }
+  }
+
   @Test("A profile is read once, however much follows it")
   func profile() throws {
     try withOwnArena { arena in
