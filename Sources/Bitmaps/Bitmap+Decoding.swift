@@ -5,7 +5,8 @@ extension Bitmap {
   ///
   /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. (Of a plain
   /// Netpbm file cut within its last number, nothing tells: the rules ask for nothing behind that.) The format is told by
-  /// the file's content. ICC data is kept as ``colorProfile`` and not applied.
+  /// the file's content. ICC data is kept as ``colorProfile`` and not applied. A PNG with more than some 64 KiB of
+  /// compressed data behind its last row is `corrupt`: that would be inflated for nothing.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
@@ -30,7 +31,7 @@ extension Bitmap {
       bytes throws(BitmapError) in
       try unsafe Bitmap(
         bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        origin: origin)
+        origin: origin, watch: WorkWatch(wallTime: limits.wallTime))
     }
   }
 
@@ -44,15 +45,15 @@ extension Bitmap {
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
       try unsafe Bitmap(
         bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        origin: origin)
+        origin: origin, watch: WorkWatch(wallTime: limits.wallTime))
     }
   }
 
   init(
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
-    limits: DecodingLimits, origin: Origin
+    limits: DecodingLimits, origin: Origin, watch: WorkWatch
   ) throws(BitmapError) {
-    var watch = WorkWatch(wallTime: limits.wallTime)
+    var watch = watch
     // Only for the error; what is no picture is refused below.
     watch.format = unsafe PictureFormat(recognizing: bytes.bytes)
     let info = try unsafe PictureInfo(decoding: bytes, limits: limits, watch: watch)
@@ -93,7 +94,7 @@ extension Bitmap {
     case .jpeg:
       try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: self)
     case .webp: try unsafe WebPCodec.decode(bytes, limits: limits, watch: watch, into: self)
-    case .netpbm: try unsafe NetpbmCodec.decode(bytes, watch: watch, into: self)
+    case .netpbm: try unsafe NetpbmCodec.decode(bytes, limits: limits, watch: watch, into: self)
     default: try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: self)
     }
   }
@@ -116,12 +117,12 @@ extension PictureInfo {
           name: "encodedByteCount", needed: bytes.count, allowed: limits.encodedByteCount, unit: "bytes"),
         format: nil, subject: "this picture")
     }
-    try unsafe self.init(inspecting: bytes, limits: limits)
+    try unsafe self.init(inspecting: bytes, limits: limits, watch: watch)
     try limits.check(self)
     switch format {
     case .jpeg: try unsafe JPEGCodec.checkEnd(bytes, self)
     case .webp: try unsafe WebPCodec.checkByteCount(bytes)
-    case .netpbm: try unsafe NetpbmCodec.checkByteCount(bytes)
+    case .netpbm: try unsafe NetpbmCodec.checkByteCount(bytes, limits: limits, watch: watch)
     default: break
     }
   }
@@ -134,7 +135,11 @@ extension PictureInfo {
     case .jpeg: isTaken = wanted.codecLayout != nil
     // libwebp leaves alpha out where there is no room for it; it is to be laid on white instead.
     case .webp: isTaken = wanted == .rgba8
-    case .netpbm: isTaken = false
+    // Whatever a sample's maximum is, it is scaled once, to the bits that are asked for: not to 8 before.
+    case .netpbm:
+      return wanted.channel == .uint8 || pixelFormat.channel == .uint16
+        ? pixelFormat
+        : pixelFormat == .gray8 ? .gray16 : .rgba16
     // libpng can add channels and bits; taking them away is a matter of taste, and done here.
     default:
       isTaken =

@@ -47,7 +47,7 @@ extension Bitmap {
       let decoded = try unsafe bytes.reading { bytes throws(BitmapError) in
         try unsafe Bitmap(
           bytes, format: format, minimumWidth: nil, appliesOrientation: appliesOrientation, limits: limits,
-          origin: origin)
+          origin: origin, watch: watch)
       }
       defer { origin.dispose(decoded) }
       try decoded.copyRows(to: self)

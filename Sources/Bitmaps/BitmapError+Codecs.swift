@@ -3,8 +3,10 @@ import CImageCodecs
 extension BitmapError {
   /// The error that a codec's report tells of, or nil where the picture is whole.
   ///
-  /// `limits` and `watch` are what the codec was given.
-  init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits, watch: WorkWatch = WorkWatch()) {
+  /// `limits` and `watch` are what the codec was given; encoders have no limits.
+  init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits?, watch: WorkWatch = WorkWatch()) {
+    let isEncoding = limits == nil
+    let limits = limits ?? .default
     var report = report
     // SAFETY: the message is a C string inside the report, which outlives the closure.
     let message = unsafe withUnsafePointer(to: &report) { unsafe String(cString: cimage_report_message($0)) }
@@ -43,7 +45,10 @@ extension BitmapError {
     case CIMAGE_DIMENSIONS:
       self.init(
         .unsupported,
-        "\(format) cannot be of that size (\(message)). Crop or downscale the bitmap before, or write another format.",
+        isEncoding
+          ? "\(format) cannot be of that size (\(message)). Crop or downscale the bitmap before, or write another format."
+          : "a \(format) of the size in this one's header cannot be decoded (\(message)). Get the picture smaller or in "
+            + "tiles, or in another format, from where it came from.",
         format: format)
     default:
       self.init(.invalidArgument, "the \(format) codec was given rows that do not fit (\(message)).", format: format)

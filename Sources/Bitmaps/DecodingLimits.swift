@@ -14,7 +14,8 @@ public struct DecodingLimits: Hashable, Sendable {
   public var pixelCount = 1 << 27
 
   /// The pixels that decoding delivers, in bytes: rows as they lie in memory, in the pixel format asked for or the
-  /// picture's own, whichever takes more, and of the size the picture has when it is shrunk on loading. Default: 1 GiB.
+  /// picture's own, or the one that it is decoded in on the way, whichever takes most, and of the size the picture has
+  /// when it is shrunk on loading. Default: 1 GiB.
   ///
   /// Where the codec cannot deliver the format, or the picture is turned, two such bitmaps exist for a while.
   public var pixelByteCount = 1 << 30
@@ -38,8 +39,8 @@ public struct DecodingLimits: Hashable, Sendable {
   public var colorProfileByteCount = 4 << 20
 
   /// What the file holds beside the pixels, in bytes: all application segments and comments of a JPEG, all ancillary
-  /// chunks of a PNG, all chunks of a WebP that no pixel needs. Default: 32 MiB; cameras that add a second picture or a
-  /// depth map take some.
+  /// chunks of a PNG, all chunks of a WebP that no pixel needs; the header of a Netpbm, comments and white space
+  /// included, but for 256 bytes. Default: 32 MiB; cameras that add a second picture or a depth map take some.
   public var embeddedByteCount = 32 << 20
 
   /// How long decoding may take, by the clock. Default: a minute, some ten times what the largest picture that the other
@@ -48,7 +49,8 @@ public struct DecodingLimits: Hashable, Sendable {
   /// Looked at between rows, so it is met late by what a few rows take. Of a WebP, between pieces of the file and at the
   /// end: a piece that stands for many pixels, as of a picture of one colour, is decoded whole before the limit is met,
   /// and a picture that took too long is an error even if it is done by then. That comes to about 10 ns for each pixel
-  /// that ``pixelCount`` lets through. Cancellation is looked at at the same places. Reading the file does not count.
+  /// that ``pixelCount`` lets through. Cancellation is looked at at the same places. Reading the file does not count. Of a
+  /// ``PictureDecoder``, the time inside of its `append` and `finish` counts, together, and that between the calls does not.
   public var wallTime = Duration.seconds(60)
 
   public init() {}
@@ -74,7 +76,9 @@ extension DecodingLimits {
   func check(
     _ info: PictureInfo, width: Int, height: Int, format: PixelFormat?
   ) throws(BitmapError) {
-    let largest = [info.pixelFormat, format ?? info.pixelFormat].max { $0.bytesPerPixel < $1.bytesPerPixel }
+    let largest = [info.pixelFormat, format ?? info.pixelFormat, info.codecFormat(for: format)].max {
+      $0.bytesPerPixel < $1.bytesPerPixel
+    }
     let layout = try RowLayout(width: width, height: height, format: largest ?? info.pixelFormat)
     try check(
       "pixelByteCount", layout.byteCount, allowed: pixelByteCount, unit: "bytes", of: info,

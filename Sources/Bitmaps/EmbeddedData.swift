@@ -1,158 +1,246 @@
-import CImageCodecs
-
 /// What a file holds beside its pixels: where its EXIF and ICC data lie, and how much of all kinds there is.
 ///
-/// Found by walking segments or chunks, as the standards have them: a step for each, nothing copied.
+/// Found by walking segments or chunks, as the standards have them: a step for each, nothing copied. Of a file that is
+/// not all there yet, the walk goes on where it ended, so that it is one walk whatever the pieces.
 /// Sources: JPEG's marker segments (ITU T.81, B.1) and ICC.1 annex B.4, PNG's chunks (PNG 1.2 and 1.5 extensions), WebP's
-/// RIFF container.
+/// RIFF container. A WebP's EXIF chunk counts whether or not the first chunk announces it, as in most readers.
 struct EmbeddedData {
+  /// How far the walk has come.
+  enum Milestone: Int {
+    case start
+    /// The part of the header that has the size is there.
+    case size
+    /// All that the codecs read before the pixels is there, or what no codec can read.
+    case pixels
+  }
+
   /// The TIFF structure of the first EXIF data.
   private(set) var exif: Range<Int>?
   /// The pieces of the ICC data, in their order; of a PNG one, with its name ahead and compressed.
   private(set) var icc: [Range<Int>] = []
   /// All segments and chunks that no pixel needs.
   private(set) var byteCount = 0
-  /// Where the first segment or chunk starts that is not walked yet: it is not all there, or the last.
+  private(set) var milestone = Milestone.start
+  /// What a JPEG's frame or a PNG's header says, unchecked; nil for a WebP.
+  private(set) var declaredSize: (width: Int, height: Int)?
+  let format: PictureFormat
+  /// Where the first segment or chunk starts that is not walked yet.
   private var position: Int
+  /// What follows is no part of the picture, or of no interest.
+  private var isDone = false
   private var iccPieces: [(number: Int, total: Int, range: Range<Int>)] = []
-  private let format: PictureFormat
 
-  init(of file: RawSpan, format: PictureFormat) {
+  /// Of nothing, so far.
+  init(format: PictureFormat) {
     self.format = format
     position = format == .jpeg ? 2 : format == .png ? 8 : 12
-    walk(file)
+  }
+
+  init(of file: RawSpan, format: PictureFormat, watch: WorkWatch) throws(BitmapError) {
+    self.init(format: format)
+    try walk(file, watch: watch)
   }
 
   /// Goes on where the walk ended, in the same file of which more may be there by now.
-  mutating func walk(_ file: RawSpan) {
+  ///
+  /// Where `limits` are given, a segment or chunk that is beyond them by the length that it declares is refused, however
+  /// much of it is there.
+  mutating func walk(_ file: RawSpan, watch: WorkWatch, limits: DecodingLimits? = nil) throws(BitmapError) {
     let reader = BoundedReader(bytes: file)
+    var pace = WorkPace(watch)
     switch format {
-    case .jpeg: walkJPEG(reader)
-    case .png: walkPNG(reader)
-    case .webp: walkWebP(reader)
+    case .jpeg: try walkJPEG(reader, &pace, limits)
+    case .png: try walkPNG(reader, &pace, limits)
+    case .webp: try walkWebP(reader, &pace, limits)
     default: break
     }
   }
 
-  private static let exifLead: [UInt8] = Array("Exif\0\0".utf8)
-  private static let iccLead: [UInt8] = Array("ICC_PROFILE\0".utf8)
+  /// What a step counts as for the pace: a question for every 4,096 of them.
+  private static let stepWork = 1024
 
-  private mutating func walkJPEG(_ reader: borrowing BoundedReader) {
-    let known = iccPieces.count
-    while let lead = reader.byte(at: position), lead == 0xFF, let marker = reader.byte(at: position + 1) {
-      if marker == 0xFF {
-        position += 1  // a fill byte
-      } else if marker == 0x01 || (0xD0...0xD7).contains(marker) {
-        position += 2  // markers without a segment
-      } else {
-        if marker == 0xD9 || marker == 0xDA { break }  // the end, or the pixels
-        guard let length = reader.integer(at: position + 2, byteCount: 2), length >= 2 else { break }
-        let content = position + 4..<position + 2 + length
-        guard content.upperBound <= reader.count else { break }
-        if (0xE0...0xEF).contains(marker) || marker == 0xFE { byteCount += length }
-        if marker == 0xE1, exif == nil, content.count >= 6, reader.has(Self.exifLead, at: content.lowerBound) {
-          exif = content.lowerBound + 6..<content.upperBound
-        }
-        if marker == 0xE2, content.count >= 14, reader.has(Self.iccLead, at: content.lowerBound),
-          let number = reader.byte(at: content.lowerBound + 12), let total = reader.byte(at: content.lowerBound + 13)
-        {
-          iccPieces.append((Int(number), Int(total), content.lowerBound + 14..<content.upperBound))
-        }
-        position = content.upperBound
-      }
-    }
-    guard iccPieces.count > known else { return }
-    iccPieces.sort { $0.number < $1.number }
-    // All of them, once each: half a profile is none.
-    let isWhole = iccPieces.enumerated().allSatisfy { $1.number == $0 + 1 && $1.total == iccPieces.count }
-    icc = isWhole ? iccPieces.map(\.range) : []
+  private mutating func reach(_ newMilestone: Milestone) {
+    if newMilestone.rawValue > milestone.rawValue { milestone = newMilestone }
   }
 
-  private mutating func walkPNG(_ reader: borrowing BoundedReader) {
-    while let length = reader.integer(at: position, byteCount: 4), length <= reader.count - position - 12,
-      let first = reader.byte(at: position + 4)
-    {
-      let content = position + 8..<position + 8 + length
-      if first & 0x20 != 0 { byteCount += length }  // a small letter: ancillary
-      if reader.has(Array("eXIf".utf8), at: position + 4), exif == nil { exif = content }
-      if reader.has(Array("iCCP".utf8), at: position + 4), icc.isEmpty { icc = [content] }
-      position = content.upperBound + 4  // its checksum
-    }
-  }
-
-  private mutating func walkWebP(_ reader: borrowing BoundedReader) {
-    // What lies behind the container is no part of the picture.
-    let end = min(reader.count, 8 + (reader.integer(at: 4, byteCount: 4, isLittle: true) ?? 0))
-    while let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true), length <= end - position - 8 {
-      let content = position + 8..<position + 8 + length
-      let isPixels = ["VP8 ", "VP8L", "VP8X", "ALPH"].contains { reader.has(Array($0.utf8), at: position) }
-      if !isPixels { byteCount += length }
-      if reader.has(Array("EXIF".utf8), at: position), exif == nil {
-        // Some writers put JPEG's lead before the TIFF structure.
-        let hasLead = length >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
-        exif = content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound
-      }
-      if reader.has(Array("ICCP".utf8), at: position), icc.isEmpty { icc = [content] }
-      position = content.upperBound + length % 2
-    }
+  private func check(adding length: Int, _ limits: DecodingLimits?) throws(BitmapError) {
+    guard let limits, byteCount + length > limits.embeddedByteCount else { return }
+    throw BitmapError(
+      exceeding: .init(
+        name: "embeddedByteCount", needed: byteCount + length, allowed: limits.embeddedByteCount, unit: "bytes"),
+      format: format, subject: "what this \(format) has beside its pixels")
   }
 }
 
 extension EmbeddedData {
-  /// The ICC data itself; nil where there is none, and where it cannot be read: pictures are not refused for it. Throws
-  /// where it is beyond its limit.
-  func iccData(in file: UnsafeRawBufferPointer, format: PictureFormat, limits: DecodingLimits) throws(BitmapError)
-    -> [UInt8]?
-  {
-    guard !icc.isEmpty else { return nil }
-    let storedByteCount = icc.reduce(0) { $0 + $1.count }
-    guard storedByteCount <= limits.colorProfileByteCount else {
-      throw .init(exceedingProfile: storedByteCount, limits: limits, format: format)
-    }
-    if format == .png { return try unsafe inflated(file, limits: limits) }
-    var data: [UInt8] = []
-    data.reserveCapacity(storedByteCount)
-    for range in icc { unsafe data.append(contentsOf: file[range]) }
-    return data
-  }
+  private static let exifLead: [UInt8] = Array("Exif\0\0".utf8)
+  private static let iccLead: [UInt8] = Array("ICC_PROFILE\0".utf8)
 
-  /// Behind the name, which ends with a zero, and the method, which is 0.
-  private func inflated(_ file: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> [UInt8]? {
-    let chunk = unsafe file[icc[0]]
-    guard let end = unsafe chunk.prefix(80).firstIndex(of: 0), unsafe chunk.endIndex - end > 2,
-      unsafe chunk[end + 1] == 0
-    else { return nil }
-    let compressed = unsafe UnsafeRawBufferPointer(rebasing: chunk[(end + 2)...])
-    // Twice, so that the array is as large as the data: it lives as long as the bitmap. No ICC data is larger than its
-    // own header can say.
-    let capacity = min(limits.colorProfileByteCount, Int(UInt32.max))
-    var report = cimage_report()
-    var byteCount = 0
-    _ = unsafe cimage_inflate(compressed.baseAddress, compressed.count, nil, capacity, &byteCount, &report)
-    guard report.status == CIMAGE_OK else {
-      switch report.status {
-      case CIMAGE_OUTPUT_FULL: throw .init(exceedingProfile: nil, limits: limits, format: .png)
-      case CIMAGE_OUT_OF_MEMORY: throw BitmapError(report, format: .png, limits: limits) ?? .emptyBuffer
-      default: return nil
+  /// Bytes between segments are passed over, as libjpeg does.
+  private mutating func walkJPEG(
+    _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
+  ) throws(BitmapError) {
+    while !isDone, let lead = reader.byte(at: position) {
+      try pace.spend(Self.stepWork)
+      guard lead == 0xFF else {
+        position += 1
+        continue
+      }
+      guard let marker = reader.byte(at: position + 1) else { return }
+      switch marker {
+      case 0xFF: position += 1  // a fill byte
+      case 0, 0x01, 0xD0...0xD7: position += 2  // no marker, and markers without a segment
+      case 0xD9:
+        reach(.pixels)  // there are none
+        isDone = true
+      default: guard try walkSegment(marker, reader, limits) else { return }
       }
     }
-    let expected = byteCount
-    let data = unsafe [UInt8](unsafeUninitializedCapacity: expected) { buffer, count in
-      _ = unsafe cimage_inflate(
-        compressed.baseAddress, compressed.count, buffer.baseAddress, expected, &count, &report)
+  }
+
+  /// False where it is not all there.
+  private mutating func walkSegment(
+    _ marker: UInt8, _ reader: borrowing BoundedReader, _ limits: DecodingLimits?
+  ) throws(BitmapError) -> Bool {
+    // Those that are too short for their own length libjpeg refuses, or takes as empty.
+    guard let length = reader.integer(at: position + 2, byteCount: 2).map({ max($0, 2) }) else { return false }
+    let isEmbedded = (0xE0...0xEF).contains(marker) || marker == 0xFE
+    if isEmbedded { try check(adding: length, limits) }
+    let content = position + 4..<position + 2 + length
+    guard content.upperBound <= reader.count else { return false }
+    if isEmbedded { byteCount += length }
+    position = content.upperBound
+    switch marker {
+    case 0xE1:
+      guard exif == nil, content.count >= 6, reader.has(Self.exifLead, at: content.lowerBound) else { break }
+      exif = content.lowerBound + 6..<content.upperBound
+    case 0xE2:
+      guard content.count >= 14, reader.has(Self.iccLead, at: content.lowerBound) else { break }
+      takeICCPiece(content, reader)
+    case 0xC0...0xCF where marker != 0xC4 && marker != 0xC8 && marker != 0xCC:
+      if declaredSize == nil, let height = reader.integer(at: content.lowerBound + 1, byteCount: 2),
+        let width = reader.integer(at: content.lowerBound + 3, byteCount: 2)
+      {
+        declaredSize = (width, height)
+      }
+      reach(.size)
+    case 0xDA:
+      reach(.pixels)
+      isDone = true
+    default: break
     }
-    if report.status == CIMAGE_OUT_OF_MEMORY, let error = BitmapError(report, format: .png, limits: limits) {
-      throw error
+    return true
+  }
+
+  private mutating func takeICCPiece(_ content: Range<Int>, _ reader: borrowing BoundedReader) {
+    guard let number = reader.byte(at: content.lowerBound + 12), let total = reader.byte(at: content.lowerBound + 13),
+      iccPieces.count <= 255  // the numbers are bytes: more are no profile
+    else { return }
+    iccPieces.append((Int(number), Int(total), content.lowerBound + 14..<content.upperBound))
+    // All of them, once each: half a profile is none.
+    guard iccPieces.allSatisfy({ $0.total == iccPieces.count }) else {
+      icc = []
+      return
     }
-    return report.status == CIMAGE_OK ? data : nil
+    iccPieces.sort { $0.number < $1.number }
+    icc = iccPieces.enumerated().allSatisfy { $1.number == $0 + 1 } ? iccPieces.map(\.range) : []
   }
 }
 
-extension BitmapError {
-  fileprivate init(exceedingProfile needed: Int?, limits: DecodingLimits, format: PictureFormat) {
-    self.init(
-      exceeding: .init(
-        name: "colorProfileByteCount", needed: needed, allowed: limits.colorProfileByteCount, unit: "bytes"),
-      format: format, subject: "the ICC data of this \(format)")
+/// The names of chunks, as numbers whose most significant byte is the first letter.
+private enum ChunkName {
+  static let header = 0x4948_4452  // IHDR
+  static let data = 0x4944_4154  // IDAT
+  static let end = 0x4945_4E44  // IEND
+  static let pngExif = 0x6558_4966  // eXIf
+  static let pngProfile = 0x6943_4350  // iCCP
+  static let lossy = 0x5650_3820  // VP8 and a space
+  static let lossless = 0x5650_384C  // VP8L
+  static let extended = 0x5650_3858  // VP8X
+  static let alpha = 0x414C_5048  // ALPH
+  static let webpExif = 0x4558_4946  // EXIF
+  static let webpProfile = 0x4943_4350  // ICCP
+}
+
+extension EmbeddedData {
+  private mutating func walkPNG(
+    _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
+  ) throws(BitmapError) {
+    if milestone == .start, reader.count >= 33 {
+      reach(.size)
+      if reader.integer(at: 12, byteCount: 4) == ChunkName.header, let width = reader.integer(at: 16, byteCount: 4),
+        let height = reader.integer(at: 20, byteCount: 4)
+      {
+        declaredSize = (width, height)
+      }
+    }
+    while !isDone, let length = reader.integer(at: position, byteCount: 4),
+      let name = reader.integer(at: position + 4, byteCount: 4)
+    {
+      try pace.spend(Self.stepWork)
+      guard length < 1 << 31 else {  // libpng takes no more either
+        reach(.pixels)
+        isDone = true
+        return
+      }
+      if name == ChunkName.data { reach(.pixels) }
+      let isAncillary = name & 0x2000_0000 != 0  // a small letter
+      if isAncillary { try check(adding: length, limits) }
+      if name == ChunkName.pngProfile, icc.isEmpty, let limits { try checkProfile(length, limits) }
+      guard length <= reader.count - position - 12 else { return }
+      let content = position + 8..<position + 8 + length
+      if isAncillary { byteCount += length }
+      switch name {
+      case ChunkName.pngExif where exif == nil: exif = content
+      case ChunkName.pngProfile where icc.isEmpty: icc = [content]
+      case ChunkName.end: isDone = true
+      default: break
+      }
+      position = content.upperBound + 4  // its checksum
+    }
+  }
+
+  private mutating func walkWebP(
+    _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
+  ) throws(BitmapError) {
+    if reader.count >= 30 { reach(.size) }
+    // What lies behind the container is no part of the picture.
+    guard let announced = reader.integer(at: 4, byteCount: 4, isLittle: true) else { return }
+    let end = announced + 8
+    while !isDone, position <= end - 8, let name = reader.integer(at: position, byteCount: 4),
+      let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true)
+    {
+      try pace.spend(Self.stepWork)
+      let content = position + 8..<position + 8 + length
+      // The head of these is part of the header.
+      if name == ChunkName.lossy && reader.count - content.lowerBound >= 10
+        || name == ChunkName.lossless && reader.count - content.lowerBound >= 5
+      {
+        reach(.pixels)
+      }
+      let isForPixels =
+        switch name {
+        case ChunkName.lossy, ChunkName.lossless, ChunkName.extended, ChunkName.alpha: true
+        default: false
+        }
+      guard content.upperBound <= end else {
+        // Broken; let libwebp say how. Of the pixels it wants to see some first.
+        if !isForPixels { reach(.pixels) }
+        return
+      }
+      if !isForPixels { try check(adding: length, limits) }
+      if name == ChunkName.webpProfile, icc.isEmpty, let limits { try checkProfile(length, limits) }
+      guard content.upperBound <= reader.count else { return }
+      if !isForPixels { byteCount += length }
+      switch name {
+      case ChunkName.webpExif where exif == nil:
+        // Some writers put JPEG's lead before the TIFF structure.
+        let hasLead = length >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
+        exif = content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound
+      case ChunkName.webpProfile where icc.isEmpty: icc = [content]
+      default: break
+      }
+      position = content.upperBound + length % 2
+    }
   }
 }

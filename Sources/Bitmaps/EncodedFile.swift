@@ -7,12 +7,15 @@ import NativeBuffers
 enum EncodedFile {
   /// Calls `body` with the bytes of a file that starts like a picture that can be decoded.
   ///
-  /// Errors name the file, those of `body` too. Cost: one copy of the file; a file that is no picture costs 16 bytes.
+  /// Errors name the file, those of `body` too. Ends with its task, looked at at the start, between pieces of a large
+  /// file, and at the end. Cost: one copy of the file; a file that is no picture costs 16 bytes.
   static func withBytes<R>(
     ofFileAt path: String, limits: DecodingLimits, origin: Origin,
     _ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     do throws(BitmapError) {
+      let watch = WorkWatch()
+      try watch.check()
       let descriptor = try open(path)
       defer { close(descriptor) }
       let byteCount = try regularFileByteCount(of: descriptor)
@@ -26,7 +29,7 @@ enum EncodedFile {
       let buffer = try origin.buffer(byteCount: byteCount)
       defer { origin.dispose(buffer) }
       let readCount = try unsafe buffer.writing { bytes throws(BitmapError) in
-        try unsafe read(descriptor, into: bytes)
+        try unsafe read(descriptor, into: bytes, watch)
       }
       return try unsafe buffer.reading { bytes throws(BitmapError) in
         // Fewer than expected if the file was cut meanwhile: then the codec says that the data ends early.
@@ -79,12 +82,16 @@ enum EncodedFile {
     _ = try unsafe PictureFormat(decodable: signature.span.bytes.extracting(..<result))
   }
 
-  private static func read(_ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer) throws(BitmapError) -> Int {
+  private static func read(
+    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, _ watch: WorkWatch
+  ) throws(BitmapError) -> Int {
     var count = 0
     while count < bytes.count {
+      let most = min(bytes.count - count, 16 << 20)
       let result = retryingInterrupted {
-        unsafe pread(descriptor, bytes.baseAddress?.advanced(by: count), bytes.count - count, off_t(count))
+        unsafe pread(descriptor, bytes.baseAddress?.advanced(by: count), most, off_t(count))
       }
+      try watch.check()
       if result < 0 {
         throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
       }

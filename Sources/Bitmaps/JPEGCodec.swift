@@ -3,11 +3,15 @@ import NativeBuffers
 
 /// JPEG by libjpeg-turbo: arguments in, reports out, no pixels of its own.
 enum JPEGCodec {
-  static func inspect(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> PictureInfo {
+  static func inspect(
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+  ) throws(BitmapError) -> PictureInfo {
     var info = cimage_jpeg_info()
     var report = cimage_report()
-    _ = unsafe cimage_jpeg_inspect(bytes.baseAddress, bytes.count, &info, &report)
-    if let error = BitmapError(report, format: .jpeg, limits: limits) { throw error }
+    try unsafe watch.withCodecWatch { watch in
+      _ = unsafe cimage_jpeg_inspect(bytes.baseAddress, bytes.count, watch, &info, &report)
+    }
+    if let error = BitmapError(report, format: .jpeg, limits: limits, watch: watch) { throw error }
     return PictureInfo(
       format: .jpeg, width: Int(info.width), height: Int(info.height),
       pixelFormat: info.color == CIMAGE_JPEG_GRAY ? .gray8 : .rgb8, isProgressive: info.progressive,
@@ -69,7 +73,7 @@ enum EncodingResult {
   init(_ report: cimage_report, needed: Int, format: PictureFormat) throws(BitmapError) {
     if report.status == CIMAGE_OUTPUT_FULL {
       self = .needs(byteCount: needed)
-    } else if let error = BitmapError(report, format: format, limits: .default) {
+    } else if let error = BitmapError(report, format: format, limits: nil) {
       throw error
     } else {
       self = .fits(byteCount: needed)

@@ -2,16 +2,14 @@ import NativeBuffers
 
 /// Netpbm by own code: a few lines a variant, and the simplest of formats for tests and pipes.
 enum NetpbmCodec {
-  static func inspect(_ bytes: UnsafeRawBufferPointer) throws(BitmapError) -> PictureInfo {
-    let header = try unsafe NetpbmHeader(bytes)
-    return PictureInfo(
-      format: .netpbm, width: header.width, height: header.height, pixelFormat: header.pixelFormat,
-      isProgressive: false, codecByteCount: 0)
+  /// Throws where the file has fewer bytes than its samples take: before anything is allocated for them.
+  static func checkByteCount(
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+  ) throws(BitmapError) {
+    try unsafe checkByteCount(bytes, NetpbmHeader(bytes, limits: limits, watch: watch))
   }
 
-  /// Throws where the file has fewer bytes than its samples take: before anything is allocated for them.
-  static func checkByteCount(_ bytes: UnsafeRawBufferPointer) throws(BitmapError) {
-    let header = try unsafe NetpbmHeader(bytes)
+  private static func checkByteCount(_ bytes: UnsafeRawBufferPointer, _ header: NetpbmHeader) throws(BitmapError) {
     guard bytes.count - header.offset >= header.sampleByteCount else {
       throw .netpbm(
         .truncated,
@@ -19,20 +17,21 @@ enum NetpbmCodec {
     }
   }
 
-  /// Fills a bitmap of the header's own format.
+  /// Fills a bitmap of the header's own format, or of that of 16 bits in its place.
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, watch: WorkWatch, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
   ) throws(BitmapError) {
-    let header = try unsafe NetpbmHeader(bytes)
-    try unsafe checkByteCount(bytes)
-    var samples = unsafe NetpbmSamples(header, bytes)
+    let header = try unsafe NetpbmHeader(bytes, limits: limits, watch: watch)
+    try unsafe checkByteCount(bytes, header)
+    var samples = unsafe NetpbmSamples(header, bytes, watch)
+    let isWide = bitmap.format.channel == .uint16
     var pace = WorkPace(watch)
     try unsafe bitmap.withUnsafeMutableRows { rows throws(BitmapError) in
       for y in 0..<header.height {
         // A sample is parsed, and costs as much as some dozen that are only added.
         try pace.spend(header.width * header.channels * 16)
         samples.startRow()
-        if header.bytesPerSample == 1 {
+        if !isWide {
           for i in 0..<header.width * header.channels {
             // SAFETY: the row has this many bytes: bitmap and header have one format.
             unsafe rows[y][i] = UInt8(truncatingIfNeeded: try samples.next(scaledTo: 255))
@@ -77,9 +76,9 @@ private struct NetpbmSamples {
   private var bits: UInt8 = 0
   private var bitsLeft = 0
 
-  init(_ header: NetpbmHeader, _ bytes: UnsafeRawBufferPointer) {
+  init(_ header: NetpbmHeader, _ bytes: UnsafeRawBufferPointer, _ watch: WorkWatch) {
     self.header = header
-    reader = unsafe NetpbmReader(bytes: bytes, at: header.offset)
+    reader = unsafe NetpbmReader(bytes: bytes, at: header.offset, watch: watch)
   }
 
   /// Rows of binary bitmaps start at a byte.
@@ -101,7 +100,7 @@ private struct NetpbmSamples {
   private mutating func next() throws(BitmapError) -> Int {
     switch header.kind {
     case 1:
-      guard let byte = reader.nextOfToken() else { throw Self.end }
+      guard let byte = try reader.nextOfToken() else { throw Self.end }
       guard byte == UInt8(ascii: "0") || byte == UInt8(ascii: "1") else {
         throw .netpbm(.corrupt, "a pixel is neither 0 nor 1")
       }

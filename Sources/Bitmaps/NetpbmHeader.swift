@@ -50,117 +50,32 @@ struct NetpbmHeader {
     }
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BitmapError) {
-    var reader = unsafe NetpbmReader(bytes: bytes)
-    guard reader.next() == UInt8(ascii: "P"), let digit = reader.next(), (0x31...0x37).contains(digit) else {
-      throw .netpbm(.corrupt, "it does not start with P1 to P7")
+  /// What is more in the header than a plain one takes: comments, white space, zeros, lines that nobody needs.
+  var surplusByteCount: Int { max(0, offset - Self.plainByteCount) }
+
+  /// A header without any such takes some 80 bytes.
+  static let plainByteCount = 256
+
+  init(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch) throws(BitmapError) {
+    var reader = NetpbmHeaderReader()
+    guard let header = try unsafe reader.read(bytes, limits: limits, watch: watch) else {
+      throw .netpbm(.truncated, "it ends in its header")
     }
-    kind = Int(digit) - 0x30
-    if kind == 7 {
-      try readPAM(&reader)
-    } else {
-      width = try reader.number("width")
-      height = try reader.number("height")
-      maximum = isBitmap ? 1 : try reader.number("maximum")
-      channels = kind == 3 || kind == 6 ? 3 : 1
-      guard let separator = reader.next() else { throw .netpbm(.truncated, "it ends in its header") }
-      guard NetpbmReader.isSpace(separator) else { throw .netpbm(.corrupt, "no white space ends its header") }
-    }
-    offset = reader.position
+    self = header
+  }
+
+  /// Of the digit behind the "P".
+  init(kind: Int) {
+    self.kind = kind
+    channels = kind == 3 || kind == 6 ? 3 : 1
+  }
+
+  func check() throws(BitmapError) {
     guard width > 0, height > 0 else { throw .netpbm(.corrupt, "a side is 0") }
     guard (1...65_535).contains(maximum) else { throw .netpbm(.corrupt, "its maximum is not within 1 and 65535") }
     guard (1...4).contains(channels) else {
       throw .netpbm(.unsupported, "it has \(channels) channels, and 1 to 4 are known")
     }
-  }
-
-  private mutating func readPAM(_ reader: inout NetpbmReader) throws(BitmapError) {
-    var fields: [String: Int] = [:]
-    while true {
-      guard let line = reader.line() else { throw .netpbm(.truncated, "it ends in its header") }
-      let words = line.split(separator: " ", maxSplits: 1)
-      guard let name = words.first, !name.hasPrefix("#") else { continue }
-      if name == "ENDHDR" { break }
-      guard ["WIDTH", "HEIGHT", "DEPTH", "MAXVAL"].contains(name) else { continue }
-      guard words.count == 2, let value = Int(words[1].trimmedOfSpaces), (0..<1 << 31).contains(value) else {
-        throw .netpbm(.corrupt, "its \(name) is no number below 2147483648")
-      }
-      fields[String(name)] = value
-    }
-    guard let width = fields["WIDTH"], let height = fields["HEIGHT"], let depth = fields["DEPTH"],
-      let maximum = fields["MAXVAL"]
-    else { throw .netpbm(.corrupt, "WIDTH, HEIGHT, DEPTH or MAXVAL is missing") }
-    (self.width, self.height, channels, self.maximum) = (width, height, depth, maximum)
-  }
-}
-
-/// Bytes that somebody else wrote, one after the other; nil behind the last.
-// SAFETY: every read looks at `position` first; used inside the closure that lent the bytes.
-@safe
-struct NetpbmReader {
-  private let bytes: UnsafeRawBufferPointer
-  private(set) var position: Int
-
-  init(bytes: UnsafeRawBufferPointer, at position: Int = 0) {
-    unsafe self.bytes = unsafe bytes
-    self.position = position
-  }
-
-  mutating func next() -> UInt8? {
-    guard position < count else { return nil }
-    defer { position += 1 }
-    return unsafe bytes[position]
-  }
-
-  private var count: Int { unsafe bytes.count }
-
-  static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
-
-  /// The next byte that is neither white space nor in a comment; nil at the end. The byte is taken.
-  mutating func nextOfToken() -> UInt8? {
-    while let byte = next() {
-      if byte == UInt8(ascii: "#") {
-        while let byte = next(), byte != 0x0A, byte != 0x0D {}
-      } else if !Self.isSpace(byte) {
-        return byte
-      }
-    }
-    return nil
-  }
-
-  /// A decimal number below 2^31. The byte behind it stays.
-  mutating func number(_ name: String) throws(BitmapError) -> Int {
-    guard let first = nextOfToken() else { throw .netpbm(.truncated, "it ends before a \(name)") }
-    position -= 1
-    guard (0x30...0x39).contains(first) else { throw .netpbm(.corrupt, "a \(name) is no number") }
-    var value = 0
-    while position < count {
-      let byte = unsafe bytes[position]
-      guard (0x30...0x39).contains(byte) else { break }
-      value = value * 10 + Int(byte) - 0x30
-      guard value < 1 << 31 else { throw .netpbm(.corrupt, "a \(name) is 2147483648 or more") }
-      position += 1
-    }
-    return value
-  }
-
-  /// What is left of the line, without its end; nil where there is no end, or after 1,024 bytes.
-  mutating func line() -> String? {
-    var line: [UInt8] = []
-    while line.count < 1024, let byte = next() {
-      if byte == 0x0A { return String(decoding: line, as: UTF8.self) }
-      line.append(byte)
-    }
-    return nil
-  }
-}
-
-extension Substring {
-  fileprivate var trimmedOfSpaces: Substring {
-    var part = self
-    while part.first?.isWhitespace == true { part.removeFirst() }
-    while part.last?.isWhitespace == true { part.removeLast() }
-    return part
   }
 }
 

@@ -3,11 +3,16 @@ import NativeBuffers
 
 /// PNG by libpng: arguments in, reports out, no pixels of its own.
 enum PNGCodec {
-  static func inspect(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> PictureInfo {
+  static func inspect(
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+  ) throws(BitmapError) -> PictureInfo {
     var info = cimage_png_info()
     var report = cimage_report()
-    _ = unsafe cimage_png_inspect(bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, &info, &report)
-    if let error = BitmapError(report, format: .png, limits: limits) { throw error }
+    try unsafe watch.withCodecWatch { watch in
+      _ = unsafe cimage_png_inspect(
+        bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, watch, &info, &report)
+    }
+    if let error = BitmapError(report, format: .png, limits: limits, watch: watch) { throw error }
     return PictureInfo(
       format: .png, width: Int(info.width), height: Int(info.height),
       pixelFormat: info.alpha ? .rgba8 : info.color ? .rgb8 : .gray8, isProgressive: info.interlaced,

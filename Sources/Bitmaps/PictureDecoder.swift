@@ -3,7 +3,8 @@ public import NativeBuffers
 /// Decodes a picture whose bytes arrive in pieces, as from a socket.
 ///
 /// The header is read as soon as enough bytes are there: then ``info`` is known, and a picture that is beyond a limit, or
-/// none at all, is refused, however much of it is still to come. Pixels are decoded by ``finish(format:minimumWidth:appliesOrientation:)``:
+/// none at all, is refused, however much of it is still to come. So is a segment or chunk beside the pixels by the length
+/// that it declares, wherever it lies. Pixels are decoded by ``finish(format:minimumWidth:appliesOrientation:)``:
 /// until then the bytes are kept in a native buffer that grows with them, at most twice as large as what arrived, and
 /// never beyond ``DecodingLimits/encodedByteCount``. Released by `finish`, or when the decoder goes.
 public struct PictureDecoder: ~Copyable {
@@ -15,16 +16,15 @@ public struct PictureDecoder: ~Copyable {
   public private(set) var byteCount = 0
   /// What is known of the picture; nil while too little of its header is there.
   ///
-  /// Size and pixel format are known from the header on, and stay: with the first 4,096 bytes as soon as the header is
-  /// whole, later when at most a 64th more has arrived. (The header of a WebP with an ICC profile or alpha ends behind
-  /// those. What is beyond a limit is refused before.) The rest is what arrived so far: EXIF data, and with it
+  /// Size and pixel format are known from the last byte of the header on, and stay. (The header of a WebP with an ICC
+  /// profile or alpha ends behind those. What is beyond a limit is refused before.) The rest is what arrived so far: EXIF data, and with it
   /// ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile and the amount of data beside the
   /// pixels come with the segment or chunk that holds them. In a JPEG those are ahead of the pixels; in a PNG and a WebP
   /// they can be at the end of the file, so that only then the upright size is certain.
-  public private(set) var info: PictureInfo?
-  private var embedded: EmbeddedData?
-  /// The header is not looked at again before so many bytes are there, so that single bytes do not cost a look each.
-  private var nextLook = 4
+  public var info: PictureInfo? { header.info }
+  private var header = ArrivingHeader()
+  /// In calls that returned.
+  private var spent = Duration.zero
 
   public init(
     limits: DecodingLimits = .default, arena: Arena? = nil,
@@ -38,12 +38,18 @@ public struct PictureDecoder: ~Copyable {
     if let buffer { origin.dispose(buffer) }
   }
 
-  /// Takes the next bytes, which are copied. Amortised, a copy or two of each byte.
+  /// Takes the next bytes, which are copied. Amortised, a copy or two of each byte, and a step for each segment or chunk:
+  /// the header is not read again for each piece.
+  ///
+  /// The time that this takes counts for ``DecodingLimits/wallTime``, together with that of the calls before and of
+  /// `finish`, and the task's cancellation is looked at; what the caller does between calls does not count.
   ///
   /// - Throws: `notAPicture`, `unsupported`, `corrupt`, `limitExceeded`, as soon as what arrived says so; `outOfMemory`,
   ///   `cancelled`. After an error the decoder is of no use, and should be let go.
   public mutating func append(_ bytes: RawSpan) throws(BitmapError) {
-    try WorkWatch().check()
+    let watch = WorkWatch(wallTime: limits.wallTime, format: info?.format, spent: spent)
+    defer { spent = watch.elapsed }
+    try watch.check()
     guard bytes.byteCount > 0 else { return }
     guard bytes.byteCount <= limits.encodedByteCount - byteCount else {
       throw BitmapError(
@@ -62,7 +68,7 @@ public struct PictureDecoder: ~Copyable {
       }
     }
     byteCount += bytes.byteCount
-    if info != nil { try lookForMore() } else if byteCount >= nextLook { try look() }
+    try look(watch)
   }
 
   /// Decodes what arrived, as ``Bitmap/init(decoding:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
@@ -71,10 +77,11 @@ public struct PictureDecoder: ~Copyable {
   ) throws(BitmapError) -> Bitmap {
     guard let buffer else { throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.") }
     let (count, limits, origin) = (byteCount, limits, origin)
+    let watch = WorkWatch(wallTime: limits.wallTime, spent: spent)
     return try unsafe buffer.reading { bytes throws(BitmapError) in
       try unsafe Bitmap(
         UnsafeRawBufferPointer(rebasing: bytes[..<count]), format: format, minimumWidth: minimumWidth,
-        appliesOrientation: appliesOrientation, limits: limits, origin: origin)
+        appliesOrientation: appliesOrientation, limits: limits, origin: origin, watch: watch)
     }
   }
 
@@ -100,48 +107,13 @@ public struct PictureDecoder: ~Copyable {
     capacity = newCapacity
   }
 
-  private mutating func look() throws(BitmapError) {
+  private mutating func look(_ watch: WorkWatch) throws(BitmapError) {
     guard let buffer else { return }
-    let (count, limits) = (byteCount, limits)
-    nextLook = count < 4096 ? count + 1 : count + count / 64
-    let found = try unsafe buffer.reading { bytes throws(BitmapError) -> PictureInfo? in
-      let known = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
-      do throws(BitmapError) {
-        return try unsafe PictureInfo(inspecting: known, limits: limits)
-      } catch {
-        // A signature takes up to 16 bytes, and a header as long as it takes.
-        if error.code == .truncated || error.code == .notAPicture && count < PictureFormat.signatureByteCount {
-          return nil
-        }
-        throw error
-      }
+    let (count, limits, known) = (byteCount, limits, header)
+    header = try unsafe buffer.reading { bytes throws(BitmapError) in
+      var newer = known
+      try unsafe newer.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), limits: limits, watch: watch)
+      return newer
     }
-    guard let found else { return }
-    // Also of a header that is not whole: its size is there already.
-    try limits.check(found)
-    guard found.isHeaderWhole else { return }
-    info = found
-    embedded = try unsafe buffer.reading { bytes in
-      unsafe EmbeddedData(of: UnsafeRawBufferPointer(rebasing: bytes[..<count]).bytes, format: found.format)
-    }
-  }
-
-  /// Walks the segments or chunks that arrived since, each once, and reads what is found.
-  private mutating func lookForMore() throws(BitmapError) {
-    guard let buffer, let known = embedded, let info else { return }
-    let (count, limits) = (byteCount, limits)
-    let (newer, newerInfo) = try unsafe buffer.reading {
-      bytes throws(BitmapError) -> (EmbeddedData, PictureInfo) in
-      let arrived = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
-      var (newer, newerInfo) = (known, info)
-      unsafe newer.walk(arrived.bytes)
-      if newer.byteCount != known.byteCount {
-        try unsafe newerInfo.take(newer, in: arrived, limits: limits)
-        try limits.check(newerInfo)
-      }
-      return (newer, newerInfo)
-    }
-    embedded = newer
-    self.info = newerInfo
   }
 }

@@ -1,4 +1,3 @@
-import CImageCodecs
 public import NativeBuffers
 
 /// What a picture's header says, before anything is decoded.
@@ -54,14 +53,19 @@ extension PictureInfo {
 extension PictureInfo {
   /// Reads the header of an encoded picture.
   ///
-  /// Throws `notAPicture`, `unsupported`, `corrupt` or `truncated`. Sizes are reported, not limited.
+  /// Throws `notAPicture`, `unsupported`, `corrupt` or `truncated`; `cancelled` where the task that called is. Sizes are
+  /// reported, not limited, but for ``DecodingLimits/colorProfileByteCount``, and the header of a Netpbm by
+  /// ``DecodingLimits/embeddedByteCount``: `limitExceeded`.
   public init(probing bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) {
+    let watch = WorkWatch()
+    try watch.check()
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
-      try unsafe PictureInfo(inspecting: bytes, limits: limits)
+      try unsafe PictureInfo(inspecting: bytes, limits: limits, watch: watch)
     }
   }
 
   /// Reads the header of the picture in a file. The file is read whole, into a native buffer.
+  /// Throws as ``init(probing:limits:)``, and `unreadableFile`.
   public init(
     probingFileAt path: String, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -69,32 +73,49 @@ extension PictureInfo {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
       bytes throws(BitmapError) in
-      try unsafe PictureInfo(inspecting: bytes, limits: limits)
+      try unsafe PictureInfo(inspecting: bytes, limits: limits, watch: WorkWatch())
     }
   }
 
-  init(inspecting bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) {
-    switch try unsafe PictureFormat(decodable: bytes.bytes) {
-    case .jpeg: self = try unsafe JPEGCodec.inspect(bytes, limits: limits)
+  /// The whole file, as far as it is there.
+  init(inspecting bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch) throws(BitmapError) {
+    let format = try unsafe PictureFormat(decodable: bytes.bytes)
+    try unsafe self.init(headerOf: bytes, format: format, limits: limits, watch: watch)
+    guard format != .netpbm else { return }
+    let embedded = try unsafe EmbeddedData(of: bytes.bytes, format: format, watch: watch)
+    try unsafe take(embedded, since: nil, in: bytes, limits: limits)
+  }
+
+  /// Without the data beside the pixels.
+  init(
+    headerOf bytes: UnsafeRawBufferPointer, format: PictureFormat, limits: DecodingLimits, watch: WorkWatch
+  ) throws(BitmapError) {
+    switch format {
+    case .jpeg: self = try unsafe JPEGCodec.inspect(bytes, limits: limits, watch: watch)
     case .webp: self = try unsafe WebPCodec.inspect(bytes, limits: limits)
-    case .netpbm: self = try unsafe NetpbmCodec.inspect(bytes)
-    default: self = try unsafe PNGCodec.inspect(bytes, limits: limits)
+    case .netpbm: self.init(try unsafe NetpbmHeader(bytes, limits: limits, watch: watch))
+    default: self = try unsafe PNGCodec.inspect(bytes, limits: limits, watch: watch)
     }
-    try unsafe take(EmbeddedData(of: bytes.bytes, format: format), in: bytes, limits: limits)
   }
 
-  /// Takes what is known about the data beside the pixels, and reads it.
+  init(_ header: NetpbmHeader) {
+    self.init(
+      format: .netpbm, width: header.width, height: header.height, pixelFormat: header.pixelFormat,
+      isProgressive: false, codecByteCount: 0)
+    embeddedByteCount = header.surplusByteCount
+  }
+
+  /// Takes what is known about the data beside the pixels, and reads what was not there when `known` was all of it.
   mutating func take(
-    _ embedded: EmbeddedData, in bytes: UnsafeRawBufferPointer, limits: DecodingLimits
+    _ embedded: EmbeddedData, since known: EmbeddedData?, in bytes: UnsafeRawBufferPointer, limits: DecodingLimits
   ) throws(BitmapError) {
     embeddedByteCount = embedded.byteCount
-    if let exif = embedded.exif {
+    if let exif = embedded.exif, exif != known?.exif {
       exifByteCount = exif.count
       orientation = unsafe ExifOrientation.read(in: bytes.bytes.extracting(exif))
     }
-    if let data = try unsafe embedded.iccData(in: bytes, format: format, limits: limits),
-      let profile = ColorProfile(iccData: data)
-    {
+    guard embedded.icc != known?.icc ?? [] else { return }
+    if let data = try unsafe embedded.iccData(in: bytes, limits: limits), let profile = ColorProfile(iccData: data) {
       colorProfile = profile
     }
   }
@@ -103,10 +124,10 @@ extension PictureInfo {
 extension PictureInfo {
   /// The EXIF data of an encoded picture, a TIFF structure; nil where there is none. Copied, and not understood.
   ///
-  /// Throws `notAPicture` or `unsupported`, and `limitExceeded` beyond ``DecodingLimits/embeddedByteCount``.
+  /// Throws `notAPicture`, `unsupported` or `cancelled`, and `limitExceeded` beyond ``DecodingLimits/embeddedByteCount``.
   public static func exifData(of bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) -> [UInt8]? {
     let format = try PictureFormat(decodable: bytes)
-    guard let range = EmbeddedData(of: bytes, format: format).exif else { return nil }
+    guard let range = try EmbeddedData(of: bytes, format: format, watch: WorkWatch()).exif else { return nil }
     guard range.count <= limits.embeddedByteCount else {
       throw BitmapError(
         exceeding: .init(

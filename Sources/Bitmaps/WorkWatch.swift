@@ -11,19 +11,29 @@ struct WorkWatch {
   /// For tests: called before every answer of the watches that are made meanwhile. Looked up once per call of a function.
   @TaskLocal static var questionHook: (@Sendable () -> Void)?
 
+  /// For tests: the clock of the watches that are made meanwhile. Looked up once per call of a function.
+  @TaskLocal static var clockHook: (@Sendable () -> ContinuousClock.Instant)?
+
   private let start: ContinuousClock.Instant
+  private let time: (@Sendable () -> ContinuousClock.Instant)?
   private let wallTime: Duration?
   private let hook: (@Sendable () -> Void)?
   /// Of the picture that is decoded, as soon as it is known: for errors.
   var format: PictureFormat?
 
-  /// Nil: cancellation only.
-  init(wallTime: Duration? = nil, format: PictureFormat? = nil) {
+  /// Nil: cancellation only. `spent` is the time that earlier calls for the same work took.
+  init(wallTime: Duration? = nil, format: PictureFormat? = nil, spent: Duration = .zero) {
     self.wallTime = wallTime
     self.format = format
-    start = Self.clock.now
+    time = Self.clockHook
+    start = (time?() ?? Self.clock.now).advanced(by: .zero - spent)
     hook = Self.questionHook
   }
+
+  private var now: ContinuousClock.Instant { time?() ?? Self.clock.now }
+
+  /// The time the work has taken so far, with what was spent before.
+  var elapsed: Duration { start.duration(to: now) }
 
   /// Rows between two questions: a question takes some 30 ns, a row of pixels more than that.
   private static var interval: Int { 16 }
@@ -43,7 +53,7 @@ struct WorkWatch {
 
   /// The error where the time is up; it says how long the work had taken by then.
   func outOfTime(format: PictureFormat?) -> BitmapError {
-    let (needed, _) = start.duration(to: Self.clock.now).wholeMilliseconds.addingReportingOverflow(1)
+    let (needed, _) = elapsed.wholeMilliseconds.addingReportingOverflow(1)
     return BitmapError(
       exceeding: .init(
         name: "wallTime", needed: needed, allowed: (wallTime ?? .zero).wholeMilliseconds, unit: "milliseconds"),
@@ -53,7 +63,7 @@ struct WorkWatch {
   fileprivate var answer: cimage_status {
     hook?()
     if Task.isCancelled { return CIMAGE_CANCELLED }
-    if let wallTime, start.duration(to: Self.clock.now) > wallTime { return CIMAGE_TIME_LIMIT }
+    if let wallTime, elapsed > wallTime { return CIMAGE_TIME_LIMIT }
     return CIMAGE_OK
   }
 

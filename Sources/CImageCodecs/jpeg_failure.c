@@ -51,8 +51,17 @@ static void store_message(j_common_ptr cinfo, cimage_report *report) {
   snprintf(report->message, sizeof report->message, "%s", message);
 }
 
+// A frame whose height is 0 is legal: a DNL segment behind the first scan has the height. libjpeg does not read those.
+static bool lacks_height(j_common_ptr cinfo) {
+  if (cinfo->err->msg_code != JERR_EMPTY_IMAGE || !cinfo->is_decompressor) return false;
+  const struct jpeg_decompress_struct *codec = (const struct jpeg_decompress_struct *)cinfo;
+  return codec->image_height == 0 && codec->image_width > 0 && codec->num_components > 0;
+}
+
 static void error_exit(j_common_ptr cinfo) {
   struct jpeg_failure *failure = (struct jpeg_failure *)cinfo->err;
+  if (lacks_height(cinfo))
+    jpeg_failure_escape(cinfo, CIMAGE_UNSUPPORTED, "its header gives no height, which a DNL segment behind it may do");
   failure->report->status = status_of_code(cinfo->err->msg_code);
   store_message(cinfo, failure->report);
   longjmp(failure->escape, 1);

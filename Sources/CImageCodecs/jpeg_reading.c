@@ -13,16 +13,30 @@ struct jpeg_reader {
   struct jpeg_scans scans;
   struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
   uint32_t scan_limit;
+  const uint8_t *rest; // of the file, behind what libjpeg was given
+  size_t rest_count;
   cimage_watch watch;
 };
 
 // ---- Source: memory, and an error at its end ----
 // libjpeg's own memory source invents an end-of-image marker there, and a cut file becomes a half-grey picture.
+// While the header is read, the memory is given in pieces, so that the watch is asked in a header of whatever length.
+
+enum { PIECE_BYTES = 1 << 16 };
 
 static void source_ignore(j_decompress_ptr cinfo) { (void)cinfo; }
 
 static boolean source_fill(j_decompress_ptr cinfo) {
   struct jpeg_reader *reader = cinfo->client_data;
+  if (reader->rest_count > 0) {
+    jpeg_failure_ask((j_common_ptr)cinfo, reader->watch);
+    size_t count = reader->rest_count < PIECE_BYTES ? reader->rest_count : PIECE_BYTES;
+    cinfo->src->next_input_byte = reader->rest;
+    cinfo->src->bytes_in_buffer = count;
+    reader->rest += count;
+    reader->rest_count -= count;
+    return TRUE;
+  }
   if (jpeg_scans_next(&reader->scans, &cinfo->src->next_input_byte, &cinfo->src->bytes_in_buffer)) return TRUE;
   ERREXIT(cinfo, JERR_INPUT_EOF);
   return FALSE;
@@ -30,9 +44,21 @@ static boolean source_fill(j_decompress_ptr cinfo) {
 
 static void source_skip(j_decompress_ptr cinfo, long count) {
   if (count <= 0) return;
-  if ((size_t)count > cinfo->src->bytes_in_buffer) ERREXIT(cinfo, JERR_INPUT_EOF);
-  cinfo->src->next_input_byte += count;
-  cinfo->src->bytes_in_buffer -= (size_t)count;
+  struct jpeg_reader *reader = cinfo->client_data;
+  size_t here = (size_t)count < cinfo->src->bytes_in_buffer ? (size_t)count : cinfo->src->bytes_in_buffer;
+  size_t later = (size_t)count - here;
+  if (later > reader->rest_count) ERREXIT(cinfo, JERR_INPUT_EOF);
+  cinfo->src->next_input_byte += here;
+  cinfo->src->bytes_in_buffer -= here;
+  reader->rest += later;
+  reader->rest_count -= later;
+}
+
+// From here on, all that is left is one piece.
+static void source_join(struct jpeg_reader *reader) {
+  if (reader->source.bytes_in_buffer == 0) reader->source.next_input_byte = reader->rest;
+  reader->source.bytes_in_buffer += reader->rest_count;
+  reader->rest_count = 0;
 }
 
 // ---- Progress, at every row of blocks: the only place where a file of endless scans can be stopped ----
@@ -55,7 +81,9 @@ static void open_reader(struct jpeg_reader *reader, const void *bytes, size_t co
   reader->source.resync_to_restart = jpeg_resync_to_restart;
   reader->source.term_source = source_ignore;
   reader->source.next_input_byte = bytes;
-  reader->source.bytes_in_buffer = count;
+  reader->source.bytes_in_buffer = count < PIECE_BYTES ? count : PIECE_BYTES;
+  reader->rest = (const uint8_t *)bytes + reader->source.bytes_in_buffer;
+  reader->rest_count = count - reader->source.bytes_in_buffer;
   reader->codec.src = &reader->source;
   jpeg_read_header(&reader->codec, TRUE);
 }
@@ -64,9 +92,11 @@ static uint64_t round_up(uint64_t value, int multiple) {
   return (value + (uint64_t)multiple - 1) / (uint64_t)multiple * (uint64_t)multiple;
 }
 
-cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_jpeg_info *info, cimage_report *report) {
+cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_watch watch, cimage_jpeg_info *info,
+                                  cimage_report *report) {
   struct jpeg_reader reader;
   memset(&reader, 0, sizeof reader);
+  reader.watch = watch;
   memset(info, 0, sizeof *info);
   reader.codec.err = jpeg_failure_prepare(&reader.failure, report);
   if (setjmp(reader.failure.escape) == 0) {
@@ -182,6 +212,7 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
     if (codec->output_width != rows.width || codec->output_height != rows.height ||
         rows.bytes_per_row / (size_t)rows.layout < rows.width)
       jpeg_failure_escape((j_common_ptr)codec, CIMAGE_MISUSE, "The rows given do not fit the picture");
+    source_join(&reader);
     jpeg_scans_limit(codec, &reader.scans);
     jpeg_start_decompress(codec);
     if (cmyk)

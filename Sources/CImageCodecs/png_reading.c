@@ -12,8 +12,14 @@ struct png_reader {
   struct png_memory memory;
   const uint8_t *next;
   size_t left;
+  cimage_watch watch;
+  size_t unasked; // read since the watch was asked
+  size_t surplus; // how much more compressed data may be read; SIZE_MAX unless the last row is being read
   cimage_report *report;
 };
+
+// A question for each 8 KiB of the file: of pixels they are 8 MiB at most, since zlib makes no more than 1,032 bytes of one.
+enum { PACE_BYTES = 8192, SURPLUS_BYTES = 1 << 16 };
 
 static _Noreturn void escape(struct png_reader *reader, cimage_status status, const char *message) {
   reader->report->status = status;
@@ -21,8 +27,9 @@ static _Noreturn void escape(struct png_reader *reader, cimage_status status, co
   longjmp(reader->escape, 1);
 }
 
-static void ask(struct png_reader *reader, cimage_watch watch) {
-  cimage_status status = cimage_watch_ask(watch);
+static void ask(struct png_reader *reader) {
+  reader->unasked = 0;
+  cimage_status status = cimage_watch_ask(reader->watch);
   if (status != CIMAGE_OK) escape(reader, status, "Stopped by the caller");
 }
 
@@ -36,13 +43,29 @@ static void handle_error(png_structp png, png_const_charp message) {
 }
 
 static void handle_warning(png_structp png, png_const_charp message) {
-  cimage_report *report = ((struct png_reader *)png_get_error_ptr(png))->report;
+  struct png_reader *reader = png_get_error_ptr(png);
+  cimage_report *report = reader->report;
+  reader->surplus = SIZE_MAX; // what libpng warns of at the last row is how the compressed data ended
   if (report->warnings == 0) snprintf(report->message, sizeof report->message, "%s", message);
   if (report->warnings < UINT32_MAX) report->warnings++;
 }
 
+static bool is_pixels(png_structp png) {
+  return (png_get_io_state(png) & PNG_IO_MASK_LOC) == PNG_IO_CHUNK_DATA && png_get_io_chunk_type(png) == 0x49444154u;
+}
+
+// libpng inflates on behind the last row, to the end of the compressed data, and throws away what comes out. Of a
+// kilobyte or so it only warns, and so nobody minds it; more is a file made to keep somebody busy, or a damaged one.
+static void count_surplus(struct png_reader *reader, size_t count) {
+  if (count > reader->surplus) escape(reader, CIMAGE_CORRUPT, "Too much image data");
+  reader->surplus -= count;
+}
+
 static void read_bytes(png_structp png, png_bytep destination, size_t count) {
   struct png_reader *reader = png_get_io_ptr(png);
+  reader->unasked += count;
+  if (reader->unasked >= PACE_BYTES) ask(reader);
+  if (reader->surplus != SIZE_MAX && is_pixels(png)) count_surplus(reader, count);
   if (count > reader->left) escape(reader, CIMAGE_TRUNCATED, "Premature end of data");
   memcpy(destination, reader->next, count);
   reader->next += count;
@@ -50,12 +73,14 @@ static void read_bytes(png_structp png, png_bytep destination, size_t count) {
 }
 
 static void prepare(struct png_reader *reader, const void *bytes, size_t count, size_t working_bytes,
-                    cimage_report *report) {
+                    cimage_watch watch, cimage_report *report) {
   memset(reader, 0, sizeof *reader);
   memset(report, 0, sizeof *report);
   reader->report = report;
   reader->next = bytes;
   reader->left = count;
+  reader->watch = watch;
+  reader->surplus = SIZE_MAX;
   reader->memory.limit_bytes = working_bytes;
 }
 
@@ -93,10 +118,10 @@ static bool has_color(struct png_reader *reader) {
   return (png_get_color_type(reader->png, reader->info) & PNG_COLOR_MASK_COLOR) != 0;
 }
 
-cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working_bytes, cimage_png_info *info,
-                                 cimage_report *report) {
+cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
+                                 cimage_png_info *info, cimage_report *report) {
   struct png_reader reader;
-  prepare(&reader, bytes, count, working_bytes, report);
+  prepare(&reader, bytes, count, working_bytes, watch, report);
   memset(info, 0, sizeof *info);
   if (setjmp(reader.escape) == 0) {
     open_reader(&reader, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
@@ -132,7 +157,7 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                 cimage_rows rows, cimage_report *report) {
   struct png_reader reader;
-  prepare(&reader, bytes, count, working_bytes, report);
+  prepare(&reader, bytes, count, working_bytes, watch, report);
   if (setjmp(reader.escape) == 0) {
     open_reader(&reader, rows.width, rows.height);
     png_structp png = reader.png;
@@ -145,9 +170,12 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
       escape(&reader, CIMAGE_MISUSE, "The rows given do not fit the picture");
     for (int pass = 0; pass < passes; pass++)
       for (uint32_t y = 0; y < rows.height; y++) {
-        if (y % 16 == 0) ask(&reader, watch);
+        if (y % 16 == 0) ask(&reader);
+        // Stored or not, a row takes less than that of compressed data; libpng holds 8 KiB already.
+        if (pass == passes - 1 && y == rows.height - 1) reader.surplus = SURPLUS_BYTES + 16 * (size_t)rows.width;
         png_read_row(png, (uint8_t *)rows.base + (size_t)y * rows.bytes_per_row, NULL);
       }
+    reader.surplus = SIZE_MAX;
     png_read_end(png, NULL); // checks what follows the pixels, up to IEND
   }
   close_reader(&reader);

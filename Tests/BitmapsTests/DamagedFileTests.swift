@@ -33,11 +33,11 @@ struct DamagedFileTests {
     return Corpus.names(in: "photos", suffixes: suffixes) + Corpus.names(in: "derived", suffixes: suffixes)
   }()
 
-  static let cutPhotos = Corpus.isPresent ? parts(of: photos, every: 512) : []
+  static let cutPhotoParts = Corpus.isPresent ? parts(of: photos, every: 512) : []
 
   /// Those of several scans. One has 16 megapixels and 1.5 MB, of which libjpeg takes 66 ms for each part, and three
   /// minutes for 2,900 parts: those are for NATIVE_BUFFERS_STRESS=long.
-  static let endedPhotos =
+  static let endedPhotoParts =
     Corpus.isPresent
     ? parts(of: ["photos/seeding_by_Clements_Engelhardt.jpg"], every: isLong ? 512 : 32_768)
       + parts(of: ["derived/rocket_progressive_420.jpg"], every: 512)
@@ -45,8 +45,8 @@ struct DamagedFileTests {
 
   @Test(
     "A photo cut at every 512 bytes is an error, and leaves nothing in the arena",
-    .enabled(if: Corpus.isPresent, Corpus.absence), arguments: cutPhotos)
-  func cut(part: Part) throws {
+    .enabled(if: Corpus.isPresent, Corpus.absence), arguments: cutPhotoParts)
+  func cutPhotos(part: Part) throws {
     let file = try Corpus.bytes(part.name)
     try withOwnArena { arena in
       let whole = try Bitmap.decode(file, minimumWidth: 64, arena: arena).takePacked()
@@ -67,8 +67,8 @@ struct DamagedFileTests {
   /// A file of several scans that is cut is refused before libjpeg sees a scan; with an end behind the cut it is not.
   @Test(
     "A progressive photo cut at every 512 bytes and ended there leaves nothing in the arena",
-    .enabled(if: Corpus.isPresent, Corpus.absence), arguments: endedPhotos)
-  func ended(part: Part) throws {
+    .enabled(if: Corpus.isPresent, Corpus.absence), arguments: endedPhotoParts)
+  func endedPhotos(part: Part) throws {
     let file = try Corpus.bytes(part.name)
     try withOwnArena { arena in
       var refused = 0

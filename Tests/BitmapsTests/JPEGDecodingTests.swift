@@ -1,4 +1,5 @@
 import NativeBuffers
+import Synchronization
 import Testing
 
 @testable import Bitmaps
@@ -110,6 +111,60 @@ struct JPEGDecodingTests {
       file.replaceSubrange(middle..<middle + 2, with: [0xFF, 0xD9])
       let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
       #expect(error.code == .corrupt && error.format == .jpeg)
+    }
+  }
+
+  @Test("Bytes between segments are passed over, whatever their number, with a question for each 64 KiB")
+  func longHeader() throws {
+    try withOwnArena { arena in
+      let file = try Self.drawnJPEG(width: 30, height: 20, arena: arena)
+      let pixels = try Bitmap.decode(file, arena: arena).takePacked()
+      let segment = [0xFF, 0xEE, 0xFF, 0xFF] + [UInt8](repeating: 1, count: 65_533)
+      for filler in [
+        [UInt8](repeating: 0xFF, count: 140_000), [UInt8](repeating: 7, count: 140_000), segment + segment,
+      ] {
+        let long = Array(file[..<20]) + filler + Array(file[20...])  // behind the first segment
+        #expect(try Bitmap.decode(long, arena: arena).takePacked() == pixels)
+        let asked = Atomic<Int>(0)
+        let info = try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+          try unsafe long.withUnsafeBytes { try unsafe JPEGCodec.inspect($0, limits: .default, watch: WorkWatch()) }
+        }
+        #expect(info.width == 30 && asked.load(ordering: .relaxed) >= long.count / 65_537 - 1)
+        var decoder = PictureDecoder(limits: .default, arena: arena)
+        for start in stride(from: 0, to: long.count, by: 999) {
+          try LateMetadataTests.append(long[start..<min(start + 999, long.count)], to: &decoder)
+        }
+        #expect(try decoder.finish().takePacked() == pixels)
+      }
+    }
+  }
+
+  @Test("A header without a height is legal and not supported; one without a width, or too large to decode, says so")
+  func headers() throws {
+    try withOwnArena { arena in
+      let file = try Self.drawnJPEG(width: 30, height: 20, arena: arena)
+      let frame = try #require((0..<file.count - 1).first { file[$0] == 0xFF && file[$0 + 1] == 0xC0 })
+      func error(height: UInt16, width: UInt16, tail: [UInt8] = [0xFF, 0xD9]) throws -> BitmapError {
+        var changed = file.dropLast(2) + tail
+        changed.replaceSubrange(
+          frame + 5..<frame + 9, with: [height, width].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] })
+        let copy = Array(changed)
+        let decoding = try bitmapError { try Bitmap.decode(copy, arena: arena).dispose() }
+        // SAFETY: an array of bytes is initialised throughout.
+        let probing = try bitmapError { _ = try unsafe PictureInfo(probing: copy.span.bytes) }
+        #expect(decoding.description == probing.description)
+        return decoding
+      }
+      let late = try error(height: 0, width: 30, tail: [0xFF, 0xDC, 0, 4, 0, 20, 0xFF, 0xD9])
+      #expect(late.code == .unsupported && late.description.contains("DNL"), "\(late)")
+      #expect(try error(height: 20, width: 0).code == .corrupt)
+      let large = try error(height: 65_535, width: 65_535)
+      #expect(large.code == .unsupported && large.description.contains("65500"), "\(large)")
+      #expect(!large.description.contains("Crop") && !large.description.contains("bitmap"))
+      let bitmap = try Bitmap(width: 65_501, height: 1, format: .gray8, arena: arena)
+      defer { bitmap.dispose() }
+      let writing = try bitmapError { try bitmap.encodedJPEG(arena: arena).dispose() }
+      #expect(writing.code == .unsupported && writing.description.contains("Crop"), "\(writing)")
     }
   }
 }

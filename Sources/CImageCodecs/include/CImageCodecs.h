@@ -93,8 +93,9 @@ typedef struct cimage_jpeg_info {
   uint64_t coefficient_bytes; // what that takes
 } cimage_jpeg_info;
 
-// Reads the header only.
-cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_jpeg_info *info, cimage_report *report);
+// Reads the header only. Every inspection asks the watch as it walks what lies ahead of the pixels.
+cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_watch watch, cimage_jpeg_info *info,
+                                  cimage_report *report);
 
 // Whether the end-of-image marker is there, behind scans and segments that are whole: false is for a file cut short.
 // Of markers that make no sense it says nothing, and true. Looks at every byte of the scans, at memchr's speed.
@@ -125,11 +126,12 @@ typedef struct cimage_png_info {
 } cimage_png_info;
 
 // Reads up to the first chunk of pixels. Size limits are not applied here: the caller wants to name the size.
-cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working_bytes, cimage_png_info *info,
-                                 cimage_report *report);
+cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
+                                 cimage_png_info *info, cimage_report *report);
 
 // RGBA takes every PNG; RGB takes those without alpha, gray those with neither alpha nor colour.
 // 16-bit samples are rounded to 8 for layouts of 8 bits, and 8-bit ones scaled for those of 16. All of libpng's and zlib's memory counts against working_bytes.
+// Compressed data behind the last row is inflated up to 64 KiB or so of it; where there is more, the file is corrupt.
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                 cimage_rows rows, cimage_report *report);
 

@@ -1,0 +1,64 @@
+/// Bytes that somebody else wrote, one after the other; nil behind the last.
+// SAFETY: every read looks at `position` first; used inside the closure that lent the bytes.
+@safe
+struct NetpbmReader {
+  private let bytes: UnsafeRawBufferPointer
+  private let watch: WorkWatch
+  /// Bytes between two questions where nothing but them is read: white space, comments and zeros.
+  private let interval = max(1, WorkPace.interval >> 6)
+  private var position: Int
+  private var nextQuestion: Int
+
+  init(bytes: UnsafeRawBufferPointer, at position: Int, watch: WorkWatch) {
+    unsafe self.bytes = unsafe bytes
+    self.watch = watch
+    self.position = position
+    nextQuestion = position + interval
+  }
+
+  mutating func next() -> UInt8? {
+    guard position < count else { return nil }
+    defer { position += 1 }
+    return unsafe bytes[position]
+  }
+
+  private mutating func pause() throws(BitmapError) {
+    guard position >= nextQuestion else { return }
+    nextQuestion = position + interval
+    try watch.check()
+  }
+
+  private var count: Int { unsafe bytes.count }
+
+  static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+  /// The next byte that is neither white space nor in a comment; nil at the end. The byte is taken.
+  mutating func nextOfToken() throws(BitmapError) -> UInt8? {
+    while let byte = next() {
+      try pause()
+      if byte == UInt8(ascii: "#") {
+        while let byte = next(), byte != 0x0A, byte != 0x0D { try pause() }
+      } else if !Self.isSpace(byte) {
+        return byte
+      }
+    }
+    return nil
+  }
+
+  /// A decimal number below 2^31. The byte behind it stays.
+  mutating func number(_ name: String) throws(BitmapError) -> Int {
+    guard let first = try nextOfToken() else { throw .netpbm(.truncated, "it ends before a \(name)") }
+    position -= 1
+    guard (0x30...0x39).contains(first) else { throw .netpbm(.corrupt, "a \(name) is no number") }
+    var value = 0
+    while position < count {
+      let byte = unsafe bytes[position]
+      guard (0x30...0x39).contains(byte) else { break }
+      value = value * 10 + Int(byte) - 0x30
+      guard value < 1 << 31 else { throw .netpbm(.corrupt, "a \(name) is 2147483648 or more") }
+      position += 1
+      try pause()
+    }
+    return value
+  }
+}

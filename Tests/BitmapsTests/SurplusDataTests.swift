@@ -1,0 +1,63 @@
+import NativeBuffers
+import Synchronization
+import Testing
+
+@testable import Bitmaps
+
+/// libpng inflates what is behind the last row, and throws it away.
+@Suite("Compressed data behind the last row of a PNG")
+struct SurplusDataTests {
+  static let width = 1000
+
+  /// A PNG that says it has 3 rows, and has more; stored, so that a byte of a row is a byte of the file.
+  static func file(rowCount: Int) -> [UInt8] {
+    let row = (0..<width).map { UInt8(truncatingIfNeeded: $0 * 7) }
+    return PNGWriter(
+      width: width, height: 3, colorType: .gray, rows: [[UInt8]](repeating: row, count: rowCount)
+    ).encoded()
+  }
+
+  @Test(
+    "Some rows too many are passed over, with a question for each 8 KiB; without an end it is an error all the same")
+  func passedOver() async throws {
+    let arena = try Arena(name: "surplus")
+    let file = Self.file(rowCount: 60)
+    try await MidwayCancellationTests.expectStops("surplus", arena: arena, remaining: 0, atLeast: file.count / 8192) {
+      try Bitmap.decode(file, arena: arena).dispose()
+    }
+    let pixels = try Bitmap.decode(Self.file(rowCount: 3), arena: arena).takePacked()
+    #expect(try Bitmap.decode(file, arena: arena).takePacked() == pixels)
+    for cut in [12, 13, 20, 10_000] {
+      let error = try bitmapError { try Bitmap.decode(file.dropLast(cut), arena: arena).dispose() }
+      #expect(error.code == .truncated)
+    }
+    try arena.expectEmpty()
+    try arena.destroy()
+  }
+
+  @Test("More than 64 KiB and two rows of it is damage, whatever follows, and the rest is not read")
+  func refused() throws {
+    try withOwnArena { arena in
+      let questions = [200, 400].map { rowCount in
+        let asked = Atomic<Int>(0)
+        let error = WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+          #expect(throws: BitmapError.self) { try Bitmap.decode(Self.file(rowCount: rowCount), arena: arena).dispose() }
+        }
+        #expect(error?.code == .corrupt && error?.description.contains("Too much image data") == true)
+        return asked.load(ordering: .relaxed)
+      }
+      #expect(questions[0] == questions[1])
+    }
+  }
+
+  @Test("What lies in the chunk behind the end of the compressed data is not inflated, and may be there")
+  func behindTheEnd() throws {
+    try withOwnArena { arena in
+      let file = Self.file(rowCount: 3)
+      let data = Array(file[41..<file.count - 16])
+      let longer = file[..<33] + PNGWriter.chunk("IDAT", data + [UInt8](repeating: 7, count: 200_000)) + file.suffix(12)
+      let pixels = try Bitmap.decode(file, arena: arena).takePacked()
+      #expect(try Bitmap.decode(Array(longer), arena: arena).takePacked() == pixels)
+    }
+  }
+}
