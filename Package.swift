@@ -108,7 +108,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "BitmapsTests",
-      dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers", "JemallocArenas", "TestSupport"],
+      dependencies: ["Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "JemallocArenas", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditCommandTests",

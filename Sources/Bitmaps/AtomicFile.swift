@@ -38,18 +38,36 @@ enum AtomicFile {
   private static func statusOfFile(at path: String) throws(BitmapError) -> stat? {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else {
-      // Of a link that leads nowhere as well. Other errors come again where the file is created, and are explained there.
+      // Of a link that leads nowhere as well. Of one that leads where this process may not look, nobody knows what it
+      // would replace. Other errors come again where the file is created, and are explained there.
+      if errno == EACCES, unsafe lstat(path, &status) == 0 {
+        throw BitmapError(
+          .unwritableFile, "this is a link to where this process may not look. Give the path of the file itself.")
+      }
       return nil
     }
     let kind: String
     switch status.st_mode & S_IFMT {
-    case S_IFREG: return status
+    case S_IFREG:
+      try refuseSpecialLink(at: path)
+      return status
     case S_IFDIR: kind = "a folder"
     case S_IFIFO: kind = "a pipe"
     case S_IFSOCK: kind = "a socket"
     default: kind = "a device"
     }
     throw BitmapError(.unwritableFile, "this is \(kind), which is not replaced by a file. Give another path.")
+  }
+
+  /// `/dev/stdout` is a link into `/proc`, and may lead to a regular file: the one that the shell redirected to. To replace
+  /// the link would take it from every process.
+  private static func refuseSpecialLink(at path: String) throws(BitmapError) {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe readlink(path, &buffer, buffer.count)
+    let destination = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard ["/proc/", "/dev/"].contains(where: destination.hasPrefix) else { return }
+    throw BitmapError(
+      .unwritableFile, "this is a link to \(destination), which is not replaced by a file. Give another path.")
   }
 
   /// As far as this process may: where a call fails, the file has fewer rights than the other one, never more.

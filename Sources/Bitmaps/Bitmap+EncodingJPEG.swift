@@ -29,8 +29,9 @@ extension Bitmap {
   ///
   /// A file that is replaced keeps its mode, without set-user-ID and the like, and its owner and group as far as this
   /// process may set them; where the group cannot be kept, the new one gets no more rights than everybody. Not kept:
-  /// access control lists, extended attributes, other hard links. A symbolic link is replaced itself, as Foundation's
-  /// atomic writing does, and what it led to stays as it is.
+  /// access control lists, extended attributes, other hard links. (Where there was such a list, the mode's bits for the
+  /// group are its mask: what the group may do then.) A symbolic link is replaced itself, as Foundation's atomic writing
+  /// does, and what it led to stays as it is; one into `/dev` or `/proc`, as `/dev/stdout` is one, is refused.
   ///
   /// Beyond the process's limit for files (`ulimit -f`) the kernel sends SIGXFSZ, which ends a process that does not
   /// ignore it, and then the temporary file stays. Where the signal is ignored, the error is thrown.

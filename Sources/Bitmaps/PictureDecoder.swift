@@ -7,6 +7,10 @@ public import NativeBuffers
 /// that it declares, wherever it lies. Pixels are decoded by ``finish(format:minimumWidth:appliesOrientation:)``:
 /// until then the bytes are kept in a native buffer that grows with them, at most twice as large as what arrived, and
 /// never beyond ``DecodingLimits/encodedByteCount``. Released by `finish`, or when the decoder goes.
+///
+/// What decodes as a whole decodes in any pieces, to the same pixels. What does not may be refused for another reason:
+/// by a limit that a declared length is beyond, where the whole data is found to be cut short, or by the first of two
+/// limits that is known.
 public struct PictureDecoder: ~Copyable {
   private let limits: DecodingLimits
   private let origin: Origin
@@ -17,8 +21,8 @@ public struct PictureDecoder: ~Copyable {
   /// What is known of the picture; nil while too little of its header is there.
   ///
   /// Size and pixel format are known from the last byte of the header on, and stay. (The header of a WebP with an ICC
-  /// profile or alpha ends behind those. What is beyond a limit is refused before.) The rest is what arrived so far: EXIF data, and with it
-  /// ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile and the amount of data beside the
+  /// profile or alpha ends behind those. What is beyond a limit is refused before.) The rest is what arrived so far: EXIF
+  /// data, and with it ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile and the amount of data beside the
   /// pixels come with the segment or chunk that holds them. In a JPEG those are ahead of the pixels; in a PNG and a WebP
   /// they can be at the end of the file, so that only then the upright size is certain.
   public var info: PictureInfo? { header.info }

@@ -15,8 +15,55 @@ static bool is_mean(const jpeg_component_info *component) {
 #endif
 }
 
+// The next marker that is not part of a scan's data; null where there is none.
+static const uint8_t *find_marker(const uint8_t *from, const uint8_t *end) {
+  while (from < end && (from = memchr(from, 0xFF, (size_t)(end - from))) != NULL && from + 1 < end) {
+    bool is_data = from[1] == 0 || (from[1] >= 0xD0 && from[1] <= 0xD7);
+    if (!is_data && from[1] != 0xFF) return from;
+    from += is_data ? 2 : 1;
+  }
+  return NULL;
+}
+
+// ---- Whether every coefficient comes with all its bits ----
+// Where some do not, libjpeg smooths blocks by guesses, and to leave out more of them would change what it guesses.
+
+enum { ALL_COEFFICIENTS = DCTSIZE2 };
+
+// Of the components named in a scan's header, the coefficients from `first` to `last` are whole.
+static void add_whole(uint64_t *whole, int index, int first, int last, int missing_bits) {
+  if (missing_bits == 0 && first <= last && last < ALL_COEFFICIENTS)
+    whole[index] |= (~(uint64_t)0 >> (ALL_COEFFICIENTS - 1 - (last - first))) << first;
+}
+
+static void add_scan(j_decompress_ptr codec, const uint8_t *header, size_t length, uint64_t *whole) {
+  size_t count = length >= 3 ? header[2] : 0;
+  if (length != 6 + 2 * count) return; // libjpeg has the words for it
+  const uint8_t *range = header + 3 + 2 * count;
+  for (size_t k = 0; k < count; k++)
+    for (int i = 0; i < codec->num_components; i++)
+      if (codec->comp_info[i].component_id == header[3 + 2 * k]) add_whole(whole, i, range[0], range[1], range[2] & 15);
+}
+
+// From behind the header of the first scan, which libjpeg has read.
+static bool has_all_coefficients(j_decompress_ptr codec) {
+  uint64_t whole[MAX_COMPONENTS] = {0};
+  for (int k = 0; k < codec->comps_in_scan; k++)
+    add_whole(whole, codec->cur_comp_info[k]->component_index, codec->Ss, codec->Se, codec->Al);
+  const uint8_t *marker = codec->src->next_input_byte, *end = marker + codec->src->bytes_in_buffer;
+  while ((marker = find_marker(marker, end)) != NULL && marker[1] != END_OF_IMAGE && end - marker >= 4) {
+    size_t length = (size_t)marker[2] << 8 | marker[3];
+    if (length + 2 > (size_t)(end - marker)) break;
+    if (marker[1] == START_OF_SCAN) add_scan(codec, marker + 2, length, whole);
+    marker += 2 + length;
+  }
+  for (int i = 0; i < codec->num_components; i++)
+    if (whole[i] != ~(uint64_t)0) return false;
+  return true;
+}
+
 void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans) {
-  if (!codec->progressive_mode) return;
+  if (!codec->progressive_mode || !has_all_coefficients(codec)) return;
   bool drops_color = codec->jpeg_color_space == JCS_YCbCr && codec->out_color_space == JCS_GRAYSCALE;
   for (int i = 0; i < codec->num_components; i++) {
     const jpeg_component_info *component = &codec->comp_info[i];
@@ -30,16 +77,6 @@ void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans) {
   scans->end = scans->next + codec->src->bytes_in_buffer;
   if (!jpeg_scans_next(scans, &codec->src->next_input_byte, &codec->src->bytes_in_buffer))
     codec->src->bytes_in_buffer = 0;
-}
-
-// The next marker that is not part of a scan's data; null where there is none.
-static const uint8_t *find_marker(const uint8_t *from, const uint8_t *end) {
-  while (from < end && (from = memchr(from, 0xFF, (size_t)(end - from))) != NULL && from + 1 < end) {
-    bool is_data = from[1] == 0 || (from[1] >= 0xD0 && from[1] <= 0xD7);
-    if (!is_data && from[1] != 0xFF) return from;
-    from += is_data ? 2 : 1;
-  }
-  return NULL;
 }
 
 // Of a scan's header from its length on: the count of components, a component and its tables, the first coefficient.
@@ -80,8 +117,10 @@ boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t 
 }
 
 bool cimage_jpeg_has_end(const void *bytes, size_t count) {
-  if (count < 2) return false;
+  if (count < 4) return false;
   const uint8_t *marker = (const uint8_t *)bytes + 2, *end = (const uint8_t *)bytes + count;
+  // Where the walk goes astray in a damaged file, its last bytes say that nothing was cut off.
+  if (end[-2] == 0xFF && end[-1] == END_OF_IMAGE) return true;
   while ((marker = find_marker(marker, end)) != NULL && marker[1] != END_OF_IMAGE) {
     size_t length = 0;
     if (marker[1] != START_OF_IMAGE && marker[1] != TEMPORARY) {

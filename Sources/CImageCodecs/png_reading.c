@@ -161,6 +161,7 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
   if (setjmp(reader.escape) == 0) {
     open_reader(&reader, rows.width, rows.height);
     png_structp png = reader.png;
+    size_t stored_row = png_get_rowbytes(png, reader.info);
     set_transformations(&reader, rows.layout);
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, reader.info);
@@ -171,8 +172,8 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
     for (int pass = 0; pass < passes; pass++)
       for (uint32_t y = 0; y < rows.height; y++) {
         if (y % 16 == 0) ask(&reader);
-        // Stored or not, a row takes less than that of compressed data; libpng holds 8 KiB already.
-        if (pass == passes - 1 && y == rows.height - 1) reader.surplus = SURPLUS_BYTES + 16 * (size_t)rows.width;
+        // A row takes no more than that of compressed data, if each of its bytes is a stored block of its own.
+        if (pass == passes - 1 && y == rows.height - 1) reader.surplus = SURPLUS_BYTES + 6 * stored_row;
         png_read_row(png, (uint8_t *)rows.base + (size_t)y * rows.bytes_per_row, NULL);
       }
     reader.surplus = SIZE_MAX;

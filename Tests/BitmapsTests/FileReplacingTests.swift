@@ -133,4 +133,20 @@ struct FileReplacingTests {
       #expect(Files.names(in: folder) == names && names.count == 5)
     }
   }
+
+  @Test("A link into /proc stays, as /dev/stdout is one, also where it leads to a regular file")
+  func openFiles() throws {
+    try withFolder { folder, bitmap in
+      try Files.write([1, 2, 3], to: "\(folder)/output")
+      let descriptor = unsafe open("\(folder)/output", O_RDONLY)
+      defer { close(descriptor) }
+      let path = "\(folder)/stdout"
+      try #require(unsafe symlink("/proc/self/fd/\(descriptor)", path) == 0)
+      let old = try Self.status(path)
+      let error = try bitmapError { try bitmap.writeJPEG(toFileAt: path) }
+      #expect(error.code == .unwritableFile && error.reason.hasPrefix("this is a link to /proc/self/fd/"))
+      #expect(try Self.status(path).st_ino == old.st_ino)
+      #expect(try Files.bytes("\(folder)/output") == [1, 2, 3])
+    }
+  }
 }

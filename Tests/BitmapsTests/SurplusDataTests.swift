@@ -60,4 +60,22 @@ struct SurplusDataTests {
       #expect(try Bitmap.decode(Array(longer), arena: arena).takePacked() == pixels)
     }
   }
+
+  @Test("A last row of which each byte is a stored block of its own takes six times its size, and is no surplus")
+  func storedBytes() throws {
+    try withOwnArena { arena in
+      let width = 20_000
+      let raw = [0] + (0..<width).map { UInt8(truncatingIfNeeded: $0 * 7) }
+      var data: [UInt8] = [0x78, 0x01]
+      for (index, byte) in raw.enumerated() { data += [index == width ? 1 : 0, 1, 0, 0xFE, 0xFF, byte] }
+      var (a, b) = (UInt32(1), UInt32(0))
+      for byte in raw { (a, b) = ((a + UInt32(byte)) % 65_521, (b + a + UInt32(byte)) % 65_521) }
+      let checksum = b << 16 | a
+      for shift in [24, 16, 8, 0] { data.append(UInt8(truncatingIfNeeded: checksum >> shift)) }
+      let plain = PNGWriter(width: width, height: 1, colorType: .gray, rows: [Array(raw.dropFirst())]).encoded()
+      let file = plain[..<33] + PNGWriter.chunk("IDAT", data) + plain.suffix(12)
+      let bitmap = try Bitmap.decode(Array(file), arena: arena)
+      #expect(try bitmap.takePacked() == Array(raw.dropFirst()))
+    }
+  }
 }

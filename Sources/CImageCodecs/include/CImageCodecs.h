@@ -131,7 +131,8 @@ cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working
 
 // RGBA takes every PNG; RGB takes those without alpha, gray those with neither alpha nor colour.
 // 16-bit samples are rounded to 8 for layouts of 8 bits, and 8-bit ones scaled for those of 16. All of libpng's and zlib's memory counts against working_bytes.
-// Compressed data behind the last row is inflated up to 64 KiB or so of it; where there is more, the file is corrupt.
+// Compressed data behind the last row is inflated up to 64 KiB of it and 6 times a row; where there is more, the file is
+// corrupt.
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                 cimage_rows rows, cimage_report *report);
 
