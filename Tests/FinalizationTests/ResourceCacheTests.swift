@@ -152,7 +152,12 @@ import Testing
     #expect(cache.cachedValue(for: 1) === image)
   }
 
-  @Test func `Trim and memory pressure let go of strong values`() throws {
+  @Test func `Trim and memory pressure let go of strong values`() async {
+    // A process of its own: memory pressure is for all caches, those of tests that run at the same time, too.
+    await #expect(processExitsWith: .exitCode(0)) { try Self.letGoUnderPressure() }
+  }
+
+  private static func letGoUnderPressure() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 1_000) { _ in 100 }
     for number in 0..<10 { _ = try cache.value(for: number) { Image(number) } }
     #expect(cache.trim(keeping: 500) == 500)
