@@ -1,5 +1,6 @@
 import Foundation
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -39,7 +40,7 @@ struct BlurringTests {
     ResizingTests.Transparency.allCases)
   func againstReference(format: PixelFormat, transparency: ResizingTests.Transparency) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 51)
+      var generator = SeededGenerator(seed: 51)
       for (width, height, sigma) in [
         (1, 1, 2.0), (1, 20, 1), (20, 1, 3), (5, 4, 4), (9, 7, 0.1), (23, 19, 2), (34, 11, 0.8), (41, 9, 1.3),
       ] {

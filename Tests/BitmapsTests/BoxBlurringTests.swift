@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -21,7 +22,7 @@ struct BoxBlurringTests {
   func againstReference(format: PixelFormat, isOpaque: Bool) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 71
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       for (width, height) in randomSizes(3, upTo: 30, using: &generator) {
         let source = try Bitmap.random(
           width: width, height: height, format: format, isOpaque: isOpaque, arena: arena, using: &generator)
@@ -41,7 +42,7 @@ struct BoxBlurringTests {
   @Test("A radius of 0 changes nothing that can be seen", arguments: PixelFormat.tested)
   func nothing(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 72)
+      var generator = SeededGenerator(seed: 72)
       let source = try Bitmap.random(
         width: 61, height: 7, format: format, isOpaque: true, arena: arena, using: &generator)
       defer { source.dispose() }
@@ -70,7 +71,7 @@ struct BoxBlurringTests {
         let width = 20_001
         var source = try Bitmap(width: width, height: 3, format: format, arena: arena)
         defer { source.dispose() }
-        var generator = SeededGenerator(state: 73)
+        var generator = SeededGenerator(seed: 73)
         for y in 0..<3 {
           try source.withMutableRow(y) { row in
             var i = 0

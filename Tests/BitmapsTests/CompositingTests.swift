@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -20,7 +21,7 @@ struct CompositingTests {
   func againstReference(format: PixelFormat) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 91
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       for overlayFormat in PixelFormat.tested where overlayFormat.channel == format.channel {
         for (width, height) in randomSizes(4, upTo: 40, using: &generator) {
           let bottom = try Bitmap.random(width: width, height: height, format: format, arena: arena, using: &generator)
@@ -66,7 +67,7 @@ struct CompositingTests {
   @Test("Where nothing is laid, pixels stay exactly, hidden colours too", arguments: PixelFormat.tested)
   func outside(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 92)
+      var generator = SeededGenerator(seed: 92)
       let bottom = try Bitmap.random(width: 30, height: 20, format: format, arena: arena, using: &generator)
       defer { bottom.dispose() }
       let top = try Bitmap.random(width: 10, height: 10, format: format, arena: arena, using: &generator)
@@ -91,7 +92,7 @@ struct CompositingTests {
   @Test("An opaque picture replaces, a transparent one changes nothing")
   func extremes() throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 93)
+      var generator = SeededGenerator(seed: 93)
       for format in PixelFormat.tested where !format.isFloat {
         let bottom = try Bitmap.random(
           width: 33, height: 9, format: format, isOpaque: true, arena: arena, using: &generator)
@@ -138,7 +139,7 @@ struct CompositingTests {
   @Test("In place it is the same, and copies do not see it; of a picture on itself, too", arguments: PixelFormat.tested)
   func inPlace(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 94)
+      var generator = SeededGenerator(seed: 94)
       var bottom = try Bitmap.random(width: 30, height: 20, format: format, arena: arena, using: &generator)
       let before = bottom
       let top = try Bitmap.random(width: 25, height: 9, format: .rgba8, arena: arena, using: &generator)

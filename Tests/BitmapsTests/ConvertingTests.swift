@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -21,7 +22,7 @@ struct ConvertingTests {
     "Every format becomes every other, within 1 of the rule", arguments: ResizingTests.formats, ResizingTests.formats)
   func formats(from: PixelFormat, to: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 61)
+      var generator = SeededGenerator(seed: 61)
       for (width, height) in [(1, 1), (3, 2), (255, 2), (257, 3), (600, 2)] {
         for transparency in ResizingTests.Transparency.allCases {
           let source = try ResizingTests.picture(
@@ -44,7 +45,7 @@ struct ConvertingTests {
   @Test("Maximum, root mean square and PSNR are those of the definition", arguments: ResizingTests.formats)
   func difference(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 62)
+      var generator = SeededGenerator(seed: 62)
       for (width, height) in [(1, 1), (7, 5), (100, 33), (30_000, 2)] {
         let a = try ResizingTests.picture(width: width, height: height, format: format, arena: arena, using: &generator)
         defer { a.dispose() }
@@ -78,7 +79,7 @@ struct ConvertingTests {
     "So they are of 16 bits and of floats", arguments: [PixelFormat.gray16, .rgba16, .grayF32, .rgbaF32])
   func wideDifference(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 63)
+      var generator = SeededGenerator(seed: 63)
       for (width, height) in [(1, 1), (7, 5), (100, 33)] {
         let a = try FormatConversionTests.picture(
           width: width, height: height, format: format, arena: arena, using: &generator)

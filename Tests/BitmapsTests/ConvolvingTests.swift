@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -43,7 +44,7 @@ struct ConvolvingTests {
   func againstReference(format: PixelFormat, isOpaque: Bool) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 81
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       for (width, height) in randomSizes(3, upTo: 30, using: &generator) {
         let source = try Bitmap.random(
           width: width, height: height, format: format, isOpaque: isOpaque, arena: arena, using: &generator)
@@ -64,7 +65,7 @@ struct ConvolvingTests {
   @Test("Alpha that is preserved stays exactly, and colours are taken as they are", arguments: PixelFormat.tested)
   func preservedAlpha(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 82)
+      var generator = SeededGenerator(seed: 82)
       let source = try Bitmap.random(width: 35, height: 12, format: format, arena: arena, using: &generator)
       defer { source.dispose() }
       let reference = try SampleReference(source, weighsWithAlpha: false)

@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -21,7 +22,7 @@ struct CroppingTests {
   @Test("A crop has the pixels of its rectangle, and copies none", arguments: PixelFormat.all)
   func cropping(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 81)
+      var generator = SeededGenerator(seed: 81)
       let whole = try FormatConversionTests.picture(
         width: 40, height: 30, format: format, arena: arena, using: &generator)
       let pixels = try whole.packed()
@@ -43,7 +44,7 @@ struct CroppingTests {
   @Test("Every operation takes a crop for what it shows", arguments: PixelFormat.all)
   func operations(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 82)
+      var generator = SeededGenerator(seed: 82)
       let whole = try FormatConversionTests.picture(
         width: 40, height: 30, format: format, arena: arena, using: &generator)
       defer { whole.dispose() }
@@ -139,7 +140,7 @@ struct CroppingTests {
   @Test("Pixels are replaced, also by those of the picture itself", arguments: PixelFormat.all)
   func replacing(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 83)
+      var generator = SeededGenerator(seed: 83)
       var whole = try FormatConversionTests.picture(
         width: 20, height: 10, format: format, arena: arena, using: &generator)
       let (before, old) = (try whole.packed(), whole)

@@ -1,6 +1,7 @@
 import Foundation
 import JemallocArenas
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -113,7 +114,7 @@ struct DamagedFileTests {
   @Test("With random bytes changed, a file is a picture or an error, and leaves nothing behind")
   func flipped() throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 20_261_122)
+      var generator = SeededGenerator(seed: 20_261_122)
       var limits = DecodingLimits()
       limits.pixelCount = 1 << 20
       for file in try Self.samples(arena: arena) {

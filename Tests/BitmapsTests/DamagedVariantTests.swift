@@ -1,6 +1,7 @@
 import Foundation
 import JemallocArenas
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -71,7 +72,7 @@ struct DamagedVariantTests {
   func flipped(format: PictureFormat) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 20_261_124
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       let files = try Self.files(of: format)
       #expect(Self.decode(files, arena: arena).pictures > 2)
       var pictures = 0

@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -20,7 +21,7 @@ struct EmbeddedDataTests {
     data.replaceSubrange(128..<132, with: number(1))
     data.replaceSubrange(132..<136, with: Array("desc".utf8))
     data.replaceSubrange(136..<144, with: number(144) + number(byteCount - 144))
-    var generator = SeededGenerator(state: 9)
+    var generator = SeededGenerator(seed: 9)
     for i in 144..<byteCount { data[i] = UInt8.random(in: 0...255, using: &generator) }
     return data
   }

@@ -1,5 +1,6 @@
 import Glibc
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -8,7 +9,7 @@ import Testing
 struct EncodingTests {
   /// Noise: far more bytes a pixel than the first buffer has.
   static func noise(arena: Arena) throws -> Bitmap {
-    var generator = SeededGenerator(state: 3)
+    var generator = SeededGenerator(seed: 3)
     return try Bitmap.make(width: 500, height: 300, format: .rgb8, arena: arena) { _ in
       UInt8.random(in: 0...255, using: &generator)
     }

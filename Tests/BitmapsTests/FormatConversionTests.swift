@@ -1,5 +1,6 @@
 import Foundation
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -100,7 +101,7 @@ struct FormatConversionTests {
   @Test("Every format becomes every other, as near to the rule as promised", arguments: PixelFormat.all)
   func all(from: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 71)
+      var generator = SeededGenerator(seed: 71)
       for (width, height) in [(1, 1), (5, 3), (255, 2), (257, 2), (600, 1)] {
         let source = try Self.picture(width: width, height: height, format: from, arena: arena, using: &generator)
         defer { source.dispose() }
@@ -158,7 +159,7 @@ struct FormatConversionTests {
   @Test("What integers hold comes back from every wider format", arguments: PixelFormat.all)
   func roundTrips(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 72)
+      var generator = SeededGenerator(seed: 72)
       let source = try Self.picture(width: 300, height: 7, format: format, arena: arena, using: &generator)
       defer { source.dispose() }
       let wider =

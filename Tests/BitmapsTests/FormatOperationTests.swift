@@ -1,5 +1,6 @@
 import JemallocArenas
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -35,7 +36,7 @@ struct FormatOperationTests {
   @Test("A picture in any format becomes the JPEG that it is in 8 bits on white", arguments: PixelFormat.all)
   func encodingJPEG(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 91)
+      var generator = SeededGenerator(seed: 91)
       let source = try FormatConversionTests.picture(
         width: 33, height: 21, format: format, arena: arena, using: &generator)
       defer { source.dispose() }
@@ -53,7 +54,7 @@ struct FormatOperationTests {
     arguments: PixelFormat.all.filter { $0.channel == .uint8 })
   func encodingPNG(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 92)
+      var generator = SeededGenerator(seed: 92)
       let source = try FormatConversionTests.picture(
         width: 33, height: 21, format: format, arena: arena, using: &generator)
       defer { source.dispose() }
@@ -75,7 +76,7 @@ struct FormatOperationTests {
     #expect(format.grayscale.hasAlpha == (format.hasAlpha && format.channel == .uint8))
     #expect(format.grayscale.isPremultiplied == format.isPremultiplied)
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 93)
+      var generator = SeededGenerator(seed: 93)
       let source = try FormatConversionTests.picture(
         width: 9, height: 7, format: format, arena: arena, using: &generator)
       defer { source.dispose() }
@@ -88,7 +89,7 @@ struct FormatOperationTests {
   @Test("Alpha is multiplied and divided where there is a format for it", arguments: PixelFormat.all)
   func alpha(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 94)
+      var generator = SeededGenerator(seed: 94)
       let source = try FormatConversionTests.picture(
         width: 9, height: 7, format: format, arena: arena, using: &generator)
       defer { source.dispose() }

@@ -1,5 +1,6 @@
 import Glibc
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -41,7 +42,7 @@ struct GuardedMemoryTests {
   @Test("Nothing is read or written beside them", arguments: PixelFormat.all, [true, false])
   func everyOperation(format: PixelFormat, atEnd: Bool) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 101)
+      var generator = SeededGenerator(seed: 101)
       for (width, height) in [(1, 1), (3, 2), (16, 4), (17, 5), (33, 3), (66, 6), (261, 2)] {
         var bitmap = try Self.bitmap(
           width: width, height: height, format: format, atEnd: atEnd, using: &generator)

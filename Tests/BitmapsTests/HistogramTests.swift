@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -18,7 +19,7 @@ struct HistogramTests {
   func againstReference(format: PixelFormat) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 101
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       for (width, height) in randomSizes(6, upTo: 60, using: &generator) {
         let source = try Bitmap.random(width: width, height: height, format: format, arena: arena, using: &generator)
         defer { source.dispose() }

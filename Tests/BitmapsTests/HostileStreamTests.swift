@@ -1,6 +1,7 @@
 import Glibc
 import NativeBuffers
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -58,7 +59,7 @@ struct HostileStreamTests {
   @Test("With bytes changed, what is a picture as a whole is one in pieces, and the same is known of it")
   func changed() throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 20_261_125)
+      var generator = SeededGenerator(seed: 20_261_125)
       var limits = DecodingLimits()
       limits.pixelCount = 1 << 16
       limits.embeddedByteCount = 4096

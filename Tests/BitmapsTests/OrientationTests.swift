@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -37,7 +38,7 @@ struct OrientationTests {
   @Test("Every way to flip and turn is as EXIF defines it", arguments: PixelFormat.all, all)
   func operations(format: PixelFormat, orientation: Orientation) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 21)
+      var generator = SeededGenerator(seed: 21)
       for (width, height) in [(1, 1), (1, 9), (9, 1), (7, 5), (32, 32), (33, 70), (101, 67)] {
         let source = try ResizingTests.picture(
           width: width, height: height, format: format, arena: arena, using: &generator)

@@ -124,16 +124,3 @@ func maximumDifference(_ a: [UInt8], _ b: [UInt8]) -> Int {
   for i in a.indices { maximum = max(maximum, abs(Int(a[i]) - Int(b[i]))) }
   return maximum
 }
-
-/// SplitMix64: the same numbers in every run.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}

@@ -1,6 +1,7 @@
 import Glibc
 import JemallocArenas
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -8,7 +9,7 @@ import Testing
 @Suite("Encoding PNG")
 struct PNGEncodingTests {
   static func picture(width: Int, height: Int, format: PixelFormat, arena: Arena) throws -> Bitmap {
-    var generator = SeededGenerator(state: 41)
+    var generator = SeededGenerator(seed: 41)
     return try ResizingTests.picture(width: width, height: height, format: format, arena: arena, using: &generator)
   }
 
@@ -31,7 +32,7 @@ struct PNGEncodingTests {
   @Test("No picture takes more than its first buffer", arguments: ResizingTests.formats)
   func bound(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 42)
+      var generator = SeededGenerator(seed: 42)
       for (width, height) in [(1, 1), (1, 3000), (3000, 1), (400, 300)] {
         let noise = try Bitmap.make(width: width, height: height, format: format, arena: arena) { _ in
           UInt8.random(in: 0...255, using: &generator)

@@ -1,4 +1,5 @@
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -41,7 +42,7 @@ struct ResizingTests {
   func randomSizes(format: PixelFormat, filter: ResizeFilter) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 20_261_123
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       let sides = [1, 2, 3, 5, 7, 8, 13, 16, 31, 37, 64, 67]
       func side() -> Int {
         Bool.random(using: &generator)
@@ -60,7 +61,7 @@ struct ResizingTests {
   @Test("To and from a single pixel, a row and a column", arguments: formats, filters)
   func degenerate(format: PixelFormat, filter: ResizeFilter) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 11)
+      var generator = SeededGenerator(seed: 11)
       let sizes = [(1, 1), (1, 29), (29, 1), (2, 2), (29, 29)]
       for from in sizes {
         let source = try Self.picture(width: from.0, height: from.1, format: format, arena: arena, using: &generator)
@@ -73,7 +74,7 @@ struct ResizingTests {
   @Test("Halving takes a way of its own, with the same result", arguments: formats, Transparency.allCases)
   func halving(format: PixelFormat, transparency: Transparency) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 5)
+      var generator = SeededGenerator(seed: 5)
       for (width, height) in [(2, 2), (6, 2), (8, 4), (10, 10), (14, 6), (16, 8), (18, 2), (34, 10), (62, 14)] {
         let source = try Self.picture(
           width: width, height: height, format: format, transparency: transparency, arena: arena, using: &generator)
@@ -86,7 +87,7 @@ struct ResizingTests {
   @Test("Rows longer than a stretch, and more rows than 16 bits can add up", arguments: formats)
   func large(format: PixelFormat) throws {
     try withOwnArena { arena in
-      var generator = SeededGenerator(state: 6)
+      var generator = SeededGenerator(seed: 6)
       for transparency in Transparency.allCases {
         let wide = try Self.picture(
           width: 1100, height: 6, format: format, transparency: transparency, arena: arena, using: &generator)
@@ -142,7 +143,7 @@ struct ResizingTests {
     try withOwnArena { arena in
       var results: [[UInt8]] = []
       for filler in [0x00, 0xFF] as [UInt8] {
-        var generator = SeededGenerator(state: 8)
+        var generator = SeededGenerator(seed: 8)
         var source = try Bitmap(width: 13, height: 9, format: format, arena: arena)
         defer { source.dispose() }
         try unsafe source.pixels.withUnsafeMutableBytes { bytes in

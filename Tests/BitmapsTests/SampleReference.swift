@@ -1,5 +1,6 @@
 import Glibc
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -51,6 +52,21 @@ struct SampleReference {
       for c in sum.indices { values[c] = min(sum[c] * scale, max(0, alpha * scale)) }
     }
     return format.isFloat ? values : values.map { min(full, max(0, $0)) }
+  }
+
+  /// The distance of `actual` from this picture resized by the definition.
+  func distance(ofResized actual: Bitmap, filter: ResizeFilter) throws -> Double {
+    let columns = (0..<actual.width).map { ResizingReference.weights($0, width, actual.width, filter) }
+    let rows = (0..<actual.height).map { ResizingReference.weights($0, height, actual.height, filter) }
+    return try Self.distance(of: actual) { x, y in
+      (0..<channels).map { c in
+        var sum = 0.0
+        for (row, share) in rows[y] {
+          for (column, weight) in columns[x] { sum += share * weight * value(column, row, c) }
+        }
+        return sum
+      }
+    }
   }
 
   /// The largest distance of a bitmap's samples from those of a definition, in the units of the format and before any
