@@ -1,4 +1,7 @@
+#define _GNU_SOURCE
 #include "CJemalloc.h"
+
+#include <dlfcn.h>
 
 #ifdef CJEMALLOC_PRIVATE
 #define JEMALLOC_NO_RENAME
@@ -15,6 +18,10 @@ void *cjemalloc_allocate(size_t byte_count, uint32_t arena, uint32_t lg_alignmen
 }
 
 void cjemalloc_deallocate(void *pointer) { JE(dallocx)(pointer, MALLOCX_TCACHE_NONE); }
+
+void cjemalloc_free(void *pointer) {
+  if (pointer != NULL) cjemalloc_deallocate(pointer);
+}
 
 size_t cjemalloc_size_class(size_t byte_count, uint32_t lg_alignment) {
   return JE(nallocx)(byte_count, MALLOCX_LG_ALIGN((int)lg_alignment));
@@ -33,10 +40,24 @@ int cjemalloc_mallctl_by_mib(const size_t *mib, size_t mib_length, void *old_val
   return JE(mallctlbymib)(mib, mib_length, old_value, old_size, new_value, new_size);
 }
 
-bool cjemalloc_is_process_malloc(void) {
-#ifdef CJEMALLOC_PRIVATE
-  return false;
-#else
-  return true;
+// Looked up before main: at that time no other thread can hold the loader's lock, which a forked child would inherit.
+static bool is_process_malloc;
+
+static bool is_in_object(const char *symbol, const void *object) {
+  void *function = dlsym(RTLD_DEFAULT, symbol);
+  Dl_info found;
+  return function != NULL && dladdr(function, &found) != 0 && found.dli_fbase == object;
+}
+
+// A preloaded allocator, a sanitizer or the order of linking decides whose functions the process calls. A private
+// jemalloc that is linked into the same file as a sanitizer's malloc has no `malloc` of its own to be called.
+__attribute__((constructor)) static void look_up_process_malloc(void) {
+#ifndef CJEMALLOC_PRIVATE
+  Dl_info own;
+  if (dladdr((void *)dlsym(RTLD_DEFAULT, "mallocx"), &own) == 0) return;
+  is_process_malloc = is_in_object("malloc", own.dli_fbase) && is_in_object("free", own.dli_fbase) &&
+                      is_in_object("realloc", own.dli_fbase);
 #endif
 }
+
+bool cjemalloc_is_process_malloc(void) { return is_process_malloc; }

@@ -86,4 +86,25 @@ extension Arena {
     lock.withLock { unsafe deallocate(pointer) }
     if attachment.load(ordering: .relaxed) != 0 { ArenaDirectory.noticeUnusedPages(of: self) }
   }
+
+  /// Releases memory of any arena, in the shape of C's `free`: for C code that is handed such memory together with a
+  /// function to release it. Works whatever the process's `malloc` is; ignores a null pointer.
+  ///
+  /// The books hear of it at the next audit, which counts the block as detached until then.
+  public static var unsafeDeallocator: @convention(c) (UnsafeMutableRawPointer?) -> Void {
+    { pointer in unsafe cjemalloc_free(pointer) }
+  }
+
+  /// Releases a detached block, and its entry unless an audit settled that before: the audit saw another detached block
+  /// of the same size class freed, and cannot tell which one it was.
+  package func releaseDetached(_ pointer: UnsafeMutableRawPointer, entry: LedgerEntry, word: EntryWord) {
+    lock.withLock {
+      if entry.word == word {
+        _ = entry.endLife(as: .free)
+        retireEntry(entry, in: .shared)
+      }
+      unsafe deallocate(pointer)
+    }
+    if attachment.load(ordering: .relaxed) != 0 { ArenaDirectory.noticeUnusedPages(of: self) }
+  }
 }

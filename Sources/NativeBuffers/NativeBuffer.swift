@@ -144,23 +144,21 @@ public final class NativeBuffer: Sendable {
     return true
   }
 
-  /// Hands the memory and the duty to free it to the caller; this handle is disposed.
+  /// Hands the memory and the duty to release it to the caller; this handle is disposed.
   ///
-  /// Adopted memory goes back to its former owner's rules. Memory of an arena is freed with C's `free`
-  /// (where the process's malloc is jemalloc, see the README). Until then the books show it as detached.
-  /// An audit cannot tell, within one size class, a detached block that was freed from another one that was
-  /// freed behind the library's back. A block of 32 KiB or less that C freed waits in the freeing thread's
-  /// jemalloc cache, where the next `malloc` of its class may take it: it counts as detached until that
-  /// memory is freed too.
+  /// ``DetachedMemory/release()`` releases it, in any process. Until then the books show an arena's memory as detached.
+  /// C's `free` may take it instead if ``DetachedMemory/isFreedByC`` says so; then an audit cannot tell, within one size
+  /// class, a detached block that was freed from another one that was freed behind the library's back. A block of 32 KiB
+  /// or less that C freed waits in the freeing thread's jemalloc cache, where the next `malloc` of its class may take
+  /// it: it counts as detached until that memory is freed too.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed, or its bytes are pinned.
   public func unsafeDetach(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
-  ) throws(NativeBufferError) -> UnsafeMutableRawPointer {
+  ) throws(NativeBufferError) -> DetachedMemory {
     let outcome = block.entry.detach(key: block.key)
     guard outcome == .pinned else { throw error(for: outcome) }
     disposedSite.store(Ledger.shared.intern(file: file, line: line, function: function).rawValue, ordering: .releasing)
-    if Depot.of(block.entry) == nil { unsafe AdoptedMemory.forget(block.entry) }
-    return unsafe block.base
+    return unsafe DetachedMemory(of: block)
   }
 
   @usableFromInline

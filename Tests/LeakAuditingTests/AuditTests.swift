@@ -81,10 +81,10 @@ struct AuditTests {
   @Test("A detached block is no finding, neither while C has it nor after C freed it", Self.freeIsJemallocs)
   func detached() throws {
     let arena = try Arena(name: "detached audit")
-    let pointer = unsafe try NativeBuffer(byteCount: 100_000, arena: arena).unsafeDetach()
+    let memory = unsafe try NativeBuffer(byteCount: 100_000, arena: arena).unsafeDetach()
     var (books, findings) = try audit(arena)
     #expect(findings.isEmpty && books.detached.count == 1 && books.live.count == 0 && books.difference == 0)
-    unsafe free(pointer)
+    unsafe free(memory.pointer)
     (books, findings) = try audit(arena)
     #expect(findings.isEmpty && books.detached.count == 0 && books.difference == 0)
     try arena.destroy()
@@ -120,7 +120,7 @@ struct AuditTests {
   @Test("A destroyed arena takes its detached blocks out of the ledger, so that its number's next owner starts at none")
   func destroyWithDetached() throws {
     let first = try Arena(name: "first of a number")
-    unsafe first.unsafeDeallocate(try NativeBuffer(byteCount: 5_000, arena: first).unsafeDetach())
+    unsafe first.unsafeDeallocate(try NativeBuffer(byteCount: 5_000, arena: first).unsafeDetach().pointer)
     try first.destroy()
     var left = 0
     Ledger.shared.forEachResource { _, entry in

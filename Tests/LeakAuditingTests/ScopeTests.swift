@@ -111,11 +111,11 @@ struct ScopeTests {
   @Test("A detached buffer is not held: its memory has another owner")
   func detached() throws {
     let arena = try Arena(name: "detached scope")
-    let (address, report) = try LeakAuditor.scope("detached") {
-      unsafe UInt(bitPattern: try NativeBuffer(byteCount: 100, arena: arena).unsafeDetach())
+    let (memory, report) = unsafe try LeakAuditor.scope("detached") {
+      unsafe try NativeBuffer(byteCount: 100, arena: arena).unsafeDetach()
     }
     #expect(report.verdict == .clean)
-    if let pointer = unsafe UnsafeMutableRawPointer(bitPattern: address) { unsafe arena.unsafeDeallocate(pointer) }
+    unsafe memory.release()
     try arena.destroy()
   }
 }

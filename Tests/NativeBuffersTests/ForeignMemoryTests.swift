@@ -71,11 +71,11 @@ struct ForeignMemoryTests {
   func detachAdopted() throws {
     let calls = Calls()
     let buffer = try adopted(1_000, calls)
-    let pointer = unsafe try buffer.unsafeDetach()
+    let memory = unsafe try buffer.unsafeDetach()
     #expect(buffer.isDisposed)
     #expect(!buffer.dispose())
     #expect(calls.count.load(ordering: .relaxed) == 0)
-    unsafe free(pointer)
+    unsafe free(memory.pointer)
   }
 
   @Test("A negative size is refused, and the memory stays the caller's")
@@ -93,12 +93,13 @@ struct ForeignMemoryTests {
   func detachBlock() throws {
     let arena = try Arena(name: "detached")
     let buffer = try NativeBuffer(byteCount: 100_000, arena: arena) { $0.append(UInt8(3)) }
-    let pointer = unsafe try buffer.unsafeDetach()
+    let memory = unsafe try buffer.unsafeDetach()
     #expect(buffer.isDisposed && !buffer.dispose())
     #expect(throws: NativeBufferError.self) { try buffer.withBytes { _ in } }
-    #expect(unsafe pointer.load(as: UInt8.self) == 3)
+    #expect(unsafe memory.pointer.load(as: UInt8.self) == 3 && memory.byteCount == 100_000)
     #expect(try arena.counts().count == 1)
-    unsafe arena.unsafeDeallocate(pointer)
+    unsafe memory.release()
+    #expect(try arena.counts().count == 0)
     try arena.destroy()
   }
 }

@@ -19,6 +19,9 @@ void *_Nullable cjemalloc_allocate(size_t byte_count, uint32_t arena, uint32_t l
 /// dallocx past the thread caches.
 void cjemalloc_deallocate(void *pointer);
 
+/// The same in the shape of C's `free`: ignores NULL.
+void cjemalloc_free(void *_Nullable pointer);
+
 /// nallocx: the size class a request would take, 0 where no class is large enough.
 size_t cjemalloc_size_class(size_t byte_count, uint32_t lg_alignment);
 
@@ -33,7 +36,8 @@ int cjemalloc_mib(const char *key, size_t *mib, size_t *mib_length);
 int cjemalloc_mallctl_by_mib(const size_t *mib, size_t mib_length, void *_Nullable old_value,
                              size_t *_Nullable old_size, void *_Nullable new_value, size_t new_size);
 
-/// Whether the process's own malloc is this jemalloc (not so in a sanitizer build).
+/// Whether the process's own malloc, realloc and free are this jemalloc's, as found before main: not so in a sanitizer
+/// build, or where another allocator is preloaded or linked first.
 bool cjemalloc_is_process_malloc(void);
 
 #pragma clang assume_nonnull end

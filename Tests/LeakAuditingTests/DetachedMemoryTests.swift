@@ -1,0 +1,104 @@
+import Foundation
+import JemallocArenas
+import LeakAuditing
+import NativeBuffers
+import ResourceLedger
+import TestSupport
+import Testing
+
+@Suite("Detached memory")
+struct DetachedMemoryTests {
+  private func books(of arena: Arena) throws -> ArenaBooks {
+    let report = try LeakAuditor.audit()
+    #expect(report.findings.allSatisfy { $0.arena != arena.name })
+    return try #require(report.arenas.first { $0.name == arena.name })
+  }
+
+  @Test("Detached memory of every size is released by its own function, and both books hear of it at once")
+  func release() throws {
+    let arena = try Arena(name: "released by its own function")
+    for byteCount in [0, 1, 64, 5_000, 32_768, 100_000, 9_000_000] {
+      let memory = unsafe try NativeBuffer(byteCount: byteCount, arena: arena).unsafeDetach()
+      #expect(try books(of: arena).detached.count == 1)
+      unsafe memory.release()
+      let after = try books(of: arena)
+      #expect(after.detached.count == 0 && after.allocatorCount == 0 && after.difference == 0, "\(byteCount) bytes")
+    }
+    try arena.destroy()
+  }
+
+  @Test("C code releases detached memory by the function that it is handed, and the next audit agrees")
+  func cDeallocator() throws {
+    let arena = try Arena(name: "released by C")
+    let memory = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
+    let deallocator = unsafe Arena.unsafeDeallocator
+    deallocator(nil)
+    unsafe deallocator(memory.pointer)
+    let books = try books(of: arena)
+    #expect(books.detached.count == 0 && books.allocatorCount == 0 && books.difference == 0)
+    try arena.destroy()
+  }
+
+  @Test("Of two detached blocks of one size, C may free one and the release function take the other")
+  func oneOfEach() throws {
+    let arena = try Arena(name: "one of each")
+    let first = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
+    let second = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
+    unsafe Arena.unsafeDeallocator(first.pointer)
+    // This audit may take the second one's entry for the block that is gone.
+    #expect(try books(of: arena).detached.count == 1)
+    unsafe second.release()
+    let after = try books(of: arena)
+    #expect(after.detached.count == 0 && after.allocatorCount == 0 && after.difference == 0)
+    try arena.destroy()
+  }
+
+  @Test("Adopted memory that was detached is released by its deallocator, once")
+  func adopted() throws {
+    let calls = Guarded(0)
+    let bytes = UnsafeMutableRawPointer.allocate(byteCount: 100, alignment: 16)
+    let buffer = unsafe try NativeBuffer(unsafeAdopting: bytes, byteCount: 100) { pointer in
+      calls.withLock { $0 += 1 }
+      unsafe pointer.deallocate()
+    }
+    let memory = unsafe try buffer.unsafeDetach()
+    #expect(unsafe !memory.isFreedByC && memory.pointer == bytes && memory.byteCount == 100)
+    #expect(calls.withLock { $0 } == 0)
+    unsafe memory.release()
+    #expect(calls.withLock { $0 } == 1)
+  }
+
+  /// What is preloaded: glibc's malloc before jemalloc's, with a C++ library that then uses it too; and mimalloc.
+  private static let otherAllocators = ["libstdc++.so.6:libc.so.6", "libmimalloc.so.2"]
+
+  /// Runs this suite's other tests once more, in a process whose `malloc` is another one.
+  @Test(
+    "In a process with another malloc, detached memory says that C cannot free it, and its own function releases it",
+    .enabled(if: MallocCapture.isAvailable, "malloc is another one's already"), arguments: otherAllocators)
+  func otherMalloc(library: String) throws {
+    let path = try #require(CommandLine.arguments.first)
+    let outcome = try Command.run(
+      "/usr/bin/env",
+      [
+        "LD_PRELOAD=\(library)", "SWIFT_BACKTRACE=enable=no", path, "--testing-library", "swift-testing", "--filter",
+        "DetachedMemoryTests/(release|cDeallocator|oneOfEach|adopted|isNotFreedByC)",
+      ])
+    if outcome.errors.contains("cannot be preloaded") {
+      print("skipped: \(library) is not installed")
+      return
+    }
+    #expect(outcome.exitCode == 0, "\(outcome.output)\(outcome.errors)")
+    #expect(outcome.errors.contains("with 5 tests"), "\(outcome.errors)")
+  }
+
+  @Test("Whether C's free may take the memory is found out at run time")
+  func isNotFreedByC() throws {
+    let arena = try Arena(name: "freed by C or not")
+    let memory = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
+    let preloaded = ProcessInfo.processInfo.environment["LD_PRELOAD"] ?? ""
+    #expect(unsafe memory.isFreedByC == MallocCapture.isAvailable)
+    if Self.otherAllocators.contains(preloaded) { #expect(unsafe !memory.isFreedByC) }
+    unsafe memory.release()
+    try arena.destroy()
+  }
+}
