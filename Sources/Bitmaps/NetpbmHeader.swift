@@ -3,7 +3,8 @@ import NativeBuffers
 /// The header of a Netpbm file: PBM, PGM, PPM (plain or binary) or PAM.
 ///
 /// Source: the manual pages pbm(5), pgm(5), ppm(5) and pam(5) of Netpbm. No offset or size in a file is believed before
-/// it is compared with what is there. Samples of plain files are numbers with white space between them, and nothing is
+/// it is compared with what is there. What the samples of a PAM mean, its TUPLTYPE says, and where there is none, how many
+/// a pixel has: 1 is gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha. Samples of plain files are numbers with white space between them, and nothing is
 /// asked for behind the last one: a file that was cut within it cannot be told from one that ends there, and is taken.
 struct NetpbmHeader {
   /// The digit behind the "P".
@@ -14,6 +15,8 @@ struct NetpbmHeader {
   var maximum = 1
   /// Samples per pixel, alpha included: 1 to 4.
   var channels = 1
+  /// What a PAM says that its samples are; nil where it says nothing, and of other kinds of files.
+  var tupleType: NetpbmTupleType?
   /// Where the samples start, in bytes.
   var offset = 0
 
@@ -71,6 +74,8 @@ struct NetpbmHeader {
   }
 
   func check() throws(BitmapError) {
+    // Ahead of the number of channels: of CMYK with alpha, that is not what is in the way.
+    try tupleType?.check(self)
     guard width > 0, height > 0 else { throw .netpbm(.corrupt, "a side is 0") }
     guard (1...65_535).contains(maximum) else { throw .netpbm(.corrupt, "its maximum is not within 1 and 65535") }
     guard (1...4).contains(channels) else {
@@ -80,9 +85,10 @@ struct NetpbmHeader {
 }
 
 extension BitmapError {
-  static func netpbm(_ code: Code, _ what: String) -> BitmapError {
+  static func netpbm(_ code: Code, _ what: String, help: String? = nil) -> BitmapError {
     let help =
-      code == .unsupported ? "Convert it to a plain one." : "Fetch the file again from where it came from."
+      help
+      ?? (code == .unsupported ? "Convert it to a plain one." : "Fetch the file again from where it came from.")
     let state =
       code == .unsupported
       ? "is not supported" : code == .truncated ? "ends before the picture does" : "is damaged"

@@ -7,7 +7,7 @@ struct NetpbmHeaderReader {
     // PBM, PGM and PPM: numbers, with white space and comments between them.
     case gap, comment, number
     // PAM: lines of a name and a number.
-    case lineStart, name, valueGap, value, lineEnd, otherLine, lastLine
+    case lineStart, name, valueGap, value, lineEnd, typeGap, type, otherLine, lastLine
     case done
   }
 
@@ -20,6 +20,9 @@ struct NetpbmHeaderReader {
   /// The letters of a name of a PAM's line, up to eight of them, as one number.
   private var name: UInt64 = 0
   private var nameByteCount = 0
+  /// Where the type of a PAM's first TUPLTYPE line stands that has one, and how many lines have.
+  private var type = 0..<0
+  private var typeLineCount = 0
 
   /// What a PAM must have, in the order of a PGM's numbers.
   private enum Field: Int {
@@ -50,6 +53,8 @@ struct NetpbmHeaderReader {
         try take(byte)
       }
     }
+    header.tupleType = try unsafe NetpbmTupleType(
+      named: UnsafeRawBufferPointer(rebasing: bytes[type]), lineCount: typeLineCount)
     try header.check()
     return header
   }
@@ -94,6 +99,10 @@ struct NetpbmHeaderReader {
       if isSpace { endField(with: byte) } else { try takeDigit(byte) }
     case .lineEnd:
       if byte == 0x0A { place = .lineStart } else if !isSpace { throw Self.noNumber }
+    case .typeGap:
+      if byte == 0x0A { place = .lineStart } else if !isSpace { startType() }
+    case .type:
+      if byte == 0x0A { place = .lineStart } else if !isSpace, typeLineCount == 1 { takeLetterOfType() }
     case .otherLine: if byte == 0x0A { place = .lineStart }
     case .lastLine: if byte == 0x0A { try end() }
     case .done: break
@@ -139,6 +148,10 @@ struct NetpbmHeaderReader {
       if isLineEnd { try end() } else { place = .lastLine }
       return
     }
+    if nameByteCount == 8, name == Self.typeName {
+      place = isLineEnd ? .lineStart : .typeGap
+      return
+    }
     guard nameByteCount <= 8, let known = Self.field(named: name) else {
       place = isLineEnd ? .lineStart : .otherLine
       return
@@ -147,6 +160,15 @@ struct NetpbmHeaderReader {
     field = known
     place = .valueGap
   }
+
+  private mutating func startType() {
+    typeLineCount += 1
+    place = .type
+    guard typeLineCount == 1 else { return }
+    type = header.offset - 1..<header.offset
+  }
+
+  private mutating func takeLetterOfType() { type = type.lowerBound..<header.offset }
 
   private mutating func endField(with byte: UInt8) {
     switch field {
@@ -165,6 +187,7 @@ struct NetpbmHeaderReader {
   }
 
   private static let lastName: UInt64 = 0x454E_4448_4452  // ENDHDR
+  private static let typeName: UInt64 = 0x5455_504C_5459_5045  // TUPLTYPE
 
   private static func field(named name: UInt64) -> Field? {
     switch name {

@@ -17,7 +17,9 @@ public struct PictureFormat: Hashable, Sendable {
   public static let jpeg = PictureFormat(kind: .jpeg)
   public static let png = PictureFormat(kind: .png)
   public static let webp = PictureFormat(kind: .webp)
-  /// PBM, PGM, PPM and PAM.
+  /// PBM, PGM, PPM and PAM. What the samples of a PAM are, its TUPLTYPE says: BLACKANDWHITE, GRAYSCALE or RGB, each of
+  /// them also with _ALPHA; any other, as CMYK, is `unsupported`. Where there is none, 1 to 4 samples a pixel are gray,
+  /// gray and alpha, RGB, RGB and alpha.
   public static let netpbm = PictureFormat(kind: .netpbm)
   public static let gif = PictureFormat(kind: .gif)
   public static let tiff = PictureFormat(kind: .tiff)

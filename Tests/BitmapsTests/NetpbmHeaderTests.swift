@@ -17,7 +17,7 @@ struct NetpbmHeaderTests {
       "P5\n\(comment)2 1 255\n", "P5 2 \(lines)1 255\n", "P5 2 1\(blanks)255\n", "P5 \(zeros)2 1 255\n",
       "P5 2 1 255#\(comment) ", "P4 \(lines)2 1\n", "P2 2 1 \(zeros)255 ",
       "P7\n\(comment)\(pam)ENDHDR\n", "P7\n\(pam)\(lines)ENDHDR\n", "P7\n\(blanks)\(pam)ENDHDR\n",
-      "P7\nTUPLTYPE \(zeros)\n\(pam)ENDHDR\n", "P7\n\(pam)WIDTH \(zeros)2\nENDHDR\n",
+      "P7\nTUPLTYPE\(blanks)GRAYSCALE\n\(pam)ENDHDR\n", "P7\n\(pam)WIDTH \(zeros)2\nENDHDR\n",
       "P7\n\(pam)HEIGHT 1\(blanks)\nENDHDR\n", "P7\n\(pam)\(zeros) 1\nENDHDR\n", "P7\n\(pam)ENDHDR \(blanks)\n",
     ]
     return heads.filter { !$0.contains("255##") }.map { Array($0.utf8) + Array("1 2 ".utf8) }

@@ -1,0 +1,54 @@
+/// What the samples of a PAM's pixel are, by its TUPLTYPE.
+///
+/// Source: pam(5), "PAM Used For Visual (Graphic) Images" and the optional "\_ALPHA". Any other type is legal and means
+/// what two programs agreed on, as CMYK: its samples are no picture to those who do not know it.
+struct NetpbmTupleType {
+  private enum Name: String, CaseIterable {
+    case blackAndWhite = "BLACKANDWHITE"
+    case blackAndWhiteAlpha = "BLACKANDWHITE_ALPHA"
+    case grayscale = "GRAYSCALE"
+    case grayscaleAlpha = "GRAYSCALE_ALPHA"
+    case rgb = "RGB"
+    case rgbAlpha = "RGB_ALPHA"
+  }
+
+  private let name: Name
+
+  /// Nil for an empty name, which is the same as none. Throws `unsupported` for one that is not known; `lineCount` is the
+  /// number of lines that the file has for it, which together are one name with spaces in it.
+  init?(named bytes: UnsafeRawBufferPointer, lineCount: Int) throws(BitmapError) {
+    guard lineCount > 0 else { return nil }
+    let known = Name.allCases.first { unsafe $0.rawValue.utf8.elementsEqual(bytes) }
+    guard let known, lineCount == 1 else {
+      throw .netpbm(
+        .unsupported,
+        unsafe "its TUPLTYPE is \(Self.text(bytes, lineCount)), and what is known is BLACKANDWHITE, "
+          + "GRAYSCALE, RGB, and each of them with _ALPHA",
+        help: "Convert it to RGB or GRAYSCALE, as by ImageMagick's `convert IN.pam -colorspace sRGB OUT.png`.")
+    }
+    name = known
+  }
+
+  private static func text(_ bytes: UnsafeRawBufferPointer, _ lineCount: Int) -> String {
+    let letters = unsafe bytes.prefix(40).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }
+    return String(decoding: letters, as: UTF8.self) + (lineCount > 1 || bytes.count > letters.count ? "…" : "")
+  }
+
+  /// Throws where the header's DEPTH or MAXVAL is not the type's.
+  func check(_ header: NetpbmHeader) throws(BitmapError) {
+    let channels =
+      switch name {
+      case .blackAndWhite, .grayscale: 1
+      case .blackAndWhiteAlpha, .grayscaleAlpha: 2
+      case .rgb: 3
+      case .rgbAlpha: 4
+      }
+    guard header.channels == channels else {
+      throw .netpbm(.corrupt, "its TUPLTYPE is \(name.rawValue), which has DEPTH \(channels), not \(header.channels)")
+    }
+    let isBits = name == .blackAndWhite || name == .blackAndWhiteAlpha
+    guard !isBits || header.maximum == 1 else {
+      throw .netpbm(.corrupt, "its TUPLTYPE is \(name.rawValue), which has MAXVAL 1, not \(header.maximum)")
+    }
+  }
+}
