@@ -38,6 +38,8 @@ extension Arena {
       throw ArenaError(
         .outOfMemory(byteCount: request.byteCount, alignment: 1 << Int(request.alignmentLog2)), arena: name)
     }
+    unsafe holdings.blocks += 1
+    unsafe holdings.classes.insert(SizeClass.index(holding: request.capacity))
     if configuration.prefersHugePages { unsafe askForHugePages(pointer, byteCount: request.capacity) }
     return unsafe pointer
   }
@@ -55,7 +57,10 @@ extension Arena {
   }
 
   /// Gives a block of this arena back to jemalloc. Under `lock`.
-  package func deallocate(_ pointer: UnsafeMutableRawPointer) { unsafe cjemalloc_deallocate(pointer) }
+  package func deallocate(_ pointer: UnsafeMutableRawPointer) {
+    unsafe holdings.blocks -= 1
+    unsafe cjemalloc_deallocate(pointer)
+  }
 
   private func mustFail() -> Bool {
     guard failureCountdown.load(ordering: .relaxed) > 0 else { return false }

@@ -5,7 +5,7 @@ import Synchronization
 extension Arena {
   /// Current counts, of all blocks that the allocator has given out: idle ones too, which only an audit tells apart.
   /// Exact for allocations that began and ended before the call.
-  /// Cost: about 16 µs per arena in the process, and 20 µs for reading.
+  /// Cost: 5 to 25 µs per arena in the process, for jemalloc to add up its statistics.
   public func counts() throws(ArenaError) -> ArenaCounts {
     lock.lock()
     defer { lock.unlock() }
@@ -37,7 +37,7 @@ extension Arena {
   /// Reads the statistics as last refreshed. Under `lock`.
   func readCounts() throws(ArenaError) -> ArenaCounts {
     let statistics = try ArenaStatistics.shared.get()
-    return try statistics.read(arena: Int(index))
+    return try unsafe statistics.read(arena: Int(index), likely: holdings.classes)
   }
 }
 
@@ -81,20 +81,29 @@ struct ArenaStatistics {
     resident = try MallctlPath("stats.arenas.0.resident")
   }
 
-  func read(arena: Int) throws(ArenaError) -> ArenaCounts {
-    func bytes(_ path: MallctlPath) throws(ArenaError) -> Int { Int(try path.read((2, arena), as: size_t.self)) }
+  /// - Parameter classes: the size classes that are likely to have blocks. The others are read only if these do not add
+  ///   up to the arena's bytes: most of the time goes into reading class by class.
+  func read(arena: Int, likely classes: SizeClassSet = SizeClassSet()) throws(ArenaError) -> ArenaCounts {
+    func bytes(_ path: MallctlPath) throws(ArenaError) -> Int { Int(try path.read(arena: arena, as: size_t.self)) }
+    let byteCount = try bytes(smallBytes) + bytes(largeBytes)
     var live = [Int](repeating: 0, count: SizeClass.count)
-    for index in 0..<SizeClass.count {
-      live[index] =
-        index < smallClassCount
-        ? Int(try liveSmall.read((2, arena), (4, index), as: size_t.self))
-        : Int(try liveLarge.read((2, arena), (4, index - smallClassCount), as: size_t.self))
+    var rest = byteCount
+    for index in live.indices where classes.contains(index) {
+      live[index] = try liveCount(arena: arena, sizeClass: index)
+      rest -= live[index] * SizeClass.byteCount(at: index)
     }
+    if rest != 0 { for index in live.indices { live[index] = try liveCount(arena: arena, sizeClass: index) } }
     return ArenaCounts(
-      liveCounts: live, byteCount: try bytes(smallBytes) + bytes(largeBytes),
+      liveCounts: live, byteCount: byteCount,
       active: try bytes(activePages) * pageSize, dirty: try bytes(dirtyPages) * pageSize,
       muzzy: try bytes(muzzyPages) * pageSize, retained: try bytes(retained),
       metadata: try bytes(base) + bytes(`internal`), resident: try bytes(resident))
+  }
+
+  private func liveCount(arena: Int, sizeClass: Int) throws(ArenaError) -> Int {
+    let isSmall = sizeClass < smallClassCount
+    let path = isSmall ? liveSmall : liveLarge
+    return Int(try path.read(arena: arena, item: isSmall ? sizeClass : sizeClass - smallClassCount, as: size_t.self))
   }
 }
 
@@ -103,8 +112,16 @@ extension Arena {
   package var isDestroyedNow: Bool { isDestroyed.load(ordering: .relaxed) }
   package var retiredLifeCount: Int { retiredLives.load(ordering: .relaxed) }
 
-  /// Gives an entry of this arena back, and remembers the lives it had.
+  /// Takes an entry for a block of a size class. Under `lock`.
+  package func acquireEntry(sizeClass: Int, in ledger: Ledger) throws(LedgerError) -> LedgerEntry {
+    let entry = try ledger.acquireEntry(.init(domain: domain, bucket: UInt16(sizeClass)))
+    unsafe holdings.entries += 1
+    return entry
+  }
+
+  /// Gives an entry of this arena back, and remembers the lives it had. Under `lock`.
   package func retireEntry(_ entry: LedgerEntry, in ledger: Ledger) {
+    unsafe holdings.entries -= 1
     retiredLives.add(ledger.releaseEntry(entry), ordering: .relaxed)
   }
 }

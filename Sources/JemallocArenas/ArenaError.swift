@@ -22,6 +22,10 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case destroyed
     /// The ledger has no room for another arena.
     case ledger(LedgerError)
+    /// The process has as many arenas as jemalloc allows, those included that jemalloc made for `malloc`.
+    case tooManyArenas(count: Int)
+    /// No address space, or no memory, for another arena.
+    case noRoomForArena
     /// The process's malloc is not this jemalloc, so its allocations cannot be captured.
     case captureUnavailable
   }
@@ -56,6 +60,12 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
         + "most 10^13."
     case .destroyed: "it was destroyed; nothing can be allocated from it."
     case .ledger(let error): error.description
+    case .tooManyArenas(let count):
+      "the process has \(count) arenas, as many as jemalloc allows, a few of them jemalloc's own for malloc. Destroy "
+        + "arenas that are no longer needed, or let several purposes share one."
+    case .noRoomForArena:
+      "there is no room for another arena, which takes 2 MiB of address space before its first block. Raise the limit on "
+        + "address space (ulimit -v), dispose buffers, or share an arena."
     case .captureUnavailable:
       "malloc calls cannot be captured: this process's malloc is not the jemalloc that the arenas use."
     }

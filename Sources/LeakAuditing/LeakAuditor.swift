@@ -20,7 +20,7 @@ public enum LeakAuditor {
   /// read again over about 30 ms; a difference that stays while nothing moves is an `orphan` or a `ghost`,
   /// one between books that move is `unsettled`. A census that throws is a finding (`uncounted`).
   /// - Throws: `ArenaError` where jemalloc's statistics cannot be read.
-  /// - Complexity: 64 bytes read per ledger entry, about 50 µs per arena, and two censuses per domain; where
+  /// - Complexity: 64 bytes read per ledger entry, 30 to 90 µs per arena, and two censuses per domain; where
   ///   a domain's books differ, or are in use, the ledger is read up to seven times more, and once more for
   ///   each registry that differs.
   public static func audit() throws -> AuditReport {

@@ -135,8 +135,8 @@ import Synchronization
     defer { arena.lock.unlock() }
     let pointer = unsafe try arena.allocate(request, zeroed: zeroed)
     do throws(LedgerError) {
-      let bucket = UInt16(SizeClass.index(holding: request.capacity))
-      let entry = try Ledger.shared.acquireEntry(.init(domain: arena.domain, bucket: bucket))
+      let sizeClass = SizeClass.index(holding: request.capacity)
+      let entry = try arena.acquireEntry(sizeClass: sizeClass, in: .shared)
       entry.address = UInt(bitPattern: pointer)
       entry.capacity = request.capacity
       entry.alignmentLog2 = request.alignmentLog2

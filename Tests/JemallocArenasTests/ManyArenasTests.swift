@@ -1,0 +1,63 @@
+import Foundation
+import ResourceLedger
+import Testing
+
+@testable import JemallocArenas
+
+// Each in a process of its own: what jemalloc keeps for all arenas is what they are about.
+
+@Suite("Many arenas")
+struct ManyArenasTests {
+  /// How often jemalloc added up its statistics, which it does for all arenas of the process at once.
+  private static var refreshCount: UInt64 { (try? Mallctl.read("epoch")) ?? 0 }
+
+  @Test("Destroying an arena that is empty costs nothing for the others: no statistics are added up")
+  func destroying() async {
+    await #expect(processExitsWith: .success) {
+      let arena = try Arena(name: "used and emptied")
+      let pointer = unsafe try arena.unsafeAllocate(byteCount: 1_000)
+      #expect(throws: ArenaError(.blocksLive(count: 1, byteCount: 1_024), arena: "used and emptied")) {
+        try arena.destroy()
+      }
+      unsafe arena.unsafeDeallocate(pointer)
+      let before = Self.refreshCount
+      try arena.destroy()
+      #expect(Self.refreshCount == before)
+    }
+  }
+
+  @Test(
+    "Blocks of a size that the library never asked for are counted, too",
+    .enabled(if: MallocCapture.isAvailable, "needs a malloc that is jemalloc's: a sanitizer has its own"))
+  func unlikelySize() async {
+    await #expect(processExitsWith: .success) {
+      let arena = try Arena(name: "foreign")
+      let own = unsafe try arena.unsafeAllocate(byteCount: 100)
+      let outer: UInt32 = try Mallctl.read("thread.arena")
+      try Mallctl.write("thread.tcache.enabled", false)
+      try Mallctl.write("thread.arena", arena.index)
+      let foreign = unsafe malloc(5_000)
+      try Mallctl.write("thread.arena", outer)
+      let counts = try arena.counts()
+      #expect(counts.count == 2 && counts.byteCount == 128 + 5_120)
+      #expect(counts.liveCounts[SizeClass.index(holding: 5_000)] == 1)
+      unsafe free(foreign)
+      #expect(try arena.counts().count == 1)
+      unsafe arena.unsafeDeallocate(own)
+      try arena.destroy()
+    }
+  }
+
+  @Test("As many arenas as jemalloc allows: the next one is refused in words, until one is destroyed")
+  func exhaustion() async {
+    await #expect(processExitsWith: .success) {
+      var arenas: [Arena] = []
+      var refusal: ArenaError?
+      do throws(ArenaError) { while true { arenas.append(try Arena(name: "one of many")) } } catch { refusal = error }
+      #expect(refusal == ArenaError(.tooManyArenas(count: 4_095), arena: "one of many"))
+      #expect(String(describing: refusal).contains("Destroy arenas that are no longer needed"))
+      try arenas.removeLast().destroy()
+      arenas.append(try Arena(name: "in its place"))
+    }
+  }
+}
