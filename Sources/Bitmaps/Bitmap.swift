@@ -12,7 +12,9 @@ public import NativeBuffers
 /// shares them, and the audit reports the line that created them as *rescued*.
 ///
 /// Row `y` starts `y * bytesPerRow` bytes after the first. Bytes between the end of a row's pixels and the start of the
-/// next row have no meaning and no promised value, unless the bitmap is a crop: there they are pixels of the whole.
+/// next row, and as many behind the last one, are 0 in every bitmap that this module makes, so that a function of C or a
+/// texture upload that takes all of `height * bytesPerRow` gives nothing away. Not of memory that was adopted, where they
+/// are what they were; and in a crop they are pixels of the whole, of which the last row may end with the memory.
 public struct Bitmap: Sendable {
   /// Pixels from left to right. At least 1.
   public let width: Int
@@ -42,16 +44,23 @@ public struct Bitmap: Sendable {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     let layout = try RowLayout(width: width, height: height, format: format, bytesPerRow: bytesPerRow)
     self.init(
-      layout, pixels: try origin.zeroedBuffer(byteCount: layout.byteCount), colorProfile: colorProfile)
+      layout, pixels: try origin.zeroedBuffer(byteCount: layout.wholeByteCount), colorProfile: colorProfile)
   }
 
-  /// A bitmap whose pixels are whatever the memory held: for callers in this module that write every one of them.
+  /// A bitmap whose pixels are whatever the memory held: for callers in this module that write every one of them, and
+  /// nothing between rows, which is zeroed here.
   init(
     uninitializedWidth width: Int, height: Int, format: PixelFormat, colorProfile: ColorProfile, origin: Origin
   ) throws(BitmapError) {
     let layout = try RowLayout(width: width, height: height, format: format)
     self.init(
       layout, pixels: try origin.buffer(byteCount: layout.byteCount), colorProfile: colorProfile)
+    do throws(BitmapError) {
+      try unsafe withUnsafeMutableRows { rows in unsafe layout.zeroPadding(from: rows.base) }
+    } catch {
+      origin.dispose(self)
+      throw error
+    }
   }
 
   /// `pixels` has the layout's bytes behind `offset`.

@@ -40,4 +40,19 @@ struct RowLayout {
     self.bytesPerRow = rowByteCount
     self.byteCount = bytesPerRow == nil ? byteCount : byteCount - rowByteCount + used
   }
+
+  /// What a function of C takes that knows the height and the distance between rows alone. Cannot overflow: see above.
+  var wholeByteCount: Int { bytesPerRow * height }
+
+  /// Zeroes what lies behind the pixels of each row, where the last owner's bytes would show.
+  func zeroPadding(from base: UnsafeMutableRawPointer) {
+    let used = width * format.bytesPerPixel
+    guard used < bytesPerRow else { return }
+    // SAFETY: memory for a layout whose distance was not given has `wholeByteCount` bytes.
+    var padding = unsafe base + used
+    for _ in 0..<height {
+      unsafe padding.initializeMemory(as: UInt8.self, repeating: 0, count: bytesPerRow - used)
+      unsafe padding += bytesPerRow
+    }
+  }
 }

@@ -139,7 +139,7 @@ struct CopyOnWriteTests {
   func bytesPerRow() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 3, height: 4, format: .rgb8, bytesPerRow: 11, arena: arena)
-      #expect(bitmap.bytesPerRow == 11 && bitmap.pixels.byteCount == 3 * 11 + 9)
+      #expect(bitmap.bytesPerRow == 11 && bitmap.pixels.byteCount == 4 * 11)
       for y in 0..<4 { try Self.set(&bitmap, x: 8, y: y, to: UInt8(y + 1)) }
       let expected = (1...4).flatMap { [UInt8](repeating: 0, count: 8) + [UInt8($0)] }
       #expect(try bitmap.packed() == expected)
