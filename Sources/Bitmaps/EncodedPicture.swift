@@ -19,15 +19,16 @@ public struct EncodedPicture: Sendable {
   ///
   ///     let data = try picture.copied(as: Data.self)
   ///
+  /// Costs a copy, and for other types than an array a second one: they are filled from an array of their own, and never
+  /// see the picture's memory.
+  ///
   /// - Throws: `pixelsUnavailable` where the picture was disposed.
   public func copied<Bytes: RangeReplaceableCollection>(
     as type: Bytes.Type = [UInt8].self
   ) throws(BitmapError) -> Bytes where Bytes.Element == UInt8 {
-    try unsafe buffer.reading { bytes in
-      var copy = Bytes()
-      unsafe copy.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[..<byteCount]))
-      return copy
-    }
+    // An array is nothing that could be kept beyond the picture's life, as a pointer is.
+    let array = try unsafe buffer.reading { bytes in unsafe [UInt8](bytes[..<byteCount]) }
+    return array as? Bytes ?? Bytes(array)
   }
 
   public var isDisposed: Bool { buffer.isDisposed }
