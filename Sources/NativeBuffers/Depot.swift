@@ -98,6 +98,9 @@ import Synchronization
   /// Leaves an idle block that is on no list, and not to be kept, to the maintenance thread. Where there is
   /// none, or where too many wait for it already, gives it back here.
   func surrender(_ entry: LedgerEntry) {
+    // The arena lives as long as the block is on no list, and perhaps no longer.
+    let arena = arena
+    defer { withExtendedLifetime(arena) {} }
     guard Maintenance.isAvailable, surplus.push(entry) else { return giveBack(entry) }
     Maintenance.call()
     // Turned off just now, or no thread was to be had: nobody else would.

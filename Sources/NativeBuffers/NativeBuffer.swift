@@ -116,13 +116,19 @@ public final class NativeBuffer: Sendable {
   /// The line that created the buffer.
   public var site: Site { Ledger.shared.site(createdSite) }
 
-  /// Where the memory comes from; nil for memory that was adopted.
-  package var arena: Arena? { Depot.of(block.entry)?.arena }
+  /// Where the memory comes from; nil for memory that was adopted, and where the buffer was disposed or is being
+  /// changed. Under a pin: without one the entry may be another domain's by now, and its arena gone.
+  package var arena: Arena? {
+    guard block.entry.pin(key: block.key) == .pinned else { return nil }
+    defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
+    return Depot.of(block.entry)?.arena
+  }
 
   /// Whether anybody holds a pin: at the time of the call, unless the caller has the only handle and hands none out.
+  /// False where the buffer was disposed.
   package var isPinned: Bool {
     let word = block.entry.word
-    return word.isExclusivelyPinned || word.pinCount > 0
+    return block.entry.isUsable(key: block.key) && (word.isExclusivelyPinned || word.pinCount > 0)
   }
 
   /// Gives the memory up. May be called any number of times, from any thread.
