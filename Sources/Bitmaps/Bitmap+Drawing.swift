@@ -5,10 +5,18 @@ extension Bitmap {
   ///
   /// The same arguments give the same pixels on every machine. `variant` changes colours and places. The format is
   /// `rgb8`. Costs some nanoseconds a pixel.
+  ///
+  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^31 - 1; `outOfMemory`.
   public static func drawn(
     width: Int, height: Int, variant: Int = 0, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
+    // Squares and products of sides are counted with.
+    let sides = 1...Int(Int32.max)
+    guard sides.contains(width), sides.contains(height) else {
+      throw BitmapError(
+        .invalidArgument, "a picture of \(width)×\(height) cannot be drawn. Sides are 1 to \(sides.upperBound).")
+    }
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     return try origin.bitmap(width: width, height: height, format: .rgb8) { bitmap throws(BitmapError) in
       let drawing = Drawing(width: width, height: height, variant: variant)

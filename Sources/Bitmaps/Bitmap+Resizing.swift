@@ -16,7 +16,7 @@ extension Bitmap {
   /// Scratch memory: 4 bytes per channel of a source row, of two where hundreds make one, and where the picture becomes
   /// narrower and taller of up to 8 target rows; per target column and row 16 bytes, and 4 for each pixel that counts.
   ///
-  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^32 - 1; `outOfMemory`, which says whether for the
+  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^31 - 1; `outOfMemory`, which says whether for the
   ///   pixels or for scratch memory; `pixelsUnavailable`, `cancelled`.
   public func resized(
     toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter = .area, arena: Arena? = nil,
@@ -73,11 +73,13 @@ extension Bitmap {
   private func resized(
     toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter, origin: Origin
   ) throws(BitmapError) -> Bitmap {
-    let sides = 1...Int(UInt32.max)
+    // Products of two sides are counted with.
+    let sides = 1...Int(Int32.max)
     guard [newWidth, newHeight, width, height].allSatisfy(sides.contains) else {
       throw BitmapError(
         .invalidArgument,
-        "a bitmap of \(width)×\(height) cannot be resized to \(newWidth)×\(newHeight). Give sides of at least 1.")
+        "a bitmap of \(width)×\(height) cannot be resized to \(newWidth)×\(newHeight). "
+          + "Sides are 1 to \(sides.upperBound).")
     }
     let isSameSize = newWidth == width && newHeight == height
     return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {

@@ -17,8 +17,8 @@ extension EmbeddedData {
   func checkProfile(_ storedByteCount: Int, _ limits: DecodingLimits) throws(BitmapError) {
     // Data that does not compress takes a little more than itself, and in a PNG there is a name ahead of it: how much
     // it is there, inflating tells.
-    let (slack, overflows) = limits.colorProfileByteCount.addingReportingOverflow(
-      format == .png ? limits.colorProfileByteCount / 1_000 + 1_024 : 0)
+    let allowed = max(0, limits.colorProfileByteCount)
+    let (slack, overflows) = allowed.addingReportingOverflow(format == .png ? allowed / 1_000 + 1_024 : 0)
     guard !overflows, storedByteCount > slack else { return }
     throw .init(exceedingProfile: storedByteCount, limits: limits, format: format)
   }
@@ -32,7 +32,7 @@ extension EmbeddedData {
     let compressed = unsafe UnsafeRawBufferPointer(rebasing: chunk[(end + 2)...])
     // Twice, so that the array is as large as the data: it lives as long as the bitmap. No ICC data is larger than its
     // own header can say.
-    let capacity = min(limits.colorProfileByteCount, Int(UInt32.max))
+    let capacity = min(max(0, limits.colorProfileByteCount), Int(UInt32.max))
     var report = cimage_report()
     var byteCount = 0
     _ = unsafe cimage_inflate(compressed.baseAddress, compressed.count, nil, capacity, &byteCount, &report)

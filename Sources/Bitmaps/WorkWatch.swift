@@ -125,8 +125,11 @@ extension BitmapError {
 extension Duration {
   /// Rounded down; saturates.
   fileprivate var wholeMilliseconds: Int {
+    // A second less than what the milliseconds can hold, and far less than what `components` can.
+    let limit = Duration.seconds(Int.max / 1_000 - 1)
+    guard self < limit else { return .max }
+    guard self > .zero - limit else { return .min }
     let (seconds, attoseconds) = components
-    let (product, overflow) = Int(clamping: seconds).multipliedReportingOverflow(by: 1000)
-    return overflow ? (seconds < 0 ? .min : .max) : product + Int(attoseconds / 1_000_000_000_000_000)
+    return Int(seconds) * 1_000 + Int(attoseconds / 1_000_000_000_000_000)
   }
 }

@@ -86,6 +86,7 @@ extension FinalizationRegistry {
     _ held: borrowing HeldValue, _ target: AnyObject, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) {
     guard ReferenceIdentity.is(held, target) else { return }
-    throw FinalizationError(.heldValueIsTarget, site: Site(file: "\(file)", line: Int(line), function: "\(function)"))
+    let site = Site(file: "\(file)", line: Int(clamping: line), function: "\(function)")
+    throw FinalizationError(.heldValueIsTarget, site: site)
   }
 }

@@ -142,6 +142,8 @@ public import Synchronization
   @inlinable
   @inline(__always)
   func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    // A text of one character may have no address. Of a literal that the compiler sees, this costs nothing.
+    guard file.hasPointerRepresentation else { return Self.intern(file: file, line: line, function: function) }
     let address = UInt64(UInt(bitPattern: unsafe file.utf8Start))
     let key = address | UInt64(line) << 47
     let slot = Int(truncatingIfNeeded: (address >> 4) ^ UInt64(line)) & (ThreadCacheStorage.siteCount - 1)
@@ -154,12 +156,18 @@ public import Synchronization
   @usableFromInline
   @inline(never)
   func lookUpSite(slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    let site = Ledger.shared.intern(file: file, line: line, function: function)
-    if line < 1 << 17, file.hasPointerRepresentation {
+    let site = Self.intern(file: file, line: line, function: function)
+    if line < 1 << 17 {
       unsafe storage.pointee.sites[unchecked: slot].key = key
       unsafe storage.pointee.sites[unchecked: slot].site = site
     }
     return site
+  }
+
+  @usableFromInline
+  @inline(never)
+  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    Ledger.shared.intern(file: file, line: line, function: function)
   }
 
   /// The scope for a resource created now.

@@ -18,6 +18,8 @@ package struct SiteCache: ~Copyable {
   @inlinable
   @inline(__always)
   package mutating func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    // A text of one character may have no address. Of a literal that the compiler sees, this costs nothing.
+    guard file.hasPointerRepresentation else { return Self.intern(file: file, line: line, function: function) }
     let address = UInt64(UInt(bitPattern: unsafe file.utf8Start))
     let key = address | UInt64(line) << 47
     let slot = Int(truncatingIfNeeded: (address >> 4) ^ UInt64(line)) & (Self.slotCount - 1)
@@ -30,11 +32,17 @@ package struct SiteCache: ~Copyable {
   mutating func lookUp(
     slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString
   ) -> SiteID {
-    let site = Ledger.shared.intern(file: file, line: line, function: function)
-    if line < 1 << 17, file.hasPointerRepresentation {
+    let site = Self.intern(file: file, line: line, function: function)
+    if line < 1 << 17 {
       slots[slot].key = key
       slots[slot].site = site
     }
     return site
+  }
+
+  @usableFromInline
+  @inline(never)
+  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    Ledger.shared.intern(file: file, line: line, function: function)
   }
 }
