@@ -69,7 +69,7 @@ public final class Arena: Sendable {
   }
 
   /// Whether this is ``shared``. Unlike a comparison it never makes that one: for code that holds a lock.
-  package let isShared: Bool
+  @usableFromInline package let isShared: Bool
 
   /// Makes the statics of this module. To be called before `main`.
   package static func makeStatics() {

@@ -27,7 +27,9 @@ public import ResourceLedger
     _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
     function: StaticString
   ) throws(NativeBufferError) -> Block {
-    if arena == nil, alignment & (alignment &- 1) == 0, 1...64 ~= alignment, 0...largestShelvedByteCount ~= byteCount {
+    if arena?.isShared ?? true, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
+      0...largestShelvedByteCount ~= byteCount
+    {
       let sizeClass = SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63)
       if let cache = unsafe ThreadCache(cthreadstate_enter()),
         let entry = sizeClass < ThreadCacheStorage.binCount ? cache.pop(sizeClass) : cache.takeShelved(sizeClass)

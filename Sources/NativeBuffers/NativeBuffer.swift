@@ -35,6 +35,7 @@ public final class NativeBuffer: Sendable {
   ///   then nothing is allocated.
   /// - Complexity: O(`byteCount`) for the zeros, unless the pages are fresh from the kernel.
   @inlinable
+  @_disfavoredOverload
   public init(
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -49,6 +50,7 @@ public final class NativeBuffer: Sendable {
   /// For memory that is overwritten at once, by a codec for example. O(1). Parameters and errors as for
   /// ``init(byteCount:alignment:arena:file:line:function:)``.
   @inlinable
+  @_disfavoredOverload
   public init(
     uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

@@ -12,6 +12,7 @@ public import ResourceLedger
 
   /// A buffer of zeros. Parameters, errors and cost as for `NativeBuffer`.
   @inlinable
+  @_disfavoredOverload
   public init(
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -22,6 +23,7 @@ public import ResourceLedger
 
   /// A buffer whose bytes are whatever the last owner of the memory left. O(1).
   @inlinable
+  @_disfavoredOverload
   public init(
     uninitializedByteCount byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

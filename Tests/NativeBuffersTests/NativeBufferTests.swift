@@ -147,6 +147,22 @@ struct NativeBufferTests {
     finish()
   }
 
+  @Test("The shared arena is where memory comes from if no arena is named, or .shared, or a reference to it")
+  func sharedArena() throws {
+    for buffer in [
+      try NativeBuffer(byteCount: 100), try NativeBuffer(byteCount: 100, arena: .shared),
+      try NativeBuffer(byteCount: 100, arena: Arena.shared), try NativeBuffer(byteCount: 100, arena: nil),
+      try NativeBuffer(uninitializedByteCount: 100, arena: .shared),
+      try UniqueBuffer(byteCount: 100, arena: .shared).share(),
+      try UniqueBuffer(uninitializedByteCount: 100, arena: .shared).share(),
+    ] {
+      #expect(buffer.arena === Arena.shared && buffer.byteCount == 100)
+      #expect(buffer.site.line > 0 && buffer.site.file == "NativeBuffersTests/NativeBufferTests.swift")
+      buffer.dispose()
+    }
+    finish()
+  }
+
   @Test("A stale handle never reaches the next owner of its memory")
   func staleHandle() throws {
     let old = try NativeBuffer(byteCount: 64, arena: arena)

@@ -17,6 +17,40 @@ public enum CreateAndDispose {
     }
   }
 
+  /// As `uniqueBuffer`, with the shared arena named.
+  public static func uniqueBufferOfNamedArena(_ byteCount: Int) -> Workload {
+    Workload("UniqueBuffer, arena: .shared", memory: .arena) { times in
+      for _ in 0..<times {
+        let buffer = try UniqueBuffer(uninitializedByteCount: byteCount, arena: .shared)
+        unsafe buffer.withUnsafeBytes { unsafe bench_sink($0.baseAddress) }
+        buffer.dispose()
+      }
+    }
+  }
+
+  /// As `nativeBuffer`, with the shared arena named.
+  public static func nativeBufferOfNamedArena(_ byteCount: Int) -> Workload {
+    Workload("NativeBuffer, arena: .shared", memory: .arena) { times in
+      for _ in 0..<times {
+        let buffer = try NativeBuffer(uninitializedByteCount: byteCount, arena: .shared)
+        keepAlive(buffer)
+        buffer.dispose()
+      }
+    }
+  }
+
+  /// As `uniqueBuffer`, in the shared arena, of which the program holds a reference.
+  public static func uniqueBufferOfHeldArena(_ byteCount: Int) -> Workload {
+    let arena = Arena.shared
+    return Workload("UniqueBuffer, arena: Arena.shared", memory: .arena) { times in
+      for _ in 0..<times {
+        let buffer = try UniqueBuffer(uninitializedByteCount: byteCount, arena: arena)
+        unsafe buffer.withUnsafeBytes { unsafe bench_sink($0.baseAddress) }
+        buffer.dispose()
+      }
+    }
+  }
+
   /// In an arena that asks for huge pages, or, to compare with, in another one of its own that does not.
   public static func arenaBuffer(_ byteCount: Int, hugePages: Bool) throws -> Workload {
     let name = hugePages ? "huge pages" : "small pages"

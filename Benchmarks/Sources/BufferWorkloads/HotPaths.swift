@@ -6,7 +6,9 @@ public enum HotPaths {
   public static let names = [
     "unique-create-dispose-64B", "unique-create-dispose-64KiB", "unique-create-dispose-1MiB",
     "unique-create-dispose-33177600B", "unique-create-rescue-64B", "native-create-dispose-64B",
-    "native-create-dispose-64KiB", "native-create-dispose-33177600B", "native-create-rescue-64B", "pin-unpin",
+    "native-create-dispose-64KiB", "native-create-dispose-33177600B", "unique-create-dispose-64B-shared",
+    "unique-create-dispose-64B-held",
+    "native-create-dispose-64B-shared", "native-create-rescue-64B", "pin-unpin",
     "pin-mutable-unpin", "with-bytes", "with-mutable-bytes",
   ]
 
@@ -17,6 +19,9 @@ public enum HotPaths {
     case "unique-create-dispose-64KiB": return CreateAndDispose.uniqueBuffer(64 << 10, .untouched)
     case "unique-create-dispose-1MiB": return CreateAndDispose.uniqueBuffer(1 << 20, .untouched)
     case "unique-create-dispose-33177600B": return CreateAndDispose.uniqueBuffer(Size.frame, .untouched)
+    case "unique-create-dispose-64B-shared": return CreateAndDispose.uniqueBufferOfNamedArena(64)
+    case "unique-create-dispose-64B-held": return CreateAndDispose.uniqueBufferOfHeldArena(64)
+    case "native-create-dispose-64B-shared": return CreateAndDispose.nativeBufferOfNamedArena(64)
     case "unique-create-rescue-64B": return CreateAndDispose.rescuedUniqueBuffer(64)
     case "native-create-dispose-64B": return CreateAndDispose.nativeBuffer(64, .untouched)
     case "native-create-dispose-64KiB": return CreateAndDispose.nativeBuffer(64 << 10, .untouched)
