@@ -13,7 +13,7 @@ struct ArrivingHeader {
   mutating func look(
     at arrived: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
   ) throws(BitmapError) {
-    if format == nil { format = try unsafe Self.format(of: arrived) }
+    if format == nil { format = try unsafe PictureFormat.decodable(arrived.bytes, isWhole: false) }
     guard let format else { return }
     if format == .netpbm {
       guard info == nil, let header = try unsafe netpbm.read(arrived, limits: limits, watch: watch) else { return }
@@ -34,16 +34,6 @@ struct ArrivingHeader {
       try unsafe found.take(newer, since: nil, in: arrived, limits: limits)
       try limits.check(found)
       info = found
-    }
-  }
-
-  /// Nil while too few bytes are there to tell.
-  private static func format(of arrived: UnsafeRawBufferPointer) throws(BitmapError) -> PictureFormat? {
-    do throws(BitmapError) {
-      return try unsafe PictureFormat(decodable: arrived.bytes)
-    } catch {
-      if error.code == .notAPicture, arrived.count < PictureFormat.signatureByteCount { return nil }
-      throw error
     }
   }
 

@@ -8,7 +8,7 @@ enum EncodedFile {
   /// Calls `body` with the bytes of a file that starts like a picture that can be decoded.
   ///
   /// Errors name the file, those of `body` too. Ends with its task, looked at at the start, between pieces of a large
-  /// file, and at the end. Cost: one copy of the file; a file that is no picture costs 16 bytes.
+  /// file, and at the end. Cost: one copy of the file; a file that is no picture costs a kilobyte.
   static func withBytes<R>(
     ofFileAt path: String, limits: DecodingLimits, origin: Origin,
     _ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R
@@ -69,7 +69,7 @@ enum EncodedFile {
   }
 
   private static func checkSignature(of descriptor: Int32) throws(BitmapError) {
-    var signature = InlineArray<16, UInt8>(repeating: 0)
+    var signature = InlineArray<1024, UInt8>(repeating: 0)
     precondition(signature.count == PictureFormat.signatureByteCount)
     var span = signature.mutableSpan
     let result = unsafe span.withUnsafeMutableBytes { bytes in

@@ -1,6 +1,7 @@
 /// A file format for pictures, told by the first bytes of a file and never by its name.
 ///
-/// Some formats are recognised though they cannot be decoded, so that an error can say what the file is.
+/// Many formats are recognised though they cannot be decoded, so that an error can say what the file is and what helps:
+/// other formats of pictures, documents and videos.
 public struct PictureFormat: Hashable, Sendable {
   enum Kind: String {
     case jpeg = "JPEG"
@@ -10,6 +11,30 @@ public struct PictureFormat: Hashable, Sendable {
     case gif = "GIF"
     case tiff = "TIFF"
     case bmp = "BMP"
+    case heic = "HEIC"
+    case avif = "AVIF"
+    case jpegXL = "JPEG XL"
+    case jpeg2000 = "JPEG 2000"
+    case ico = "ICO"
+    case psd = "PSD"
+    case svg = "SVG"
+    case pdf = "PDF"
+    case cgbi = "CgBI PNG"
+    case cameraRaw = "camera raw"
+    case mp4 = "MP4 or MOV video"
+    case matroska = "WebM or Matroska video"
+    case avi = "AVI video"
+    case video = "video"
+    case jpegXR = "JPEG XR"
+    case openEXR = "OpenEXR"
+    case radiance = "Radiance HDR"
+    case pfm = "PFM"
+    case qoi = "QOI"
+    case dds = "DDS"
+    case xcf = "XCF"
+    case mng = "MNG or JNG"
+    case djvu = "DjVu"
+    case postScript = "PostScript"
   }
 
   let kind: Kind
@@ -22,56 +47,36 @@ public struct PictureFormat: Hashable, Sendable {
   /// gray and alpha, RGB, RGB and alpha.
   public static let netpbm = PictureFormat(kind: .netpbm)
   public static let gif = PictureFormat(kind: .gif)
+  /// Also raw files of cameras that start like a TIFF, as DNG, NEF and ARW.
   public static let tiff = PictureFormat(kind: .tiff)
   public static let bmp = PictureFormat(kind: .bmp)
+  /// And any other HEIF that is no AVIF.
+  public static let heic = PictureFormat(kind: .heic)
+  public static let avif = PictureFormat(kind: .avif)
+  /// With or without a container.
+  public static let jpegXL = PictureFormat(kind: .jpegXL)
+  /// With or without a container.
+  public static let jpeg2000 = PictureFormat(kind: .jpeg2000)
+  /// Icons and cursors of Windows.
+  public static let ico = PictureFormat(kind: .ico)
+  public static let psd = PictureFormat(kind: .psd)
+  public static let svg = PictureFormat(kind: .svg)
+  public static let pdf = PictureFormat(kind: .pdf)
+  /// What Apple's tools make of the PNGs in an app: they have a chunk `CgBI` in front, and are no PNGs any more.
+  public static let cgbi = PictureFormat(kind: .cgbi)
+  /// Raw files of cameras that do not start like a TIFF, or say that they are more: CR2, CR3, CRW, MRW, ORF, RAF, RW2, X3F.
+  public static let cameraRaw = PictureFormat(kind: .cameraRaw)
+  /// A video in a container of the MP4 family, QuickTime included.
+  public static let mp4 = PictureFormat(kind: .mp4)
+  /// A video in WebM or Matroska.
+  public static let matroska = PictureFormat(kind: .matroska)
+  public static let avi = PictureFormat(kind: .avi)
 
   /// Whether ``Bitmap`` can decode it.
   public var isDecodable: Bool {
     switch kind {
     case .jpeg, .png, .webp, .netpbm: true
     default: false
-    }
-  }
-
-  /// How many leading bytes ``init(recognizing:)`` looks at.
-  public static let signatureByteCount = 16
-}
-
-extension PictureFormat {
-  /// The format that these leading bytes of a file announce, or nil where they announce none.
-  ///
-  /// That the bytes announce a format says nothing about the rest of the file.
-  public init?(recognizing bytes: RawSpan) {
-    func starts(with signature: [UInt8], at offset: Int = 0) -> Bool {
-      guard bytes.byteCount >= offset + signature.count else { return false }
-      return signature.indices.allSatisfy {
-        unsafe bytes.unsafeLoad(fromByteOffset: offset + $0, as: UInt8.self) == signature[$0]
-      }
-    }
-    if starts(with: [0xFF, 0xD8, 0xFF]) {
-      self = .jpeg
-    } else if starts(with: [0x89, 0x50, 0x4E, 0x47]) {
-      // Four bytes of the eight: the other four exist to show damage, and libpng names that damage.
-      self = .png
-    } else if starts(with: Array("RIFF".utf8)), starts(with: Array("WEBP".utf8), at: 8) {
-      self = .webp
-    } else if starts(with: [0x50]), bytes.byteCount >= 3,
-      (0x31...0x37).contains(unsafe bytes.unsafeLoad(fromByteOffset: 1, as: UInt8.self)),
-      // "P", a digit, and the white space or comment that must follow.
-      [0x20, 0x09, 0x0A, 0x0D, 0x23].contains(unsafe bytes.unsafeLoad(fromByteOffset: 2, as: UInt8.self))
-    {
-      self = .netpbm
-    } else if starts(with: Array("GIF8".utf8)) {
-      self = .gif
-    } else if starts(with: [0x49, 0x49, 0x2A, 0x00]) || starts(with: [0x4D, 0x4D, 0x00, 0x2A]) {
-      self = .tiff
-    } else if starts(with: Array("BM".utf8)), bytes.byteCount >= 10,
-      // Two letters are little evidence; a bitmap file has four zeros after its size.
-      starts(with: [0, 0, 0, 0], at: 6)
-    {
-      self = .bmp
-    } else {
-      return nil
     }
   }
 }

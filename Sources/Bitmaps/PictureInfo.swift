@@ -138,24 +138,6 @@ extension PictureInfo {
   }
 }
 
-extension PictureFormat {
-  /// The format of these bytes; throws where there is none that can be decoded.
-  init(decodable bytes: RawSpan) throws(BitmapError) {
-    guard bytes.byteCount > 0 else {
-      throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
-    }
-    guard let format = PictureFormat(recognizing: bytes) else {
-      throw BitmapError(.notAPicture, "this is no picture: it starts like no JPEG, PNG, WebP or Netpbm file.")
-    }
-    guard format.isDecodable else {
-      throw BitmapError(
-        .unsupported, "this is a \(format) picture, which cannot be decoded here. Convert it to JPEG or PNG.",
-        format: format)
-    }
-    self = format
-  }
-}
-
 extension RawSpan {
   /// `withUnsafeBytes` with errors of this module.
   func reading<R>(_ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {

@@ -1,0 +1,177 @@
+extension PictureFormat {
+  /// How many leading bytes ``init(recognizing:)`` looks at. Nearly all formats are told by the first 16; an SVG may have a
+  /// comment in front of its first element.
+  public static let signatureByteCount = 1024
+
+  /// The format that these leading bytes of a file announce, or nil where they announce none.
+  ///
+  /// That the bytes announce a format says nothing about the rest of the file.
+  public init?(recognizing bytes: RawSpan) {
+    guard case .format(let format) = Recognition(of: bytes, isWhole: true) else { return nil }
+    self = format
+  }
+
+  /// The format of these bytes; throws where there is none that can be decoded.
+  init(decodable bytes: RawSpan) throws(BitmapError) {
+    guard bytes.byteCount > 0 else {
+      throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
+    }
+    guard let format = try Self.decodable(bytes, isWhole: true) else { throw .noPicture }
+    self = format
+  }
+
+  /// The same of bytes of which more may come, unless they are the whole file; nil where it takes more of them to tell.
+  static func decodable(_ bytes: RawSpan, isWhole: Bool) throws(BitmapError) -> PictureFormat? {
+    switch Recognition(of: bytes, isWhole: isWhole) {
+    case .none: throw .noPicture
+    case .open: return nil
+    case .format(let format):
+      guard format.isDecodable else {
+        throw BitmapError(
+          .unsupported, "this is \(format.noun), which cannot be decoded here. \(format.advice)", format: format)
+      }
+      return format
+    }
+  }
+}
+
+extension BitmapError {
+  fileprivate static var noPicture: BitmapError {
+    BitmapError(.notAPicture, "this is no picture: it starts like no JPEG, PNG, WebP or Netpbm file.")
+  }
+}
+
+/// What the leading bytes of a file say about its format.
+enum Recognition: Equatable {
+  case format(PictureFormat)
+  /// The bytes there could still become one.
+  case open
+  case none
+
+  /// Of bytes that are not the whole file, more may come.
+  init(of bytes: RawSpan, isWhole: Bool) {
+    let count = min(bytes.byteCount, PictureFormat.signatureByteCount)
+    var candidates = Candidates(
+      LeadingBytes(bytes.extracting(..<count)), isWhole: isWhole || count == PictureFormat.signatureByteCount)
+    candidates.consider()
+    self = candidates.result
+  }
+}
+
+/// Formats, tried one after the other. The first that matches is it, once no earlier one can match any more.
+private struct Candidates: ~Escapable {
+  private let lead: LeadingBytes
+  private let isWhole: Bool
+  private(set) var result = Recognition.none
+
+  @_lifetime(copy lead)
+  init(_ lead: LeadingBytes, isWhole: Bool) {
+    self.lead = lead
+    self.isWhole = isWhole
+  }
+
+  private mutating func take(_ kind: PictureFormat.Kind, _ match: LeadingBytes.Match) {
+    guard result == .none else { return }
+    switch match {
+    case .yes: result = .format(PictureFormat(kind: kind))
+    case .open: if !isWhole { result = .open }
+    case .no: break
+    }
+  }
+
+  private mutating func take(_ kind: PictureFormat.Kind, anyOf texts: [String]) {
+    for text in texts { take(kind, lead.starts(with: text)) }
+  }
+
+  private mutating func take(_ kind: PictureFormat.Kind, anyOf signatures: [[UInt8]]) {
+    for signature in signatures { take(kind, lead.starts(with: signature)) }
+  }
+
+  /// In each group, the more specific ones come first.
+  mutating func consider() {
+    considerDecodable()
+    considerPictures()
+    considerRawPhotos()
+    considerDocumentsAndVideos()
+  }
+
+  private mutating func considerDecodable() {
+    take(.jpeg, lead.starts(with: [0xFF, 0xD8, 0xFF]))
+    // Four bytes of the eight: the other four exist to show damage, and libpng names that damage.
+    let isPNG = lead.starts(with: [0x89, 0x50, 0x4E, 0x47])
+    take(.cgbi, isPNG && lead.has("CgBI", at: 12))
+    take(.png, isPNG)
+    take(.webp, lead.starts(with: "RIFF") && lead.has("WEBP", at: 8))
+    // "P", a digit, and the white space or comment that must follow.
+    take(
+      .netpbm,
+      lead.starts(with: "P") && lead.has(anyOf: 0x31...0x37, at: 1) && lead.has(anyOf: [9, 10, 13, 32, 35], at: 2))
+  }
+
+  private mutating func considerPictures() {
+    take(.gif, lead.starts(with: "GIF8"))
+    // Two letters are little evidence; a bitmap file has four zeros after its size.
+    take(.bmp, lead.starts(with: "BM") && lead.has([0, 0, 0, 0], at: 6))
+    take(.jpegXL, anyOf: [[0xFF, 0x0A], [0, 0, 0, 12] + Array("JXL \r\n".utf8) + [0x87, 0x0A]])
+    take(
+      .jpeg2000, anyOf: [[0xFF, 0x4F, 0xFF, 0x51], [0, 0, 0, 12] + Array("jP  \r\n".utf8) + [0x87, 0x0A]])
+    // An icon or a cursor: not without a picture, and a zero in what is said of the first.
+    take(
+      .ico,
+      lead.starts(with: [0, 0]) && lead.has(anyOf: 1...2, at: 2) && lead.has([0], at: 3)
+        && lead.has(anyOf: 1...255, at: 4) && lead.has([0], at: 5) && lead.has([0], at: 9))
+    take(.psd, lead.starts(with: "8BPS"))
+    take(.jpegXR, lead.starts(with: [0x49, 0x49, 0xBC]))
+    take(.openEXR, lead.starts(with: [0x76, 0x2F, 0x31, 0x01]))
+    take(.radiance, anyOf: ["#?RADIANCE", "#?RGBE"])
+    take(.pfm, anyOf: ["PF\n", "Pf\n"])
+    take(.qoi, lead.starts(with: "qoif"))
+    take(.dds, lead.starts(with: "DDS "))
+    take(.xcf, lead.starts(with: "gimp xcf"))
+    take(.mng, anyOf: [[0x8A, 0x4D, 0x4E, 0x47], [0x8B, 0x4A, 0x4E, 0x47]])
+  }
+
+  private mutating func considerRawPhotos() {
+    let tiff =
+      [[0x49, 0x49, 0x2A, 0], [0x4D, 0x4D, 0, 0x2A], [0x49, 0x49, 0x2B, 0], [0x4D, 0x4D, 0, 0x2B]] as [[UInt8]]
+    take(.cameraRaw, lead.starts(with: tiff[0]) && lead.has("CR", at: 8))
+    take(.tiff, anyOf: tiff)
+    take(.cameraRaw, anyOf: ["FUJIFILMCCD-RAW", "IIRO", "IIRS", "MMOR", "IIU\0", "FOVb", "\0MRM"])
+    take(.cameraRaw, lead.starts(with: "II") && lead.has("HEAPCCDR", at: 6))
+  }
+
+  private mutating func considerDocumentsAndVideos() {
+    take(.pdf, lead.starts(with: "%PDF-"))
+    take(.postScript, lead.starts(with: "%!PS"))
+    take(.postScript, lead.starts(with: [0xC5, 0xD0, 0xD3, 0xC6]))
+    take(.djvu, lead.starts(with: "AT&TFORM"))
+    take(.matroska, lead.starts(with: [0x1A, 0x45, 0xDF, 0xA3]))
+    take(.avi, lead.starts(with: "RIFF") && lead.has("AVI ", at: 8))
+    take(.video, anyOf: [[0, 0, 1, 0xBA], [0, 0, 1, 0xB3], [0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11]])
+    take(.video, lead.starts(with: "FLV\u{1}"))
+    take(.video, lead.starts(with: "OggS") && lead.has("theora", at: 29))
+    considerMediaFiles()
+    take(.svg, lead.matchOfSVG)
+  }
+
+  /// Files of boxes (ISO 14496-12, and QuickTime, which it comes from), told by the brands in the first one.
+  private mutating func considerMediaFiles() {
+    // Boxes of brands are small. Without that, anything could become one for as long as it takes to read four bytes.
+    let isBranded = lead.starts(with: [0, 0]) && lead.has("ftyp", at: 4)
+    for brand in ["avif", "avis"] { take(.avif, isBranded && lead.has(brand, at: 8)) }
+    for brand in ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs"] {
+      take(.heic, isBranded && lead.has(brand, at: 8))
+    }
+    for brand in ["mif1", "mif2", "msf1", "miaf", "1pic"] {
+      let isPicture = isBranded && lead.has(brand, at: 8)
+      take(.avif, isPicture && lead.hasCompatibleBrand("avif"))
+      take(.heic, isPicture)
+    }
+    take(.cameraRaw, isBranded && lead.has("crx ", at: 8))
+    // Sound alone.
+    let isSound = ["M4A ", "M4B ", "M4P ", "F4A ", "F4B "].contains { (isBranded && lead.has($0, at: 8)) == .yes }
+    if !isSound { take(.mp4, isBranded && (lead.byteCount >= 12 ? .yes : .open)) }
+    for box in ["moov", "wide", "pnot"] { take(.mp4, lead.starts(with: [0, 0]) && lead.has(box, at: 4)) }
+    take(.mp4, lead.has("mdat", at: 4))
+  }
+}

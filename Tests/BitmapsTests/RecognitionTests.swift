@@ -1,0 +1,194 @@
+import NativeBuffers
+import TestSupport
+import Testing
+
+@testable import Bitmaps
+
+@Suite("Files of formats that are not decoded")
+struct RecognitionTests {
+  struct Sample: Sendable, CustomTestStringConvertible {
+    let format: PictureFormat
+    let lead: [UInt8]
+    /// From how many bytes on it can be told.
+    let byteCount: Int
+    var testDescription: String { "\(format): \(lead.prefix(16))" }
+
+    init(_ format: PictureFormat, _ lead: [UInt8], toldBy byteCount: Int) {
+      (self.format, self.lead, self.byteCount) = (format, lead, byteCount)
+    }
+
+    init(_ format: PictureFormat, _ text: String, toldBy byteCount: Int) {
+      self.init(format, Array(text.utf8), toldBy: byteCount)
+    }
+  }
+
+  /// A first box of brands: the major one, its version, and those that it is compatible with.
+  private static func brands(_ names: String...) -> [UInt8] {
+    [0, 0, 0, UInt8(12 + 4 * names.count)] + Array("ftyp\(names[0])".utf8) + [0, 0, 2, 0]
+      + names.dropFirst().flatMap { Array($0.utf8) }
+  }
+
+  static let samples: [Sample] = [
+    Sample(.gif, "GIF89a\u{1}\0", toldBy: 4),
+    Sample(.tiff, [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 12, 0], toldBy: 9),
+    Sample(.tiff, [0x4D, 0x4D, 0, 0x2A, 0, 0, 0, 8], toldBy: 4),
+    Sample(.tiff, [0x49, 0x49, 0x2B, 0, 8, 0, 0, 0], toldBy: 4),
+    Sample(.bmp, "BM1234\0\0\0\0", toldBy: 10),
+    Sample(.heic, brands("heic", "mif1", "heic"), toldBy: 12),
+    Sample(.heic, brands("hevc", "msf1", "hevc"), toldBy: 12),
+    Sample(.heic, brands("mif1", "mif1", "heic"), toldBy: 21),
+    Sample(.avif, brands("avif", "mif1", "miaf"), toldBy: 12),
+    Sample(.avif, brands("avis", "msf1"), toldBy: 12),
+    Sample(.avif, brands("mif1", "mif1", "avif", "miaf"), toldBy: 24),
+    Sample(.jpegXL, [0xFF, 0x0A, 0xFA, 0x1F], toldBy: 2),
+    Sample(.jpegXL, [0, 0, 0, 12, 0x4A, 0x58, 0x4C, 0x20, 13, 10, 0x87, 10], toldBy: 12),
+    Sample(.jpeg2000, [0, 0, 0, 12, 0x6A, 0x50, 0x20, 0x20, 13, 10, 0x87, 10], toldBy: 12),
+    Sample(.jpeg2000, [0xFF, 0x4F, 0xFF, 0x51, 0, 0x2F], toldBy: 4),
+    Sample(.ico, [0, 0, 1, 0, 2, 0, 32, 32, 0, 0, 1, 0], toldBy: 10),
+    Sample(.ico, [0, 0, 2, 0, 1, 0, 32, 32, 0, 0, 4, 0], toldBy: 10),
+    Sample(.psd, "8BPS\0\u{1}", toldBy: 4),
+    Sample(.svg, "<svg xmlns=\"http://www.w3.org/2000/svg\"/>", toldBy: 5),
+    Sample(.svg, "<svg>", toldBy: 5),
+    Sample(.svg, "\u{FEFF}<?xml version=\"1.0\"?>\n<!-- by - -- > hand -->\r\n<svg:svg ", toldBy: 59),
+    Sample(.svg, "<?xml version=\"1.0\"?><!DOCTYPE svg PUBLIC", toldBy: 34),
+    Sample(.pdf, "%PDF-1.7\n", toldBy: 5),
+    Sample(.cgbi, [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10, 0, 0, 0, 4] + Array("CgBI".utf8) + [0x50, 0], toldBy: 16),
+    Sample(.mp4, brands("isom", "iso2", "mp41"), toldBy: 12),
+    Sample(.mp4, brands("qt  "), toldBy: 12),
+    Sample(.mp4, [0, 0, 0, 8] + Array("wide".utf8), toldBy: 8),
+    Sample(.mp4, [0x12, 0x34, 0x56, 0x78] + Array("mdat".utf8), toldBy: 8),
+    Sample(.matroska, [0x1A, 0x45, 0xDF, 0xA3, 0x9F], toldBy: 4),
+    Sample(.avi, "RIFF1234AVI LIST", toldBy: 12),
+    Sample(PictureFormat(kind: .video), "OggS\0\u{2}67890123456789012345\u{1}*\u{7F}theora", toldBy: 35),
+    Sample(PictureFormat(kind: .video), "FLV\u{1}", toldBy: 4),
+    Sample(.cameraRaw, [0x49, 0x49, 0x2A, 0, 16, 0, 0, 0, 0x43, 0x52, 2, 0], toldBy: 10),
+    Sample(.cameraRaw, brands("crx ", "isom"), toldBy: 12),
+    Sample(.cameraRaw, "FUJIFILMCCD-RAW 0201", toldBy: 15),
+    Sample(.cameraRaw, [0x49, 0x49, 0x1A, 0, 0, 0] + Array("HEAPCCDR".utf8), toldBy: 14),
+    Sample(.cameraRaw, "IIU\0\u{18}", toldBy: 4),
+    Sample(PictureFormat(kind: .jpegXR), [0x49, 0x49, 0xBC, 1], toldBy: 3),
+    Sample(PictureFormat(kind: .openEXR), [0x76, 0x2F, 0x31, 1, 2], toldBy: 4),
+    Sample(PictureFormat(kind: .radiance), "#?RADIANCE\n", toldBy: 10),
+    Sample(PictureFormat(kind: .pfm), "PF\n2 2\n", toldBy: 3),
+    Sample(PictureFormat(kind: .qoi), "qoif", toldBy: 4),
+    Sample(PictureFormat(kind: .dds), "DDS |", toldBy: 4),
+    Sample(PictureFormat(kind: .xcf), "gimp xcf v011", toldBy: 8),
+    Sample(PictureFormat(kind: .mng), [0x8A, 0x4D, 0x4E, 0x47, 13], toldBy: 4),
+    Sample(PictureFormat(kind: .djvu), "AT&TFORM", toldBy: 8),
+    Sample(PictureFormat(kind: .postScript), "%!PS-Adobe-3.0 EPSF-3.0", toldBy: 4),
+  ]
+
+  /// The error of the first piece that tells, in pieces of `size` bytes, and how many bytes were there by then.
+  static func refusal(of file: [UInt8], size: Int, arena: Arena) throws -> (error: BitmapError?, byteCount: Int) {
+    var decoder = PictureDecoder(limits: .default, arena: arena)
+    for start in stride(from: 0, to: file.count, by: size) {
+      let piece = file[start..<min(start + size, file.count)]
+      do {
+        try LateMetadataTests.append(piece, to: &decoder)
+      } catch let error as BitmapError {
+        return (error, piece.endIndex)
+      }
+    }
+    return (nil, file.count)
+  }
+
+  @Test("Each is named, with what helps: whole, as a file, and in pieces as soon as the bytes tell", arguments: samples)
+  func named(sample: Sample) throws {
+    try withOwnArena { arena in
+      let file = sample.lead + [UInt8](repeating: 0x41, count: 2000)
+      let whole = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+      #expect(whole.code == .unsupported && whole.format == sample.format, "\(whole)")
+      #expect(whole.reason.hasPrefix("this is \(sample.format.noun), which cannot be decoded here. "), "\(whole)")
+      #expect(sample.format.advice.hasSuffix("."))
+      // SAFETY: an array of bytes is initialised throughout.
+      let probed = try bitmapError { _ = try unsafe PictureInfo(probing: file.span.bytes) }
+      #expect(probed.code == .unsupported && probed.reason == whole.reason)
+      try Files.withTemporaryFolder { folder in
+        try Files.write(file, to: "\(folder)/photo.jpg")
+        let onDisk = try FileTests.error(decoding: "\(folder)/photo.jpg", arena: arena)
+        #expect(onDisk.code == .unsupported && onDisk.reason == whole.reason)
+      }
+      for size in [1, 7, file.count] {
+        let (error, byteCount) = try Self.refusal(of: file, size: size, arena: arena)
+        #expect(
+          error?.code == .unsupported && error?.reason == whole.reason, "\(size) bytes: \(String(describing: error))")
+        #expect(byteCount == min(file.count, (sample.byteCount + size - 1) / size * size), "pieces of \(size) bytes")
+      }
+    }
+  }
+
+  @Test("What can be decoded is told by the same number of bytes, whatever comes behind")
+  func decodable() throws {
+    let leads: [(PictureFormat, [UInt8], Int)] = [
+      (.jpeg, [0xFF, 0xD8, 0xFF], 3), (.webp, Array("RIFF1234WEBP".utf8), 12), (.netpbm, Array("P7\n".utf8), 3),
+      (.png, [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10, 0, 0, 0, 13] + Array("IHDR".utf8), 13),
+      (.png, [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10, 0, 0, 0, 4] + Array("CgBJ".utf8), 16),
+    ]
+    for (format, lead, least) in leads {
+      for count in 0...lead.count {
+        let part = Array(lead[..<count])
+        // SAFETY: an array of bytes is initialised throughout.
+        let known = unsafe Recognition(of: part.span.bytes, isWhole: false)
+        #expect(known == (count < least ? .open : .format(format)), "\(format), \(count) bytes")
+      }
+    }
+  }
+
+  @Test(
+    "What is no picture is called that, and in pieces as soon as it cannot become one",
+    arguments: [
+      ("Not a picture at all, but text", 5), ("<!DOCTYPE html>\n<html><svg>", 11), ("  <html><svg>", 8),
+      ("<?xml version=\"1.0\"?><svgs>", 27), ("<!-- <svg> -->\nnone", 16), ("P8\n1 1\n", 5), ("RIFF1234WAVEfmt ", 10),
+      ("OggS\0\u{2}67890123456789012345\u{1}*\u{1}vorbis", 30), ("\0\0\u{1}\0\0\0", 5), ("\u{7F}ELF\u{2}", 5),
+      ("\0\0\0\u{1C}ftypM4A \0\0\u{2}\0", 12), ("%PDG-1.7", 5), ("BMW is no bitmap", 7), ("\0\u{1}\0\0\0\u{12}", 5),
+    ])
+  func noPicture(text: String, told: Int) throws {
+    try withOwnArena { arena in
+      let file = Array(text.utf8)
+      let whole = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+      #expect(whole.code == .notAPicture && whole.format == nil, "\(whole)")
+      let (error, byteCount) = try Self.refusal(of: file, size: 1, arena: arena)
+      #expect(error?.code == .notAPicture && error?.reason == whole.reason, "\(String(describing: error))")
+      #expect(byteCount == told)
+    }
+  }
+
+  @Test("Random bytes are told in pieces as they are whole")
+  func random() throws {
+    var generator = SeededGenerator(seed: 31)
+    for _ in 0..<400 {
+      let sample = Self.samples.randomElement(using: &generator) ?? Self.samples[0]
+      var file = sample.lead
+      for _ in 0..<Int.random(in: 0...2, using: &generator) {
+        file[Int.random(in: 0..<file.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+      }
+      file += (0..<Int.random(in: 0...1100, using: &generator)).map { _ in UInt8.random(in: 32...127, using: &generator)
+      }
+      // SAFETY: an array of bytes is initialised throughout.
+      let whole = unsafe Recognition(of: file.span.bytes, isWhole: true)
+      var known = Recognition.open
+      for count in 1...min(file.count, 64) {
+        let part = Array(file[..<count])
+        // SAFETY: as above.
+        let newer = unsafe Recognition(of: part.span.bytes, isWhole: false)
+        // Once told, it stays.
+        #expect(known == .open || newer == known, "seed 31: \(file.prefix(count))")
+        known = newer
+      }
+      #expect(known == .open || known == whole, "seed 31: \(file.prefix(64))")
+    }
+  }
+
+  @Test(
+    "An AVIF and a PNG of Apple's are called what they are", .enabled(if: Corpus.isPresent, Corpus.absence),
+    arguments: [("30-avif-called-no-picture.avif", "AVIF"), ("21-png-apple-cgbi-called-damaged.own.png", "CgBI")])
+  func reported(name: String, word: String) throws {
+    try withOwnArena { arena in
+      let path = Corpus.path("reported/\(name)")
+      let error = try FileTests.error(decoding: path, arena: arena)
+      #expect(error.code == .unsupported && error.reason.contains(word), "\(error)")
+      let (inPieces, byteCount) = try Self.refusal(of: Corpus.bytes("reported/\(name)"), size: 1, arena: arena)
+      #expect(inPieces?.reason == error.reason && byteCount <= 16)
+    }
+  }
+}
