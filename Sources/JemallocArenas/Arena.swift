@@ -22,8 +22,10 @@ public final class Arena: Sendable {
     public var dirtyDecay: Int
     /// Milliseconds until pages offered back are taken from the resident set; -1 for never, 0 for at once.
     public var muzzyDecay: Int
-    /// Bytes of idle blocks that are kept for reuse. A block released beyond it goes back to jemalloc. What
-    /// threads keep for themselves of the shared arena, up to 2 MiB each, is not counted.
+    /// Bytes of idle blocks that are kept for reuse. They exceed it by at most an eighth of it and one block, for at
+    /// most 100 ms, while the maintenance thread runs; not at all while it is turned off. What would exceed even that is
+    /// given back to jemalloc by whoever disposes it, under the arena's lock. What threads keep for themselves of the
+    /// shared arena, up to 2 MiB each, is not counted.
     public var idleByteLimit: Int
     /// Milliseconds that an idle block is kept without being used; -1 for as long as there is room, 0 for not
     /// at all. The maintenance thread gives it back, with its pages, after at most this time and at least half of it.

@@ -1,12 +1,13 @@
 import JemallocArenas
 import ResourceLedger
+import Synchronization
 
 // What the maintenance thread does for one arena. A block leaves after at most `idleTime`, and after at least
 // half of it: idle blocks are looked through every half, and those go that were there, unused, the last time.
 
 extension Depot {
-  /// Gives surplus blocks back, then idle ones whose time has come, then unused pages whose time has come. By a
-  /// caller that holds ArenaDirectory.upkeep.
+  /// Gives idle blocks back whose time has come, then unused pages whose time has come. By a caller that holds
+  /// ArenaDirectory.upkeep.
   /// - Parameter now: nanoseconds of the monotonic clock; tests pass what they like, not less than before.
   /// - Returns: when to come again; nil where nothing is left to do until somebody calls.
   func lookAfter(at now: UInt64) -> UInt64? {
@@ -15,7 +16,6 @@ extension Depot {
       upkeep.ownsDecay = true
       arena.setPurgesItself(false)
     }
-    if giveBackSurplus() > 0 { _ = shelves.markDirty() }
     let isOverdue = giveBackUnused(at: now)
     return [upkeep.nextSearch, purge(at: now, isOverdue: isOverdue)].compactMap { $0 }.min()
   }
@@ -82,16 +82,29 @@ extension Depot {
     var freed = 0
     for sizeClass in 0..<SizeClass.count {
       for alignmentLog2 in DepotShelves.alignments {
-        let unused = shelves.countUnused(
-          alignmentLog2: alignmentLog2,
-          classification: .init(domain: arena.domain, bucket: UInt16(sizeClass)))
+        let unused = countUnused(alignmentLog2: alignmentLog2, sizeClass: sizeClass)
         freed += giveBack(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: unused)
       }
     }
     return freed
   }
 
+  /// A list of so many blocks may take longer to walk than anything may wait for this thread.
+  private static let longList = 1 << 20
+
+  private func countUnused(alignmentLog2: UInt32, sizeClass: Int) -> Int {
+    guard !shelves.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
+    let isLong = shelves.idleByteCount / SizeClass.byteCount(at: sizeClass) > Self.longList
+    return Maintenance.withoutListening(if: isLong) {
+      shelves.countUnused(
+        alignmentLog2: alignmentLog2, classification: .init(domain: arena.domain, bucket: UInt16(sizeClass)))
+    }
+  }
+
   // MARK: Pages
+
+  /// So many bytes take the kernel about 20 ms.
+  private static let longPurge = 512 << 20
 
   /// - Returns: when to purge; nil where nothing is to be purged.
   private func purge(at now: UInt64, isOverdue: Bool) -> UInt64? {
@@ -108,7 +121,8 @@ extension Depot {
     // Before the purge: what becomes unused during it is news.
     upkeep.dirtySince = nil
     shelves.clearDirty()
-    arena.purgePages()
+    let byteCount = unpurgedByteCount.exchange(0, ordering: .relaxed)
+    Maintenance.withoutListening(if: byteCount > Self.longPurge) { arena.purgePages() }
     return nil
   }
 }

@@ -10,7 +10,9 @@ import Synchronization
 // SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
 @safe final class Depot: @unchecked Sendable {
   let shelves: DepotShelves
-  let surplus = SurplusBlocks()
+  let surplus: SurplusBlocks
+  /// Bytes given back to jemalloc since the last purge of the arena, about.
+  let unpurgedByteCount = Atomic<Int>(0)
   unowned let arena: Arena
   var upkeep = Upkeep()
 
@@ -27,6 +29,7 @@ import Synchronization
   private init(arena: Arena) {
     self.arena = arena
     shelves = DepotShelves(idleByteLimit: arena.configuration.idleByteLimit)
+    surplus = SurplusBlocks(idleByteLimit: arena.configuration.idleByteLimit)
   }
 
   deinit { shelves.deallocate() }
@@ -95,16 +98,16 @@ import Synchronization
     if !shelves.push(entry, capacity: capacity) { surrender(entry) }
   }
 
-  /// Leaves an idle block that is on no list, and not to be kept, to the maintenance thread. Where there is
-  /// none, or where too many wait for it already, gives it back here.
+  /// Leaves an idle block that is on no list, and not to be kept, to the maintenance thread. If that would not come at
+  /// once, or if too many wait for it already, gives it back here.
   func surrender(_ entry: LedgerEntry) {
     // The arena lives as long as the block is on no list, and perhaps no longer.
     let arena = arena
     defer { withExtendedLifetime(arena) {} }
-    guard Maintenance.isAvailable, surplus.push(entry) else { return giveBack(entry) }
-    Maintenance.call()
-    // Turned off just now, or no thread was to be had: nobody else would.
-    if !Maintenance.isAvailable, giveBackSurplus() > 0 { noticeUnusedPages() }
+    guard Maintenance.isListening, surplus.push(entry) else { return giveBack(entry) }
+    Maintenance.callForSurplus()
+    // Turned off or busy just now, or no thread was to be had: it did not see this block.
+    if !Maintenance.isListening, giveBackSurplus() > 0 { noticeUnusedPages() }
   }
 
   var rescueCount: Int { shelves.rescueCount }
@@ -169,12 +172,19 @@ import Synchronization
           giveBackUnderLock(entry)
         }
       }
-      // The lock is not fair: without this its next owner would be this thread again.
-      if !chain.isEmpty { sched_yield() }
+      if !chain.isEmpty { pause() }
     }
   }
 
+  /// Between two batches. The lock is not fair: without this its next owner would be this thread again. And nothing that
+  /// waits to be given back waits for the end of a long list.
+  private func pause() {
+    sched_yield()
+    Maintenance.giveBackSurplusIfCalled()
+  }
+
   private func giveBackUnderLock(_ entry: LedgerEntry) {
+    unpurgedByteCount.add(entry.capacity, ordering: .relaxed)
     // SAFETY: an idle entry on no list is the caller's alone, and so is its block.
     let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
     arena.retireEntry(entry, in: .shared)
@@ -197,7 +207,7 @@ import Synchronization
       freed += taken * capacity
       guard taken == wanted else { break }
       rest -= taken
-      if rest > 0 { sched_yield() }
+      if rest > 0 { pause() }
     }
     return freed
   }

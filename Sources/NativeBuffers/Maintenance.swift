@@ -62,16 +62,66 @@ enum Maintenance {
     }
   }
 
-  /// Looks after every arena once.
+  /// Looks after every arena once: what is beyond the limits first.
   /// - Returns: when to come again; nil for when somebody calls.
   static func pass(at now: UInt64) -> UInt64? {
+    giveBackSurplusIfCalled()
     var due: UInt64?
     for arena in ArenaDirectory.all {
       guard let depot = Depot.attached(to: arena) else { continue }
-      guard let next = ArenaDirectory.upkeep.withLock({ depot.lookAfter(at: now) }) else { continue }
-      due = min(due ?? next, next)
+      lockUpkeep()
+      let next = depot.lookAfter(at: now)
+      ArenaDirectory.upkeep.unlock()
+      giveBackSurplusIfCalled()
+      if let next { due = min(due ?? next, next) }
     }
     return due
+  }
+
+  /// A client's purge may hold it for as long as it likes.
+  private static func lockUpkeep() {
+    if !ArenaDirectory.upkeep.tryLock() { withoutListening(if: true) { ArenaDirectory.upkeep.lock() } }
+  }
+
+  // MARK: What is beyond the limits
+  //
+  // It waits for the thread for at most 100 ms: the thread looks for it before everything else and in the midst of
+  // long work. For a step of work that may be long and that it cannot leave, it says first that it does not listen, and
+  // looks once more; then whoever has a block to leave gives it back. A block that is left at that moment is seen by the
+  // thread's look, or its owner sees that nobody listens.
+
+  private static let surplusWaits = Atomic(false)
+  private static let isDeaf = Atomic(false)
+
+  /// Whether a block beyond the limit may be left to the thread.
+  static var isListening: Bool { isAvailable && !isDeaf.load(ordering: .sequentiallyConsistent) }
+
+  /// Has the thread come for blocks that were left beyond a limit. Cost: as ``call()``.
+  static func callForSurplus() {
+    surplusWaits.store(true, ordering: .sequentiallyConsistent)
+    call()
+  }
+
+  /// By any thread that holds no lock of an arena.
+  static func giveBackSurplusIfCalled() {
+    if surplusWaits.load(ordering: .relaxed), surplusWaits.exchange(false, ordering: .sequentiallyConsistent) {
+      giveBackSurplus()
+    }
+  }
+
+  private static func giveBackSurplus() {
+    for arena in ArenaDirectory.all {
+      if let depot = Depot.attached(to: arena), depot.giveBackSurplus() > 0 { _ = depot.shelves.markDirty() }
+    }
+  }
+
+  /// Runs a step of the thread's work that cannot be left.
+  static func withoutListening<R>(if isLong: Bool, _ step: () -> R) -> R {
+    guard isLong else { return step() }
+    isDeaf.store(true, ordering: .sequentiallyConsistent)
+    defer { isDeaf.store(false, ordering: .sequentiallyConsistent) }
+    giveBackSurplus()
+    return step()
   }
 
   // MARK: The thread
@@ -198,6 +248,8 @@ enum Maintenance {
     ForkGuard.touch(hasNothingToDo)
     ForkGuard.touch(currentThread)
     ForkGuard.touch(callsByHand)
+    ForkGuard.touch(surplusWaits)
+    ForkGuard.touch(isDeaf)
     ForkGuard.onChild { Maintenance.beginInChild() }
   }
 
@@ -207,6 +259,7 @@ enum Maintenance {
     // Nobody is to start a thread out of here.
     set(.off)
     unsafe thread = nil
+    isDeaf.store(false, ordering: .relaxed)
     ThreadCaches.adoptOrphans()
     if isWanted { set(.ready) }
     forEachDepot { $0.shelves.setWatched(false) }

@@ -2,14 +2,15 @@
 ///
 /// It starts with the first memory to look after and sleeps, without waking up in between, while there is none. A
 /// block that was not used for its arena's ``Arena/Configuration/idleTime`` goes back to jemalloc and its pages to
-/// the kernel; so do blocks beyond ``Arena/Configuration/idleByteLimit``, at once, and their pages after
+/// the kernel; so do blocks beyond ``Arena/Configuration/idleByteLimit``, within 100 ms, and their pages after
 /// ``Arena/Configuration/dirtyDecay``. Blocks that other threads keep for themselves are included.
 ///
 /// It runs no code of the program's: no deallocator, no signal handler. A forked child starts one of its own. It
 /// keeps no process from ending by `exit` or by the end of `main`; a main thread that ends by `pthread_exit`
 /// leaves the process to it.
 ///
-/// Not promised: when exactly memory goes, and that all goes. A thread that is in the midst of using its blocks at
+/// Not promised: when exactly other memory goes, and that all goes; and the 100 ms only as far as the system lets the
+/// thread run. A thread that is in the midst of using its blocks at
 /// the moment of the look keeps them until the next; where the kernel refuses `membarrier`, a thread that does
 /// nothing keeps its up to 2 MiB.
 public enum MaintenanceThread {

@@ -4,23 +4,27 @@ import Synchronization
 /// Idle blocks of an arena that are not to be kept, and wait for the maintenance thread to give them back. Any thread
 /// leaves and takes one without a lock.
 ///
-/// They were live a moment before, and the maintenance thread is on its way: the limits bound what is lost where it
-/// cannot keep up.
+/// They were live a moment before, and the maintenance thread is on its way. What the list has no room for is given back
+/// by whoever disposes it: beyond its limit an arena may have an eighth of that and one block idle, and no more.
 struct SurplusBlocks: ~Copyable {
+  /// With more blocks than this the maintenance thread would need too long for them.
   static let countLimit = 1_024
-  static var byteLimit: Int { 128 << 20 }
 
+  private let byteLimit: Int
   private let blocks = EntryStack()
   /// Blocks, and their bytes: never fewer than lie there.
   private let blockCount = Atomic<Int>(0)
   private let byteCount = Atomic<Int>(0)
 
-  /// - Returns: whether there was room.
+  init(idleByteLimit: Int) { byteLimit = idleByteLimit / 8 }
+
+  /// - Returns: whether there was room: less than the limit, so that one block of any size may wait.
   func push(_ entry: LedgerEntry) -> Bool {
     let capacity = entry.capacity
     let newCount = blockCount.add(1, ordering: .sequentiallyConsistent).newValue
-    let newByteCount = byteCount.add(capacity, ordering: .relaxed).newValue
-    guard newCount <= Self.countLimit, newByteCount <= Self.byteLimit else {
+    // Each push sees the bytes of all that were let in before it, and perhaps of some that will not be.
+    let before = byteCount.add(capacity, ordering: .relaxed).oldValue
+    guard newCount <= Self.countLimit, before <= byteLimit else {
       uncount(capacity)
       return false
     }
@@ -36,7 +40,7 @@ struct SurplusBlocks: ~Copyable {
 
   private func uncount(_ capacity: Int) {
     byteCount.subtract(capacity, ordering: .relaxed)
-    blockCount.subtract(1, ordering: .relaxed)
+    blockCount.subtract(1, ordering: .sequentiallyConsistent)
   }
 
   /// Blocks that wait; one that is just being left may count already.

@@ -88,17 +88,18 @@ struct MaintenanceTests {
   func surplus() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
-      let arena = try Arena(name: "surplus", configuration: .init(idleByteLimit: 2 << 20))
-      let live = Self.buffers(10, of: 1 << 20, in: arena)
+      let arena = try Arena(name: "surplus", configuration: .init(idleByteLimit: 64 << 20))
+      let live = Self.buffers(73, of: 1 << 20, in: arena)
       ProcessTimeLimit.set(seconds: 20)
       arena.lock.withLock { for buffer in live { buffer.dispose() } }
       ProcessTimeLimit.lift()
-      #expect(Depot.of(arena).surplus.count == 8)
-      #expect(Self.blockCount(arena) == 10)
+      // An eighth of the limit, and one block.
+      #expect(Depot.of(arena).surplus.count == 9)
+      #expect(Self.blockCount(arena) == 73)
       _ = Maintenance.pass(at: 0)
-      #expect(Self.blockCount(arena) == 2)
+      #expect(Self.blockCount(arena) == 64)
       #expect(Depot.of(arena).surplus.count == 0)
-      #expect(arena.trim() == 2 << 20)
+      #expect(arena.trim() == 64 << 20)
       try arena.destroy()
     }
   }
@@ -107,23 +108,12 @@ struct MaintenanceTests {
   func surplusBound() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
-      let arena = try Arena(name: "surplus bound", configuration: .init(idleByteLimit: 0))
-      let live = Self.buffers(SurplusBlocks.countLimit + 100, of: 64, in: arena)
+      let kept = 16_384
+      let arena = try Arena(name: "surplus bound", configuration: .init(idleByteLimit: kept * 64))
+      let live = Self.buffers(kept + SurplusBlocks.countLimit + 100, of: 64, in: arena)
       for buffer in live { buffer.dispose() }
-      #expect(Self.blockCount(arena) == SurplusBlocks.countLimit)
-      #expect(arena.trim() == SurplusBlocks.countLimit * 64)
-      try arena.destroy()
-    }
-  }
-
-  @Test("The list of blocks beyond the limit is bounded in bytes, too")
-  func surplusByteBound() async {
-    await #expect(processExitsWith: .success) {
-      Maintenance.beginByHand()
-      let arena = try Arena(name: "surplus bytes", configuration: .init(idleByteLimit: 0))
-      Self.leaveIdle(5, of: 40 << 20, in: arena)
-      #expect(Self.blockCount(arena) == SurplusBlocks.byteLimit / (40 << 20))
-      #expect(arena.trim() == 3 * (40 << 20))
+      #expect(Self.blockCount(arena) == kept + SurplusBlocks.countLimit)
+      #expect(arena.trim() == (kept + SurplusBlocks.countLimit) * 64)
       try arena.destroy()
     }
   }
@@ -134,7 +124,7 @@ struct MaintenanceTests {
       Maintenance.beginByHand()
       let arena = try Arena(name: "never seen", configuration: .init(idleByteLimit: 0))
       Self.leaveIdle(3, of: 1 << 20, in: arena)
-      #expect(Self.blockCount(arena) == 3)
+      #expect(Self.blockCount(arena) == 1)
       MaintenanceThread.isEnabled = false
       #expect(Self.blockCount(arena) == 0)
       try arena.destroy()

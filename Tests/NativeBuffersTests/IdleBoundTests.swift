@@ -1,0 +1,120 @@
+import Foundation
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import NativeBuffers
+
+// Beyond `idleByteLimit` an arena has at most an eighth of it and one block idle, whatever maintenance does or does not
+// do; nothing at all while maintenance is turned off. Each in a process of its own, where passes are made by hand.
+
+@Suite("How much may lie idle")
+struct IdleBoundTests {
+  /// Bytes of idle blocks by the ledger.
+  private static func idleByteCount(_ arena: Arena) -> Int {
+    Ledger.shared.totals(of: [arena.domain], bucketCount: SizeClass.count)[0].reduce(0) { $0 + $1.idleCapacity }
+  }
+
+  private static let limits = [0, 1 << 20, 32 << 20]
+  private static let largest = 8 << 20
+
+  /// Creates and disposes buffers of random sizes, many more than the limit holds.
+  private static func churn(_ arena: Arena, generator: inout SeededGenerator, each: () -> Void) throws {
+    var live: [NativeBuffer] = []
+    for _ in 0..<400 {
+      if Bool.random(using: &generator) || live.isEmpty {
+        let byteCount = Int.random(in: 1...(1 << Int.random(in: 0...23, using: &generator)), using: &generator)
+        live.append(try NativeBuffer(uninitializedByteCount: byteCount, arena: arena))
+      } else {
+        live.remove(at: Int.random(in: live.indices, using: &generator)).dispose()
+      }
+      each()
+    }
+    for buffer in live {
+      buffer.dispose()
+      each()
+    }
+  }
+
+  @Test("After every operation, while maintenance is called and does not come")
+  func afterEachOperation() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let seed = UInt64.random(in: 0...UInt64.max)
+      var generator = SeededGenerator(seed: seed)
+      for limit in Self.limits {
+        let arena = try Arena(name: "bound", configuration: .init(idleByteLimit: limit))
+        var most = 0
+        try Self.churn(arena, generator: &generator) { most = max(most, Self.idleByteCount(arena)) }
+        #expect(most <= limit + limit / 8 + Self.largest, "limit \(limit), seed \(seed)")
+        Depot.of(arena)._checkInvariants()
+        // And then the pass brings it back to the limit.
+        _ = Maintenance.pass(at: 0)
+        #expect(Self.idleByteCount(arena) <= limit)
+        arena.trim()
+        try arena.destroy()
+      }
+    }
+  }
+
+  @Test("After every operation while maintenance is turned off: never more than the limit")
+  func turnedOff() async {
+    await #expect(processExitsWith: .success) {
+      MaintenanceThread.isEnabled = false
+      let seed = UInt64.random(in: 0...UInt64.max)
+      var generator = SeededGenerator(seed: seed)
+      for limit in Self.limits {
+        let arena = try Arena(name: "bound", configuration: .init(idleByteLimit: limit))
+        var most = 0
+        try Self.churn(arena, generator: &generator) { most = max(most, Self.idleByteCount(arena)) }
+        #expect(most <= limit, "limit \(limit), seed \(seed)")
+        try arena.destroy()
+      }
+    }
+  }
+
+  @Test("After several threads disposed at the same time, while maintenance does not come")
+  func severalThreads() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      for limit in Self.limits {
+        let arena = try Arena(name: "bound", configuration: .init(idleByteLimit: limit))
+        for byteCount in [4_096, 1 << 20, Self.largest] {
+          onThreads(4) { _ in
+            let live = (0..<20).compactMap { _ in try? NativeBuffer(uninitializedByteCount: byteCount, arena: arena) }
+            for buffer in live { buffer.dispose() }
+          }
+          #expect(Self.idleByteCount(arena) <= limit + limit / 8 + Self.largest, "limit \(limit)")
+        }
+        _ = Maintenance.pass(at: 0)
+        #expect(Self.idleByteCount(arena) <= limit)
+        try arena.destroy()
+      }
+    }
+  }
+
+  @Test("What is beyond the limit goes by itself, also while a client's purge keeps maintenance waiting")
+  func duringLongWork() async {
+    await #expect(processExitsWith: .success) {
+      let limit = 16 << 20
+      let arena = try Arena(name: "long work", configuration: .init(idleByteLimit: limit))
+      let live = try (0..<40).map { _ in try NativeBuffer(uninitializedByteCount: 1 << 20, arena: arena) }
+      // What a purge holds for as long as it takes.
+      ArenaDirectory.upkeep.withLock {
+        for buffer in live[..<20] { buffer.dispose() }
+        ThreadStatus.wait("what is beyond the limit") { Self.idleByteCount(arena) <= limit }
+        // The thread waits for the purge now: who disposes does not wait for the thread.
+        ThreadStatus.wait("the thread waiting") { !Maintenance.isListening }
+        for buffer in live[20...] {
+          buffer.dispose()
+          #expect(Self.idleByteCount(arena) <= limit)
+        }
+      }
+      ThreadStatus.wait("the thread listening") { Maintenance.isListening }
+      arena.trim()
+      try arena.destroy()
+    }
+  }
+}
