@@ -17,6 +17,6 @@ func makeStaticsBeforeMain() {
   DeliveringThread.makeStatics()
   FileDescriptorDomain.makeStatics()
   ResourceClaim.makeStatics()
-  RegistryDomains.makeStatics()
+  RegistryNumber.makeStatics()
   ForkGuard.touch(RegistryCore.queueKey)
 }

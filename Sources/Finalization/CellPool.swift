@@ -12,24 +12,25 @@ final class CellPool: Sendable, ForkLockable {
   let depot: CellDepot
   let stripes: PoolStripes
   let books: RegistryBooks
+  private let number: RegistryNumber
 
   init(name: String, heldSize: Int, heldAlignment: Int) {
-    let domain = RegistryDomains.add(name)
+    number = RegistryNumber(name)
     let offset = Cell.heldOffset(for: heldAlignment)
-    depot = CellDepot(domain: domain, cellSize: offset + heldSize, alignment: heldAlignment)
+    depot = CellDepot(domain: number.id, cellSize: offset + heldSize, alignment: heldAlignment)
     stripes = PoolStripes(heldOffset: offset, depot: depot)
-    books = RegistryBooks(name: name, domain: domain, stripes: stripes)
+    books = RegistryBooks(name: name, domain: number.id, stripes: stripes)
     ForkSafety.add(self)
-    ResourceDomains.list(books, as: domain)
+    ResourceDomains.list(books, as: number.id, sharesID: number.isShared)
   }
 
   deinit {
     ForkSafety.remove(self)
-    ResourceDomains.unlist(books.domain)
+    ResourceDomains.unlist(books)
     books.close()
     depot.close()
     stripes.deallocate()
-    RegistryDomains.remove(books.domain)
+    number.giveBack()
   }
 
   /// Gives this thread's stripe free cells.
@@ -67,18 +68,11 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 
   func close() { lock.withLock { isOpen = false } }
 
-  func census() -> Census {
-    lock.withLock {
-      guard isOpen else { return Census(count: 0, byteCount: 0) }
-      stripes.lockAll()
-      defer { stripes.unlockAll() }
-      return stripes.census
-    }
-  }
+  func census() -> Census { Census(clamping: withBooksHeld { $0 }) }
 
-  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R {
+  func withBooksHeld<R>(_ body: (ExactCensus) throws -> R) rethrows -> R {
     try lock.withLock {
-      guard isOpen else { return try body(Census(count: 0, byteCount: 0)) }
+      guard isOpen else { return try body(ExactCensus(count: 0, byteCount: 0)) }
       stripes.lockAll()
       defer { stripes.unlockAll() }
       return try body(stripes.census)
@@ -161,20 +155,25 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
   }
 }
 
-/// Ledger numbers of registries. Where the ledger has no record left, registries share one.
-enum RegistryDomains {
-  private static let shared = LateStatic {
-    (try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries"))
-      ?? DomainID(rawValue: 0)
+/// A registry's number in the ledger. Where the ledger has no record left, registries share one.
+struct RegistryNumber: Sendable {
+  private static let spare = LateStatic {
+    try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries")
   }
-  static func makeStatics() { ForkGuard.touch(shared) }
+  static func makeStatics() { ForkGuard.touch(spare) }
 
-  static func add(_ name: String) -> DomainID {
-    let spare = shared.value
-    return (try? Ledger.shared.addDomain(.finalizationRegistry, name: name)) ?? spare
+  let id: DomainID
+  /// Nil where the number is not this registry's alone.
+  private let owned: OwnedDomain?
+
+  init(_ name: String) {
+    let spare = Self.spare.value
+    owned = try? Ledger.shared.addDomain(.finalizationRegistry, name: name, isOneOfMany: true)
+    id = owned?.id ?? spare?.id ?? .none
   }
 
-  static func remove(_ domain: DomainID) {
-    if domain != shared.value { Ledger.shared.removeDomain(domain) }
-  }
+  var isShared: Bool { owned == nil }
+
+  /// After the last registration: no entry carries the number.
+  func giveBack() { owned?.giveBack() }
 }

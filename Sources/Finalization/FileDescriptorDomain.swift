@@ -19,7 +19,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   public static var sharedID: DomainID? { lateID.value }
   private static let lateID = LateStatic { () -> DomainID? in
     let domain = shared
-    guard let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name) else { return nil }
+    guard let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name).id else { return nil }
     ResourceDomains.listOnly(domain, as: id)
     return id
   }

@@ -19,14 +19,15 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
     case tooManyUses
     /// A load of the named cache asked for the value that it is loading.
     case recursiveLoad(cache: String)
+    /// The identifier stands for a domain that was removed.
+    case domainRemoved
+    /// The domain is an arena, a registry or the like: only the library makes its entries.
+    case domainHoldsNoResources(name: String, kind: DomainKind)
     /// The ledger has no room.
     case ledger(LedgerError)
     /// The kernel refused; an errno value.
     case system(errno: Int32)
   }
-
-  /// 256 TiB: more than a process can address, and sums of it do not overflow.
-  static let largestByteCount = 1 << 48
 
   public let code: Code
   /// The line that created the resource, or that made the refused call; nil where neither is known.
@@ -54,6 +55,11 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
     case .tooManyUses: "the resource is in use 262,143 times already\(creation)"
     case .recursiveLoad(let cache):
       "a load of the cache \"\(cache)\" asked for the value that it is loading. Use what the load has, or another key."
+    case .domainRemoved:
+      "the domain that the resource was to be in was removed\(place). Add it again, and use the number that it gets."
+    case .domainHoldsNoResources(let name, let kind):
+      "the domain \"\(name)\" (\(kind.label)) is the library's own, and takes no resources of a program's\(place). "
+        + "Add a domain with ResourceDomains.add, and use its number."
     case .ledger(let error): "\(error)\(place)"
     case .system(let errno): "the kernel refused: \(systemMessage(errno))\(place)"
     }

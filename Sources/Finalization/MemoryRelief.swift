@@ -40,7 +40,7 @@ package enum MemoryRelief {
   /// - Returns: bytes that caches let go of; they are free once nobody else holds them.
   @discardableResult
   package static func relieve() -> Int {
-    let freed = current.reduce(0) { $0 + ($1.relieving?.evict(keeping: 0) ?? 0) }
+    let freed = Int.clampedSum(current.map { $0.relieving?.evict(keeping: 0) ?? 0 })
     WatchTable.shared.sweep(tidying: true)
     return freed
   }

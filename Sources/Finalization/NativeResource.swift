@@ -20,11 +20,12 @@ public final class NativeResource<Handle> {
   ///   - handle: from now on the object's own. Where this throws it stays the caller's.
   ///   - domain: what sort of resource it is, from ``ResourceDomains/add(_:kind:)``; the audit compares that
   ///     domain's census with its entries. The default is a domain without a census.
-  ///   - byteCount: bytes it stands for, 0 or more; for reports.
+  ///   - byteCount: bytes it stands for, 0 to 2^48; for reports.
   ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
   ///   - release: called once, on the thread that disposes, ends the last use or drops the last reference,
   ///     under no lock.
-  /// - Throws: ``FinalizationError`` where `byteCount` is negative or the ledger is full.
+  /// - Throws: ``FinalizationError`` for another `byteCount`, for the number of an arena, of a registry or of a domain
+  ///   that was removed, and where the ledger is full.
   @inlinable
   public init(
     _ handle: Handle, domain: DomainID? = nil, byteCount: Int = 0,

@@ -11,7 +11,8 @@ import Synchronization
     var free: Cell?
     /// Registrations begun less ended on this stripe; negative where other threads begin them.
     var count = 0
-    var byteCount = 0
+    /// Exact: so many registrations of up to 2^48 bytes can have more than an `Int` holds.
+    var byteCount: Int128 = 0
   }
 
   static let batch = 64
@@ -62,7 +63,7 @@ import Synchronization
     unsafe stripe.pointee.value.free = cell.queueNext
     unsafe stripe.pointee.value.freeCount &-= 1
     unsafe stripe.pointee.value.count &+= 1
-    unsafe stripe.pointee.value.byteCount &+= byteCount
+    unsafe stripe.pointee.value.byteCount &+= Int128(byteCount)
     unsafe cell.record.pointee.byteCount = byteCount
     let entry = cell.entry
     entry.capacity = byteCount
@@ -81,7 +82,7 @@ import Synchronization
     var surplus: Cell?
     let stripe = unsafe perThread.lock(slot)
     unsafe stripe.pointee.value.count &-= 1
-    unsafe stripe.pointee.value.byteCount &-= byteCount
+    unsafe stripe.pointee.value.byteCount &-= Int128(byteCount)
     // An entry that had its last generation leaves the pool with its cell.
     if cell.entry.endLife(as: .free) {
       cell.queueNext = unsafe stripe.pointee.value.free
@@ -129,8 +130,8 @@ import Synchronization
   // MARK: The book
 
   /// With all stripes locked.
-  var census: Census {
-    var census = Census(count: 0, byteCount: 0)
+  var census: ExactCensus {
+    var census = ExactCensus(count: 0, byteCount: 0)
     perThread.forEach {
       census.count += $0.count
       census.byteCount += $0.byteCount

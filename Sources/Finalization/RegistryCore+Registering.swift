@@ -7,7 +7,7 @@ extension RegistryCore {
   @usableFromInline
   func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> HeldSlot {
     let slot = ThreadStorage.slot
-    if byteCount < 0 || byteCount > FinalizationError.largestByteCount {
+    if byteCount < 0 || byteCount > LedgerEntry.largestByteCount {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
     while true {

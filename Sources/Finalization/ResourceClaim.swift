@@ -1,4 +1,5 @@
 public import ResourceLedger
+import Synchronization
 
 /// A native resource's life in the ledger.
 @usableFromInline
@@ -17,14 +18,16 @@ struct ResourceClaim: Sendable {
 
   /// Domain of resources that name none.
   private static let common = LateStatic {
-    Result { () throws(LedgerError) in try Ledger.shared.addDomain(.nativeResource, name: "native resources") }
+    Result { () throws(LedgerError) in
+      try Ledger.shared.addDomain(.nativeResource, name: "native resources").id.number
+    }
   }
   static func makeStatics() { ForkGuard.touch(common) }
 
   /// Begins a life of an entry that is the caller's.
   @inlinable
   @inline(__always)
-  init(_ entry: LedgerEntry, domain: DomainID, byteCount: Int, site: SiteID, scope: UInt32) {
+  init(_ entry: LedgerEntry, domain: DomainNumber, byteCount: Int, site: SiteID, scope: UInt32) {
     entry.beginMembership(LedgerEntry.Classification(domain: domain, bucket: 0))
     entry.address = 0
     entry.capacity = byteCount
@@ -33,37 +36,78 @@ struct ResourceClaim: Sendable {
     key = entry.beginLife(byteCount: byteCount, site: site, scope: scope)
   }
 
-  /// Cost: the thread's own entries serve it in a few loads and stores; the ledger's list otherwise.
+  /// Cost: the thread's own entries serve it in a few loads and stores; the ledger's list otherwise. A call and a fence
+  /// more where a domain is named.
   @inlinable
   @inline(__always)
   init(
     domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) {
-    if byteCount >= 0, byteCount <= 1 << 48, let storage = unsafe ThreadStorage.current,
-      let domain = unsafe domain ?? storage.pointee.nativeResources, let entry = unsafe storage.pointee.entries.take()
+    if domain == nil, byteCount >= 0, byteCount <= LedgerEntry.largestByteCount,
+      let storage = unsafe ThreadStorage.current, let common = unsafe storage.pointee.nativeResources,
+      let entry = unsafe storage.pointee.entries.take()
     {
       let site = unsafe storage.pointee.sites.site(file: file, line: line, function: function)
       self = unsafe ResourceClaim(
-        entry, domain: domain, byteCount: byteCount, site: site, scope: storage.pointee.scope)
+        entry, domain: common, byteCount: byteCount, site: site, scope: storage.pointee.scope)
     } else {
-      self = try Self.make(domain: domain, byteCount: byteCount, file: file, line: line, function: function)
+      let site = ThreadStorage.site(file: file, line: line, function: function)
+      self =
+        if let domain { try Self.make(in: domain, byteCount: byteCount, site: site) } else {
+          try Self.make(byteCount: byteCount, site: site)
+        }
     }
   }
 
+  /// In the domain of resources that name none.
   @usableFromInline
   @inline(never)
-  static func make(
-    domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
+  static func make(byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceClaim {
+    let number: DomainNumber
+    do throws(LedgerError) { number = try common.value.get() } catch {
+      throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
+    }
+    if let storage = unsafe ThreadStorage.current { unsafe storage.pointee.nativeResources = number }
+    return try make(numbered: number, byteCount: byteCount, site: site)
+  }
+
+  /// In a domain that the caller names: refused where the identifier stands for none any more, or for one of which only
+  /// the library makes entries.
+  @usableFromInline
+  @inline(never)
+  static func make(in domain: DomainID, byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceClaim {
+    let ledger = Ledger.shared
+    guard let kind = ledger.kind(of: domain) else { throw removed(site) }
+    guard kind.isOfClients else {
+      throw FinalizationError(
+        .domainHoldsNoResources(name: ledger.domainName(domain.number), kind: kind), site: ledger.site(site))
+    }
+    let claim = try make(numbered: domain.number, byteCount: byteCount, site: site)
+    // The domain may have been removed meanwhile. Then either this is seen here, or the entry by who looks for a number
+    // that no entry carries: both store, then fence, then load.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if ledger.kind(of: domain) == nil {
+      claim.end()
+      throw removed(site)
+    }
+    return claim
+  }
+
+  private static func removed(_ site: SiteID) -> FinalizationError {
+    FinalizationError(.domainRemoved, site: Ledger.shared.site(site))
+  }
+
+  private static func make(
+    numbered domain: DomainNumber, byteCount: Int, site: SiteID
   ) throws(FinalizationError) -> ResourceClaim {
-    let site = ThreadStorage.site(file: file, line: line, function: function)
-    guard (0...FinalizationError.largestByteCount).contains(byteCount) else {
+    guard (0...LedgerEntry.largestByteCount).contains(byteCount) else {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
     do throws(LedgerError) {
-      let common = try common.value.get()
-      if let storage = unsafe ThreadStorage.current { unsafe storage.pointee.nativeResources = common }
-      let domain = domain ?? common
-      let entry = try Ledger.shared.acquireEntry(LedgerEntry.Classification(domain: domain, bucket: 0))
+      let entry =
+        if let kept = unsafe ThreadStorage.current?.pointee.entries.take() { kept } else {
+          try Ledger.shared.acquireEntry(LedgerEntry.Classification(domain: domain, bucket: 0))
+        }
       return ResourceClaim(entry, domain: domain, byteCount: byteCount, site: site, scope: ThreadStorage.scope)
     } catch {
       throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))

@@ -15,7 +15,7 @@ public import Synchronization
   @usableFromInline var entries = EntryReserve()
   var types = KnownTypes()
   /// The domain of native resources that name none, once this thread asked for it.
-  @usableFromInline var nativeResources: DomainID?
+  @usableFromInline var nativeResources: DomainNumber?
 
   init(slot: Int) {
     self.slot = slot

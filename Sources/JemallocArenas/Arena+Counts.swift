@@ -85,19 +85,20 @@ struct ArenaStatistics {
   ///   up to the arena's bytes: most of the time goes into reading class by class.
   func read(arena: Int, likely classes: SizeClassSet = SizeClassSet()) throws(ArenaError) -> ArenaCounts {
     func bytes(_ path: MallctlPath) throws(ArenaError) -> Int { Int(try path.read(arena: arena, as: size_t.self)) }
-    let byteCount = try bytes(smallBytes) + bytes(largeBytes)
+    // Wrapping: a block that C freed twice leaves a count below 0 behind, which is for the audit to say.
+    let byteCount = try bytes(smallBytes) &+ bytes(largeBytes)
     var live = [Int](repeating: 0, count: SizeClass.count)
     var rest = byteCount
     for index in live.indices where classes.contains(index) {
       live[index] = try liveCount(arena: arena, sizeClass: index)
-      rest -= live[index] * SizeClass.byteCount(at: index)
+      rest &-= live[index] &* SizeClass.byteCount(at: index)
     }
     if rest != 0 { for index in live.indices { live[index] = try liveCount(arena: arena, sizeClass: index) } }
     return ArenaCounts(
       liveCounts: live, byteCount: byteCount,
-      active: try bytes(activePages) * pageSize, dirty: try bytes(dirtyPages) * pageSize,
-      muzzy: try bytes(muzzyPages) * pageSize, retained: try bytes(retained),
-      metadata: try bytes(base) + bytes(`internal`), resident: try bytes(resident))
+      active: try bytes(activePages) &* pageSize, dirty: try bytes(dirtyPages) &* pageSize,
+      muzzy: try bytes(muzzyPages) &* pageSize, retained: try bytes(retained),
+      metadata: try bytes(base) &+ bytes(`internal`), resident: try bytes(resident))
   }
 
   private func liveCount(arena: Int, sizeClass: Int) throws(ArenaError) -> Int {

@@ -85,7 +85,8 @@ public final class Arena: Sendable {
   /// jemalloc's number for it, as in `arena.<index>.purge`.
   public let index: UInt32
   /// The ledger's number for it.
-  public let domain: DomainID
+  public var domain: DomainID { number.id }
+  private let number: OwnedDomain
   public let configuration: Configuration
 
   /// The slow-path lock: memory of this arena is set aside and given back only under it, together with
@@ -120,7 +121,7 @@ public final class Arena: Sendable {
       try Mallctl.write("arena.\(index).oversize_threshold", size_t(max(0, configuration.oversizeThreshold)))
       try Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(configuration.dirtyDecay))
       try Mallctl.write("arena.\(index).muzzy_decay_ms", ssize_t(configuration.muzzyDecay))
-      do throws(LedgerError) { domain = try Ledger.shared.addDomain(.arena, name: name) } catch {
+      do throws(LedgerError) { number = try Ledger.shared.addDomain(.arena, name: name) } catch {
         throw ArenaError(.ledger(error), arena: name)
       }
     } catch {
@@ -188,7 +189,7 @@ public final class Arena: Sendable {
     // Not under the lock: fork takes the guard's own lock first, then the arenas'.
     ForkGuard.unprotect(lock)
     ArenaDirectory.remove(self)
-    Ledger.shared.removeDomain(domain)
+    number.giveBack()
   }
 
   /// No entry may name a domain whose number is given to another one. Under `lock`, with no block allocated:
@@ -197,7 +198,7 @@ public final class Arena: Sendable {
     var detached: [LedgerEntry] = []
     var ghosts = (count: 0, byteCount: 0)
     Ledger.shared.forEachResource { entry, snapshot in
-      guard snapshot.domain == domain else { return }
+      guard snapshot.domain == domain.number else { return }
       if snapshot.word.isDetached {
         detached.append(entry)
       } else {

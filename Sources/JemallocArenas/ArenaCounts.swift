@@ -1,3 +1,5 @@
+import ResourceLedger
+
 /// What jemalloc says about one arena: the second book.
 public struct ArenaCounts: Sendable, Equatable {
   /// Live allocations per size class, by the class's number (see ``SizeClass``).
@@ -18,7 +20,7 @@ public struct ArenaCounts: Sendable, Equatable {
   public var resident: Int
 
   /// Live allocations.
-  public var count: Int { liveCounts.reduce(0, +) }
+  public var count: Int { .clampedSum(liveCounts) }
 }
 
 /// jemalloc's totals for the whole process, in bytes.

@@ -1,3 +1,5 @@
+import ResourceLedger
+
 // The report as a person reads it. Sizes are in bytes, grouped by thousands; nothing is rounded.
 
 extension AuditReport {
@@ -79,8 +81,9 @@ extension DomainBooks {
 extension ArenaBooks {
   /// The two books side by side, what they differ by, and what is kept.
   public var textLines: [String] {
-    let ledgerCount = live.count + idle.count + quarantined.count + detached.count
-    let ledgerBytes = live.byteCount + idle.byteCount + quarantined.byteCount + detached.byteCount
+    let ledger = [live, idle, quarantined, detached]
+    let ledgerCount = Int.clampedSum(ledger.map(\.count))
+    let ledgerBytes = Int.clampedSum(ledger.map(\.byteCount))
     var rows: [[String]] = [
       ["", "blocks", "bytes"],
       ["allocator live", allocatorCount.grouped, allocatorByteCount.grouped],

@@ -94,7 +94,11 @@ public struct SizeClassBooks: Codable, Sendable, Equatable {
   public let detachedCount: Int
 
   /// Allocator less ledger, in blocks.
-  public var difference: Int { allocatorCount - liveCount - idleCount - quarantinedCount - detachedCount }
+  public var difference: Int {
+    // A report may come from a file: no figure in it traps.
+    let ledger = Int128(liveCount) + Int128(idleCount) + Int128(quarantinedCount) + Int128(detachedCount)
+    return Int(clamping: Int128(allocatorCount) - ledger)
+  }
 }
 
 /// Memory that is kept and no leak, in bytes.

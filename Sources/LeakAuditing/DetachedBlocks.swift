@@ -12,10 +12,10 @@ enum DetachedBlocks {
     guard freed.contains(where: { $0 > 0 }) else { return }
     ledger.forEachResource { entry, snapshot in
       let bucket = Int(snapshot.bucket)
-      guard snapshot.domain == arena.domain, snapshot.word.isDetached, freed[bucket] > 0 else { return }
+      guard snapshot.domain == arena.domain.number, snapshot.word.isDetached, freed[bucket] > 0 else { return }
       freed[bucket] -= 1
       totals[bucket].detachedCount -= 1
-      totals[bucket].detachedCapacity -= snapshot.capacity
+      totals[bucket].detachedCapacity -= Int128(snapshot.capacity)
       _ = entry.endLife(as: .free)
       arena.retireEntry(entry, in: ledger)
     }

@@ -5,7 +5,8 @@ public struct DomainBooks: Codable, Sendable, Equatable {
   public let name: String
   /// What sort of domain it is: "file descriptors", "finalization registry", "custom", ….
   public let kind: String
-  /// What the domain counts; nil where its census threw.
+  /// What the domain counts; nil where its census threw. Of bytes that are more than an `Int` holds, the book that has
+  /// more says `Int.max`, and the other one less by what it lacks.
   public let census: BookTotals?
   /// What the census threw.
   public let censusError: String?
@@ -26,18 +27,19 @@ public struct DomainBooks: Codable, Sendable, Equatable {
 
 extension DomainBooks {
   init(
-    name: String, kind: DomainKind, census: Census?, censusError: String? = nil, ledger: DomainSum, isSettled: Bool,
-    sites: [SiteTotals] = []
+    name: String, kind: DomainKind, census: ExactCensus?, censusError: String? = nil, ledger: DomainSum,
+    isSettled: Bool, sites: [SiteTotals] = []
   ) {
     self.name = name
     self.kind = kind.label
-    self.census = census.map { BookTotals(count: $0.count, byteCount: $0.byteCount) }
+    let bytes = shown(census?.byteCount ?? ledger.byteCount, ledger.byteCount)
+    self.census = census.map { BookTotals(count: $0.count, byteCount: bytes.census) }
     self.censusError = censusError
-    self.ledger = BookTotals(count: ledger.count, byteCount: ledger.byteCount)
+    self.ledger = BookTotals(count: ledger.count, byteCount: bytes.ledger)
     self.isSettled = isSettled
     self.sites = sites
     countsBytes = census.map { $0.byteCount != 0 } ?? false
-    difference = census.map { distance($0.count, ledger.count) } ?? 0
+    difference = census.map { distance(Int128($0.count), Int128(ledger.count)) } ?? 0
     differenceByteCount = countsBytes ? census.map { distance($0.byteCount, ledger.byteCount) } ?? 0 : 0
   }
 
@@ -79,23 +81,15 @@ extension DomainBooks {
   }
 }
 
-/// How far apart two numbers are, whatever a domain says.
-private func distance(_ a: Int, _ b: Int) -> Int {
-  let (difference, overflow) = a.subtractingReportingOverflow(b)
-  return overflow ? .max : Int(clamping: difference.magnitude)
-}
+/// How far apart two numbers are, as far as an `Int` can say.
+private func distance(_ a: Int128, _ b: Int128) -> Int { Int(clamping: (a - b).magnitude) }
 
-extension DomainKind {
-  /// For reports.
-  var label: String {
-    switch self {
-    case .arena: "arena"
-    case .adoptedMemory: "adopted memory"
-    case .finalizationRegistry: "finalization registry"
-    case .nativeResource: "native resources"
-    case .fileDescriptor: "file descriptors"
-    case .custom: "custom"
-    default: "kind \(rawValue)"
-    }
-  }
+/// Two sums as an `Int` can say them: the greater one saturates, and the other stays below it by as much as it is less,
+/// so that books that differ never look equal.
+private func shown(_ census: Int128, _ ledger: Int128) -> (census: Int, ledger: Int) {
+  let greatest = Int128(Int.max)
+  let (less, more) = census < ledger ? (census, ledger) : (ledger, census)
+  guard more > greatest, less < more else { return (Int(clamping: census), Int(clamping: ledger)) }
+  let shownLess = Int(clamping: min(less, max(0, greatest - (more - less))))
+  return census < ledger ? (shownLess, .max) : (.max, shownLess)
 }

@@ -16,7 +16,7 @@ import ResourceLedger
 ///   entry ended its life and none began one.
 struct DomainComparison {
   private struct Subject {
-    let id: DomainID
+    let id: DomainNumber
     let domain: any ResourceDomain
     let steady: (any SteadyDomain)?
     var observed: Observation?
@@ -25,7 +25,7 @@ struct DomainComparison {
   }
 
   private struct Observation: Equatable {
-    let census: Census
+    let census: ExactCensus
     let sum: DomainSum
 
     /// Equal in resources, and in bytes where the census counts any.
@@ -48,18 +48,24 @@ struct DomainComparison {
 
   private let ledger: Ledger
   private let listings: [ResourceDomains.Listing]
-  private let firstCensuses: [Result<Census, any Error>]
+  private let firstCensuses: [Result<ExactCensus, any Error>]
 
   /// Takes the first censuses. Under no lock.
   init(_ ledger: Ledger) {
     self.ledger = ledger
     // Domains that share a number cannot be told apart in the ledger: they are in one book only.
     listings = ResourceDomains.all.filter { !$0.sharesID }
-    firstCensuses = listings.map { listing in Result { try listing.domain.census() } }
+    firstCensuses = listings.map { listing in Result { try Self.census(of: listing.domain) } }
+  }
+
+  /// With exact bytes where the domain has them.
+  private static func census(of domain: any ResourceDomain) throws -> ExactCensus {
+    if let steady = domain as? any SteadyDomain { return steady.withBooksHeld { $0 } }
+    return ExactCensus(try domain.census())
   }
 
   /// What ``finish(with:)`` needs the totals of.
-  var ids: [DomainID] { listings.map(\.id) }
+  var ids: [DomainNumber] { listings.map(\.id.number) }
 
   /// - Parameter totals: of ``ids``, read since the first censuses.
   func finish(with totals: [EntryTotals]) -> (books: [DomainBooks], findings: [Finding]) {
@@ -68,13 +74,13 @@ struct DomainComparison {
     for (index, listing) in listings.enumerated() {
       let sum = DomainSum(totals[index])
       do {
-        let census = try listing.domain.census()
+        let census = try Self.census(of: listing.domain)
         let observation = Observation(census: census, sum: sum)
         if observation.agrees, try firstCensuses[index].get() == census {
           books[index] = self.books(listing, .settled(observation))
         } else {
           open[index] = Subject(
-            id: listing.id, domain: listing.domain, steady: listing.domain as? any SteadyDomain)
+            id: listing.id.number, domain: listing.domain, steady: listing.domain as? any SteadyDomain)
         }
       } catch {
         books[index] = self.books(listing, .failed(error, sum))
@@ -83,7 +89,7 @@ struct DomainComparison {
     for (look, pause) in Self.pauses.enumerated() where !open.isEmpty {
       usleep(pause)
       let order = open.keys.sorted()
-      let indices = ledger.entryIndices(of: order.map { listings[$0].id })
+      let indices = ledger.entryIndices(of: order.map { listings[$0].id.number })
       for (position, index) in order.enumerated() {
         guard var subject = open[index] else { continue }
         let outcome = self.look(at: &subject, number: look, entries: indices[position])
@@ -121,10 +127,10 @@ struct DomainComparison {
 
   /// Tries a few times at once: what one thread has on its way is often through a moment later.
   private func lookBetweenCensuses(_ subject: Subject, _ entries: [UInt32]) throws -> Observation {
-    var census = try subject.domain.census()
+    var census = try Self.census(of: subject.domain)
     var sum = ledger.sum(of: subject.id, at: entries)
     for _ in 0..<3 {
-      let later = try subject.domain.census()
+      let later = try Self.census(of: subject.domain)
       let observation = Observation(census: later, sum: sum)
       if later == census, observation.agrees { return observation }
       census = later
@@ -134,9 +140,13 @@ struct DomainComparison {
   }
 
   private func books(_ listing: ResourceDomains.Listing, _ outcome: Outcome, moved: Bool = false) -> DomainBooks {
-    let kind = ledger.domainKind(listing.id)
+    let kind = ledger.domainKind(listing.id.number)
     let name = listing.domain.name
     return switch outcome {
+    case .settled(let observation) where isBeyondCensus(observation, listing),
+      .open(let observation) where isBeyondCensus(observation, listing):
+      DomainBooks(
+        name: name, kind: kind, census: nil, censusError: Self.beyondCensus, ledger: observation.sum, isSettled: true)
     case .settled(let observation):
       DomainBooks(name: name, kind: kind, census: observation.census, ledger: observation.sum, isSettled: true)
     case .open(let observation):
@@ -144,6 +154,16 @@ struct DomainComparison {
     case .failed(let error, let sum):
       DomainBooks(name: name, kind: kind, census: nil, censusError: "\(error)", ledger: sum, isSettled: true)
     }
+  }
+
+  private static var beyondCensus: String {
+    "the census gives \(Int.max.grouped) bytes, the most that it can say, and the ledger has no less: they may differ"
+  }
+
+  private func isBeyondCensus(_ observation: Observation, _ listing: ResourceDomains.Listing) -> Bool {
+    let most = Int128(Int.max)
+    guard observation.census.byteCount == most, observation.sum.byteCount >= most else { return false }
+    return !(listing.domain is any SteadyDomain)
   }
 
   /// Without the domains that are no longer listed: their numbers may have been others' while they were compared.
@@ -159,18 +179,18 @@ struct DomainComparison {
   /// Adds the lines of what is booked where books differ: one pass over the ledger for all, and none where
   /// there is nothing to say.
   private func withSites(_ books: [DomainBooks?]) -> (books: [DomainBooks], findings: [Finding]) {
-    var sums: [DomainID: SiteSums] = [:]
+    var sums: [DomainNumber: SiteSums] = [:]
     for case (let listing, let books?) in zip(listings, books) where !books.findings.isEmpty {
-      sums[listing.id] = SiteSums()
+      sums[listing.id.number] = SiteSums()
     }
     if !sums.isEmpty {
       ledger.forEachResource { _, entry in
         guard let index = sums.index(forKey: entry.domain) else { return }
-        sums.values[index].add(byteCount: entry.byteCount, at: entry.site)
+        sums.values[index].add(entry)
       }
     }
     let complete = zip(listings, books).compactMap { listing, books in
-      books.map { books in sums[listing.id].map { books.with(sites: $0.sorted(in: ledger)) } ?? books }
+      books.map { books in sums[listing.id.number].map { books.with(sites: $0.sorted(in: ledger)) } ?? books }
     }
     return (complete, complete.flatMap(\.findings))
   }

@@ -107,18 +107,23 @@ public enum Verdict: String, Codable, Sendable {
 
 /// Adds up resources by the line that created them.
 struct SiteSums {
-  private var sums: [SiteID: (count: Int, byteCount: Int)] = [:]
+  /// Exact, whatever clients said: what is shown of them saturates.
+  private var sums: [SiteID: (count: Int128, byteCount: Int128)] = [:]
   private var capacities: Set<Int> = []
 
   /// - Parameter capacity: bytes of the size class, where known.
-  mutating func add(_ count: Int = 1, byteCount: Int, capacity: Int? = nil, at site: SiteID) {
+  mutating func add(_ count: Int = 1, byteCount: Int128, capacity: Int? = nil, at site: SiteID) {
     if let capacity { capacities.insert(capacity) }
-    sums[site, default: (0, 0)].count += count
+    sums[site, default: (0, 0)].count += Int128(count)
     sums[site, default: (0, 0)].byteCount += byteCount
   }
 
-  var count: Int { sums.values.reduce(0) { $0 + $1.count } }
-  var byteCount: Int { sums.values.reduce(0) { $0 + $1.byteCount } }
+  mutating func add(_ entry: EntrySnapshot, capacity: Int? = nil) {
+    add(byteCount: Int128(entry.byteCount), capacity: capacity, at: entry.site)
+  }
+
+  var count: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.count }) }
+  var byteCount: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.byteCount }) }
 
   /// Most bytes first; ties by count, then by place, so that the order is the same each time.
   func sorted(in ledger: Ledger) -> [SiteTotals] {
@@ -127,12 +132,13 @@ struct SiteSums {
       .sorted { ($1.1.byteCount, $1.1.count, $0.0) < ($0.1.byteCount, $0.1.count, $1.0) }
       .map { site, sum in
         SiteTotals(
-          file: site.file, line: site.line, function: site.function, count: sum.count, byteCount: sum.byteCount)
+          file: site.file, line: site.line, function: site.function, count: Int(clamping: sum.count),
+          byteCount: Int(clamping: sum.byteCount))
       }
   }
 
   /// - Parameter domain: one that is no arena; it has no size classes.
-  func finding(_ kind: Finding.Kind, domain: DomainID? = nil, in ledger: Ledger) -> Finding? {
+  func finding(_ kind: Finding.Kind, domain: DomainNumber? = nil, in ledger: Ledger) -> Finding? {
     guard count > 0 else { return nil }
     return Finding(
       kind: kind, count: count, byteCount: byteCount,

@@ -54,14 +54,14 @@ extension LeakAuditor {
     let ledger = Ledger.shared
     let (scopes, rescues) = ScopeTracking.close(scope)
     var buffers = SiteSums()
-    var others: [DomainID: SiteSums] = [:]
+    var others: [DomainNumber: SiteSums] = [:]
     ledger.forEachResource { _, entry in
       guard entry.word.state == .live, !entry.word.isDetached, scopes.contains(entry.scope) else { return }
       let kind = ledger.domainKind(entry.domain)
       if kind == .arena || kind == .adoptedMemory {
-        buffers.add(byteCount: entry.byteCount, capacity: entry.capacity, at: entry.site)
+        buffers.add(entry, capacity: entry.capacity)
       } else {
-        others[entry.domain, default: SiteSums()].add(byteCount: entry.byteCount, at: entry.site)
+        others[entry.domain, default: SiteSums()].add(entry)
       }
     }
     var rescued = SiteSums()

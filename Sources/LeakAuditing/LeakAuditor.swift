@@ -31,7 +31,7 @@ public enum LeakAuditor {
     let comparison = try compareArenas(ledger, andRead: domains.ids)
     let domainBooks = domains.finish(with: comparison.domains)
     var findings = comparison.findings + domainBooks.findings
-    findings.sort { ($0.kind.isFault ? 0 : 1, -$0.byteCount) < ($1.kind.isFault ? 0 : 1, -$1.byteCount) }
+    findings.sort { ($0.kind.isFault ? 0 : 1, $1.byteCount) < ($1.kind.isFault ? 0 : 1, $0.byteCount) }
     if let rescues = rescues(in: ledger) { findings.append(rescues) }
     return AuditReport(
       verdict: Verdict(findings), findings: findings, arenas: comparison.arenas, domains: domainBooks.books,
@@ -47,7 +47,7 @@ public enum LeakAuditor {
     var outside: AuditReport.OutsideMemory
   }
 
-  private static func compareArenas(_ ledger: Ledger, andRead domains: [DomainID]) throws -> Comparison {
+  private static func compareArenas(_ ledger: Ledger, andRead domains: [DomainNumber]) throws -> Comparison {
     let locked = ArenaDirectory.all
     for arena in locked { arena.lock.lock() }
     defer { for arena in locked.reversed() { arena.lock.unlock() } }
@@ -58,7 +58,7 @@ public enum LeakAuditor {
     // One pass for all: reading a long ledger is what an audit costs.
     let adoptedDomains = adoptedDomains(in: ledger)
     var (totals, whole) = ledger.totals(
-      of: arenas.map(\.domain), bucketCount: SizeClass.count, andWhole: domains + adoptedDomains)
+      of: arenas.map(\.domain.number), bucketCount: SizeClass.count, andWhole: domains + adoptedDomains)
     let adopted = whole.suffix(adoptedDomains.count)
     whole.removeLast(adoptedDomains.count)
     var findings: [Finding] = []
@@ -69,12 +69,14 @@ public enum LeakAuditor {
       books.append(ArenaBooks(arena, counts[position], totals[position]))
     }
     let outside = AuditReport.OutsideMemory(
-      allocated: process.allocated - counts.reduce(0) { $0 + $1.byteCount }, metadata: process.metadata,
+      allocated: Int(clamping: Int128(process.allocated) - Int128(Int.clampedSum(counts.map(\.byteCount)))),
+      metadata: process.metadata,
       residentSet: residentSet())
     return Comparison(
       findings: findings, arenas: books, domains: whole,
       adopted: AuditReport.AdoptedTotals(
-        count: adopted.reduce(0) { $0 + $1.liveCount }, byteCount: adopted.reduce(0) { $0 + $1.liveByteCount }),
+        count: adopted.reduce(0) { $0 + $1.liveCount },
+        byteCount: Int(clamping: adopted.reduce(0) { $0 + $1.liveByteCount })),
       outside: outside)
   }
 
@@ -88,7 +90,8 @@ public enum LeakAuditor {
       let size = SizeClass.byteCount(at: bucket)
       let allAreGone = difference < 0 && counts.liveCounts[bucket] == 0
       return Finding(
-        kind: difference > 0 ? .orphan : .ghost, count: abs(difference), byteCount: abs(difference) * size,
+        kind: difference > 0 ? .orphan : .ghost, count: abs(difference),
+        byteCount: Int(clamping: Int128(abs(difference)) * Int128(size)),
         sizeClass: size, arena: arena.name,
         sites: allAreGone ? sites(of: arena, bucket: bucket, in: ledger) : [])
     }
@@ -97,8 +100,8 @@ public enum LeakAuditor {
   private static func sites(of arena: Arena, bucket: Int, in ledger: Ledger) -> [SiteTotals] {
     var sums = SiteSums()
     ledger.forEachResource { _, entry in
-      guard entry.domain == arena.domain, Int(entry.bucket) == bucket else { return }
-      sums.add(byteCount: entry.byteCount, at: entry.site)
+      guard entry.domain == arena.domain.number, Int(entry.bucket) == bucket else { return }
+      sums.add(entry)
     }
     return sums.sorted(in: ledger)
   }
@@ -108,13 +111,13 @@ public enum LeakAuditor {
     for number in 0..<ledger.siteCount {
       let site = SiteID(rawValue: UInt32(number))
       let rescues = ledger.rescues(at: site)
-      if rescues.count > 0 { sums.add(rescues.count, byteCount: rescues.byteCount, at: site) }
+      if rescues.count > 0 { sums.add(rescues.count, byteCount: Int128(rescues.byteCount), at: site) }
     }
     return sums.finding(.rescued, in: ledger)
   }
 
-  private static func adoptedDomains(in ledger: Ledger) -> [DomainID] {
-    (1..<max(1, ledger.domainCount)).map { DomainID(rawValue: UInt16($0)) }
+  private static func adoptedDomains(in ledger: Ledger) -> [DomainNumber] {
+    (1..<max(1, ledger.domainCount)).map { DomainNumber(rawValue: UInt16($0)) }
       .filter { ledger.domainKind($0) == .adoptedMemory }
   }
 
@@ -140,10 +143,10 @@ extension ArenaBooks {
     index = Int(arena.index)
     allocatorCount = counts.count
     allocatorByteCount = counts.byteCount
-    live = BookTotals(count: sum.liveCount, byteCount: sum.liveCapacity)
-    idle = BookTotals(count: sum.idleCount, byteCount: sum.idleCapacity)
-    quarantined = BookTotals(count: sum.quarantinedCount, byteCount: sum.quarantinedCapacity)
-    detached = BookTotals(count: sum.detachedCount, byteCount: sum.detachedCapacity)
+    live = BookTotals(count: sum.liveCount, byteCount: Int(clamping: sum.liveCapacity))
+    idle = BookTotals(count: sum.idleCount, byteCount: Int(clamping: sum.idleCapacity))
+    quarantined = BookTotals(count: sum.quarantinedCount, byteCount: Int(clamping: sum.quarantinedCapacity))
+    detached = BookTotals(count: sum.detachedCount, byteCount: Int(clamping: sum.detachedCapacity))
     sizeClasses = totals.indices.compactMap { bucket in
       guard counts.liveCounts[bucket] != 0 || totals[bucket].count != 0 else { return nil }
       return SizeClassBooks(
@@ -152,10 +155,11 @@ extension ArenaBooks {
         quarantinedCount: totals[bucket].quarantinedCount, detachedCount: totals[bucket].detachedCount)
     }
     difference = sizeClasses.reduce(0) { $0 + abs($1.difference) }
-    differenceByteCount = sizeClasses.reduce(0) { $0 + abs($1.difference) * $1.sizeClass }
+    differenceByteCount = Int(
+      clamping: sizeClasses.reduce(Int128(0)) { $0 + Int128(abs($1.difference)) * Int128($1.sizeClass) })
     retention = Retention(
-      idle: sum.idleCapacity, dirty: counts.dirty, muzzy: counts.muzzy, retained: counts.retained,
-      rounding: sum.liveCapacity - sum.liveByteCount)
+      idle: Int(clamping: sum.idleCapacity), dirty: counts.dirty, muzzy: counts.muzzy, retained: counts.retained,
+      rounding: Int(clamping: sum.liveCapacity - sum.liveByteCount))
     let ended = sum.endedLives + arena.retiredLifeCount
     let rescued = arena.rescueCount
     buffers = BufferTotals(

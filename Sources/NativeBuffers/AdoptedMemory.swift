@@ -9,7 +9,7 @@ enum AdoptedMemory {
   nonisolated(unsafe) private static var deallocators: [Int: Deallocator] = unsafe [:]
 
   private static let domain = LateStatic {
-    Result { () throws(LedgerError) in try Ledger.shared.addDomain(.adoptedMemory, name: "adopted memory") }
+    Result { () throws(LedgerError) in try Ledger.shared.addDomain(.adoptedMemory, name: "adopted memory").id }
   }
 
   static func makeStatics() {

@@ -42,7 +42,7 @@ import Synchronization
       // Only a depot that is there: to make one takes the lock that is held.
       reclaim: { arena in _ = Depot.attached(to: arena)?.trimUnderLock(keeping: 0) },
       // Its number may be given to a domain of another kind next.
-      forget: { arena in byDomain[arena.domain] = nil },
+      forget: { arena in byDomain[arena.domain.number] = nil },
       notice: { arena in Depot.attached(to: arena)?.noticeUnusedPages() })
     return DepotTable()
   }()
@@ -66,7 +66,7 @@ import Synchronization
       if let depot = attached(to: arena) { return depot }
       let depot = Depot(arena: arena)
       // A destroyed arena's number may be another domain's by now.
-      if !arena.isDestroyedNow { byDomain[arena.domain] = depot }
+      if !arena.isDestroyedNow { byDomain[arena.domain.number] = depot }
       let object = unsafe Unmanaged.passRetained(depot).toOpaque()
       arena.attachment.store(UInt(bitPattern: object), ordering: .releasing)
       return depot
@@ -277,7 +277,7 @@ import Synchronization
 
   /// For tests. Nobody else may use the depot meanwhile; maintenance is kept away.
   func _checkInvariants() {
-    ArenaDirectory.upkeep.withLock { shelves._checkInvariants(domain: arena.domain) }
+    ArenaDirectory.upkeep.withLock { shelves._checkInvariants(domain: arena.domain.number) }
   }
 }
 
@@ -296,7 +296,7 @@ import Synchronization
     unsafe slots = memory.bindMemory(to: Atomic<UInt>.self, capacity: Self.count)
   }
 
-  subscript(domain: DomainID) -> Depot? {
+  subscript(domain: DomainNumber) -> Depot? {
     get {
       let address = unsafe slots[Int(domain.rawValue)].load(ordering: .acquiring)
       guard let object = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }

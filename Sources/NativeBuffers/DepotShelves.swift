@@ -301,7 +301,7 @@ import Synchronization
 
   /// For tests: every listed block is idle, has its address, and lies on its own list. Nobody else may use
   /// the depot meanwhile.
-  func _checkInvariants(domain: DomainID) {
+  func _checkInvariants(domain: DomainNumber) {
     var listed = 0
     for alignmentLog2 in Self.alignments {
       for sizeClass in 0..<SizeClass.count {

@@ -86,14 +86,14 @@ public final class NativeBuffer: Sendable {
   ///   - pointer: the first of `byteCount` initialised bytes that nobody else uses from now on.
   ///   - deallocator: called once with `pointer`, on the thread that releases the buffer, under no lock of
   ///     this library. Not called after ``unsafeDetach()``, nor where this initialiser throws.
-  /// - Throws: ``NativeBufferError`` for a negative size, or where the ledger is full.
+  /// - Throws: ``NativeBufferError`` for a negative size or one beyond 2^48, or where the ledger is full.
   public init(
     unsafeAdopting pointer: UnsafeMutableRawPointer, byteCount: Int,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     deallocator: @escaping @Sendable (UnsafeMutableRawPointer) -> Void
   ) throws(NativeBufferError) {
     createdSite = Ledger.shared.intern(file: file, line: line, function: function)
-    guard byteCount >= 0 else {
+    guard (0...LedgerEntry.largestByteCount).contains(byteCount) else {
       throw NativeBufferError(.invalidByteCount(byteCount), created: Ledger.shared.site(createdSite))
     }
     do throws(LedgerError) {

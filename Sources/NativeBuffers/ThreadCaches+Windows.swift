@@ -106,7 +106,7 @@ extension ThreadCaches {
 extension ThreadCache {
   /// How many blocks of a bin were not used since the last call, about.
   fileprivate func countUnused(_ bin: Int, from head: UInt32) -> Int {
-    let domain = unsafe DomainID(rawValue: UInt16(truncatingIfNeeded: storage.pointee.domain))
+    let domain = unsafe DomainNumber(rawValue: UInt16(truncatingIfNeeded: storage.pointee.domain))
     return unsafe LedgerEntry.countUnused(
       from: head, records: storage.pointee.records,
       classification: .init(domain: domain, bucket: UInt16(bin)), alignmentLog2: nil,

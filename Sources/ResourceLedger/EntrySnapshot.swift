@@ -10,7 +10,7 @@ public struct EntrySnapshot: Sendable {
   /// Bytes the domain set aside.
   public let capacity: Int
   public let site: SiteID
-  public let domain: DomainID
+  public let domain: DomainNumber
   public let bucket: UInt16
   public let scope: UInt32
 }

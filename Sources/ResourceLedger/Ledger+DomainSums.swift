@@ -2,8 +2,8 @@
 package struct DomainSum: Equatable, Sendable {
   /// Entries with a resource behind them.
   package var count = 0
-  /// Their bytes, as a census gives them.
-  package var byteCount = 0
+  /// Their bytes, as a census gives them; exact.
+  package var byteCount: Int128 = 0
   /// Made of each entry's number and life: equal to a later one only where the same resources are live.
   package var fingerprint: UInt64 = 0
 
@@ -12,7 +12,7 @@ package struct DomainSum: Equatable, Sendable {
   mutating func add(_ word: EntryWord, of entry: LedgerEntry, at index: Int) {
     if word.state == .free { return }
     count += 1
-    byteCount &+= word.state == .live && !word.isDetached ? entry.byteCount : entry.capacity
+    byteCount &+= Int128(word.state == .live && !word.isDetached ? entry.byteCount : entry.capacity)
     // The index in the high bits, where no generation of this program's life reaches; spread by an odd factor.
     fingerprint &+= (UInt64(truncatingIfNeeded: index) << 36 ^ word.generation) &* 0x9E37_79B9_7F4A_7C15 | 1
   }
@@ -23,7 +23,7 @@ extension Ledger {
   /// them: a domain sets entries aside far more seldom than it uses them, so that a sum over these soon
   /// after is the domain's.
   /// Cost: 64 bytes of memory read per entry ever in use at the same time.
-  package func entryIndices(of domains: [DomainID]) -> [[UInt32]] {
+  package func entryIndices(of domains: [DomainNumber]) -> [[UInt32]] {
     var row = [Int](repeating: -1, count: domainCount)
     for (index, domain) in domains.enumerated() where Int(domain.rawValue) < row.count {
       row[Int(domain.rawValue)] = index
@@ -37,7 +37,7 @@ extension Ledger {
   }
 
   /// Adds up the entries at these indices, as far as they are the domain's. Allocates nothing, takes no lock.
-  package func sum(of domain: DomainID, at indices: [UInt32]) -> DomainSum {
+  package func sum(of domain: DomainNumber, at indices: [UInt32]) -> DomainSum {
     var sum = DomainSum()
     for index in indices { add(Int(index), of: domain, to: &sum) }
     return sum
@@ -45,13 +45,13 @@ extension Ledger {
 
   /// Adds up every entry of a domain. Allocates nothing, takes no lock.
   /// Cost: as ``entryIndices(of:)``.
-  package func sum(of domain: DomainID) -> DomainSum {
+  package func sum(of domain: DomainNumber) -> DomainSum {
     var sum = DomainSum()
     for index in 0..<entryCount { add(index, of: domain, to: &sum) }
     return sum
   }
 
-  private func add(_ index: Int, of domain: DomainID, to sum: inout DomainSum) {
+  private func add(_ index: Int, of domain: DomainNumber, to sum: inout DomainSum) {
     let entry = entry(at: index)
     let word = entry.word
     if word.state != .free, entry.classification.domain == domain { sum.add(word, of: entry, at: index) }

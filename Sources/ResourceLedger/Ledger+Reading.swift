@@ -1,22 +1,22 @@
 import Synchronization
 
-/// What a set of entries adds up to.
+/// What a set of entries adds up to. Bytes are exact: 2^28 entries of up to 2^48 bytes are more than an `Int` holds.
 public struct EntryTotals: Equatable, Sendable {
   /// Entries that a handle owns, detached ones not counted.
   public var liveCount = 0
   /// Bytes asked for, of those.
-  public var liveByteCount = 0
+  public var liveByteCount: Int128 = 0
   /// Bytes the domain set aside, of those.
-  public var liveCapacity = 0
+  public var liveCapacity: Int128 = 0
   /// Entries kept for reuse.
   public var idleCount = 0
-  public var idleCapacity = 0
+  public var idleCapacity: Int128 = 0
   /// Entries released and held back on purpose.
   public var quarantinedCount = 0
-  public var quarantinedCapacity = 0
+  public var quarantinedCapacity: Int128 = 0
   /// Entries whose pointer was handed out for good.
   public var detachedCount = 0
-  public var detachedCapacity = 0
+  public var detachedCapacity: Int128 = 0
 
   /// Lives that ended, of entries that still belong to the domain.
   public var endedLives = 0
@@ -26,9 +26,9 @@ public struct EntryTotals: Equatable, Sendable {
   /// Entries with a resource behind them.
   public var count: Int { liveCount + idleCount + quarantinedCount + detachedCount }
   /// Bytes set aside for them.
-  public var capacity: Int { liveCapacity + idleCapacity + quarantinedCapacity + detachedCapacity }
+  public var capacity: Int128 { liveCapacity + idleCapacity + quarantinedCapacity + detachedCapacity }
   /// Bytes as a domain's census gives them: as asked for where a handle owns them.
-  package var byteCount: Int { liveByteCount + idleCapacity + quarantinedCapacity + detachedCapacity }
+  package var byteCount: Int128 { liveByteCount + idleCapacity + quarantinedCapacity + detachedCapacity }
 
   public static func += (a: inout EntryTotals, b: EntryTotals) {
     a.liveCount += b.liveCount
@@ -40,13 +40,13 @@ public struct EntryTotals: Equatable, Sendable {
     a.quarantinedCapacity += b.quarantinedCapacity
     a.detachedCount += b.detachedCount
     a.detachedCapacity += b.detachedCapacity
-    a.endedLives += b.endedLives
+    a.endedLives &+= b.endedLives
   }
 
   /// Wraps instead of trapping: an entry that changes hands meanwhile may be read half-way.
   @inline(__always)
   mutating func add(_ word: EntryWord, of entry: LedgerEntry) {
-    let capacity = entry.capacity
+    let capacity = Int128(entry.capacity)
     endedLives &+= max(0, Int(truncatingIfNeeded: word.generation &- entry.firstGeneration))
     switch word.state {
     case .free: break
@@ -58,7 +58,7 @@ public struct EntryTotals: Equatable, Sendable {
       detachedCapacity &+= capacity
     case .live:
       liveCount &+= 1
-      liveByteCount &+= entry.byteCount
+      liveByteCount &+= Int128(entry.byteCount)
       liveCapacity &+= capacity
     case .quarantined:
       quarantinedCount &+= 1
@@ -74,13 +74,13 @@ extension Ledger {
   /// added nor removed meanwhile (an arena: while its slow-path lock is held). Handles that change hands
   /// meanwhile are counted as they were at some moment of the pass.
   /// Cost: 64 bytes of memory read per entry ever in use at the same time.
-  package func totals(of domains: [DomainID], bucketCount: Int) -> [[EntryTotals]] {
+  package func totals(of domains: [DomainNumber], bucketCount: Int) -> [[EntryTotals]] {
     totals(of: domains, bucketCount: bucketCount, andWhole: []).sorted
   }
 
   /// The same, and in the same pass the totals of further domains whatever the bucket.
   package func totals(
-    of domains: [DomainID], bucketCount: Int, andWhole whole: [DomainID]
+    of domains: [DomainNumber], bucketCount: Int, andWhole whole: [DomainNumber]
   ) -> (sorted: [[EntryTotals]], whole: [EntryTotals]) {
     // Where a domain's sums begin, and in how many buckets it is sorted: none means that the bucket counts for nothing.
     var rows = [(start: Int, buckets: Int)](repeating: (-1, 0), count: domainCount)

@@ -97,7 +97,8 @@ extension Ledger {
   /// The record of site 0; sites follow one another.
   package var siteRecords: UnsafeMutableRawPointer { unsafe base + LedgerLayout.sitesOffset }
 
-  /// The same by way of ``siteRecords``, which the caller has at hand. Cost: two atomic additions.
+  /// The same by way of ``siteRecords``, which the caller has at hand. Bytes stay at 2^63 and some once they are that
+  /// many. Cost: two atomic additions.
   @inline(__always)
   package static func recordRescue(at site: SiteID, byteCount: Int, siteRecords: UnsafeMutableRawPointer) {
     // SAFETY: the layout puts aligned integers of 8 bytes there, changed by atomic operations only.
@@ -105,10 +106,14 @@ extension Ledger {
     let count = unsafe (record + recordRescuedCount).assumingMemoryBound(to: Atomic<UInt64>.self)
     let bytes = unsafe (record + recordRescuedBytes).assumingMemoryBound(to: Atomic<UInt64>.self)
     unsafe count.pointee.add(1, ordering: .relaxed)
-    unsafe bytes.pointee.add(UInt64(byteCount), ordering: .relaxed)
+    // One resource has 2^48 bytes at most: 32,768 threads would have to be between the two operations to make this wrap.
+    if unsafe bytes.pointee.load(ordering: .relaxed) < 1 << 63 {
+      unsafe bytes.pointee.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
+    }
   }
 
-  /// Rescues of one site since the process began: how many, and bytes asked for.
+  /// Rescues of one site since the process began: how many, and bytes asked for, `Int.max` where they are that many or
+  /// more.
   public func rescues(at site: SiteID) -> (count: Int, byteCount: Int) {
     guard Int(site.rawValue) < siteCount else { return (0, 0) }
     let record = LedgerLayout.sitesOffset + Int(site.rawValue) * LedgerLayout.recordSize

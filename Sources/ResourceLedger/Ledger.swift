@@ -40,8 +40,8 @@ import Synchronization
   let interning = ForkSafeLock()
   var siteNames: [Site: SiteID] = [:]
   var strings: [String: (offset: UInt32, length: UInt32)] = [:]
-  /// Domain records that were used and are not. Changes under `interning`.
-  var freeDomains: [Int] = []
+  /// Domains' numbers that were used and are not. Changes under `interning`.
+  var spareNumbers = SpareDomainNumbers()
   let siteIndex: SiteIndex
 
   /// Reserves a ledger of its own; most code wants ``shared``.

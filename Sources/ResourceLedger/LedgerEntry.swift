@@ -32,6 +32,9 @@ package struct EntryRecord: ~Copyable {
 
   @inlinable package var word: EntryWord { EntryWord(rawValue: unsafe record.pointee.word.load(ordering: .acquiring)) }
 
+  /// 256 TiB, more than a process can address: the most bytes that one resource may stand for.
+  @inlinable package static var largestByteCount: Int { 1 << 48 }
+
   @inlinable package var address: UInt {
     get { UInt(unsafe record.pointee.address.load(ordering: .relaxed)) }
     nonmutating set { unsafe record.pointee.address.store(UInt64(newValue), ordering: .relaxed) }
@@ -93,10 +96,11 @@ package struct EntryRecord: ~Copyable {
   package struct Classification: Equatable, Sendable {
     @usableFromInline package var rawValue: UInt32
     @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
-    @inlinable package init(domain: DomainID, bucket: UInt16) {
+    @inlinable package init(domain: DomainNumber, bucket: UInt16) {
       rawValue = UInt32(domain.rawValue) | UInt32(bucket) << 16
     }
-    @inlinable package var domain: DomainID { DomainID(rawValue: UInt16(truncatingIfNeeded: rawValue)) }
+    package init(domain: DomainID, bucket: UInt16) { self.init(domain: domain.number, bucket: bucket) }
+    @inlinable package var domain: DomainNumber { DomainNumber(rawValue: UInt16(truncatingIfNeeded: rawValue)) }
     @inlinable package var bucket: UInt16 { UInt16(truncatingIfNeeded: rawValue >> 16) }
   }
 }

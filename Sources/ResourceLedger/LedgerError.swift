@@ -11,6 +11,8 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case full(entryCapacity: Int)
     /// Every domain record is in use.
     case tooManyDomains(capacity: Int)
+    /// Of this kind of domain only the library makes entries.
+    case reservedKind(DomainKind)
   }
 
   public let code: Code
@@ -30,6 +32,8 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case .tooManyDomains(let capacity):
       "all \(capacity) domain records of the ledger are in use, by arenas, registries and added domains. Destroy "
         + "arenas, let registries go, and remove domains that are no longer needed."
+    case .reservedKind(let kind):
+      "a domain of the kind \"\(kind.label)\" cannot be added: the library makes those itself. Add it as .custom."
     }
   }
 

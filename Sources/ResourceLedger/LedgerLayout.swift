@@ -28,8 +28,8 @@
 //                   92–95   domainCount, record 0 included
 //                   96–4095 zero
 //
-// domain record     0–3     kind (see DomainKind); 0 where the record is not in use
-//                   4–7     zero
+// domain record     0–3     kind (see DomainKind); 0 where no entry can carry the number
+//                   4–7     turn: one more each time that the number is given out or given back; odd where a domain has it
 //                   8–63    name, UTF-8, padded with zeros
 //
 // site record       0–3     file: offset into the strings

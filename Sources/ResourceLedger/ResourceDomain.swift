@@ -2,7 +2,7 @@
 public struct Census: Hashable, Sendable {
   /// Resources that are live.
   public var count: Int
-  /// Bytes they stand for; 0 where the domain counts no bytes.
+  /// Bytes they stand for; 0 where the domain counts no bytes, `Int.max` where they are as many or more.
   public var byteCount: Int
 
   public init(count: Int, byteCount: Int) {
@@ -33,20 +33,29 @@ package protocol NumberedDomain: ResourceDomain {
   var domainID: DomainID { get }
 }
 
+/// A census whose bytes are exact however many they are.
+package struct ExactCensus: Equatable, Sendable {
+  package var count: Int
+  package var byteCount: Int128
+
+  package init(count: Int, byteCount: Int128) {
+    self.count = count
+    self.byteCount = byteCount
+  }
+
+  package init(_ census: Census) { self.init(count: census.count, byteCount: Int128(census.byteCount)) }
+}
+
+extension Census {
+  /// As much of the bytes as an `Int` can say.
+  package init(clamping census: ExactCensus) {
+    self.init(count: census.count, byteCount: Int(clamping: census.byteCount))
+  }
+}
+
 /// A domain that can hold its two books still for a moment, so that they can be compared under load.
 package protocol SteadyDomain: ResourceDomain {
   /// Calls `body` with the census while no resource of this domain enters or leaves either book. `body` must
   /// not create or release one, nor ask for a census.
-  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R
-}
-
-extension DomainKind {
-  /// A finalization registry: an entry is a registration, its address the registry's own record of it.
-  public static var finalizationRegistry: DomainKind { DomainKind(rawValue: 3) }
-  /// Handles with a release closure and no domain of their own. No census: one book only.
-  public static var nativeResource: DomainKind { DomainKind(rawValue: 4) }
-  /// Open file descriptors.
-  public static var fileDescriptor: DomainKind { DomainKind(rawValue: 5) }
-  /// A domain that the program brought.
-  public static var custom: DomainKind { DomainKind(rawValue: 6) }
+  func withBooksHeld<R>(_ body: (ExactCensus) throws -> R) rethrows -> R
 }

@@ -6,30 +6,34 @@ public enum ResourceDomains {
   public struct Listing: Sendable {
     public let id: DomainID
     public let domain: any ResourceDomain
-    /// Whether several domains were given this number at the same time, because the ledger's domain records
-    /// were used up: its entries are not this domain's alone.
+    /// Whether the number is several domains', because the ledger's domain records were used up: its entries
+    /// are not this domain's alone.
     package let sharesID: Bool
   }
 
   /// An object, so that copies of the list make no weak references.
   private final class Slot: Sendable {
     let id: DomainID
+    let sharesID: Bool
+    /// The number, where a client added the domain: nobody else's can be removed.
+    let owned: OwnedDomain?
     /// When it was added.
     let order: Int
     weak let domain: (any ResourceDomain)?
-    init(id: DomainID, order: Int, domain: any ResourceDomain) {
+
+    init(id: DomainID, sharesID: Bool, owned: OwnedDomain?, order: Int, domain: any ResourceDomain) {
       self.id = id
+      self.sharesID = sharesID
+      self.owned = owned
       self.order = order
       self.domain = domain
     }
   }
 
   private static let lock = ForkGuard.innerLock()
-  /// By number; several where domains share one.
+  /// By the domain's address. A domain that is gone may have had the address of one that is not listed.
   // SAFETY: guarded by `lock`.
-  nonisolated(unsafe) private static var slots: [DomainID: [Slot]] = [:]
-  // SAFETY: guarded by `lock`.
-  nonisolated(unsafe) private static var sharedIDs: Set<DomainID> = []
+  nonisolated(unsafe) private static var slots: [ObjectIdentifier: Slot] = [:]
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var lastOrder = 0
   // SAFETY: guarded by `lock`.
@@ -38,38 +42,64 @@ public enum ResourceDomains {
   static func makeStatics() {
     ForkGuard.touch(lock)
     unsafe ForkGuard.touch(slots)
-    unsafe ForkGuard.touch(sharedIDs)
     unsafe ForkGuard.touch(lastOrder)
     unsafe ForkGuard.touch(nextPruning)
   }
 
   /// Lists a domain, and gives it a number that resources are created with.
   ///
-  /// Adding a domain again returns the number it has. The number is taken back by ``remove(_:)`` only: a
-  /// domain that goes away without it leaves its number in use, because entries may still carry it.
-  /// An arena has its number from the start and is not listed: an audit asks arenas first.
-  /// - Throws: ``LedgerError`` where all domain records are in use.
+  /// Adding a domain again returns the number it has, on whatever thread. The number is taken back by ``remove(_:)``
+  /// only: a domain that goes away without it leaves its number in use, because entries may still carry it.
+  /// An arena and a registry have their numbers from the start and are not listed under a second one.
+  /// - Throws: ``LedgerError`` where all domain records are in use, and for a kind whose entries only the library
+  ///   makes (``DomainKind/arena``, ``DomainKind/adoptedMemory``, ``DomainKind/finalizationRegistry``).
   public static func add(_ domain: any ResourceDomain, kind: DomainKind = .custom) throws(LedgerError) -> DomainID {
     if let id = id(of: domain) { return id }
-    let id = try Ledger.shared.addDomain(kind, name: domain.name)
-    list(domain, as: id)
+    guard kind.isOfClients else { throw LedgerError(.reservedKind(kind)) }
+    let owned: OwnedDomain
+    do throws(LedgerError) {
+      owned = try Ledger.shared.addDomain(kind, name: domain.name, isOneOfMany: true)
+    } catch {
+      // Another thread may have added it meanwhile, with the last number.
+      if let id = id(of: domain) { return id }
+      throw error
+    }
+    let id = list(domain, as: owned.id, sharesID: false, owned: owned)
+    if id != owned.id { owned.giveBack() }
+    prune()
     return id
   }
 
-  /// Lists a domain that has its number already.
-  package static func list(_ domain: any ResourceDomain, as id: DomainID) {
+  /// Lists a domain that has its number already. ``remove(_:)`` has no effect on it.
+  package static func list(_ domain: any ResourceDomain, as id: DomainID, sharesID: Bool = false) {
+    _ = list(domain, as: id, sharesID: sharesID, owned: nil)
     prune()
-    listOnly(domain, as: id)
   }
 
   /// The same without looking for domains that are gone, of which the last reference may go by that: runs no code of a
   /// client.
   package static func listOnly(_ domain: any ResourceDomain, as id: DomainID) {
+    _ = list(domain, as: id, sharesID: false, owned: nil)
+  }
+
+  /// - Returns: the number that the domain is listed under, which another thread may have given it just now.
+  private static func list(
+    _ domain: any ResourceDomain, as id: DomainID, sharesID: Bool, owned: OwnedDomain?
+  ) -> DomainID {
     lock.withLock {
+      if let slot = slot(of: domain) { return slot.id }
       unsafe lastOrder += 1
-      unsafe slots[id, default: []].append(Slot(id: id, order: lastOrder, domain: domain))
-      if unsafe slots[id, default: []].count > 1 { unsafe sharedIDs.insert(id) }
+      unsafe slots[ObjectIdentifier(domain)] = Slot(
+        id: id, sharesID: sharesID, owned: owned, order: lastOrder, domain: domain)
+      return id
     }
+  }
+
+  /// Where a domain is listed. Under `lock`: the caller's reference is not the last one, so that reading the weak one
+  /// runs no deinit.
+  private static func slot(of domain: any ResourceDomain) -> Slot? {
+    guard let slot = unsafe slots[ObjectIdentifier(domain)], slot.domain === domain else { return nil }
+    return slot
   }
 
   /// Takes domains that are gone off the list, each time that it has doubled.
@@ -77,7 +107,7 @@ public enum ResourceDomains {
     guard lock.withLock({ unsafe slots.count >= nextPruning }) else { return }
     let dead = Set(current.filter { $0.domain == nil }.map(\.order))
     lock.withLock {
-      unsafe slots = slots.mapValues { $0.filter { !dead.contains($0.order) } }.filter { !$1.isEmpty }
+      unsafe slots = unsafe slots.filter { !dead.contains($1.order) }
       unsafe nextPruning = max(64, 2 * slots.count)
     }
   }
@@ -85,33 +115,40 @@ public enum ResourceDomains {
   /// The number of a listed domain.
   public static func id(of domain: any ResourceDomain) -> DomainID? {
     if let domain = domain as? any NumberedDomain { return domain.domainID }
-    return current.first { $0.domain === domain }?.id
+    return lock.withLock { slot(of: domain)?.id }
   }
 
-  /// Takes a domain off the list and its number out of use. No resource of it may be live. An arena keeps its
-  /// number until it is destroyed.
-  public static func remove(_ domain: any ResourceDomain) {
-    guard !(domain is any NumberedDomain), let id = id(of: domain) else { return }
-    unlist(id)
-    Ledger.shared.removeDomain(id)
+  /// Takes a domain that ``add(_:kind:)`` listed off the list, and its number out of use.
+  ///
+  /// From then on no resource can be created with the number. Those that are live stay in the ledger, under the
+  /// domain's name; audits compare them with nothing, and no other domain gets the number while there are any. The
+  /// library's own domains keep their numbers whoever asks: registries, arenas (until they are destroyed) and the file
+  /// descriptors.
+  /// - Returns: whether this call removed it; false for one that is not listed, or is the library's own.
+  @discardableResult
+  public static func remove(_ domain: any ResourceDomain) -> Bool {
+    let owned = lock.withLock { () -> OwnedDomain? in
+      guard let slot = slot(of: domain), let owned = slot.owned else { return nil }
+      unsafe slots[ObjectIdentifier(domain)] = nil
+      return owned
+    }
+    owned?.giveBack()
+    return owned != nil
   }
 
-  /// Takes a domain off the list; its number stays.
-  package static func unlist(_ id: DomainID) {
-    lock.withLock { _ = unsafe slots.removeValue(forKey: id) }
+  /// Takes a domain off the list that its owner listed there; its number stays.
+  package static func unlist(_ domain: any ResourceDomain) {
+    lock.withLock { _ = unsafe slots.removeValue(forKey: ObjectIdentifier(domain)) }
   }
 
   /// Every domain that is alive now, in the order in which they were added.
   public static var all: [Listing] {
-    let shared = lock.withLock { unsafe sharedIDs }
-    return current.compactMap { slot in
-      slot.domain.map { Listing(id: slot.id, domain: $0, sharesID: shared.contains(slot.id)) }
+    current.compactMap { slot in
+      slot.domain.map { Listing(id: slot.id, domain: $0, sharesID: slot.sharesID) }
     }
   }
 
   /// A copy to look into without the lock: whoever reads a weak reference may become the last owner of a
   /// domain, whose deinit may come here.
-  private static var current: [Slot] {
-    lock.withLock { unsafe slots }.values.joined().sorted { $0.order < $1.order }
-  }
+  private static var current: [Slot] { lock.withLock { unsafe Array(slots.values) }.sorted { $0.order < $1.order } }
 }

@@ -10,9 +10,10 @@ package enum ScopeTracking {
 
   /// What was rescued inside a scope.
   package struct Rescues: Sendable {
-    package var bySite: [SiteID: (count: Int, byteCount: Int)] = [:]
+    /// Bytes are exact.
+    package var bySite: [SiteID: (count: Int, byteCount: Int128)] = [:]
 
-    mutating func add(_ count: Int, byteCount: Int, at site: SiteID) {
+    mutating func add(_ count: Int, byteCount: Int128, at site: SiteID) {
       bySite[site, default: (0, 0)].count += count
       bySite[site, default: (0, 0)].byteCount += byteCount
     }
@@ -129,7 +130,7 @@ package enum ScopeTracking {
     lock.withLock {
       // A resource may outlive its scope: the innermost one that is still open hears of it.
       guard let open = openScope(around: scope) else { return }
-      unsafe state.rescues[open, default: Rescues()].add(1, byteCount: byteCount, at: site)
+      unsafe state.rescues[open, default: Rescues()].add(1, byteCount: Int128(byteCount), at: site)
     }
   }
 }

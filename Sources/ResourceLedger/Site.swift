@@ -25,9 +25,3 @@ public struct SiteID: Hashable, Sendable {
   public let rawValue: UInt32
   @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 }
-
-/// A domain's number in its ledger. 0 is no domain.
-public struct DomainID: Hashable, Sendable {
-  public let rawValue: UInt16
-  @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
-}

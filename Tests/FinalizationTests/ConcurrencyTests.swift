@@ -74,7 +74,7 @@ import Testing
     }
     for _ in 0..<200 {
       let (census, totals) = steady.withBooksHeld { census in
-        (census, Ledger.shared.totals(of: [listing.id], bucketCount: 1)[0][0])
+        (census, Ledger.shared.totals(of: [listing.id.number], bucketCount: 1)[0][0])
       }
       #expect(census.count == totals.count)
       #expect(census.byteCount == totals.capacity)
@@ -83,7 +83,7 @@ import Testing
     for _ in 0..<2 { threads.wait() }
     try registry.drain()
     #expect(registry.census() == Census(count: 0, byteCount: 0))
-    #expect(Ledger.shared.totals(of: [listing.id], bucketCount: 1)[0][0].count == 0)
+    #expect(Ledger.shared.totals(of: [listing.id.number], bucketCount: 1)[0][0].count == 0)
   }
 
   @Test func `Cells that one thread registers and another delivers are used again`() throws {

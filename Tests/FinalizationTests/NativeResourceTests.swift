@@ -84,7 +84,7 @@ import Testing
     defer { ResourceDomains.remove(domain) }
     #expect(try ResourceDomains.add(domain) == id)
     #expect(ResourceDomains.all.contains { $0.domain === domain && $0.id == id })
-    func entries() -> EntryTotals { Ledger.shared.totals(of: [id], bucketCount: 1)[0][0] }
+    func entries() -> EntryTotals { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0] }
     domain.live.add(1)
     let resource = try NativeResource(1, domain: id, byteCount: 64) { domain.released.add($0) }
     #expect(entries().liveCount == 1)
@@ -97,7 +97,7 @@ import Testing
 
   @Test func `Pipes carry bytes, close once, and are counted by the kernel and the ledger`() throws {
     let id = try #require(FileDescriptorDomain.sharedID)
-    func entries() -> Int { Ledger.shared.totals(of: [id], bucketCount: 1)[0][0].liveCount }
+    func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
     let before = entries()
     let (reader, writer) = try OwnedFileDescriptor.pipe()
     #expect(entries() == before + 2)
@@ -118,7 +118,7 @@ import Testing
     await #expect(processExitsWith: .exitCode(0)) {
       let domain = FileDescriptorDomain.shared
       guard let id = FileDescriptorDomain.sharedID else { exit(1) }
-      func entries() -> Int { Ledger.shared.totals(of: [id], bucketCount: 1)[0][0].liveCount }
+      func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
       /// - Returns: 0, or the step that found other numbers.
       func attempt() throws -> Int32 {
         let start = try domain.census().count

@@ -53,16 +53,16 @@ import Testing
     let heap = WasmHeap(try #require(Glue.wasm))
     let id = try ResourceDomains.add(heap)
     defer { ResourceDomains.remove(heap) }
-    func entries() -> EntryTotals { Ledger.shared.totals(of: [id], bucketCount: 1)[0][0] }
+    func entries() -> EntryTotals { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0] }
     func resource(_ size: Int, line: UInt = #line) throws -> NativeResource<UInt32> {
       try NativeResource(heap.allocate(size), domain: id, byteCount: size, line: line) { heap.release($0) }
     }
 
     // Disposed, forgotten, and kept: the module's count and the ledger's agree at every step.
     let kept = try (0..<10).map { try resource(16 * ($0 + 1)) }
-    #expect(heap.census() == Census(count: 10, byteCount: entries().liveByteCount))
+    #expect(heap.census() == Census(count: 10, byteCount: Int(entries().liveByteCount)))
     for index in 0..<5 { kept[index].dispose() }
-    #expect(heap.census() == Census(count: entries().liveCount, byteCount: entries().liveByteCount))
+    #expect(heap.census() == Census(count: entries().liveCount, byteCount: Int(entries().liveByteCount)))
     for _ in 0..<100 { _ = try resource(32) }
     #expect(heap.census().count == 5)
     #expect(entries().liveCount == 5)

@@ -124,7 +124,7 @@ struct AuditTests {
     try first.destroy()
     var left = 0
     Ledger.shared.forEachResource { _, entry in
-      if entry.word.isDetached, entry.domain == first.domain, entry.byteCount == 5_000 { left += 1 }
+      if entry.word.isDetached, entry.domain == first.domain.number, entry.byteCount == 5_000 { left += 1 }
     }
     #expect(left == 0)
   }

@@ -19,16 +19,16 @@ final class StatedDomain: ResourceDomain {
 final class StatedSteadyDomain: SteadyDomain {
   let name: String
   private let loose: @Sendable () -> Census
-  private let held: @Sendable () -> Census
+  private let held: @Sendable () -> ExactCensus
 
-  init(_ name: String, loose: @escaping @Sendable () -> Census, held: @escaping @Sendable () -> Census) {
+  init(_ name: String, loose: @escaping @Sendable () -> Census, held: @escaping @Sendable () -> ExactCensus) {
     self.name = name
     self.loose = loose
     self.held = held
   }
 
   func census() -> Census { loose() }
-  func withBooksHeld<R>(_ body: (Census) throws -> R) rethrows -> R { try body(held()) }
+  func withBooksHeld<R>(_ body: (ExactCensus) throws -> R) rethrows -> R { try body(held()) }
 }
 
 /// A number behind a lock that a thread sanitizer sees.

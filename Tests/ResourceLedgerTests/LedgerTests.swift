@@ -12,7 +12,7 @@ struct LedgerTests {
   @Test("An entry has 64 bytes, laid out as LedgerLayout.swift draws them")
   func layout() throws {
     #expect(MemoryLayout<EntryRecord>.size == 64)
-    let entry = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 3), bucket: 9))
+    let entry = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 3), bucket: 9))
     entry.address = 0x1122_3344_5566
     entry.capacity = 4096
     entry.alignmentLog2 = 6
@@ -41,15 +41,15 @@ struct LedgerTests {
     let entriesOffset = unsafe ledger.base.load(fromByteOffset: 16, as: UInt64.self)
     #expect(unsafe UnsafeRawPointer(ledger.entries) == ledger.base + Int(entriesOffset))
     #expect(unsafe ledger.base.load(fromByteOffset: 24, as: UInt64.self) == 40_000)
-    _ = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0))
+    _ = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0))
     #expect(unsafe ledger.base.load(fromByteOffset: 32, as: UInt64.self) == 1)
   }
 
   @Test("Entries do not move while the ledger grows past its first step")
   func growth() throws {
-    let first = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0))
+    let first = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0))
     let address = unsafe first.record
-    for _ in 0..<39_999 { _ = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0)) }
+    for _ in 0..<39_999 { _ = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0)) }
     #expect(ledger.entryCount == 40_000)
     #expect(unsafe ledger.entry(at: 0).record == address)
   }
@@ -57,7 +57,7 @@ struct LedgerTests {
   @Test("A full ledger says so, and takes entries again once one is given back")
   func full() throws {
     let small = try Ledger(entryCapacity: 3)
-    let classification = LedgerEntry.Classification(domain: DomainID(rawValue: 1), bucket: 0)
+    let classification = LedgerEntry.Classification(domain: DomainNumber(rawValue: 1), bucket: 0)
     let entries = try (0..<3).map { _ in try small.acquireEntry(classification) }
     #expect(throws: LedgerError(.full(entryCapacity: 3))) { _ = try small.acquireEntry(classification) }
     small.releaseEntry(entries[1])
@@ -72,7 +72,7 @@ struct LedgerTests {
 
   @Test("An entry in its last generation is taken out of use instead of wrapping")
   func lastGeneration() throws {
-    let classification = LedgerEntry.Classification(domain: DomainID(rawValue: 1), bucket: 0)
+    let classification = LedgerEntry.Classification(domain: DomainNumber(rawValue: 1), bucket: 0)
     let entry = try ledger.acquireEntry(classification)
     let word = EntryWord(state: .live, generation: EntryWord.lastGeneration - 1)
     unsafe entry.record.pointee.word.store(word.rawValue, ordering: .relaxed)
@@ -84,8 +84,8 @@ struct LedgerTests {
 
   @Test("Totals count each state, and skip other domains")
   func totals() throws {
-    let mine = DomainID(rawValue: 1)
-    let other = DomainID(rawValue: 2)
+    let mine = DomainNumber(rawValue: 1)
+    let other = DomainNumber(rawValue: 2)
     for _ in 0..<2 { _ = try ledger.addDomain(.arena, name: "test") }
     for (domain, count) in [(mine, 5), (other, 3)] {
       for index in 0..<count {
@@ -164,12 +164,15 @@ struct SiteTests {
   @Test("A domain keeps its kind and name; a removed one's number is used again")
   func domains() throws {
     let a = try ledger.addDomain(.arena, name: "frames")
-    #expect(ledger.domainName(a) == "frames")
-    #expect(ledger.domainKind(a) == .arena)
-    ledger.removeDomain(a)
-    #expect(ledger.domainKind(a).rawValue == 0)
+    #expect(ledger.domainName(a.id.number) == "frames")
+    #expect(ledger.domainKind(a.id.number) == .arena && ledger.kind(of: a.id) == .arena)
+    a.giveBack()
+    #expect(ledger.domainKind(a.id.number).rawValue == 0 && ledger.kind(of: a.id) == nil)
     let b = try ledger.addDomain(.adoptedMemory, name: String(repeating: "ü", count: 40))
-    #expect(b == a)
-    #expect(ledger.domainName(b).utf8.count <= 58)
+    #expect(b.id.number == a.id.number && b.id != a.id)
+    #expect(ledger.domainName(b.id.number).utf8.count <= 58)
+    // Given back before: another domain has the number.
+    a.giveBack()
+    #expect(ledger.kind(of: a.id) == nil && ledger.kind(of: b.id) == .adoptedMemory)
   }
 }

@@ -11,7 +11,7 @@ struct OwnershipTests {
 
   init() throws {
     ledger = try Ledger(entryCapacity: 16)
-    entry = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0))
+    entry = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0))
     key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
   }
 
@@ -88,7 +88,7 @@ struct OwnershipTests {
       let lengths = programs.map { $0 == .release || $0 == .release2 ? 1 : 2 }
       for order in Self.orders(lengths) {
         schedules += 1
-        let entry = try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0))
+        let entry = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0))
         let key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
         var held = [PinOutcome?](repeating: nil, count: programs.count)
         var releases = 0
@@ -145,7 +145,7 @@ struct OwnershipTests {
     let ledger = try Ledger(entryCapacity: 64)
     let stack = Shared()
     for _ in 0..<64 {
-      stack.stack.push(try ledger.acquireEntry(.init(domain: DomainID(rawValue: 1), bucket: 0)), in: ledger)
+      stack.stack.push(try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0)), in: ledger)
     }
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<4 {

@@ -1,0 +1,37 @@
+/// What sort of resource a domain counts.
+public struct DomainKind: RawRepresentable, Hashable, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// A jemalloc arena; the bucket of its entries is a size class index.
+  public static var arena: DomainKind { DomainKind(rawValue: 1) }
+  /// Memory that somebody else allocated and a buffer adopted. It has no census: one book only.
+  public static var adoptedMemory: DomainKind { DomainKind(rawValue: 2) }
+  /// A finalization registry: an entry is a registration, its address the registry's own record of it.
+  public static var finalizationRegistry: DomainKind { DomainKind(rawValue: 3) }
+  /// Handles with a release closure and no domain of their own. No census: one book only.
+  public static var nativeResource: DomainKind { DomainKind(rawValue: 4) }
+  /// Open file descriptors.
+  public static var fileDescriptor: DomainKind { DomainKind(rawValue: 5) }
+  /// A domain that the program brought.
+  public static var custom: DomainKind { DomainKind(rawValue: 6) }
+
+  /// Whether resources of such a domain are created by the program, as native resources. Of the others' entries the
+  /// library makes more: an arena's are blocks of memory.
+  package var isOfClients: Bool {
+    rawValue != 0 && self != .arena && self != .adoptedMemory && self != .finalizationRegistry
+  }
+
+  /// For reports.
+  package var label: String {
+    switch self {
+    case .arena: "arena"
+    case .adoptedMemory: "adopted memory"
+    case .finalizationRegistry: "finalization registry"
+    case .nativeResource: "native resources"
+    case .fileDescriptor: "file descriptors"
+    case .custom: "custom"
+    default: "kind \(rawValue)"
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import Finalization
+import Glibc
+import JemallocArenas
+import LeakAuditing
+import NativeBuffers
+import ResourceLedger
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A domain's number has one owner, who gives it back once.
+@Suite struct DomainNumberTests {
+  private final class Counted: ResourceDomain {
+    let name: String
+    let live = Atomic<Int>(0)
+    init(_ name: String) { self.name = name }
+    func census() -> Census { Census(count: live.load(ordering: .relaxed), byteCount: 0) }
+  }
+
+  @Test func `Removing what the list shows takes no number from a registry`() throws {
+    let registry = FinalizationRegistry<Int>(name: "listed books", delivery: .manual) { _ in }
+    let listing = try #require(ResourceDomains.all.first { $0.domain.name == "listed books" })
+    ResourceDomains.remove(listing.domain)
+    ResourceDomains.remove(registry)
+    let arena = try Arena(name: "after the books")
+    defer { try? arena.destroy() }
+    #expect(arena.domain.rawValue != listing.id.rawValue)
+    #expect(ResourceDomains.all.contains { $0.domain === listing.domain })
+    #expect(try ResourceDomains.add(listing.domain) == listing.id)
+    let target = Anchored()
+    try registry.register(target, holding: 1)
+    #expect(try LeakAuditor.audit().findings.filter { $0.domain == "listed books" || $0.arena == arena.name } == [])
+  }
+
+  @Test func `No arena is replaced by another one while its buffers live`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      func arena(after name: String) throws -> Arena {
+        let registry = FinalizationRegistry<Int>(name: name, delivery: .manual) { _ in }
+        for listing in ResourceDomains.all { ResourceDomains.remove(listing.domain) }
+        // Where the registry's number was free, it is this arena's; the registry's end frees it again.
+        let arena = try Arena(name: "first")
+        withExtendedLifetime(registry) {}
+        return arena
+      }
+      let buffer = try NativeBuffer(byteCount: 1 << 20, arena: arena(after: "books"))
+      let second = try Arena(name: "second")
+      let other = try NativeBuffer(byteCount: 1 << 20, arena: second)
+      buffer.dispose()
+      other.dispose()
+      exit(try LeakAuditor.audit().verdict == .faults ? 1 : 0)
+    }
+  }
+
+  @Test func `A domain that two threads remove gives its number back once`() throws {
+    for round in 0..<2_000 {
+      let domain = Counted("removed twice")
+      _ = try ResourceDomains.add(domain)
+      let gate = Gate()
+      onThreads(2) { _ in
+        gate.pass()
+        ResourceDomains.remove(domain)
+      }
+      let next = [Counted("next"), Counted("after next")]
+      let ids = try next.map { try ResourceDomains.add($0) }
+      for domain in next { ResourceDomains.remove(domain) }
+      guard ids[0] != ids[1] else {
+        Issue.record("round \(round): two domains have one number")
+        return
+      }
+    }
+  }
+
+  @Test func `A domain that two threads add has one number`() throws {
+    for round in 0..<500 {
+      let domain = Counted("added twice")
+      let gate = Gate()
+      let ids = Log<DomainID?>()
+      onThreads(2) { _ in
+        gate.pass()
+        ids.add(try? ResourceDomains.add(domain))
+      }
+      let listed = ResourceDomains.all.filter { $0.domain === domain }.map(\.id)
+      ResourceDomains.remove(domain)
+      guard ids.all == [listed.first, listed.first], listed.count == 1 else {
+        Issue.record("round \(round): \(ids.all), listed as \(listed)")
+        return
+      }
+    }
+  }
+
+  @Test func `Removing the descriptors' domain has no effect`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      guard let id = FileDescriptorDomain.sharedID else { exit(1) }
+      let descriptor = try OwnedFileDescriptor.open("/dev/null", .readOnly)
+      ResourceDomains.remove(FileDescriptorDomain.shared)
+      guard ResourceDomains.id(of: FileDescriptorDomain.shared) == id else { exit(2) }
+      let arena = try Arena(name: "after the descriptors")
+      let another = try OwnedFileDescriptor.open("/dev/null", .readOnly)
+      guard try LeakAuditor.audit().findings.filter({ $0.arena != nil }).isEmpty else { exit(3) }
+      try arena.destroy()
+      another.dispose()
+      descriptor.dispose()
+    }
+  }
+
+  @Test func `A native resource is refused in a domain that was made for something else`() throws {
+    let arena = try Arena(name: "no resources here")
+    let registry = FinalizationRegistry<Int>(name: "nor here", delivery: .manual) { _ in }
+    let removed = Counted("removed")
+    let old = try ResourceDomains.add(removed)
+    ResourceDomains.remove(removed)
+    for id in [arena.domain, try #require(ResourceDomains.id(of: registry)), old] {
+      #expect(throws: FinalizationError.self) { try NativeResource(1, domain: id) { _ in } }
+    }
+    #expect(try LeakAuditor.audit().findings.filter { $0.arena == arena.name || $0.domain == registry.name } == [])
+    try arena.destroy()
+  }
+
+  @Test func `A removed domain's number is nobody else's while a resource carries it`() throws {
+    let domain = Counted("removed too early")
+    let id = try ResourceDomains.add(domain)
+    let resource = try NativeResource(1, domain: id, byteCount: 8) { _ in }
+    ResourceDomains.remove(domain)
+    var others: [Counted] = []
+    for number in 0..<200 {
+      let other = Counted("other \(number)")
+      #expect(try ResourceDomains.add(other).rawValue != id.rawValue)
+      others.append(other)
+    }
+    let arena = try Arena(name: "other arena")
+    #expect(arena.domain.rawValue != id.rawValue)
+    try arena.destroy()
+    for other in others { ResourceDomains.remove(other) }
+    resource.dispose()
+  }
+
+  @Test func `A domain of a kind whose entries only the library makes is refused`() {
+    for kind in [DomainKind.arena, .adoptedMemory, .finalizationRegistry, DomainKind(rawValue: 0)] {
+      #expect(throws: LedgerError(.reservedKind(kind))) { try ResourceDomains.add(Counted("reserved"), kind: kind) }
+    }
+  }
+
+  /// Domains and resources that come and go on two threads, against what each thread knows of its own.
+  @Test func `No two domains have one number, and none is given out while a resource carries it`() {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    print("domain numbers: seed \(seed)")
+    let owners = Guarded<[UInt16: Int]>([:])
+    let failures = Log<String>()
+    onThreads(2) { thread in
+      var random = SeededGenerator(seed: seed &+ UInt64(thread))
+      var domains: [(domain: Counted, id: DomainID, resources: [NativeResource<Int>])] = []
+      var left: [(number: UInt16, resource: NativeResource<Int>)] = []
+      /// Says that a number is in use once more, or less.
+      func note(_ number: UInt16, _ change: Int) {
+        owners.withLock { $0[number, default: 0] += change }
+      }
+      for step in 0..<4_000 {
+        let index = domains.isEmpty ? nil : Int.random(in: domains.indices, using: &random)
+        switch (Int.random(in: 0..<8, using: &random), index) {
+        case (0...2, _) where domains.count < 40:
+          let domain = Counted("model")
+          guard let id = try? ResourceDomains.add(domain) else { continue }
+          let isFree = owners.withLock { owners in
+            defer { owners[id.rawValue, default: 0] += 1 }
+            return owners[id.rawValue, default: 0] == 0
+          }
+          if !isFree { failures.add("step \(step): number \(id.rawValue) is in use") }
+          if (try? ResourceDomains.add(domain)) != id { failures.add("step \(step): another number") }
+          domains.append((domain, id, []))
+        case (3...5, let index?):
+          guard let resource = try? NativeResource(step, domain: domains[index].id, release: { _ in }) else {
+            failures.add("step \(step): refused")
+            continue
+          }
+          note(domains[index].id.rawValue, 1)
+          domains[index].resources.append(resource)
+        case (6, let index?):
+          let (domain, id, resources) = domains.remove(at: index)
+          // Before the removal: the number may be another domain's right after.
+          note(id.rawValue, -1)
+          if !ResourceDomains.remove(domain) { failures.add("step \(step): not removed") }
+          if ResourceDomains.remove(domain) { failures.add("step \(step): removed twice") }
+          if (try? NativeResource(step, domain: id, release: { _ in })) != nil { failures.add("step \(step): taken") }
+          left += resources.map { (id.rawValue, $0) }
+        default:
+          while let (number, resource) = left.popLast() {
+            note(number, -1)
+            resource.dispose()
+          }
+        }
+      }
+      for (domain, id, resources) in domains {
+        note(id.rawValue, -1)
+        ResourceDomains.remove(domain)
+        left += resources.map { (id.rawValue, $0) }
+      }
+      for (number, resource) in left {
+        note(number, -1)
+        resource.dispose()
+      }
+    }
+    #expect(failures.all.isEmpty, "seed \(seed): \(failures.all.prefix(5))")
+  }
+}

@@ -1,0 +1,112 @@
+import Finalization
+import Glibc
+import ResourceLedger
+import Synchronization
+import TestSupport
+import Testing
+
+/// Whatever a client's `finalizationAnchor` says, no held value is lost, and none is released twice.
+@Suite struct LyingAnchorTests {
+  /// A held value that says when it goes.
+  private final class Witness: Sendable {
+    let number: Int
+    let releases: Releases
+    init(_ number: Int, _ releases: Releases) {
+      self.number = number
+      self.releases = releases
+    }
+    deinit { releases.add(number) }
+  }
+
+  private final class Releases: Sendable {
+    private let counts: [Atomic1]
+    init(count: Int) { counts = (0..<count).map { _ in Atomic1() } }
+    func add(_ number: Int) { counts[number].value.add(1, ordering: .relaxed) }
+    subscript(number: Int) -> Int { counts[number].value.load(ordering: .acquiring) }
+  }
+
+  private final class Atomic1: Sendable {
+    let value = Atomic<Int>(0)
+  }
+
+  /// Another anchor at every look.
+  private final class Changing: Finalizable {
+    var finalizationAnchor: FinalizationAnchor { FinalizationAnchor() }
+  }
+
+  /// One of several anchors, which others have, too, and which are replaced at any time.
+  private final class Borrowing: Finalizable {
+    private let anchors: SharedSlots<FinalizationAnchor>
+    private let turn = Atomic<Int>(0)
+    init(_ anchors: SharedSlots<FinalizationAnchor>) { self.anchors = anchors }
+    var finalizationAnchor: FinalizationAnchor {
+      let turn = turn.add(1, ordering: .relaxed).newValue
+      return anchors.peek(turn & 7) ?? FinalizationAnchor()
+    }
+  }
+
+  /// An anchor that it was given, and that outlives it or not.
+  private final class Lent: Finalizable {
+    let finalizationAnchor: FinalizationAnchor
+    init(_ anchor: FinalizationAnchor) { finalizationAnchor = anchor }
+  }
+
+  private static let stepCount = 20_000
+
+  private static func steps(
+    _ number: Int, seed: UInt64, registries: [FinalizationRegistry<Witness>], anchors: SharedSlots<FinalizationAnchor>,
+    releases: Releases
+  ) -> Int {
+    var random = SeededGenerator(seed: seed &+ UInt64(number))
+    var objects: [any Finalizable] = [Changing(), Borrowing(anchors), Lent(FinalizationAnchor())]
+    var registrations: [FinalizationRegistry<Witness>.Registration] = []
+    var refused = 0
+    for step in 0..<stepCount {
+      let registry = registries[Int.random(in: registries.indices, using: &random)]
+      let object = objects[Int.random(in: objects.indices, using: &random)]
+      let witness = Witness(number * stepCount + step, releases)
+      switch Int.random(in: 0..<6, using: &random) {
+      case 0: objects.append(Changing())
+      case 1: objects.append(Borrowing(anchors))
+      case 2: objects.append(Lent(anchors.peek(step & 7) ?? objects.randomElement(using: &random)!.finalizationAnchor))
+      case 3: if objects.count > 3 { objects.remove(at: Int.random(in: objects.indices, using: &random)) }
+      case 4: _ = anchors.exchange(step & 7, Bool.random(using: &random) ? FinalizationAnchor() : nil)
+      default: registry.unregister(object)
+      }
+      if objects.count > 40 { objects.removeFirst(20) }
+      let token: (any Finalizable)? =
+        Bool.random(using: &random) ? objects[Int.random(in: objects.indices, using: &random)] : nil
+      do {
+        registrations.append(try registry.register(object, holding: witness, unregisterToken: token))
+      } catch {
+        refused += 1
+      }
+      if registrations.count > 30 {
+        let taken = registrations.remove(at: Int.random(in: registrations.indices, using: &random))
+        if Bool.random(using: &random) { _ = taken.cancel() } else { _ = try? taken.clean() }
+      }
+    }
+    return refused
+  }
+
+  @Test func `Held values are released once each, however anchors change, are shared or lent`() {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    print("lying anchors: seed \(seed)")
+    let threads = 3
+    let releases = Releases(count: threads * Self.stepCount)
+    let anchors = SharedSlots<FinalizationAnchor>(count: 8)
+    do {
+      let registries = [Delivery.manual, .inlineOnReleasingThread, .background].map { delivery in
+        FinalizationRegistry<Witness>(name: "lied to", delivery: delivery) { _ in }
+      }
+      onThreads(threads) { number in
+        _ = Self.steps(number, seed: seed, registries: registries, anchors: anchors, releases: releases)
+      }
+      for slot in 0..<8 { _ = anchors.exchange(slot, nil) }
+      for registry in registries { registry.flush() }
+      for registry in registries { #expect(registry.count == 0, "seed \(seed)") }
+    }
+    let wrong = (0..<threads * Self.stepCount).filter { releases[$0] != 1 }
+    #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(10).map { "\($0): \(releases[$0])" })")
+  }
+}

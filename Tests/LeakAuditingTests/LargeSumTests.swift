@@ -1,0 +1,145 @@
+import Finalization
+import Foundation
+import NativeBuffers
+import ResourceLedger
+import Testing
+
+@testable import LeakAuditing
+
+/// Sums of what clients say are exact where they are compared, and saturate where they are shown.
+@Suite("Audit: sums beyond what an Int holds")
+struct LargeSumTests {
+  private final class Target: Finalizable, Sendable {
+    let finalizationAnchor = FinalizationAnchor()
+  }
+
+  @Test("40,000 resources of 2^48 bytes are audited, held in a scope and rescued, and their sum saturates")
+  func resources() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let (left, report) = try LeakAuditor.scope("large") {
+        try (0..<40_000).map { try NativeResource($0, byteCount: 1 << 48) { _ in } }
+      }
+      guard report.findings.map(\.kind) == [.held], report.findings[0].count == 40_000 else { exit(1) }
+      guard report.findings[0].byteCount == .max, report.findings[0].sites.map(\.byteCount) == [.max] else { exit(2) }
+      _ = try LeakAuditor.audit()
+      for resource in left { resource.dispose() }
+      let (_, rescues) = try LeakAuditor.scope("rescued") {
+        for number in 0..<70_000 { _ = try NativeResource(number, byteCount: 1 << 48) { _ in } }
+      }
+      guard rescues.findings.map(\.kind) == [.rescued], rescues.findings[0].count == 70_000 else { exit(3) }
+      guard rescues.findings[0].byteCount == .max else { exit(4) }
+      let audit = try LeakAuditor.audit()
+      guard let rescued = audit.findings.first(where: { $0.kind == .rescued }) else { exit(5) }
+      guard rescued.count == 70_000, rescued.byteCount == .max else { exit(6) }
+      _ = audit.text
+    }
+  }
+
+  @Test("70,000 registrations of 2^48 bytes: both books say as much as they can, and agree")
+  func registrations() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let registry = FinalizationRegistry<Int>(name: "large", delivery: .manual) { _ in }
+      let target = Target()
+      for number in 0..<70_000 { try registry.register(target, holding: number, byteCount: 1 << 48) }
+      let report = try LeakAuditor.audit()
+      guard let books = report.books("large"), report.findings("large").isEmpty else { exit(1) }
+      guard books.census == BookTotals(count: 70_000, byteCount: .max), books.ledger == books.census else { exit(2) }
+      guard registry.census() == Census(count: 70_000, byteCount: .max) else { exit(3) }
+      withExtendedLifetime(target) {}
+    }
+  }
+
+  @Test("Books that differ never look equal, however many bytes they have")
+  func saturatedBooks() {
+    let greatest = Int128(Int.max)
+    for (census, ledger) in [
+      (greatest + 1, greatest), (greatest, greatest + 1), (greatest << 8, greatest << 8 + 100), (greatest << 8, 1),
+      (greatest * 4, greatest),
+    ] {
+      let books = DomainBooks(
+        name: "saturated", kind: .custom, census: ExactCensus(count: 3, byteCount: census),
+        ledger: DomainSum(count: 3, byteCount: ledger), isSettled: true)
+      #expect(books.findings.map(\.kind) == [census > ledger ? .orphan : .ghost])
+      #expect(books.census?.byteCount != books.ledger.byteCount)
+      #expect(books.differenceByteCount == Int(clamping: (census - ledger).magnitude))
+    }
+    let equal = DomainBooks(
+      name: "equal", kind: .custom, census: ExactCensus(count: 3, byteCount: greatest << 8),
+      ledger: DomainSum(count: 3, byteCount: greatest << 8), isSettled: true)
+    #expect(equal.findings.isEmpty && equal.census == equal.ledger)
+  }
+
+  @Test("A census that says the most it can is no match for a ledger that has more: its domain is uncounted")
+  func undecidable() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let domain = StatedDomain("beyond") { Census(count: 32_769, byteCount: .max) }
+      let id = try ResourceDomains.add(domain)
+      let resources = try (0..<32_769).map { try NativeResource($0, domain: id, byteCount: 1 << 48) { _ in } }
+      let findings = try LeakAuditor.audit().findings("beyond")
+      guard findings.map(\.kind) == [.uncounted], findings[0].count == 32_769 else { exit(1) }
+      for resource in resources { resource.dispose() }
+    }
+  }
+
+  @Test("Adopted memory of a size that no address space holds is refused, and of the largest one added up")
+  func adopted() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let byte = Foreign()
+      guard (try? byte.adopted(byteCount: .max)) == nil, (try? byte.adopted(byteCount: 1 << 48 + 1)) == nil else {
+        exit(1)
+      }
+      let buffers = try (0..<40_000).map { _ in try byte.adopted(byteCount: 1 << 48) }
+      guard try LeakAuditor.audit().adopted == .init(count: 40_000, byteCount: .max) else { exit(2) }
+      for buffer in buffers { buffer.dispose() }
+      let (_, report) = try LeakAuditor.scope("rescued") {
+        for _ in 0..<70_000 { _ = try byte.adopted(byteCount: 1 << 48) }
+      }
+      guard report.findings.map(\.kind) == [.rescued], report.findings[0].byteCount == .max else { exit(3) }
+      _ = try LeakAuditor.audit().text
+    }
+  }
+
+  /// Memory that buffers adopt, and that stays.
+  // SAFETY: nothing looks at the bytes.
+  @safe private struct Foreign: @unchecked Sendable {
+    let base = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+
+    func adopted(byteCount: Int) throws -> NativeBuffer {
+      unsafe try NativeBuffer(unsafeAdopting: base, byteCount: byteCount) { _ in }
+    }
+  }
+
+  @Test("A report whose figures are the least and the greatest numbers is read and shown")
+  func hostileReport() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      for figure in [Int.min, .max] {
+        let report = try JSONDecoder().decode(AuditReport.self, from: Self.report(of: figure))
+        _ = report.text
+        for arena in report.arenas { _ = arena.sizeClasses.map(\.difference) }
+        _ = report.domains.flatMap(\.findings)
+        _ = try JSONEncoder().encode(report)
+      }
+    }
+  }
+
+  private static func report(of figure: Int) -> Data {
+    let text = """
+      {"verdict": "faults",
+       "findings": [{"kind": "orphan", "count": F, "byteCount": F, "sizeClass": F, "sites":
+         [{"file": "a", "line": F, "function": "b", "count": F, "byteCount": F}]}],
+       "arenas": [{"name": "a", "index": F, "allocatorCount": F, "allocatorByteCount": F,
+         "live": {"count": F, "byteCount": F}, "idle": {"count": F, "byteCount": F},
+         "quarantined": {"count": F, "byteCount": F}, "detached": {"count": F, "byteCount": F},
+         "difference": F, "differenceByteCount": F,
+         "sizeClasses": [{"sizeClass": F, "allocatorCount": F, "liveCount": F, "idleCount": F, "quarantinedCount": F,
+           "detachedCount": F}],
+         "retention": {"idle": F, "dirty": F, "muzzy": F, "retained": F, "rounding": F},
+         "buffers": {"created": F, "disposed": F, "rescued": F, "live": F, "detached": F}}],
+       "domains": [{"name": "d", "kind": "custom", "census": {"count": F, "byteCount": F},
+         "ledger": {"count": F, "byteCount": F}, "countsBytes": true, "difference": F, "differenceByteCount": F,
+         "isSettled": true, "sites": []}],
+       "adopted": {"count": F, "byteCount": F}, "outside": {"allocated": F, "metadata": F, "residentSet": F}}
+      """.replacingOccurrences(of: "F", with: "\(figure)")
+    return Data(text.utf8)
+  }
+}
