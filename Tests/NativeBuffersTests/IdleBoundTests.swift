@@ -14,7 +14,8 @@ import Testing
 struct IdleBoundTests {
   /// Bytes of idle blocks by the ledger.
   private static func idleByteCount(_ arena: Arena) -> Int {
-    Ledger.shared.totals(of: [arena.domain], bucketCount: SizeClass.count)[0].reduce(0) { $0 + $1.idleCapacity }
+    let totals = Ledger.shared.totals(of: [arena.domain.number], bucketCount: SizeClass.count)[0]
+    return Int(totals.reduce(0) { $0 + $1.idleCapacity })
   }
 
   private static let limits = [0, 1 << 20, 32 << 20]
