@@ -17,7 +17,8 @@ public struct ColorProfile: Hashable, Sendable {
 
   /// ICC data, of which no more is read than its head; nil where it is none: shorter than its 128 bytes, another length
   /// than it says, or without the signature of ICC profiles.
-  public init?(iccData: [UInt8]) {
+  public init?(iccData: some Collection<UInt8>) {
+    let iccData = [UInt8](iccData)
     guard iccData.count >= 128, Self.number(in: iccData, at: 0) == iccData.count,
       iccData[36..<40].elementsEqual("acsp".utf8)
     else { return nil }

@@ -12,7 +12,7 @@ public import NativeBuffers
 /// by a limit that a declared length is beyond, where the whole data is found to be cut short, or by the first of two
 /// limits that is known.
 public struct PictureDecoder: ~Copyable {
-  private let limits: DecodingLimits
+  let limits: DecodingLimits
   private let origin: Origin
   private var buffer: NativeBuffer?
   private var capacity = 0
