@@ -12,5 +12,6 @@ func makeStaticsBeforeMain() {
   DepotShelves.makeStatics()
   Maintenance.makeStatics()
   ThreadCaches.makeStatics()
+  Quarantine.makeStatics()
   ForkGuard.touch(ThreadCache.largestBatch)
 }

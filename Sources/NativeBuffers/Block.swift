@@ -199,6 +199,7 @@ public import ResourceLedger
       return cache.shelve(entry)
     }
     guard let depot = Depot.of(entry) else { return AdoptedMemory.release(entry) }
+    if Quarantine.isOn { return Quarantine.hold(entry, of: depot) }
     let bin = Int(entry.classification.bucket)
     if bin < ThreadCacheStorage.binCount, depot.arena.isShared, entry.endLife(as: .idle) {
       guard let hasRoom = ThreadCaches.withExisting({ $0.push(entry, bin: bin) }) else {

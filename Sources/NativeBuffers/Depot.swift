@@ -133,7 +133,12 @@ import Synchronization
   }
 
   private func giveUpIdleBlocks() -> Int {
-    (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0) + trim(keeping: 0)
+    var freed = (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0) + trim(keeping: 0)
+    for entry in Quarantine.takeAll(of: arena.domain.number) {
+      freed += entry.capacity
+      giveBack(entry)
+    }
+    return freed
   }
 
   private func allocateOnce(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
@@ -264,6 +269,10 @@ import Synchronization
   /// The same by a caller that holds the arena's lock.
   func trimUnderLock(keeping limit: Int) -> Int {
     var freed = giveBackSurplusUnderLock(atMost: .max)
+    for entry in Quarantine.takeAll(of: arena.domain.number) {
+      freed += entry.capacity
+      giveBackUnderLock(entry)
+    }
     for sizeClass in (0..<SizeClass.count).reversed() where shelves.hasIdleBlocks(sizeClass: sizeClass) {
       guard shelves.idleByteCount > limit else { break }
       for alignmentLog2 in DepotShelves.alignments {

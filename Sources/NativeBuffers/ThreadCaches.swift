@@ -73,6 +73,7 @@ enum ThreadCaches {
   /// The process's first cache is made as a first use: Swift's runtime builds the generic types in it then, under
   /// locks of its own, which a forked child would inherit.
   private static func make() -> ThreadCache? {
+    if Quarantine.isOn { return nil }
     if isFirstMade.load(ordering: .acquiring) { return makeNow() }
     var cache: ThreadCache?
     ForkGuard.firstUse {

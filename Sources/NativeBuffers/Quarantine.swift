@@ -1,0 +1,96 @@
+import Glibc
+import JemallocArenas
+import ResourceLedger
+import Synchronization
+
+/// Released blocks that are held back on purpose, so that code which uses memory after its release is found. For
+/// debugging: see Spans-And-Closures.md.
+///
+/// `NATIVE_BUFFERS_QUARANTINE=64` in the environment holds the last 64 MiB of released blocks, of all arenas together.
+/// Each is filled with one byte, and not used again before younger ones fill the limit; then it must still be full of it,
+/// or the program ends and names the line that created the buffer. Threads keep no blocks of their own meanwhile, so every
+/// buffer takes the slow path. Memory that was adopted goes back to its owner as always.
+package enum Quarantine {
+  /// What held blocks are filled with.
+  package static let filler: UInt8 = 0xDB
+
+  /// Bytes that may be held; 0 for none, and then releases do nothing here. Changes before the first buffer alone.
+  private static let byteLimit = Atomic<Int>(limitOfEnvironment())
+  static var isOn: Bool { byteLimit.load(ordering: .relaxed) > 0 }
+
+  private static let lock = ForkGuard.innerLock()
+  /// Held entries, the oldest first.
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var held: [LedgerEntry] = []
+  // SAFETY: guarded by `lock`.
+  nonisolated(unsafe) private static var heldByteCount = 0
+
+  static func makeStatics() {
+    ForkGuard.touch(byteLimit)
+    ForkGuard.touch(lock)
+    unsafe ForkGuard.touch(held)
+    unsafe ForkGuard.touch(heldByteCount)
+  }
+
+  /// Turns it on in a process that has made no buffer yet; for tests.
+  package static func begin(byteLimit limit: Int) { byteLimit.store(limit, ordering: .relaxed) }
+
+  private static func limitOfEnvironment() -> Int {
+    guard let text = unsafe getenv("NATIVE_BUFFERS_QUARANTINE") else { return 0 }
+    guard let mebibytes = Int(unsafe String(cString: text)), (0...1 << 30).contains(mebibytes) else {
+      let line = "NativeBuffers: NATIVE_BUFFERS_QUARANTINE is no number of MiB, and is ignored.\n"
+      _ = unsafe line.withCString { unsafe write(STDERR_FILENO, $0, strlen($0)) }
+      return 0
+    }
+    return mebibytes << 20
+  }
+
+  /// Holds a block whose life was claimed and has not ended, and lets older ones go.
+  static func hold(_ entry: LedgerEntry, of depot: Depot) {
+    // SAFETY: a claimed entry's memory is reached by nobody who may.
+    unsafe UnsafeMutableRawPointer(bitPattern: entry.address)?
+      .initializeMemory(as: UInt8.self, repeating: filler, count: entry.capacity)
+    guard entry.endLife(as: .quarantined) else { return depot.surrender(entry) }
+    let limit = byteLimit.load(ordering: .relaxed)
+    let old = lock.withLock {
+      unsafe held.append(entry)
+      unsafe heldByteCount += entry.capacity
+      var count = 0
+      while unsafe heldByteCount > limit {
+        unsafe heldByteCount -= held[count].capacity
+        count += 1
+      }
+      defer { unsafe held.removeFirst(count) }
+      return unsafe Array(held.prefix(count))
+    }
+    for entry in old {
+      end(entry)
+      // On no list, so its arena lives, and with it its depot.
+      Depot.of(entry)?.keep(entry, capacity: entry.capacity)
+    }
+  }
+
+  /// Lets an arena's blocks go: idle, and on no list, they are the caller's, who holds the arena's lock.
+  static func takeAll(of domain: DomainNumber) -> [LedgerEntry] {
+    guard isOn else { return [] }
+    let taken = lock.withLock {
+      let taken = unsafe held.filter { $0.classification.domain == domain }
+      unsafe held.removeAll { $0.classification.domain == domain }
+      unsafe heldByteCount -= taken.reduce(0) { $0 + $1.capacity }
+      return taken
+    }
+    taken.forEach(end)
+    return taken
+  }
+
+  private static func end(_ entry: LedgerEntry) {
+    let block = unsafe UnsafeRawBufferPointer(
+      start: UnsafeRawPointer(bitPattern: entry.address), count: entry.capacity)
+    if let place = unsafe block.firstIndex(where: { $0 != filler }) {
+      fatalError(
+        "NativeBuffers: byte \(place) of the buffer created at \(Ledger.shared.site(entry.site)) was written after the "
+          + "buffer was released. Something kept a span or an address of it.")
+    }
+    entry.setState(.idle)
+  }
+}
