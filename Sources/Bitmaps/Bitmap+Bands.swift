@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import NativeBuffers
 import Synchronization
 
 extension Bitmap {
@@ -33,7 +34,7 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: @Sendable (inout MutablePixelRows<Pixel>) throws -> Void
   ) throws {
-    try requirePixels(of: type)
+    try format.require(type)
     try withBands(of: type, width: width, jobs: jobs, rowCount: rowCount, (file, line, function), body)
   }
 
@@ -54,7 +55,7 @@ extension Bitmap {
     as type: Pixel.Type, jobs: Int? = nil, rowCount: Int? = nil,
     _ body: @Sendable (PixelRows<Pixel>) throws -> Void
   ) throws {
-    try requirePixels(of: type)
+    try format.require(type)
     try withReadOnlyBands(of: type, width: width, jobs: jobs, rowCount: rowCount, body)
   }
 
@@ -87,6 +88,7 @@ extension Bitmap {
   ) throws {
     let (jobs, bands) = try bands(jobs: jobs, rowCount: rowCount)
     try makeUnique(file: site.file, line: site.line, function: site.function)
+    let buffer = pixels
     try unsafe changingBytes { bytes in
       guard let base = bytes.baseAddress else { throw BitmapError.emptyBuffer }
       let memory = unsafe Memory(base: base + offset, bytesPerRow: bytesPerRow)
@@ -94,6 +96,11 @@ extension Bitmap {
         // SAFETY: the pin is held until all bodies have returned, and the ranges of rows are disjoint.
         var band = unsafe MutablePixelRows<Pixel>(
           base: memory.base, bytesPerRow: memory.bytesPerRow, width: width, rows: rows, owner: memory)
+        defer {
+          if unsafe !band.areRows(at: memory.base, bytesPerRow: memory.bytesPerRow, width: width, rows: rows) {
+            buffer.failExchanged()
+          }
+        }
         try body(&band)
       }
     }

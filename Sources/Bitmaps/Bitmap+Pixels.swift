@@ -1,3 +1,5 @@
+import NativeBuffers
+
 extension Bitmap {
   /// Calls `body` with all rows, as bytes. O(1).
   ///
@@ -6,7 +8,8 @@ extension Bitmap {
     try unsafe withRows(of: UInt8.self, width: rowByteCount, body)
   }
 
-  /// Calls `body` with all rows as bytes, to change them. O(1), and a copy of the picture where the pixels are shared: see
+  /// Calls `body` with all rows as bytes, to change them. The rows are to stay in their place: a closure that leaves others
+  /// there ends the program. O(1), and a copy of the picture where the pixels are shared: see
   /// ``Bitmap``.
   ///
   /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, `outOfMemory` where there is none for
@@ -29,7 +32,7 @@ extension Bitmap {
   public func withPixels<Pixel: BitmapPixel, R>(
     as type: Pixel.Type, _ body: (PixelRows<Pixel>) throws -> R
   ) throws -> R {
-    try requirePixels(of: type)
+    try format.require(type)
     return try unsafe withRows(of: type, width: width, body)
   }
 
@@ -39,18 +42,9 @@ extension Bitmap {
     as type: Pixel.Type, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: (inout MutablePixelRows<Pixel>) throws -> R
   ) throws -> R {
-    try requirePixels(of: type)
+    try format.require(type)
     try makeUnique(file: file, line: line, function: function)
     return try unsafe withMutableRows(of: type, width: width, body)
-  }
-
-  func requirePixels<Pixel: BitmapPixel>(of type: Pixel.Type) throws(BitmapError) {
-    guard type.formats.contains(format), MemoryLayout<Pixel>.stride == format.bytesPerPixel,
-      MemoryLayout<Pixel>.alignment <= format.bytesPerChannel
-    else {
-      throw BitmapError(
-        .invalidArgument, "\(type) is not what pixels of \(format) are. Take another type, or convert the bitmap.")
-    }
   }
 
   /// Rows of `width` elements of a type that fits the format.
@@ -76,7 +70,26 @@ extension Bitmap {
       // SAFETY: as above; the pin is exclusive.
       var rows = unsafe MutablePixelRows<Pixel>(
         base: base + offset, bytesPerRow: bytesPerRow, width: width, rows: 0..<height, owner: pixels)
+      defer {
+        if unsafe !rows.areRows(at: base + offset, bytesPerRow: bytesPerRow, width: width, rows: 0..<height) {
+          pixels.failExchanged()
+        }
+      }
       return try body(&rows)
+    }
+  }
+}
+
+extension PixelFormat {
+  /// Throws where a type is not what pixels of this format are.
+  func require<Pixel: BitmapPixel>(_ type: Pixel.Type) throws(BitmapError) {
+    // Asked for, though there is nothing in it: a type that evades the promise ends here.
+    _ = type.bitPatterns
+    guard type.formats.contains(self), MemoryLayout<Pixel>.stride == bytesPerPixel,
+      MemoryLayout<Pixel>.alignment <= bytesPerChannel
+    else {
+      throw BitmapError(
+        .invalidArgument, "\(type) is not what pixels of \(self) are. Take another type, or convert the bitmap.")
     }
   }
 }

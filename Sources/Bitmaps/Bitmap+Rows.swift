@@ -11,7 +11,8 @@ extension Bitmap {
     return try readingBytes { bytes in try body(bytes.extracting(start..<start + rowByteCount)) }
   }
 
-  /// Calls `body` with the pixels of row `y` to change them. O(1), and a copy of the picture where the pixels are shared:
+  /// Calls `body` with the pixels of row `y` to change them. The span is to stay in its place: a closure that leaves another
+  /// one there ends the program. O(1), and a copy of the picture where the pixels are shared:
   /// see ``Bitmap``.
   ///
   /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, `outOfMemory` where there is none for the
@@ -25,7 +26,10 @@ extension Bitmap {
     let start = offset + y * bytesPerRow
     // SAFETY: the range lies within the buffer (RowLayout), and the span does not outlive the closure.
     return try unsafe changingBytes { bytes in
-      var row = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + rowByteCount]).mutableBytes
+      let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + rowByteCount])
+      guard let base = memory.baseAddress else { throw BitmapError.emptyBuffer }
+      var row = unsafe memory.mutableBytes
+      defer { if unsafe !row.isSpan(of: base, byteCount: memory.count) { pixels.failExchanged() } }
       return try body(&row)
     }
   }

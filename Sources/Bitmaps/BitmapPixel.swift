@@ -1,17 +1,39 @@
 /// A pixel as Swift sees it: the fields of a struct instead of bytes.
 ///
 /// The structs below are all there is for the formats of this module. A type of your own works where it has the size of
-/// the format's pixels, no stricter alignment than their channels, and makes sense of any bytes: one with a `Bool` or an
-/// enum in it does not.
+/// the format's pixels, no stricter alignment than their channels, and makes sense of any bytes: one with a `Bool`, an
+/// enum or a `Unicode.Scalar` in it does not. The compiler cannot tell, so you promise it, in unsafe code:
+///
+///     struct Heat: BitmapPixel {
+///       var kelvin: UInt16
+///       static let formats: Set<PixelFormat> = [.gray16]
+///       static var bitPatterns: AnyBitPattern<Heat> { unsafe AnyBitPattern(unsafePromisedFor: Heat.self) }
+///     }
 public protocol BitmapPixel: BitwiseCopyable, Hashable, Sendable {
   /// The formats whose pixels it describes: straight and premultiplied ones look the same.
   static var formats: Set<PixelFormat> { get }
+  /// The promise that all bytes there can be are a value of the type.
+  static var bitPatterns: AnyBitPattern<Self> { get }
+}
+
+/// The promise that every pattern of bits is a value of a type: that memory with any content can be read as it.
+public struct AnyBitPattern<Value: BitwiseCopyable>: Sendable {
+  /// - Parameter type: a type of integers, floats, and structs of them, without an enum, `Bool`, `Unicode.Scalar`,
+  ///   reference or pointer in it. Values of others, made of any bytes, are undefined behaviour.
+  @unsafe
+  public init(unsafePromisedFor type: Value.Type) {}
+
+  private init() {}
+
+  /// Of this module's own types.
+  fileprivate static var known: AnyBitPattern { AnyBitPattern() }
 }
 
 public struct Gray8: BitmapPixel {
   public var gray: UInt8
   public init(_ gray: UInt8) { self.gray = gray }
   public static let formats: Set<PixelFormat> = [.gray8]
+  public static var bitPatterns: AnyBitPattern<Gray8> { .known }
 }
 
 /// Of ``PixelFormat/grayAlpha8`` and ``PixelFormat/grayAlpha8Premultiplied``.
@@ -25,6 +47,7 @@ public struct GrayAlpha8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.grayAlpha8, .grayAlpha8Premultiplied]
+  public static var bitPatterns: AnyBitPattern<GrayAlpha8> { .known }
 }
 
 public struct RGB8: BitmapPixel {
@@ -39,6 +62,7 @@ public struct RGB8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgb8]
+  public static var bitPatterns: AnyBitPattern<RGB8> { .known }
 }
 
 /// Of ``PixelFormat/rgba8`` and ``PixelFormat/rgba8Premultiplied``.
@@ -56,6 +80,7 @@ public struct RGBA8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgba8, .rgba8Premultiplied]
+  public static var bitPatterns: AnyBitPattern<RGBA8> { .known }
 }
 
 /// Of ``PixelFormat/bgra8`` and ``PixelFormat/bgra8Premultiplied``.
@@ -73,12 +98,14 @@ public struct BGRA8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.bgra8, .bgra8Premultiplied]
+  public static var bitPatterns: AnyBitPattern<BGRA8> { .known }
 }
 
 public struct Gray16: BitmapPixel {
   public var gray: UInt16
   public init(_ gray: UInt16) { self.gray = gray }
   public static let formats: Set<PixelFormat> = [.gray16]
+  public static var bitPatterns: AnyBitPattern<Gray16> { .known }
 }
 
 public struct RGBA16: BitmapPixel {
@@ -95,12 +122,14 @@ public struct RGBA16: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgba16]
+  public static var bitPatterns: AnyBitPattern<RGBA16> { .known }
 }
 
 public struct GrayF32: BitmapPixel {
   public var gray: Float
   public init(_ gray: Float) { self.gray = gray }
   public static let formats: Set<PixelFormat> = [.grayF32]
+  public static var bitPatterns: AnyBitPattern<GrayF32> { .known }
 }
 
 public struct RGBAF32: BitmapPixel {
@@ -117,4 +146,5 @@ public struct RGBAF32: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgbaF32]
+  public static var bitPatterns: AnyBitPattern<RGBAF32> { .known }
 }

@@ -38,6 +38,9 @@ public struct PixelRows<Pixel: BitwiseCopyable>: ~Escapable {
 }
 
 /// Rows of pixels to change: of a whole bitmap, or a band of it. Nobody else reaches them meanwhile.
+///
+/// Pixels are changed in place, `rows[x, y].alpha = 255`. There is no `MutableSpan` of a row: what is borrowed from a
+/// parameter that is `inout`, Swift 6.3 lets a closure carry off.
 // SAFETY: whoever makes one holds the exclusive pin of the rows for as long as it lives, and no two have a row in
 // common.
 @frozen
@@ -67,12 +70,9 @@ public struct MutablePixelRows<Pixel: BitwiseCopyable>: ~Copyable, ~Escapable {
     return unsafe (base + y * bytesPerRow).assumingMemoryBound(to: Pixel.self)
   }
 
-  /// The pixels of row `y`, to change. Traps where there is none.
-  @inlinable
-  @_lifetime(&self)
-  public mutating func row(_ y: Int) -> MutableSpan<Pixel> {
-    let start = unsafe start(y)
-    return unsafe _overrideLifetime(MutableSpan(_unsafeStart: start, count: width), mutating: &self)
+  /// Whether these are the rows that were lent, and not others that a closure put into their place.
+  func areRows(at base: UnsafeMutableRawPointer, bytesPerRow: Int, width: Int, rows: Range<Int>) -> Bool {
+    unsafe self.base == base && self.bytesPerRow == bytesPerRow && self.width == width && self.rows == rows
   }
 
   /// The pixels of row `y`, to read. Traps where there is none.
@@ -85,7 +85,7 @@ public struct MutablePixelRows<Pixel: BitwiseCopyable>: ~Copyable, ~Escapable {
     }
   }
 
-  /// One pixel. Traps where there is none.
+  /// One pixel, to change in place. Traps where there is none.
   @inlinable
   public subscript(x: Int, y: Int) -> Pixel {
     get { self[y][x] }

@@ -3,19 +3,22 @@ public import ResourceLedger
 // Every access is a pin: shared for reading, exclusive for changing. Each costs two atomic operations.
 
 extension NativeBuffer {
-  /// Calls a closure with the bytes. `dispose()` meanwhile does not take them away.
+  /// Calls a closure with the bytes. `dispose()` meanwhile does not take them away. ``pin()`` does the same without a
+  /// closure, and its ``Pin/span`` needs no `unsafe` to be read.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is being changed; what `body` throws.
   @inlinable
   public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
     try sharing { try body(unsafe RawSpan(_unsafeStart: block.base, byteCount: byteCount)) }
   }
 
-  /// Calls a closure with the bytes, to change.
+  /// Calls a closure with the bytes, to change. The span is to stay in its place: a closure that leaves another one there
+  /// ends the program.
   /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use; what `body` throws.
   @inlinable
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
     try excluding {
       var bytes = unsafe MutableRawSpan(_unsafeStart: block.base, byteCount: byteCount)
+      defer { if unsafe !bytes.isSpan(of: block.base, byteCount: byteCount) { failExchanged() } }
       return try body(&bytes)
     }
   }

@@ -64,7 +64,7 @@ public final class NativeBuffer: Sendable {
   /// A buffer that a closure fills from its first byte on.
   ///
   /// Bytes that it does not write are zero: the last owner's never show. Where it throws, the memory is
-  /// released and the error passed on. Other parameters and errors as for
+  /// released and the error passed on. A closure that leaves another span in the place of its own ends the program. Other parameters and errors as for
   /// ``init(byteCount:alignment:arena:file:line:function:)``.
   @inlinable
   public init(
@@ -197,18 +197,24 @@ public final class NativeBuffer: Sendable {
 }
 
 extension Block {
-  /// Lets a closure write the bytes, zeroes the rest; releases the block where it throws.
+  /// Lets a closure write the bytes, zeroes the rest; releases the block where it throws. On both ways out the span is to
+  /// be the one that was lent: see LentSpan.swift.
   @usableFromInline
   func initialize(_ initializer: (inout OutputRawSpan) throws -> Void) throws {
     let memory = unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
     var span = unsafe OutputRawSpan(buffer: memory, initializedCount: 0)
-    do {
-      try initializer(&span)
-    } catch {
+    let result: Result<Void, any Error>
+    do { result = .success(try initializer(&span)) } catch { result = .failure(error) }
+    guard span.capacity == byteCount,
+      unsafe span.bytes.withUnsafeBytes({ unsafe $0.baseAddress == UnsafeRawPointer(base) })
+    else {
+      NativeBuffer.failExchanged(Ledger.shared.site(entry.site))
+    }
+    let count = unsafe span.finalize(for: memory)
+    if case .failure(let error) = result {
       disposeUnshared()
       throw error
     }
-    let count = unsafe span.finalize(for: memory)
     unsafe (base + count).initializeMemory(as: UInt8.self, repeating: 0, count: byteCount - count)
   }
 }

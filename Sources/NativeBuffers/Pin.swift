@@ -26,6 +26,17 @@ public import ResourceLedger
     get { unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self) }
   }
 
+  /// The pinned bytes one by one, for as long as the pin: safe to read in strict mode, too.
+  @inlinable
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      // SAFETY: the pin keeps the bytes, which are initialised.
+      let start = unsafe base.assumingMemoryBound(to: UInt8.self)
+      return unsafe _overrideLifetime(Span(_unsafeStart: start, count: byteCount), borrowing: self)
+    }
+  }
+
   @inlinable
   deinit { if entry.unpin() { Block.releasePinned(entry) } }
 }
@@ -59,6 +70,28 @@ public import ResourceLedger
     @_lifetime(&self)
     mutating get {
       unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: base, byteCount: byteCount), mutating: &self)
+    }
+  }
+
+  /// The pinned bytes one by one, for as long as the pin.
+  @inlinable
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      // SAFETY: the pin keeps the bytes, which are initialised.
+      let start = unsafe UnsafePointer(base.assumingMemoryBound(to: UInt8.self))
+      return unsafe _overrideLifetime(Span(_unsafeStart: start, count: byteCount), borrowing: self)
+    }
+  }
+
+  /// The pinned bytes one by one, to change, for as long as the pin.
+  @inlinable
+  public var mutableSpan: MutableSpan<UInt8> {
+    @_lifetime(&self)
+    mutating get {
+      // SAFETY: the pin keeps the bytes, which are initialised, for its holder alone.
+      let start = unsafe base.assumingMemoryBound(to: UInt8.self)
+      return unsafe _overrideLifetime(MutableSpan(_unsafeStart: start, count: byteCount), mutating: &self)
     }
   }
 

@@ -73,6 +73,28 @@ public import ResourceLedger
     }
   }
 
+  /// The bytes one by one, for as long as the buffer: safe to read in strict mode, too.
+  @inlinable
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      // SAFETY: the buffer keeps the bytes, which are initialised.
+      let start = unsafe UnsafePointer(block.base.assumingMemoryBound(to: UInt8.self))
+      return unsafe _overrideLifetime(Span(_unsafeStart: start, count: byteCount), borrowing: self)
+    }
+  }
+
+  /// The bytes one by one, to change, for as long as the buffer.
+  @inlinable
+  public var mutableSpan: MutableSpan<UInt8> {
+    @_lifetime(&self)
+    mutating get {
+      // SAFETY: the buffer keeps the bytes, which are initialised, and has one owner.
+      let start = unsafe block.base.assumingMemoryBound(to: UInt8.self)
+      return unsafe _overrideLifetime(MutableSpan(_unsafeStart: start, count: byteCount), mutating: &self)
+    }
+  }
+
   /// Calls a closure with the bytes' address, which it must not let escape.
   @inlinable
   public borrowing func withUnsafeBytes<R: ~Copyable, E: Error>(

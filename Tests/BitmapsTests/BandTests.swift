@@ -40,8 +40,7 @@ struct BandTests {
       var crop = try make()
       try crop.withMutableRowBands(jobs: 3, rowCount: 2) { band in
         for y in band.rows {
-          var row = band.row(y)
-          for i in row.indices { row[i] = 255 }
+          for i in 0..<band.width { band[i, y] = 255 }
         }
       }
       let bytes = try crop.pixels.withBytes { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } }

@@ -18,8 +18,7 @@ struct BitmapCompileFailureTests {
       func test(_ bitmap: inout Bitmap) throws {
         try bitmap.withMutablePixels(as: RGBA8.self) { rows in
           for y in rows.rows {
-            var row = rows.row(y)
-            for x in row.indices { row[x].alpha = 255 }
+            for x in 0..<rows.width { rows[x, y].alpha = 255 }
           }
         }
         try bitmap.withMutableRowBands(as: RGBA8.self) { band in band[0, band.rows.lowerBound].red = 1 }
@@ -47,17 +46,61 @@ struct BitmapCompileFailureTests {
       "escaping closure captures 'inout' parameter 'band'")
   }
 
-  @Test("Of a band, one row is changed at a time")
-  func overlappingRows() throws {
+  @Test("Of rows to change there is no span that a closure could carry off")
+  func mutableSpan() throws {
     try refuses(
-      """
-      try bitmap.withMutablePixels(as: RGBA8.self) { rows in
-        var first = rows.row(0)
-        var second = rows.row(0)
-        first[0].red = 1
-        second[0].red = 2
-      }
-      """, "overlapping accesses to 'rows'")
+      "try bitmap.withMutablePixels(as: RGBA8.self) { rows in var row = rows.row(0); row[0].red = 1 }",
+      "has no member 'row'")
+    try refuses(
+      "try bitmap.withMutablePixels(as: RGBA8.self) { rows in rows[0][0] = RGBA8(red: 0, green: 0, blue: 0) }",
+      "subscript is get-only")
+  }
+
+  @Test("Rows of a pin cannot outlive it, whatever ends the scope")
+  func pinnedRows() throws {
+    for end in ["", "throw CancellationError()"] {
+      try refuses(
+        """
+        var kept = Span<UInt8>()
+        do {
+          let pin = try bitmap.pin()
+          kept = pin.rows[0]
+          \(end)
+        } catch {}
+        print(kept.count)
+        """, "'kept' escapes its scope")
+      try refuses(
+        """
+        var kept = Span<RGBA8>()
+        do {
+          let pin = try bitmap.pin()
+          kept = try pin.pixels(as: RGBA8.self)[0]
+          \(end)
+        } catch {}
+        print(kept.count)
+        """, "'kept' escapes its scope")
+    }
+  }
+
+  @Test("A type of pixels is a promise about all bits, which takes unsafe code")
+  func promises() throws {
+    let head =
+      "import Bitmaps\nstruct Level: BitmapPixel { var x: UInt8; static var formats: Set<PixelFormat> { [.gray8] }\n"
+    for (promise, reason) in [
+      ("", "does not conform to protocol 'BitmapPixel'"),
+      ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern(unsafePromisedFor: Level.self) }", "'unsafe'"),
+      ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern() }", "missing argument"),
+      ("static var bitPatterns: AnyBitPattern<Level> { .known }", "inaccessible"),
+      ("static var bitPatterns: AnyBitPattern<Gray8> { Gray8.bitPatterns }", "does not conform"),
+    ] {
+      let outcome = try TypeChecker.check("\(head)\(promise) }", isStrict: true)
+      #expect(!outcome.succeeded && outcome.diagnostics.contains(reason), "\(promise)\n\(outcome.diagnostics)")
+    }
+    let outcome = try TypeChecker.check(
+      "\(head)static var bitPatterns: AnyBitPattern<Level> { unsafe AnyBitPattern(unsafePromisedFor: Level.self) } }\n"
+        + "func test(_ bitmap: Bitmap) throws { print(try bitmap.withPixels(as: Level.self) { $0[0, 0].x }) }",
+      isStrict: true)
+    #expect(outcome.succeeded, "\(outcome.diagnostics)")
   }
 
   @Test("Bodies of bands do not share variables that they change")

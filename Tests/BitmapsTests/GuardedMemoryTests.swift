@@ -72,8 +72,7 @@ struct GuardedMemoryTests {
         #expect(try bitmap.packed() == copy.packed() && bitmap.pixels.arena == nil)
         try bitmap.withMutableRowBands(jobs: 2, rowCount: 1) { band in
           for y in band.rows {
-            var row = band.row(y)
-            for i in row.indices { row[i] = 0 }
+            for i in 0..<band.width { band[i, y] = 0 }
           }
         }
         copy.dispose()

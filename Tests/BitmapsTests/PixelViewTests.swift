@@ -40,8 +40,7 @@ struct PixelViewTests {
       try bitmap.withMutablePixels(as: RGB8.self) { rows in
         #expect(rows.width == 70 && rows.rows == 0..<5)
         for y in rows.rows {
-          var row = rows.row(y)
-          for x in row.indices { row[x] = RGB8(red: UInt8(x), green: UInt8(y), blue: 7) }
+          for x in 0..<rows.width { rows[x, y] = RGB8(red: UInt8(x), green: UInt8(y), blue: 7) }
         }
         rows[69, 4] = RGB8(red: 1, green: 2, blue: 3)
         #expect(rows[69, 4].blue == 3 && rows[4][68].red == 68)
@@ -80,6 +79,7 @@ struct PixelViewTests {
   struct Wrong: BitmapPixel {
     var value: UInt16
     static let formats: Set<PixelFormat> = [.gray8, .grayAlpha8, .gray16]
+    static var bitPatterns: AnyBitPattern<Wrong> { unsafe AnyBitPattern(unsafePromisedFor: Wrong.self) }
   }
 
   @Test("A type that is not for the format is refused before anything is touched")

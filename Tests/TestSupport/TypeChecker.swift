@@ -24,7 +24,8 @@ public enum TypeChecker {
   }
 
   /// Runs the compiler up to the checks of ownership and lifetimes, which type checking alone does not do.
-  public static func check(_ source: String) throws -> Outcome {
+  /// - Parameter isStrict: also what a client's package in strict mode, with warnings as errors, refuses.
+  public static func check(_ source: String, isStrict: Bool = false) throws -> Outcome {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("typecheck-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -43,6 +44,7 @@ public enum TypeChecker {
         "swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-I",
         buildFolder.appendingPathComponent("Modules").path,
       ]
+        + (isStrict ? ["-strict-memory-safety", "-warnings-as-errors"] : [])
         + maps.flatMap { ["-Xcc", "-fmodule-map-file=\($0.path)"] } + [file.path])
   }
 

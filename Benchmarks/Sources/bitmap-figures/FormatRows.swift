@@ -40,8 +40,7 @@ extension Row {
         Row(name: "4K rgba8 changed by \(jobs) job\(jobs == 1 ? "" : "s")") {
           try frame.withMutableRowBands(as: RGBA8.self, jobs: jobs) { band in
             for y in band.rows {
-              var row = band.row(y)
-              for x in row.indices { row[x].green = row[x].green &+ row[x].red / 3 }
+              for x in 0..<band.width { band[x, y].green = band[x, y].green &+ band[x, y].red / 3 }
             }
           }
         })
@@ -61,9 +60,8 @@ extension Row {
       try result.withMutablePixels(as: BGRA8.self) { result in
         for y in source.rows {
           let from = source[y]
-          var to = result.row(y)
           for x in from.indices {
-            to[x] = BGRA8(red: from[x].red, green: from[x].green, blue: from[x].blue, alpha: from[x].alpha)
+            result[x, y] = BGRA8(red: from[x].red, green: from[x].green, blue: from[x].blue, alpha: from[x].alpha)
           }
         }
       }
@@ -75,11 +73,10 @@ extension Row {
       try result.withMutablePixels(as: RGBA8.self) { result in
         for y in source.rows {
           let from = source[y]
-          var to = result.row(y)
           for x in from.indices {
             let (pixel, alpha) = (from[x], UInt32(from[x].alpha))
             func multiplied(_ color: UInt8) -> UInt8 { UInt8((UInt32(color) * alpha + 127) / 255) }
-            to[x] = RGBA8(
+            result[x, y] = RGBA8(
               red: multiplied(pixel.red), green: multiplied(pixel.green), blue: multiplied(pixel.blue),
               alpha: pixel.alpha)
           }
@@ -93,13 +90,12 @@ extension Row {
       try result.withMutablePixels(as: RGBA8.self) { result in
         for y in source.rows {
           let from = source[y]
-          var to = result.row(y)
           for x in from.indices {
             let (pixel, alpha) = (from[x], UInt32(from[x].alpha))
             func divided(_ color: UInt8) -> UInt8 {
               alpha == 0 ? 0 : UInt8(min(255, (2 * UInt32(color) * 255 + alpha) / (2 * alpha)))
             }
-            to[x] = RGBA8(
+            result[x, y] = RGBA8(
               red: divided(pixel.red), green: divided(pixel.green), blue: divided(pixel.blue), alpha: pixel.alpha)
           }
         }

@@ -65,8 +65,7 @@ struct Row {
     var glass = try drawn.converted(to: .rgba8)
     try glass.withMutablePixels(as: RGBA8.self) { rows in
       for y in rows.rows {
-        var row = rows.row(y)
-        for x in row.indices { row[x].alpha = UInt8(truncatingIfNeeded: x &+ y) }
+        for x in 0..<rows.width { rows[x, y].alpha = UInt8(truncatingIfNeeded: x &+ y) }
       }
     }
     for (width, height) in [(1920, 1080), (854, 480), (256, 144)] {

@@ -1,0 +1,29 @@
+public import ResourceLedger
+
+// Swift 6.3 lets a closure put another span into the place of one that it was lent `inout`, and so carry the lent one off
+// (see Spans-And-Closures.md). What is left in its place is compared when the closure ends, by return or by error. Cost:
+// two comparisons.
+
+extension MutableRawSpan {
+  /// Whether this is the span of those bytes, whole.
+  @inlinable
+  @inline(__always)
+  package func isSpan(of base: UnsafeMutableRawPointer, byteCount: Int) -> Bool {
+    unsafe withUnsafeBytes { unsafe $0.baseAddress == UnsafeRawPointer(base) && $0.count == byteCount }
+  }
+}
+
+extension NativeBuffer {
+  /// Ends the program: a closure exchanged what it was lent of this buffer.
+  @usableFromInline
+  @inline(never)
+  package func failExchanged() -> Never { Self.failExchanged(site) }
+
+  @usableFromInline
+  @inline(never)
+  static func failExchanged(_ site: Site) -> Never {
+    fatalError(
+      "NativeBuffers: a closure put another span into the place of the one that it was lent of the buffer created at "
+        + "\(site). A lent span is the closure's own until the closure ends: leave it where it is.")
+  }
+}
