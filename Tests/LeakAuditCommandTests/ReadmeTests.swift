@@ -2,11 +2,24 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("README")
+@Suite("README and documentation")
 struct ReadmeTests {
+  /// The README and the articles of all modules.
+  private static func texts() throws -> [String] {
+    let root = TypeChecker.packageRoot
+    let sources = root.appendingPathComponent("Sources").path
+    let articles = try FileManager.default.subpathsOfDirectory(atPath: sources)
+      .filter { $0.hasSuffix(".md") }.sorted().map { "\(sources)/\($0)" }
+    return try ([root.appendingPathComponent("README.md").path] + articles)
+      .map { try String(contentsOfFile: $0, encoding: .utf8) }
+  }
+
   /// The code blocks of a language.
   private func blocks(_ language: String) throws -> [String] {
-    let text = try String(contentsOf: TypeChecker.packageRoot.appendingPathComponent("README.md"), encoding: .utf8)
+    try Self.texts().flatMap { Self.blocks(language, in: $0) }
+  }
+
+  private static func blocks(_ language: String, in text: String) -> [String] {
     var blocks: [String] = []
     var block: [Substring]?
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -22,14 +35,92 @@ struct ReadmeTests {
     return blocks
   }
 
-  @Test("Every Swift block builds", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
+  @Test(
+    "Every Swift block builds for a client in strict mode, with warnings as errors",
+    .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
   func swiftBlocks() throws {
     let blocks = try blocks("swift")
     #expect(blocks.count >= 4)
     for block in blocks {
-      let outcome = try TypeChecker.check(block)
+      let outcome = try TypeChecker.check(block, isStrict: true)
       #expect(outcome.succeeded, "\(block)\n\(outcome.diagnostics)")
     }
+  }
+
+  /// What examples in comments are about, by the name of their file.
+  private static let contexts = [
+    "FinalizationRegistry.swift": """
+    @Sendable func release(_ name: UInt32) {}
+    typealias TextureName = UInt32
+    final class Handle {}
+    let (handle, name) = (Handle(), UInt32(1))
+    """,
+    "NativeResource.swift": """
+    @Sendable func release(_ name: UInt32) {}
+    func draw(_ name: UInt32) {}
+    let (name, width, height) = (UInt32(1), 2, 3)
+    """,
+    "ResourceCache.swift": """
+    final class Texture: Sendable {
+      let byteCount = 1
+      init(contentsOf path: String) throws {}
+    }
+    let path = "path"
+    """,
+  ]
+
+  /// The examples in documentation comments: lines that are indented by four more than the text.
+  private static func examples(in file: String) throws -> [String] {
+    let lines = try String(contentsOfFile: file, encoding: .utf8).split(
+      separator: "\n", omittingEmptySubsequences: false
+    )
+    .map { $0.drop { $0 == " " } }
+    var examples: [[Substring]] = []
+    for (line, previous) in zip(lines, [""] + lines) where line.hasPrefix("///     ") {
+      // A list's second line is indented, too; an example stands behind an empty line.
+      if previous == "///" {
+        examples.append([line.dropFirst(8)])
+      } else if previous.hasPrefix("///     "),
+        !examples.isEmpty
+      {
+        examples[examples.count - 1].append(line.dropFirst(8))
+      }
+    }
+    return examples.map { $0.joined(separator: "\n") }
+  }
+
+  @Test(
+    "Every example in a comment builds for a client in strict mode, with warnings as errors",
+    .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
+  func examples() throws {
+    let sources = TypeChecker.packageRoot.appendingPathComponent("Sources").path
+    var text = "import Bitmaps\nimport Finalization\nimport Foundation\nimport NativeBuffers\nimport SystemPackage\n"
+    var count = 0
+    for name in try FileManager.default.subpathsOfDirectory(atPath: sources).sorted()
+    where ["Bitmaps/", "Finalization/", "LeakAuditing/", "NativeBuffers/"].contains(where: name.hasPrefix)
+      && name.hasSuffix(".swift")
+    {
+      for example in try Self.examples(in: "\(sources)/\(name)") {
+        count += 1
+        let names = example.split(separator: "\n").flatMap { line in
+          guard line.hasPrefix("let "), let end = line.range(of: " = ") else { return [String]() }
+          return line[..<end.lowerBound].dropFirst(4).split { "(), ".contains($0) }.map(String.init)
+        }
+        text += """
+          func example\(count)(  // \(name)
+            bitmap: inout Bitmap, frame: inout Bitmap, picture: EncodedPicture, bytes: [UInt8], span: inout MutableSpan<UInt8>
+          ) throws {
+          \(Self.contexts[String(name.drop { $0 != "/" }.dropFirst())] ?? "")
+          \(example)
+          \(names.map { "_ = \($0)" }.joined(separator: "\n"))
+          }
+
+          """
+      }
+    }
+    #expect(count >= 12)
+    let outcome = try TypeChecker.check(text, isStrict: true)
+    #expect(outcome.succeeded, "\(outcome.diagnostics)")
   }
 
   @Test("Every shell block is a command that the shell can read")
