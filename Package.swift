@@ -84,6 +84,15 @@ let package = Package(
 
     .target(
       name: "TestSupport", dependencies: ["ResourceLedger"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "fork-trials",
+      dependencies: [
+        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      path: "Tests/ForkTrials", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ForkTests", dependencies: ["fork-trials", "ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
       name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),

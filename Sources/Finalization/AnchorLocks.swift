@@ -1,39 +1,22 @@
-import Synchronization
+import ResourceLedger
 
 /// The locks of all anchors: which one is an anchor's follows from its address, so that it can be taken
 /// before it is known whether the anchor still exists.
-// SAFETY: allocated once, never freed; the locks are made for many threads.
-@safe struct AnchorLocks: @unchecked Sendable {
-  private let slots: UnsafeMutablePointer<Slot>
+struct AnchorLocks: Sendable {
+  private let locks = SpinLocks(.anchor, count: 512)
 
-  private struct Slot: ~Copyable {
-    let lock = SpinLock()
-    // A cache line each.
-    let padding: (UInt32, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
-  }
-
-  static let count = 512
-  static let shared: AnchorLocks = {
-    let locks = AnchorLocks()
-    ForkSafety.install()
-    return locks
-  }()
-
-  private init() {
-    unsafe slots = .allocate(capacity: Self.count)
-    for slot in 0..<Self.count { unsafe (slots + slot).initialize(to: Slot()) }
-  }
+  static let shared = AnchorLocks()
 
   @inline(__always)
-  private func slot(of address: UInt) -> UnsafeMutablePointer<Slot> {
+  private func lock(_ address: UInt) -> SpinLock {
     let hash = UInt64(address) &* 0x9E37_79B9_7F4A_7C15
-    return unsafe slots + Int(truncatingIfNeeded: hash >> 55)
+    return locks[Int(truncatingIfNeeded: hash >> 55)]
   }
 
   @inline(__always)
-  func lock(of address: UInt) { unsafe slot(of: address).pointee.lock.lock() }
+  func lock(of address: UInt) { lock(address).lock() }
   @inline(__always)
-  func unlock(of address: UInt) { unsafe slot(of: address).pointee.lock.unlock() }
+  func unlock(of address: UInt) { lock(address).unlock() }
 
   @inline(__always)
   func withLock<R>(of address: UInt, _ body: () -> R) -> R {
@@ -41,7 +24,4 @@ import Synchronization
     defer { unlock(of: address) }
     return body()
   }
-
-  func lockAll() { for slot in 0..<Self.count { unsafe slots[slot].lock.lock() } }
-  func unlockAll() { for slot in 0..<Self.count { unsafe slots[slot].lock.unlock() } }
 }

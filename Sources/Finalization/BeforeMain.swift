@@ -4,13 +4,13 @@ import ResourceLedger
 /// CFinalization.c calls it before `main`.
 @_cdecl("finalization_make_statics")
 func makeStaticsBeforeMain() {
-  // First: its handlers at a fork are to run after this module's.
   ForkGuard.makeStatics()
-  ForkSafety.makeStatics()
   ForkGuard.touch(AnchorLocks.shared)
   ForkGuard.touch(WatchTable.shared)
   ThreadStorage.makeStatics()
   ThreadSlots.makeStatics()
+  RegistrationPins.makeStatics()
+  CacheLoads.makeStatics()
   ExitRuns.makeStatics()
   MemoryRelief.makeStatics()
   LoadChain.makeStatics()

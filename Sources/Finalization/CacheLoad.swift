@@ -1,8 +1,14 @@
 import Dispatch
 import ResourceLedger
 
+/// The lock of all loads' states, held for a few instructions each.
+enum CacheLoads {
+  static let lock = RankedLock(.cacheLoad)
+  static func makeStatics() { ForkGuard.touch(lock) }
+}
+
 /// A load under way, and those who wait for it.
-// SAFETY: `state` changes under `lock`.
+// SAFETY: `state` changes under `CacheLoads.lock`.
 @usableFromInline
 final class CacheLoad<Value: Sendable>: @unchecked Sendable {
   private enum State {
@@ -10,11 +16,15 @@ final class CacheLoad<Value: Sendable>: @unchecked Sendable {
     case done(Result<Value, any Error>)
   }
 
-  private let lock = ForkSafeLock()
   private var state = State.running([])
+  private let generation = ForkGuard.generation
+  /// Whether the load was under way when this process was forked: no thread of the parent's goes on here, neither the one
+  /// that loads nor those that wait.
+  var isParents: Bool { generation != ForkGuard.generation }
+
   /// Calls `body` with the outcome: later, on the thread that ends the load, or at once.
   private func whenDone(_ body: @escaping @Sendable (Result<Value, any Error>) -> Void) {
-    let outcome = lock.withLock { () -> Result<Value, any Error>? in
+    let outcome = CacheLoads.lock.withLock { () -> Result<Value, any Error>? in
       switch state {
       case .done(let outcome): return outcome
       case .running(let waiters):
@@ -26,11 +36,12 @@ final class CacheLoad<Value: Sendable>: @unchecked Sendable {
   }
 
   func finish(_ outcome: Result<Value, any Error>) {
-    let waiters = lock.withLock { () -> [@Sendable (Result<Value, any Error>) -> Void] in
+    let waiters = CacheLoads.lock.withLock { () -> [@Sendable (Result<Value, any Error>) -> Void] in
       guard case .running(let waiters) = state else { return [] }
       state = .done(outcome)
       return waiters
     }
+    if isParents { return }
     for waiter in waiters { waiter(outcome) }
   }
 

@@ -9,9 +9,7 @@ import Synchronization
 /// client runs in one, but for the keys' `==`.
 // SAFETY: what changes does so in write sections.
 @usableFromInline
-final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable, MemoryRelieving,
-  ForkLockable
-{
+final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable, MemoryRelieving {
   @usableFromInline typealias Entry = CacheEntry<Key, Value>
 
   private static var largestByteCount: Int { 1 << 61 }
@@ -31,23 +29,18 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   private let byteCount: @Sendable (Value) -> Int
 
   init(strongByteLimit: Int, byteCount: @escaping @Sendable (Value) -> Int) {
-    readers = PerThread { Reader() }
+    readers = PerThread(.cache) { Reader() }
     self.strongByteLimit = min(strongByteLimit, Self.largestByteCount)
     self.byteCount = byteCount
     MemoryRelief.add(self)
-    ForkSafety.add(self)
   }
 
   deinit {
-    ForkSafety.remove(self)
     MemoryRelief.remove(self)
     for slots in unsafe table.removeAll().slots { slots.deallocate() }
     unsafe table.deallocate()
     readers.deallocate()
   }
-
-  func lockAll() { readers.lockAll() }
-  func unlockAll() { readers.unlockAll() }
 
   private func write<R>(_ body: () -> R) -> R {
     readers.lockAll()
@@ -110,12 +103,12 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
           counts.hits += 1
           return .found(value)
         }
-        if let other = entry.load {
+        if let other = entry.load, !other.isParents {
           counts.misses += 1
           return .join(other)
         }
-        // Dead, and its cleanup not here yet.
-        counts.dead += 1
+        // Dead, and its cleanup not here yet; or nobody goes on with its load, in a forked child.
+        if entry.load == nil { counts.dead += 1 }
         dead = unsafe table.remove(entry)
       }
       counts.misses += 1

@@ -8,7 +8,7 @@ import ResourceLedger
 /// where the others find them.
 ///
 /// A registration enters and leaves both books under its stripe's lock: with all held they are equal.
-final class CellPool: Sendable, ForkLockable {
+final class CellPool: Sendable {
   let depot: CellDepot
   let stripes: PoolStripes
   let books: RegistryBooks
@@ -20,12 +20,10 @@ final class CellPool: Sendable, ForkLockable {
     depot = CellDepot(domain: number.id, cellSize: offset + heldSize, alignment: heldAlignment)
     stripes = PoolStripes(heldOffset: offset, depot: depot)
     books = RegistryBooks(name: name, domain: number.id, stripes: stripes)
-    ForkSafety.add(self)
     ResourceDomains.list(books, as: number.id, sharesID: number.isShared)
   }
 
   deinit {
-    ForkSafety.remove(self)
     ResourceDomains.unlist(books)
     books.close()
     depot.close()
@@ -35,19 +33,6 @@ final class CellPool: Sendable, ForkLockable {
 
   /// Gives this thread's stripe free cells.
   func refill(_ core: RegistryCore) throws(LedgerError) { stripes.add(try depot.take(core)) }
-
-  /// For a fork: in the order in which they are taken elsewhere.
-  func lockAll() {
-    books.lock.lock()
-    depot.lock.lock()
-    stripes.lockAll()
-  }
-
-  func unlockAll() {
-    stripes.unlockAll()
-    depot.lock.unlock()
-    books.lock.unlock()
-  }
 }
 
 /// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
@@ -57,7 +42,7 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
   let name: String
   let domain: DomainID
   private let stripes: PoolStripes
-  let lock = ForkSafeLock()
+  private let lock = RankedLock(.registryBooks)
   private var isOpen = true
 
   init(name: String, domain: DomainID, stripes: PoolStripes) {
@@ -83,7 +68,7 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain {
 /// Where a pool's cells come from, and where stripes leave what they have too much of.
 // SAFETY: everything that changes does so under `lock`.
 @safe final class CellDepot: @unchecked Sendable {
-  let lock = ForkSafeLock()
+  private let lock = RankedLock(.cellDepot)
   private let domain: DomainID
   private let stride: Int
   private let alignment: Int

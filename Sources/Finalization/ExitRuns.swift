@@ -31,7 +31,7 @@ enum ExitRuns {
     let order: ExitOrder
   }
 
-  private static let lock = ForkSafeLock()
+  private static let lock = RankedLock(.exitRuns)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var runs: [Int: Run] = [:]
   // SAFETY: guarded by `lock`. The process that asked for cleanups at its exit; 0 for none.

@@ -29,7 +29,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
     ForkGuard.touch(lateID)
   }
 
-  private let lock = ForkSafeLock()
+  private let lock = RankedLock(.descriptors)
   /// Descriptors open at the start that nobody owned since, and what they referred to.
   private var baseline: [Int32: String]
 

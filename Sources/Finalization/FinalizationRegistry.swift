@@ -93,7 +93,7 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   /// concurrency pool.
   public func flush() async {
     let core = core
-    if ForkSafety.isForkedChild.load(ordering: .relaxed) { return core.flush() }
+    if ForkGuard.isForkedChild { return core.flush() }
     await withCheckedContinuation { continuation in
       FlushQueue.shared.async {
         core.flush()

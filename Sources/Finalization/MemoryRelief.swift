@@ -14,7 +14,7 @@ package enum MemoryRelief {
     weak let relieving: (any MemoryRelieving)?
   }
 
-  private static let lock = ForkSafeLock()
+  private static let lock = RankedLock(.memoryRelief)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var slots: [Slot] = []
 

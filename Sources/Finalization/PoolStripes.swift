@@ -28,7 +28,7 @@ import Synchronization
   init(heldOffset: Int, depot: CellDepot) {
     self.heldOffset = heldOffset
     unsafe self.depot = Unmanaged.passUnretained(depot)
-    perThread = PerThread { Stripe() }
+    perThread = PerThread(.registryStripe) { Stripe() }
     unsafe orphans = .allocate(capacity: 1)
     unsafe orphans.initialize(to: Atomic(0))
   }

@@ -22,10 +22,8 @@ extension FinalizationRegistry {
 
     /// The held value, where the registration is pending.
     public var peek: HeldValue? {
-      guard entry.pin(key: key) == .pinned else { return nil }
-      defer { _ = entry.unpin() }
       // Whoever claims the cell meanwhile waits for the pin to end before it touches the value.
-      return cell.map { held($0).copy(as: HeldValue.self) }
+      RegistrationPins.with(registration) { held($0).copy(as: HeldValue.self) }
     }
 
     /// Ends the registration: the cleanup will not run.
@@ -62,14 +60,13 @@ extension FinalizationRegistry {
       get { isPending && ExitRuns.contains(entry, key: key) }
       nonmutating set {
         // The pin keeps the cell from being delivered and used again meanwhile.
-        guard entry.pin(key: key) == .pinned else { return }
-        defer { _ = entry.unpin() }
-        guard let cell else { return }
-        if newValue { ExitRuns.add(cell) } else { ExitRuns.remove(entry, key: key) }
+        RegistrationPins.with(registration) { cell in
+          if newValue { ExitRuns.add(cell) } else { ExitRuns.remove(entry, key: key) }
+        }
       }
     }
 
-    /// The registration's cell; it is still this registration's where the caller claimed or pinned it.
+    /// The registration's cell; it is still this registration's if the caller claimed it.
     private var cell: Cell? { Cell(address: entry.address) }
 
     private func held(_ cell: Cell) -> HeldSlot { cell.core.stripes.held(cell) }

@@ -48,7 +48,7 @@ extension RegistryCore {
   /// Where waiting would be waiting for oneself, and where nobody else delivers.
   private var mustNotWait: Bool {
     if delivery.isManual || DeliveringThread.isDelivering { return true }
-    if ForkSafety.isForkedChild.load(ordering: .relaxed) { return true }
+    if ForkGuard.isForkedChild { return true }
     guard let queue else { return false }
     return DispatchQueue.getSpecific(key: Self.queueKey) == ObjectIdentifier(queue)
   }

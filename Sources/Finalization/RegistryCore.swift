@@ -41,7 +41,8 @@ final class RegistryCore: @unchecked Sendable {
 
   /// Cells whose targets died, last one first: pushed by any thread, taken whole.
   private let ready = Atomic<UInt>(0)
-  private let queueLock = SpinLock()
+  private let queueLocks = SpinLocks(.deliveryQueue)
+  private let queueLock: SpinLock
   /// Cells taken from `ready`, first one first.
   @exclusivity(unchecked) private var taken: Cell?
   private let isOrphaned = Atomic<Bool>(false)
@@ -58,6 +59,7 @@ final class RegistryCore: @unchecked Sendable {
   ) {
     pool = CellPool(name: name, heldSize: heldValues.size, heldAlignment: heldValues.alignment)
     stripes = pool.stripes
+    queueLock = queueLocks[0]
     self.delivery = delivery
     self.heldValues = heldValues
     self.errorHandler = errorHandler
@@ -80,6 +82,8 @@ final class RegistryCore: @unchecked Sendable {
       queue.setSpecific(key: Self.queueKey, value: ObjectIdentifier(queue))
     }
   }
+
+  deinit { queueLocks.deallocate() }
 
   static let queueKey = DispatchSpecificKey<ObjectIdentifier>()
 
@@ -196,6 +200,8 @@ final class RegistryCore: @unchecked Sendable {
   }
 
   func schedule() {
+    // Nothing runs in the background there.
+    if ForkGuard.isForkedChild { return }
     if let queue {
       queue.async { self.deliverScheduled() }
     } else if let host {
@@ -278,7 +284,7 @@ final class RegistryCore: @unchecked Sendable {
   @usableFromInline
   func orphan() {
     isOrphaned.store(true, ordering: .sequentiallyConsistent)
-    if delivery.isManual { drainReporting() }
+    if delivery.isManual || ForkGuard.isForkedChild { drainReporting() }
     if stripes.orphan() { unsafe Unmanaged.passUnretained(self).release() }
   }
 }

@@ -40,6 +40,13 @@ public import Synchronization
   @inline(__always)
   static var slot: Int { unsafe current?.pointee.slot ?? 0 }
 
+  /// The same without making the thread its storage.
+  static var slotIfMade: Int {
+    guard let storage = unsafe cfinalization_current_thread().pointee.storage else { return 0 }
+    // SAFETY: nothing else is stored there.
+    return unsafe storage.assumingMemoryBound(to: ThreadStorage.self).pointee.slot
+  }
+
   /// The number of a line of code.
   @inlinable
   @inline(__always)

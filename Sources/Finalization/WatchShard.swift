@@ -1,4 +1,5 @@
 import CFinalization
+import ResourceLedger
 import Synchronization
 
 /// Where a sweep is in a shard.
@@ -18,7 +19,10 @@ struct ShardPosition {
   init(count: Int) {
     shardCount = count
     unsafe shards = .allocate(capacity: count)
-    for index in 0..<count { unsafe (shards + index).initialize(to: Unmanaged.passRetained(WatchShard())) }
+    let locks = SpinLocks(.watchShard, count: count)
+    for index in 0..<count {
+      unsafe (shards + index).initialize(to: Unmanaged.passRetained(WatchShard(lock: locks[index])))
+    }
   }
 
   @inline(__always)
@@ -43,7 +47,7 @@ struct ShardPosition {
 /// nothing moves but when the table is rebuilt, which `version` counts.
 // SAFETY: everything below changes under `lock`.
 @safe final class WatchShard: @unchecked Sendable {
-  private let lock = SpinLock()
+  private let lock: SpinLock
   @exclusivity(unchecked) private var slots: UnsafeMutablePointer<Slot>
   @exclusivity(unchecked) private var capacity = 0
   @exclusivity(unchecked) private var usedCount = 0
@@ -58,7 +62,10 @@ struct ShardPosition {
     var watch: Unmanaged<Watch>?
   }
 
-  init() { unsafe slots = .allocate(capacity: 0) }
+  init(lock: SpinLock) {
+    self.lock = lock
+    unsafe slots = .allocate(capacity: 0)
+  }
 
   deinit {
     for slot in unsafe 0..<capacity { unsafe slots[slot].watch?.release() }
@@ -79,9 +86,6 @@ struct ShardPosition {
     defer { lock.unlock() }
     return unsafe version
   }
-
-  func lockForFork() { lock.lock() }
-  func unlockForFork() { lock.unlock() }
 
   // MARK: Finding
 

@@ -4,8 +4,7 @@ import Synchronization
 
 /// All watched objects of the process, by address: 256 hash tables with a lock each.
 ///
-/// A sweep looks at every slot in pieces of at most 512 and hands the dead ones to their registries. Lock
-/// order: `gate`, then a shard's lock, then (after that is released) an anchor's.
+/// A sweep looks at every slot in pieces of at most 512 and hands the dead ones to their registries.
 @usableFromInline
 final class WatchTable: Sendable {
   static let shared = WatchTable()
@@ -15,7 +14,7 @@ final class WatchTable: Sendable {
   private let shards: WatchShards
   /// Held while a piece is swept and its deaths are queued: whoever gets it knows that no death found
   /// earlier is still on its way to a queue.
-  private let gate = ForkSafeLock()
+  private let gate = RankedLock(.sweep)
   /// Where the next sweep by a registration begins: shard, and slot in it. Under `gate`.
   private let cursor = Atomic<Int>(0)
   private let timer = Atomic<Bool>(false)
@@ -122,6 +121,8 @@ final class WatchTable: Sendable {
   static let sweepInterval = 1
 
   private func startTimer() {
+    // Nothing runs in the background there.
+    if ForkGuard.isForkedChild { return }
     guard !timer.load(ordering: .relaxed), !timer.exchange(true, ordering: .acquiringAndReleasing) else { return }
     scheduleSweep()
   }
@@ -137,17 +138,5 @@ final class WatchTable: Sendable {
         self.scheduleSweep()
       }
     }
-  }
-
-  // MARK: Fork
-
-  func lockAll() {
-    gate.lock()
-    for index in 0..<Self.shardCount { shards.with(index) { $0.lockForFork() } }
-  }
-
-  func unlockAll() {
-    for index in 0..<Self.shardCount { shards.with(index) { $0.unlockForFork() } }
-    gate.unlock()
   }
 }

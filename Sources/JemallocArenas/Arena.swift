@@ -91,7 +91,7 @@ public final class Arena: Sendable {
 
   /// The slow-path lock: memory of this arena is set aside and given back only under it, together with
   /// its ledger entry, so that the two books agree whenever it is held.
-  package let lock = ForkSafeLock()
+  package let lock = RankedLock(.arena)
   /// 1 once destroyed. Changes under `lock`.
   let isDestroyed = Atomic<Bool>(false)
   /// What the block cache keeps for this arena: a retained object, 0 for nothing yet. Set once, under `lock`.
@@ -129,7 +129,6 @@ public final class Arena: Sendable {
       throw error
     }
     ArenaDirectory.add(self)
-    ForkGuard.protect(lock, order: index)
   }
 
   deinit {
@@ -186,8 +185,6 @@ public final class Arena: Sendable {
         try destroyEmpty()
       }
     }
-    // Not under the lock: fork takes the guard's own lock first, then the arenas'.
-    ForkGuard.unprotect(lock)
     ArenaDirectory.remove(self)
     number.giveBack()
   }

@@ -12,9 +12,9 @@ package enum ArenaDirectory {
 
   /// Held by whoever works through an arena's unused memory for longer than its slow path may wait: no arena
   /// is destroyed meanwhile. Taken before the arena's own lock.
-  package static let upkeep = ForkGuard.outerLock()
+  package static let upkeep = RankedLock(.upkeep)
 
-  private static let lock = ForkGuard.innerLock()
+  private static let lock = RankedLock(.arenaDirectory)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var state = State()
 
@@ -33,9 +33,9 @@ package enum ArenaDirectory {
     forget?(arena)
   }
 
-  /// All arenas, by ascending index: the order in which their locks are taken.
+  /// All arenas, in the order in which they were made, which is that in which their locks are taken.
   package static var all: [Arena] {
-    lock.withLock { unsafe Array(state.arenas.values) }.sorted { $0.index < $1.index }
+    lock.withLock { unsafe Array(state.arenas.values) }.sorted { $0.lock.order < $1.lock.order }
   }
 
   package static func arena(_ domain: DomainID) -> Arena? { lock.withLock { unsafe state.arenas[domain] } }

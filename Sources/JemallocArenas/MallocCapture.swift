@@ -16,7 +16,7 @@ public enum MallocCapture {
   /// Only then can calls be captured, and may C's `free` be given a detached block.
   public static var isAvailable: Bool { cjemalloc_is_process_malloc() }
 
-  private static let lock = ForkGuard.innerLock()
+  private static let lock = RankedLock(.capture)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var spareArenas: [UInt32] = []
 

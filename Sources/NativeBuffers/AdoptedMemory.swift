@@ -4,7 +4,7 @@ import ResourceLedger
 enum AdoptedMemory {
   typealias Deallocator = @Sendable (UnsafeMutableRawPointer) -> Void
 
-  private static let lock = ForkGuard.innerLock()
+  private static let lock = RankedLock(.adoptedMemory)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var deallocators: [Int: Deallocator] = unsafe [:]
 

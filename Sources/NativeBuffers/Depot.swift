@@ -104,6 +104,7 @@ import Synchronization
     // The arena lives as long as the block is on no list, and perhaps no longer.
     let arena = arena
     defer { withExtendedLifetime(arena) {} }
+    Maintenance.settleInChild()
     guard Maintenance.isListening, surplus.push(entry) else { return giveBack(entry) }
     Maintenance.callForSurplus()
     // Turned off or busy just now, or no thread was to be had: it did not see this block.
@@ -117,6 +118,7 @@ import Synchronization
   /// Fresh memory with its ledger entry, in state `idle` and on no list. Where the arena has none, idle
   /// blocks are given up for it first.
   func allocate(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
+    Maintenance.settleInChild()
     let isTestOfFailure = arena.failureCountdown.load(ordering: .relaxed) > 0
     do throws(ArenaError) { return try allocateOnce(request, zeroed: zeroed) } catch {
       guard case .outOfMemory = error.code, !isTestOfFailure, request.capacity <= Self.conceivableByteCount,
@@ -255,6 +257,7 @@ import Synchronization
   /// Gives idle blocks back to jemalloc until at most `limit` bytes of them are kept, large ones first.
   /// - Returns: bytes given back.
   func trim(keeping limit: Int) -> Int {
+    Maintenance.settleInChild()
     var freed = giveBackSurplus()
     for sizeClass in (0..<SizeClass.count).reversed() where shelves.hasIdleBlocks(sizeClass: sizeClass) {
       guard shelves.idleByteCount > limit else { break }

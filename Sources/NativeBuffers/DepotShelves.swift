@@ -191,7 +191,7 @@ import Synchronization
   // `roomMoves`, so that a sum that is taken under it meets none on its way. A stripe's room is below zero while one of
   // its threads looks for more.
 
-  private static let roomMoves = ForkGuard.innerLock()
+  private static let roomMoves = RankedLock(.idleRoom)
   static func makeStatics() { ForkGuard.touch(roomMoves) }
 
   /// Sets room aside for a stripe that has too little: of what nobody has, else of what other stripes have. Waits for

@@ -17,6 +17,9 @@ enum Maintenance {
     case off
     /// The system gave no thread. As off.
     case failed
+    /// A forked child has no such thread and starts none by itself; what the parent's threads left is not looked after
+    /// yet. See ``settleInChild()``.
+    case forked
     /// For tests: there is no thread, calls are counted, and passes are made by who tests.
     case byHand
   }
@@ -26,7 +29,7 @@ enum Maintenance {
   private static func set(_ phase: Phase) { phaseCode.store(phase.rawValue, ordering: .sequentiallyConsistent) }
 
   /// Guards the thread's beginning and end.
-  private static let lock = ForkGuard.innerLock()
+  private static let lock = RankedLock(.maintenance)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var thread: Thread?
   /// Passes that the thread made, since the process began: each is one time that it woke.
@@ -57,7 +60,7 @@ enum Maintenance {
         unsafe Unmanaged<Thread>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.alarm.ring() }
       }
     case .ready: start()
-    case .off, .failed: break
+    case .off, .failed, .forked: break
     case .byHand: callsByHand.add(1, ordering: .relaxed)
     }
   }
@@ -192,9 +195,10 @@ enum Maintenance {
 
   // MARK: Off and on
 
-  static var isEnabled: Bool { phase != .off }
+  static var isEnabled: Bool { phase != .off && phase != .forked }
 
   static func turnOff() {
+    settleInChild()
     let stopped = lock.withLock {
       let running = unsafe thread
       unsafe thread = nil
@@ -210,6 +214,7 @@ enum Maintenance {
   }
 
   static func turnOn() {
+    settleInChild()
     let wasOff = lock.withLock {
       guard phase == .off || phase == .failed else { return false }
       set(.ready)
@@ -250,18 +255,23 @@ enum Maintenance {
     ForkGuard.touch(callsByHand)
     ForkGuard.touch(surplusWaits)
     ForkGuard.touch(isDeaf)
-    ForkGuard.onChild { Maintenance.beginInChild() }
+    ForkGuard.onChild {
+      set(.forked)
+      ThreadCaches.parkOwn()
+    }
   }
 
-  /// A forked child has no such thread: it starts one when somebody calls.
-  private static func beginInChild() {
-    let isWanted = isEnabled
-    // Nobody is to start a thread out of here.
-    set(.off)
-    unsafe thread = nil
+  /// In a forked child, once, on the first slow path: takes over what threads of the parent kept for themselves and left
+  /// to maintenance, which stays off until it is turned on. Not while the process forks, because a child that only goes on
+  /// to another program needs none of it. Cost: a load where it is done. Takes locks from ``LockRank/upkeep`` on.
+  static func settleInChild() {
+    guard phaseCode.load(ordering: .relaxed) == Phase.forked.rawValue else { return }
+    let (isFirst, _) = phaseCode.compareExchange(
+      expected: Phase.forked.rawValue, desired: Phase.off.rawValue, ordering: .sequentiallyConsistent)
+    guard isFirst else { return }
+    lock.withLock { unsafe thread = nil }
     isDeaf.store(false, ordering: .relaxed)
     ThreadCaches.adoptOrphans()
-    if isWanted { set(.ready) }
-    forEachDepot { $0.shelves.setWatched(false) }
+    forEachDepot { $0.lookAfterNoMore() }
   }
 }

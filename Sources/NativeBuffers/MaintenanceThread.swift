@@ -5,7 +5,7 @@
 /// the kernel; so do blocks beyond ``Arena/Configuration/idleByteLimit``, within 100 ms, and their pages after
 /// ``Arena/Configuration/dirtyDecay``. Blocks that other threads keep for themselves are included.
 ///
-/// It runs no code of the program's: no deallocator, no signal handler. A forked child starts one of its own. It
+/// It runs no code of the program's: no deallocator, no signal handler. In a forked child it is turned off. It
 /// keeps no process from ending by `exit` or by the end of `main`; a main thread that ends by `pthread_exit`
 /// leaves the process to it.
 ///
@@ -14,7 +14,8 @@
 /// the moment of the look keeps them until the next; where the kernel refuses `membarrier`, a thread that does
 /// nothing keeps its up to 2 MiB.
 public enum MaintenanceThread {
-  /// Whether the process may have the thread; true from the start, and where the system has no thread to give.
+  /// Whether the process may have the thread; true from the start, and where the system has no thread to give; false in a
+  /// forked child.
   ///
   /// Turning it off waits until the thread has ended. From then on ``Arena/trim(keeping:)`` gives idle blocks back, a
   /// thread that releases a block beyond the limit gives that back itself, under the arena's lock, and jemalloc

@@ -18,7 +18,7 @@ package enum Quarantine {
   private static let byteLimit = Atomic<Int>(limitOfEnvironment())
   static var isOn: Bool { byteLimit.load(ordering: .relaxed) > 0 }
 
-  private static let lock = ForkGuard.innerLock()
+  private static let lock = RankedLock(.quarantine)
   /// Held entries, the oldest first.
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var held: [LedgerEntry] = []

@@ -60,7 +60,9 @@ public import Synchronization
   let siteRecords = unsafe Ledger.shared.siteRecords
   /// The shared arena's depot, for blocks that threads do not keep.
   let shelves: DepotShelves
-  /// The other threads' caches, for fork. Under ThreadCaches.lock.
+  /// The process whose thread the cache belongs to, see ``ForkGuard/generation``. Under ThreadCaches.lock.
+  var generation = ForkGuard.generation
+  /// The other threads' caches. Under ThreadCaches.lock.
   var next: UnsafeMutablePointer<ThreadCacheStorage>?
   var previous: UnsafeMutablePointer<ThreadCacheStorage>?
 

@@ -41,12 +41,14 @@ extension ThreadCaches {
   /// - Returns: bytes given back.
   @discardableResult
   static func trim(takesAll: Bool = false) -> Int {
+    Maintenance.settleInChild()
     var chain = EntryChain()
     lock.withLock {
       var candidate = unsafe first
       while let cache = unsafe ThreadCache(candidate) {
         // A parked one is empty, or for its own thread to look into.
-        if unsafe cache.storage.pointee.isAttached {
+        // That of a thread which this process does not have has no record to look at.
+        if unsafe cache.storage.pointee.isAttached, unsafe cache.storage.pointee.generation == ForkGuard.generation {
           if isBarrierAllowed { trim(cache, takesAll: takesAll, into: &chain) } else { park(cache) }
         }
         unsafe candidate = unsafe cache.storage.pointee.next

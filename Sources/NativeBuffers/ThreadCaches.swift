@@ -13,7 +13,7 @@ enum ThreadCaches {
   /// Bytes of idle blocks that a thread keeps.
   static let byteLimit = 2 << 20
 
-  static let lock = ForkGuard.innerLock()
+  static let lock = RankedLock(.threadCaches)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) static var first: UnsafeMutablePointer<ThreadCacheStorage>?
   /// Caches that are not parked. Where the kernel refuses the barrier: those to whose threads nothing was said
@@ -62,6 +62,7 @@ enum ThreadCaches {
   private static func enterSlowly() -> ThreadCache? { attachExisting() ?? make() }
 
   private static func attachExisting() -> ThreadCache? {
+    Maintenance.settleInChild()
     guard let cache = unsafe ThreadCache(pthread_getspecific(key)) else { return nil }
     lock.withLock { attach(cache) }
     // Nobody could look into it from outside, so it is for its own thread to do what was due.
@@ -143,21 +144,31 @@ enum ThreadCaches {
     if let previous = unsafe previous { unsafe previous.pointee.next = unsafe next } else { unsafe first = unsafe next }
   }
 
-  /// In a forked child: the caches of threads that it does not have go to the depot, and the forking thread's
-  /// own is parked. A block that such a thread was just moving may be on no list; it stays idle in the child's books.
+  // MARK: In a forked child
+
+  /// The forking thread, before the child goes on: its cache stays its own, and it will come by ``attachExisting()``.
+  static func parkOwn() {
+    guard let cache = unsafe ThreadCache(pthread_getspecific(key)) else { return }
+    unsafe cache.storage.pointee.generation = ForkGuard.generation
+    park(cache)
+  }
+
+  /// The caches of threads that the child does not have go to the depot. A block that such a thread was just moving may be
+  /// on no list; it stays idle in the child's books.
   static func adoptOrphans() {
-    // Nobody ever had a cache.
-    guard unsafe first != nil else { return }
+    // No thread ever had a cache.
+    guard lock.withLock({ unsafe first != nil }) else { return }
     let depot = Depot.of(Arena.shared)
-    let own = unsafe pthread_getspecific(key)
     while true {
       let orphan: ThreadCache? = lock.withLock {
         var candidate = unsafe first
-        while let storage = unsafe candidate, unsafe UnsafeMutableRawPointer(storage) == own {
+        while let storage = unsafe candidate, unsafe storage.pointee.generation == ForkGuard.generation {
           unsafe candidate = unsafe storage.pointee.next
         }
         guard let cache = unsafe ThreadCache(candidate) else { return nil }
         unlink(cache)
+        // Not the record of its thread, which may be the memory of another one by now.
+        if unsafe cache.storage.pointee.isAttached { unsafe attached -= 1 }
         return cache
       }
       guard let orphan else { break }
@@ -169,10 +180,6 @@ enum ThreadCaches {
       }
       unsafe orphan.storage.deinitialize(count: 1)
       unsafe orphan.storage.deallocate()
-    }
-    lock.withLock {
-      if let cache = unsafe ThreadCache(own) { park(cache) }
-      unsafe attached = 0
     }
   }
 }

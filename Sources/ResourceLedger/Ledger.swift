@@ -6,9 +6,7 @@ import Synchronization
 // Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources ·
 // Ledger+Reading.swift adds up.
 //
-// Lock order, for the whole package: the fork guard's gate for first uses, then its other one, then the upkeep of arenas, then arena slow-path locks
-// by ascending arena index, then `growth`, then `interning`; every other lock is taken with no further one under it. No lock
-// is held while code of a client runs.
+// The order of locks, for the whole package, is LockRank.
 
 /// The registry's table: one 64-byte entry per resource, in memory reserved once and never moved.
 ///
@@ -33,16 +31,17 @@ import Synchronization
   /// Entries handed out before and given back.
   let freeEntries = EntryStack()
   /// Guards `committedEntries` and the growth of `entryCount`.
-  let growth = ForkSafeLock()
+  let growth = RankedLock(.ledgerGrowth)
   /// Entries whose memory is readable and writable. Changes under `growth`.
   var committedEntries = 0
   /// Guards the site, string and domain records that are not published yet, and `siteNames`, `strings`.
-  let interning = ForkSafeLock()
+  let interning = RankedLock(.ledgerRecords)
   var siteNames: [Site: SiteID] = [:]
   var strings: [String: (offset: UInt32, length: UInt32)] = [:]
   /// Domains' numbers that were used and are not. Changes under `interning`.
   var spareNumbers = SpareDomainNumbers()
   let siteIndex: SiteIndex
+  private let childAction: ForkGuard.Member
 
   /// Reserves a ledger of its own; most code wants ``shared``.
   /// - Parameter entryCapacity: entries to reserve address space for, 1 to 268,435,454, 64 bytes each.
@@ -64,11 +63,16 @@ import Synchronization
     unsafe base = region
     unsafe entries = (region + LedgerLayout.entriesOffset)
       .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
+    // A forked child goes on with a copy of its own.
+    childAction = ForkGuard.onChild { unsafe Self.writeProcess(to: region) }
     siteIndex = try SiteIndex()
     writeHeader()
   }
 
-  deinit { unsafe munmap(base, regionSize) }
+  deinit {
+    childAction.leave()
+    unsafe munmap(base, regionSize)
+  }
 
   private static func makeShared() -> Ledger {
     var failure: LedgerError?
@@ -76,7 +80,6 @@ import Synchronization
     for shift in [24, 19, 16, 14, 12] {
       do throws(LedgerError) {
         let ledger = try Ledger(entryCapacity: 1 << shift)
-        ForkGuard.protect(ledger)
         return ledger
       } catch {
         failure = error
@@ -87,8 +90,7 @@ import Synchronization
 
   private func writeHeader() {
     unsafe base.storeBytes(of: LedgerLayout.version, toByteOffset: LedgerLayout.versionOffset, as: UInt32.self)
-    unsafe base.storeBytes(
-      of: UInt32(bitPattern: getpid()), toByteOffset: LedgerLayout.processOffset, as: UInt32.self)
+    unsafe Self.writeProcess(to: base)
     for (offset, value) in [
       (LedgerLayout.entriesOffsetOffset, LedgerLayout.entriesOffset),
       (LedgerLayout.entryCapacityOffset, entryCapacity),
@@ -107,6 +109,12 @@ import Synchronization
     unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.store(1, ordering: .releasing)
     // Last, so that whoever sees the magic sees a whole header.
     unsafe atomic64(at: 0).pointee.store(LedgerLayout.magic, ordering: .releasing)
+  }
+
+  private static func writeProcess(to region: UnsafeMutableRawPointer) {
+    // SAFETY: as in `atomic32(at:)`.
+    let word = unsafe (region + LedgerLayout.processOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    unsafe word.pointee.store(UInt32(bitPattern: getpid()), ordering: .releasing)
   }
 
   /// The field of 8 bytes at an offset that LedgerLayout.swift names; alive as long as the ledger.

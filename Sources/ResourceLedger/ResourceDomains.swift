@@ -30,7 +30,7 @@ public enum ResourceDomains {
     }
   }
 
-  private static let lock = ForkGuard.innerLock()
+  private static let lock = RankedLock(.domains)
   /// By the domain's address. A domain that is gone may have had the address of one that is not listed.
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var slots: [ObjectIdentifier: Slot] = [:]

@@ -27,7 +27,7 @@ package enum ScopeTracking {
     var open: Set<UInt32> = []
   }
 
-  private static let lock = ForkGuard.innerLock()
+  private static let lock = RankedLock(.scopes)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var state = State()
 

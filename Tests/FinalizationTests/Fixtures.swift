@@ -1,5 +1,4 @@
 import Finalization
-import ResourceLedger
 import Synchronization
 import TestSupport
 
@@ -13,15 +12,13 @@ class Anchored: Finalizable, @unchecked Sendable {
 // SAFETY: as above.
 class Plain: @unchecked Sendable {}
 
-/// What cleanups report to. Behind a POSIX lock: a thread sanitizer does not see the standard library's `Mutex`.
-// SAFETY: `entries` is used under `lock` only.
-final class Log<Element: Sendable>: @unchecked Sendable {
-  private let lock = ForkSafeLock()
-  private var entries: [Element] = []
+/// What cleanups report to.
+final class Log<Element: Sendable>: Sendable {
+  private let entries = Guarded<[Element]>([])
 
-  func add(_ element: Element) { lock.withLock { entries.append(element) } }
-  var all: [Element] { lock.withLock { entries } }
-  var count: Int { lock.withLock { entries.count } }
+  func add(_ element: Element) { entries.withLock { $0.append(element) } }
+  var all: [Element] { entries.withLock { $0 } }
+  var count: Int { entries.withLock { $0.count } }
 }
 
 struct Failure: Error, Equatable {

@@ -1,4 +1,5 @@
 import ResourceLedger
+import TestSupport
 
 @testable import LeakAuditing
 
@@ -32,17 +33,15 @@ final class StatedSteadyDomain: SteadyDomain {
 }
 
 /// A number behind a lock that a thread sanitizer sees.
-// SAFETY: `value` is used under `lock` only.
-final class Counter: @unchecked Sendable {
-  private let lock = ForkSafeLock()
-  private var value: Int
+final class Counter: Sendable {
+  private let value: Guarded<Int>
 
-  init(_ value: Int = 0) { self.value = value }
+  init(_ value: Int = 0) { self.value = Guarded(value) }
 
-  var current: Int { lock.withLock { value } }
+  var current: Int { value.withLock { $0 } }
   /// - Returns: the value before.
   @discardableResult func add(_ difference: Int) -> Int {
-    lock.withLock {
+    value.withLock { value in
       defer { value += difference }
       return value
     }

@@ -86,7 +86,7 @@ struct MaintenanceThreadTests {
   }
 
   @Test(
-    "A forked child has none, and starts its own when there is need",
+    "A forked child has none until it is turned on there",
     .enabled(if: MallocCapture.isAvailable, "a thread sanitizer refuses threads in a forked child"))
   func fork() async {
     await #expect(processExitsWith: .success) {
@@ -97,7 +97,10 @@ struct MaintenanceThreadTests {
         let child = Forking.fork(secondsOfChild: 60)
         if child == 0 {
           guard ThreadStatus.ofMaintenance() == nil, !MaintenanceThread.isRunning else { _exit(1) }
-          guard (try? Self.leaveIdle(in: arena)) != nil, MaintenanceThread.isRunning else { _exit(2) }
+          guard !MaintenanceThread.isEnabled, (try? Self.leaveIdle(in: arena)) != nil else { _exit(2) }
+          guard ThreadStatus.ofMaintenance() == nil, !MaintenanceThread.isRunning else { _exit(4) }
+          MaintenanceThread.isEnabled = true
+          guard (try? Self.leaveIdle(in: arena)) != nil, MaintenanceThread.isRunning else { _exit(5) }
           ThreadStatus.wait("idle blocks gone in the child") { (try? arena.counts().count) == 0 }
           (try? NativeBuffer(byteCount: 1_000))?.dispose()
           guard (try? arena.destroy()) != nil else { _exit(3) }

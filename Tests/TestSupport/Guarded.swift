@@ -1,17 +1,27 @@
-import ResourceLedger
+import Glibc
 
 /// A value that threads share, behind a POSIX lock: a thread sanitizer does not see the standard library's
 /// `Mutex`, and would report every use of what that guards.
-// SAFETY: `value` is used under `lock` only.
-public final class Guarded<Value>: @unchecked Sendable {
-  private let lock = ForkSafeLock()
+// SAFETY: `value` is used under the mutex only, which is made for use by many threads.
+@safe public final class Guarded<Value>: @unchecked Sendable {
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private var value: Value
 
-  public init(_ value: Value) { self.value = value }
+  public init(_ value: Value) {
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe mutex.initialize(to: pthread_mutex_t())
+    unsafe pthread_mutex_init(mutex, nil)
+    self.value = value
+  }
+
+  deinit {
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe mutex.deallocate()
+  }
 
   public func withLock<R>(_ body: (inout Value) throws -> R) rethrows -> R {
-    lock.lock()
-    defer { lock.unlock() }
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
     return try body(&value)
   }
 }

@@ -1,0 +1,68 @@
+import Glibc
+
+/// A mutual-exclusion lock that `fork` keeps whole, and that a forked child may give back: the standard library's `Mutex`
+/// records the thread that holds it, and a child's thread has another number.
+// SAFETY: a pthread mutex at a stable address, made for use by many threads.
+@safe package final class RankedLock: @unchecked Sendable {
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let rank: LockRank
+  private let member: ForkGuard.Member?
+  /// Locks are numbered in the order in which they were made.
+  package var order: UInt64 { member?.order ?? 0 }
+
+  package convenience init(_ rank: LockRank) { self.init(rank, isMember: true) }
+
+  /// For the locks of the list itself, which `fork` takes before it reads the list.
+  static func ofForkGuard(_ rank: LockRank) -> RankedLock { RankedLock(rank, isMember: false) }
+
+  private init(_ rank: LockRank, isMember: Bool) {
+    let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    unsafe mutex.initialize(to: pthread_mutex_t())
+    let result = unsafe pthread_mutex_init(mutex, nil)
+    precondition(result == 0, "pthread_mutex_init failed with \(result)")
+    unsafe self.mutex = unsafe mutex
+    self.rank = rank
+    member =
+      isMember
+      ? ForkGuard.Member(
+        rank, take: { unsafe pthread_mutex_lock(mutex) }, giveBack: { unsafe pthread_mutex_unlock(mutex) }) : nil
+  }
+
+  deinit {
+    member?.leave()
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe mutex.deallocate()
+  }
+
+  package func lock() {
+    #if DEBUG
+      LockWitness.willTake(rank, order: order)
+    #endif
+    unsafe pthread_mutex_lock(mutex)
+    #if DEBUG
+      LockWitness.didTake(rank, order: order)
+    #endif
+  }
+
+  /// Takes the lock if no thread has it.
+  package func tryLock() -> Bool {
+    guard unsafe pthread_mutex_trylock(mutex) == 0 else { return false }
+    #if DEBUG
+      LockWitness.didTake(rank, order: order)
+    #endif
+    return true
+  }
+
+  package func unlock() {
+    #if DEBUG
+      LockWitness.willGiveBack(rank)
+    #endif
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  package func withLock<R: ~Copyable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    lock()
+    defer { unlock() }
+    return try body()
+  }
+}

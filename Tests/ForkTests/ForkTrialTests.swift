@@ -1,0 +1,26 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// See Tests/ForkTrials: each scenario is tried in a process of its own, because a process of tests is large, and forks
+/// slowly.
+@Suite(
+  "Forks beside threads that use the library",
+  .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
+struct ForkTrialTests {
+  private static var forks: Int {
+    let isLong = unsafe getenv("NATIVE_BUFFERS_STRESS").map { unsafe String(cString: $0) } == "long"
+    return isLong ? 20_000 : 500
+  }
+
+  @Test(
+    "Every child does the same within five seconds, and the parent goes on",
+    arguments: [
+      "audits", "background", "buffers", "comings", "descriptors", "drain", "exit", "flush", "loads", "peeks", "relief",
+      "watched",
+    ])
+  func trial(_ scenario: String) throws {
+    let outcome = try Command.run("fork-trials", [scenario, "\(Self.forks)"])
+    #expect(outcome.exitCode == 0, "\(scenario): \(outcome.errors)")
+  }
+}

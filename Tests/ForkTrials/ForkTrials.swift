@@ -1,0 +1,110 @@
+import Glibc
+import TestSupport
+
+/// Forks again and again beside threads that use the library, and has each child use it, too.
+///
+///   fork-trials SCENARIO FORKS
+///
+/// Ends with 0 if every child ended with 0 within five seconds. Otherwise with 1, and standard error has the stacks of
+/// the child that hung, or of this process if `fork` itself hangs.
+@main enum ForkTrials {
+  private static let secondsOfChild: UInt64 = 5
+  private static let workers = 2
+
+  static func main() {
+    let arguments = CommandLine.arguments
+    guard arguments.count == 3, let scenario = Scenario.all[arguments[1]], let forks = Int(arguments[2]) else {
+      fail("usage: fork-trials SCENARIO FORKS; scenarios: \(Scenario.all.keys.sorted().joined(separator: " "))")
+    }
+    // What Swift's runtime makes at the first use of a type, it makes under locks of its own, and keeps no promise of them
+    // across `fork`: so the child does nothing that was not done before.
+    let rehearsal = scenario.child()
+    guard rehearsal == 0 else { fail("before any fork: the child's part ends with \(rehearsal)") }
+    // SAFETY: ended by `_exit`.
+    for number in 0..<workers { detach { while true { scenario.worker(number) } } }
+    let progress = Progress()
+    detach { watch(progress) }
+    for number in 1...forks {
+      let child = Forking.fork(secondsOfChild: 600)
+      if child == 0 { _exit(scenario.child()) }
+      guard child > 0 else { fail("fork: \(errno)") }
+      let status = wait(for: child)
+      guard status == 0 else { fail("fork \(number): the child ended with status \(status)") }
+      progress.count.withLock { $0 = number }
+    }
+    guard scenario.parent() == 0 else { fail("the parent's books do not agree afterwards") }
+    _exit(0)
+  }
+
+  private final class Progress: Sendable { let count = Guarded(0) }
+
+  /// Ends the process if the next child is not done within three times what a child may take.
+  private static func watch(_ progress: Progress) {
+    var last = -1
+    var lastMoment = now()
+    while true {
+      usleep(100_000)
+      let count = progress.count.withLock { $0 }
+      if count != last { (last, lastMoment) = (count, now()) }
+      guard now() - lastMoment > 3 * secondsOfChild * 1_000_000_000 else { continue }
+      fail("fork \(count + 1) hangs in the parent\n" + stacks(of: getpid()))
+    }
+  }
+
+  /// - Returns: the exit code, or the number of the signal plus 1,000.
+  private static func wait(for child: pid_t) -> Int32 {
+    let deadline = now() + secondsOfChild * 1_000_000_000
+    var pause: UInt32 = 50
+    while true {
+      var status: Int32 = 0
+      if unsafe waitpid(child, &status, WNOHANG) == child {
+        return status & 0x7f == 0 ? (status >> 8) & 0xff : 1_000 + status & 0x7f
+      }
+      if now() > deadline {
+        let text = stacks(of: child)
+        kill(child, SIGKILL)
+        fail("a child is not done after \(secondsOfChild) s\n" + text)
+      }
+      usleep(pause)
+      pause = min(2 * pause, 2_000)
+    }
+  }
+
+  /// The stacks of all threads of a process, as gdb shows them; what the kernel says where there is no gdb.
+  private static func stacks(of process: pid_t) -> String {
+    let outcome = try? Command.run(
+      "/usr/bin/gdb", ["--batch", "--nx", "-p", "\(process)", "-ex", "thread apply all bt 40"])
+    if let outcome, outcome.exitCode == 0 { return outcome.output }
+    return ["syscall", "wchan", "stack", "status"].map { name in
+      "/proc/\(process)/\(name): " + ((try? Command.run("/bin/cat", ["/proc/\(process)/\(name)"]).output) ?? "?")
+    }.joined(separator: "\n")
+  }
+
+  private static func now() -> UInt64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  private static func detach(_ body: @escaping @Sendable () -> Void) {
+    final class Work: Sendable {
+      let body: @Sendable () -> Void
+      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var thread = pthread_t()
+    let work = unsafe Unmanaged.passRetained(Work(body)).toOpaque()
+    let result = unsafe pthread_create(
+      &thread, nil,
+      { pointer in
+        if let pointer = unsafe pointer { unsafe Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().body() }
+        return nil
+      }, work)
+    guard result == 0 else { fail("pthread_create: \(result)") }
+  }
+
+  private static func fail(_ message: String) -> Never {
+    var text = "fork-trials: \(message)\n"
+    text.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    _exit(1)
+  }
+}

@@ -1,0 +1,251 @@
+import Finalization
+import Glibc
+import LeakAuditing
+import NativeBuffers
+import ResourceLedger
+import SystemPackage
+import TestSupport
+
+/// What threads do while the process forks, and what each child does.
+struct Scenario: Sendable {
+  /// One step of a thread, by the thread's number; repeated without end.
+  var worker: @Sendable (_ thread: Int) -> Void
+  /// - Returns: 0 if all is well.
+  var child: @Sendable () -> Int32
+  /// Looks at the parent's state after all forks. 0 if all is well.
+  var parent: @Sendable () -> Int32 = { 0 }
+}
+
+final class Anchored: Finalizable, Sendable {
+  let finalizationAnchor = FinalizationAnchor()
+}
+
+final class Plain: Sendable {}
+
+extension Scenario {
+  static let all: [String: Scenario] = [
+    "audits": audits, "background": background, "buffers": buffers, "comings": comings, "descriptors": descriptors,
+    "drain": drain, "exit": exit, "flush": flush, "loads": loads, "peeks": peeks, "relief": relief, "watched": watched,
+  ]
+
+  /// Counts cleanups.
+  private final class Counter: Sendable {
+    private let value = Guarded(0)
+    func add() { value.withLock { $0 += 1 } }
+    var count: Int { value.withLock { $0 } }
+  }
+
+  /// Registers and drops a target in a registry of the child's own, and in one of the parent's.
+  private static func delivers(_ inherited: FinalizationRegistry<Int>, _ makeTarget: () -> AnyObject) -> Int32 {
+    let counter = Counter()
+    let own = FinalizationRegistry<Int>(name: "own") { _ in counter.add() }
+    do {
+      try own.register(makeTarget(), holding: 1)
+      try inherited.register(makeTarget(), holding: 1)
+      own.flush()
+      guard counter.count == 1 else { return 2 }
+      inherited.flush()
+      try inherited.drain()
+    } catch {
+      return 3
+    }
+    return 0
+  }
+
+  /// Threads that register are faster than one that delivers: a child would have all that is pending to deliver.
+  private static func wait(for registry: FinalizationRegistry<Int>) { while registry.count > 500 { usleep(100) } }
+
+  static var background: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "background") { _ in }
+    return Scenario(
+      worker: { _ in
+        for _ in 0..<16 { _ = try? registry.register(Anchored(), holding: 1) }
+        wait(for: registry)
+      },
+      child: { delivers(registry) { Anchored() } })
+  }
+
+  static var watched: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "watched") { _ in }
+    return Scenario(
+      worker: { _ in
+        for _ in 0..<16 { _ = try? registry.register(Plain(), holding: 1) }
+        wait(for: registry)
+      },
+      child: { delivers(registry) { Plain() } })
+  }
+
+  static var drain: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "drain", delivery: .manual) { _ in }
+    return Scenario(
+      worker: { _ in
+        for _ in 0..<16 { _ = try? registry.register(Anchored(), holding: 1) }
+        try? registry.drain()
+      }, child: { delivers(registry) { Anchored() } })
+  }
+
+  static var flush: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "flush") { _ in }
+    return Scenario(
+      worker: { _ in
+        for _ in 0..<4 { _ = try? registry.register(Plain(), holding: 1) }
+        registry.flush()
+      }, child: { delivers(registry) { Plain() } })
+  }
+
+  static var exit: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "exit", delivery: .manual) { _ in }
+    let target = Anchored()
+    let shared = try? registry.register(target, holding: 1)
+    return Scenario(
+      worker: { _ in
+        shared?.runsAtExit = true
+        _ = shared?.runsAtExit
+        shared?.runsAtExit = false
+        withExtendedLifetime(target) {}
+      },
+      child: {
+        let target = Anchored()
+        guard let registration = try? registry.register(target, holding: 1) else { return 2 }
+        registration.runsAtExit = true
+        guard registration.runsAtExit else { return 3 }
+        registration.runsAtExit = false
+        return registration.runsAtExit ? 4 : 0
+      })
+  }
+
+  static var descriptors: Scenario {
+    @Sendable func use() -> Int32 {
+      do {
+        let file = try OwnedFileDescriptor.open(FilePath("/dev/null"), .readOnly)
+        let census = try FileDescriptorDomain.shared.census()
+        try file.close()
+        return census.count > 0 ? 0 : 2
+      } catch {
+        return 3
+      }
+    }
+    return Scenario(worker: { _ in _ = use() }, child: use)
+  }
+
+  static var loads: Scenario {
+    let cache = ResourceCache<Int, Anchored>(name: "loads")
+    let turn = Guarded(0)
+    return Scenario(
+      worker: { _ in
+        let key = turn.withLock { turn in
+          turn += 1
+          return turn / 8
+        }
+        // Most of the time a load is under way, and often somebody waits for it.
+        _ = try? cache.value(for: key % 4) {
+          usleep(2_000)
+          return Anchored()
+        }
+      },
+      child: {
+        for key in 0..<4 {
+          guard (try? cache.value(for: key) { Anchored() }) != nil else { return 2 }
+        }
+        return 0
+      })
+  }
+
+  static var comings: Scenario {
+    @Sendable func come() -> Int32 {
+      let registry = FinalizationRegistry<Int>(name: "coming") { _ in }
+      let cache = ResourceCache<Int, Anchored>(name: "going", strongByteLimit: 100) { _ in 1 }
+      guard (try? cache.value(for: 1) { Anchored() }) != nil else { return 2 }
+      return registry.count == 0 ? 0 : 3
+    }
+    return Scenario(
+      worker: { thread in
+        if thread == 0 {
+          _ = FinalizationRegistry<Int>(name: "coming") { _ in }
+        } else {
+          _ = ResourceCache<Int, Anchored>(name: "going")
+        }
+      }, child: come)
+  }
+
+  /// Creates and disposes buffers of sizes that threads keep, that the depot keeps, and that an arena gives back at once.
+  @Sendable private static func useBuffers(_ arena: Arena?) -> Int32 {
+    do {
+      for byteCount in [64, 5_000, 100_000, 3 << 20] {
+        let buffer = try NativeBuffer(uninitializedByteCount: byteCount)
+        guard buffer.dispose() else { return 2 }
+      }
+      guard try NativeBuffer(uninitializedByteCount: 20_000, arena: arena).dispose() else { return 3 }
+      return 0
+    } catch {
+      return 4
+    }
+  }
+
+  /// An audit whose arenas' books agree.
+  @Sendable private static func audit() -> Int32 {
+    guard let report = try? LeakAuditor.audit() else { return 5 }
+    return report.arenas.allSatisfy { $0.difference == 0 } ? 0 : 6
+  }
+
+  static var buffers: Scenario {
+    let arena = try? Arena(name: "forks", configuration: .init(idleByteLimit: 0))
+    return Scenario(
+      worker: { _ in _ = useBuffers(arena) },
+      child: {
+        let outcome = useBuffers(arena)
+        Arena.shared.trim()
+        return outcome != 0 ? outcome : audit()
+      }, parent: audit)
+  }
+
+  static var audits: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "audits", delivery: .manual) { _ in }
+    return Scenario(
+      worker: { thread in
+        if thread == 0 {
+          _ = audit()
+        } else {
+          _ = LeakAuditor.scope("forks") { useBuffers(nil) }
+          _ = try? registry.register(Anchored(), holding: 1)
+          try? registry.drain()
+        }
+      },
+      child: {
+        _ = LeakAuditor.scope("child") { useBuffers(nil) }
+        return audit()
+      }, parent: audit)
+  }
+
+  /// Values that are looked at while the process forks: who ends such a registration waits for the look to end.
+  static var peeks: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "peeks", delivery: .manual) { _ in }
+    let target = Anchored()
+    let shared = try? registry.register(target, holding: 1)
+    let parent = getpid()
+    return Scenario(
+      worker: { _ in
+        for _ in 0..<64 { _ = shared?.peek }
+        withExtendedLifetime(target) {}
+      },
+      child: {
+        // The rehearsal is not to end it.
+        guard getpid() != parent else { return shared?.peek == 1 ? 0 : 2 }
+        return shared?.cancel() == 1 ? 0 : 3
+      })
+  }
+
+  static var relief: Scenario {
+    let cache = ResourceCache<Int, Anchored>(name: "relief", strongByteLimit: 100) { _ in 1 }
+    return Scenario(
+      worker: { thread in
+        for key in 0..<16 { _ = try? cache.value(for: key + thread) { Anchored() } }
+        MemoryRelief.relieve()
+      },
+      child: {
+        _ = try? cache.value(for: 1) { Anchored() }
+        MemoryRelief.relieve()
+        return 0
+      })
+  }
+}
