@@ -25,7 +25,6 @@ enum ThreadCaches {
   static func makeStatics() {
     ForkGuard.touch(lock)
     ForkGuard.touch(key)
-    ForkGuard.touch(isFirstMade)
     makeWindowStatics()
   }
 
@@ -71,21 +70,8 @@ enum ThreadCaches {
     return cache
   }
 
-  /// The process's first cache is made as a first use: Swift's runtime builds the generic types in it then, under
-  /// locks of its own, which a forked child would inherit.
   private static func make() -> ThreadCache? {
     if Quarantine.isOn { return nil }
-    if isFirstMade.load(ordering: .acquiring) { return makeNow() }
-    var cache: ThreadCache?
-    ForkGuard.firstUse {
-      cache = makeNow()
-      isFirstMade.store(true, ordering: .releasing)
-    }
-    return cache
-  }
-  private static let isFirstMade = Atomic(false)
-
-  private static func makeNow() -> ThreadCache? {
     let storage = UnsafeMutablePointer<ThreadCacheStorage>.allocate(capacity: 1)
     let depot = Depot.of(Arena.shared)
     unsafe storage.initialize(

@@ -153,6 +153,74 @@ import Testing
     }
   }
 
+  @Test(.enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
+  func `A forked child loads what a thread of its parent was loading`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let cache = ResourceCache<Int, Anchored>(name: "loads of a parent")
+      _ = try load(0, of: cache)
+      let (began, mayEnd) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+      onThreads(2) { thread in
+        if thread == 0 {
+          _ = try? cache.value(for: 1) {
+            began.signal()
+            mayEnd.wait()
+            return Anchored()
+          }
+          return
+        }
+        began.wait()
+        for _ in 0..<3 {
+          let child = Forking.fork()
+          if child == 0 {
+            guard let value = try? load(1, of: cache), cache.cachedValue(for: 1) === value else { _exit(1) }
+            _exit(0)
+          }
+          if Forking.status(of: child) != 0 { exit(2) }
+        }
+        mayEnd.signal()
+      }
+      // The parent's own load went on.
+      if cache.statistics.loads != 2 { exit(3) }
+    }
+  }
+
+  @Test(.enabled(if: MallocCapture.isAvailable, "a child under a sanitizer hangs"))
+  func `A registry that a forked child drops delivers what is due`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let log = Log<Int>()
+      var inParent: FinalizationRegistry<Int>? = FinalizationRegistry(name: "dropped") { log.add($0) }
+      _ = try inParent?.register(Anchored(), holding: 1)
+      inParent.map { flush($0) }
+      let child = Forking.fork()
+      if child == 0 {
+        _ = try? inParent?.register(Anchored(), holding: 2)
+        inParent = nil
+        _exit(log.all == [1, 2] ? 0 : 1)
+      }
+      if Forking.status(of: child) != 0 { exit(2) }
+    }
+  }
+
+  @Test(.enabled(if: MallocCapture.isAvailable, "a child under a sanitizer hangs"))
+  func `At the exit of a forked child its own cleanups run, and none of the parent's`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let registry = FinalizationRegistry<Int32>(name: "exits", delivery: .manual) { code in _exit(code) }
+      let target = Anchored()
+      let inherited = try registry.register(target, holding: 9)
+      inherited.runsAtExit = true
+      let child = Forking.fork()
+      if child == 0 {
+        if let own = try? registry.register(target, holding: 7) { own.runsAtExit = true }
+        exit(1)
+      }
+      _ = inherited.cancel()
+      // 7 as an exit code; -1 would be no child.
+      var status: Int32 = 0
+      if unsafe waitpid(child, &status, 0) != child || status != 7 << 8 { exit(2) }
+      withExtendedLifetime(target) {}
+    }
+  }
+
   @Test func `A cleanup that asked for it and is under way elsewhere ends before the process does`() async {
     await #expect(processExitsWith: .exitCode(7)) {
       let began = DispatchSemaphore(value: 0)
@@ -191,3 +259,6 @@ import Testing
 /// For code in an asynchronous context that may block its thread.
 private func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
 private func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
+private func load(_ key: Int, of cache: ResourceCache<Int, Anchored>) throws -> Anchored {
+  try cache.value(for: key) { Anchored() }
+}

@@ -4,6 +4,7 @@ import TestSupport
 /// Forks again and again beside threads that use the library, and has each child use it, too.
 ///
 ///   fork-trials SCENARIO FORKS
+///   fork-trials list              prints the scenarios
 ///
 /// Ends with 0 if every child ended with 0 within five seconds. Otherwise with 1, and standard error has the stacks of
 /// the child that hung, or of this process if `fork` itself hangs.
@@ -13,8 +14,9 @@ import TestSupport
 
   static func main() {
     let arguments = CommandLine.arguments
+    if arguments.dropFirst() == ["list"] { return print(Scenario.all.keys.sorted().joined(separator: "\n")) }
     guard arguments.count == 3, let scenario = Scenario.all[arguments[1]], let forks = Int(arguments[2]) else {
-      fail("usage: fork-trials SCENARIO FORKS; scenarios: \(Scenario.all.keys.sorted().joined(separator: " "))")
+      fail("usage: fork-trials SCENARIO FORKS, or fork-trials list")
     }
     // What Swift's runtime makes at the first use of a type, it makes under locks of its own, and keeps no promise of them
     // across `fork`: so the child does nothing that was not done before.

@@ -1,0 +1,122 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import ResourceLedger
+
+@Suite("Locks")
+struct LockTests {
+  @Test("Ranks are numbered without a gap, from the one that is taken first")
+  func ranks() {
+    #expect(LockRank.allCases.map(\.rawValue) == Array(0..<UInt8(LockRank.allCases.count)))
+    // The list of locks and the witness have room for so many.
+    #expect(LockRank.allCases.count <= 32)
+  }
+
+  @Test("No module that others link makes a lock that fork does not know")
+  func foreignLocks() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("Sources")
+    let foreign = [
+      "Mutex<", "Mutex(", "pthread_mutex_init", "pthread_rwlock", "pthread_spin", "pthread_cond", "NSLock",
+      "NSRecursiveLock", "DispatchSemaphore(",
+    ]
+    // Where threads wait for other threads' work, which a forked child does not: see `mustNotWait` and `isParents`.
+    let waits = ["RankedLock.swift", "RegistryCore.swift", "CacheLoad.swift"]
+    var count = 0
+    for module in ["ResourceLedger", "JemallocArenas", "NativeBuffers", "Finalization", "LeakAuditing"] {
+      let files = FileManager.default.enumerator(
+        at: root.appendingPathComponent(module), includingPropertiesForKeys: nil)
+      while let file = files?.nextObject() as? URL {
+        guard file.pathExtension == "swift", !waits.contains(file.lastPathComponent) else { continue }
+        count += 1
+        let text = try String(contentsOf: file, encoding: .utf8)
+        for word in foreign { #expect(!text.contains(word), "\(file.lastPathComponent) has \(word)") }
+      }
+    }
+    #expect(count > 80)
+  }
+
+  #if DEBUG
+    @Test("Locks in the order of their ranks are taken")
+    func inOrder() async {
+      await #expect(processExitsWith: .success) {
+        let (outer, inner, spin) = (RankedLock(.upkeep), RankedLock(.scopes), SpinLocks(.ledgerGrowth, count: 2)[1])
+        for _ in 0..<2 {
+          outer.withLock { inner.withLock { spin.lock() } }
+          spin.unlock()
+        }
+        // Given back in whatever order.
+        outer.lock()
+        inner.lock()
+        outer.unlock()
+        #expect(outer.tryLock())
+        outer.unlock()
+        inner.unlock()
+        let arenas = (0..<3).map { _ in RankedLock(.arena) }
+        for arena in arenas { arena.lock() }
+        for arena in arenas { arena.unlock() }
+      }
+    }
+
+    @Test("A lock out of order ends the process, and both locks are named")
+    func outOfOrder() async {
+      let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let (outer, inner) = (RankedLock(.upkeep), RankedLock(.scopes))
+        inner.withLock { outer.withLock {} }
+      }
+      #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `upkeep`"))
+    }
+
+    @Test("So it is with spin locks, and after a lock that was only tried")
+    func outOfOrderTried() async {
+      let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let (outer, inner) = (SpinLocks(.anchor)[0], RankedLock(.scopes))
+        guard inner.tryLock() else { exit(0) }
+        outer.lock()
+      }
+      #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `anchor`"))
+    }
+
+    @Test("Several locks of one rank are taken in the order in which they were made")
+    func sameRank() async {
+      let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let (first, second) = (RankedLock(.arena), RankedLock(.arena))
+        second.withLock { first.withLock {} }
+      }
+      #expect(text(outcome).contains("a thread that holds a lock `arena` takes a lock `arena`"))
+    }
+
+    @Test("And only if the rank allows it")
+    func sameRankAlone() async {
+      let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let (first, second) = (RankedLock(.scopes), RankedLock(.scopes))
+        first.withLock { second.withLock {} }
+      }
+      #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `scopes`"))
+    }
+
+    @Test("No lock is made by a thread that holds one, which fork may be waiting for")
+    func madeUnderLock() async {
+      let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        RankedLock(.upkeep).withLock { _ = RankedLock(.scopes) }
+      }
+      #expect(text(outcome).contains("a thread that holds a lock `upkeep` takes a lock `registration`"))
+    }
+
+    @Test("A thread that holds a lock does not fork")
+    func forkUnderLock() async {
+      let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        typealias Fork = @convention(c) () -> pid_t
+        guard let symbol = unsafe dlsym(nil, "fork") else { exit(0) }
+        // SAFETY: this is fork's type.
+        RankedLock(.scopes).withLock { if unsafe unsafeBitCast(symbol, to: Fork.self)() == 0 { _exit(0) } }
+      }
+      #expect(text(outcome).contains("a thread that holds a lock `scopes` calls fork"))
+    }
+
+    private func text(_ outcome: ExitTest.Result?) -> String {
+      String(decoding: outcome?.standardErrorContent ?? [], as: UTF8.self)
+    }
+  #endif
+}
