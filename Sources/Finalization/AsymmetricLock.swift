@@ -1,7 +1,12 @@
 public import CFinalization
 import Glibc
-public import ResourceLedger
 import Synchronization
+
+#if DEBUG
+  public import ResourceLedger
+#else
+  import ResourceLedger
+#endif
 
 /// A lock that one thread takes often, with two plain stores and a load, and any other seldom, with a
 /// system call: Dekker's algorithm over a one-sided barrier (as in liburcu and in the Linux kernel's
