@@ -6,8 +6,12 @@ struct ArrivingHeader {
   /// Nil while too little of the header is there.
   private(set) var info: PictureInfo?
   private var format: PictureFormat?
+  /// What the picture will be reduced to while it is decoded.
+  private let minimumWidth: Int?
   private var embedded: EmbeddedData?
   private var netpbm = NetpbmHeaderReader()
+
+  init(minimumWidth: Int?) { self.minimumWidth = minimumWidth }
 
   /// `arrived` begins with the bytes of the last look. Throws where they are beyond a limit, or no picture.
   mutating func look(
@@ -18,7 +22,7 @@ struct ArrivingHeader {
     if format == .netpbm {
       guard info == nil, let header = try unsafe netpbm.read(arrived, limits: limits, watch: watch) else { return }
       let found = PictureInfo(header)
-      try limits.check(found)
+      try check(found, limits)
       info = found
       return
     }
@@ -32,7 +36,7 @@ struct ArrivingHeader {
     } else if newer.milestone != known.milestone {
       guard var found = try unsafe inspect(arrived, newer, limits, watch) else { return }
       try unsafe found.take(newer, since: nil, in: arrived, limits: limits)
-      try limits.check(found)
+      try check(found, limits)
       info = found
     }
   }
@@ -43,17 +47,21 @@ struct ArrivingHeader {
     do throws(BitmapError) {
       let found = try unsafe PictureInfo(headerOf: arrived, format: embedded.format, limits: limits, watch: watch)
       // Also of a header that is not whole: its size is there already.
-      try limits.check(found)
+      try check(found, limits)
       return found.isHeaderWhole ? found : nil
     } catch {
       guard error.code == .truncated else { throw error }
     }
     if let (width, height) = embedded.declaredSize {
-      try limits.check(
-        PictureInfo(
-          format: embedded.format, width: width, height: height, pixelFormat: .gray8, isProgressive: false,
-          codecByteCount: 0))
+      let found = PictureInfo(
+        format: embedded.format, width: width, height: height, pixelFormat: .gray8, isProgressive: false,
+        codecByteCount: 0)
+      try check(found, limits)
     }
     return nil
+  }
+
+  private func check(_ found: PictureInfo, _ limits: DecodingLimits) throws(BitmapError) {
+    try limits.check(found, denominator: found.strongestDenominator(minimumWidth: minimumWidth))
   }
 }

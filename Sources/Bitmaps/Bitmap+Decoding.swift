@@ -5,15 +5,17 @@ extension Bitmap {
   ///
   /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. (Of a plain
   /// Netpbm file cut within its last number, nothing tells: the rules ask for nothing behind that.) The format is told by
-  /// the file's content. ICC data is kept as ``colorProfile`` and not applied. A PNG with more than some 64 KiB of
+  /// the file's content. Of an animated WebP or PNG the first frame is decoded, see ``PictureInfo/frameCount``. ICC data is kept as ``colorProfile`` and not applied. A PNG with more than some 64 KiB of
   /// compressed data behind its last row is `corrupt`: that would be inflated for nothing.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
-  ///   - format: The pixel format to deliver; nil for the smallest that loses no channel, see
+  ///   - format: The pixel format to deliver: what a conversion of the format that loses nothing of the file would be. (Gray
+  ///     formats of a JPEG are its luma, which is not quite the gray of its colours where RGB cannot hold those.) Nil for the smallest that loses no channel, see
   ///     ``PictureInfo/pixelFormat``. Alpha that the format cannot hold is laid on white.
   ///   - minimumWidth: Where given, a JPEG or WebP is decoded at 1/2, 1/4 or 1/8 of its size if that is still at least so wide.
-  ///     That is several times faster, and the reduction is a good one. Other formats come in full size.
+  ///     That is several times faster, and the reduction is a good one. Other formats come in full size, and so does the
+  ///     first frame of an animation that does not cover its canvas.
   ///   - appliesOrientation: Whether a picture that EXIF data calls turned or mirrored is made upright; then width and
   ///     height, and `minimumWidth`, are those of the upright picture. Costs a second bitmap while it is done, and
   ///     nothing where the picture is upright already.
@@ -56,16 +58,15 @@ extension Bitmap {
     var watch = watch
     // Only for the error; what is no picture is refused below.
     watch.format = unsafe PictureFormat(recognizing: bytes.bytes)
-    let info = try unsafe PictureInfo(decoding: bytes, limits: limits, watch: watch)
+    let info = try unsafe PictureInfo(
+      decoding: bytes, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits, watch: watch)
     if let minimumWidth, minimumWidth < 1 {
       throw BitmapError(
         .invalidArgument, "a picture cannot be at least \(minimumWidth) pixels wide; give at least 1, or nil.",
         format: info.format)
     }
     let orientation = appliesOrientation ? info.orientation : .upright
-    let futureWidth = orientation.swapsSides ? info.height : info.width
-    let canShrink = info.format == .jpeg || info.format == .webp
-    let denominator = canShrink ? JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth) : 1
+    let denominator = info.denominator(minimumWidth: minimumWidth, appliesOrientation: appliesOrientation)
     let (width, height) = (
       JPEGCodec.reduced(info.width, by: denominator), JPEGCodec.reduced(info.height, by: denominator)
     )
@@ -109,7 +110,10 @@ extension Bitmap {
 
 extension PictureInfo {
   /// The header of a picture that is about to be decoded, with all that is known about it within the limits.
-  init(decoding bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch) throws(BitmapError) {
+  init(
+    decoding bytes: UnsafeRawBufferPointer, minimumWidth: Int? = nil, appliesOrientation: Bool, limits: DecodingLimits,
+    watch: WorkWatch
+  ) throws(BitmapError) {
     try watch.check()
     guard bytes.count <= limits.encodedByteCount else {
       throw BitmapError(
@@ -118,7 +122,8 @@ extension PictureInfo {
         format: nil, subject: "this picture")
     }
     try unsafe self.init(inspecting: bytes, limits: limits, watch: watch)
-    try limits.check(self)
+    try limits.check(
+      self, denominator: denominator(minimumWidth: minimumWidth, appliesOrientation: appliesOrientation))
     switch format {
     case .jpeg: try unsafe JPEGCodec.checkEnd(bytes, self)
     case .webp: try unsafe WebPCodec.checkByteCount(bytes)
@@ -127,25 +132,36 @@ extension PictureInfo {
     }
   }
 
+  /// By how much the codec is to reduce the picture so that the upright one is still so wide, or wider than wanted.
+  func denominator(minimumWidth: Int?, appliesOrientation: Bool) -> Int {
+    guard canShrink else { return 1 }
+    let futureWidth = appliesOrientation && orientation.swapsSides ? height : width
+    return JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
+  }
+
+  /// The same while it is not known yet how the picture is turned: the stronger one.
+  func strongestDenominator(minimumWidth: Int?) -> Int {
+    guard canShrink else { return 1 }
+    return JPEGCodec.denominator(for: max(width, height), minimumWidth: minimumWidth)
+  }
+
   /// What the codec delivers where `format` is asked for; nil is for the picture's own.
   func codecFormat(for format: PixelFormat?) -> PixelFormat {
-    guard let wanted = format else { return codecFormat(for: pixelFormat) }
+    let wanted = format ?? pixelFormat
+    let richest = wanted.isGray ? richestGray ?? richestFormat : richestFormat
+    // What a codec delivers must be what a conversion of the richest format would be.
     let isTaken: Bool
     switch self.format {
-    case .jpeg: isTaken = wanted.codecLayout != nil
+    case .jpeg: isTaken = wanted == .rgb8 || wanted == .rgba8
     // libwebp leaves alpha out where there is no room for it; it is to be laid on white instead.
     case .webp: isTaken = wanted == .rgba8
-    // Whatever a sample's maximum is, it is scaled once, to the bits that are asked for: not to 8 before.
-    case .netpbm:
-      return wanted.channel == .uint8 || pixelFormat.channel == .uint16
-        ? pixelFormat
-        : pixelFormat == .gray8 ? .gray16 : .rgba16
-    // libpng can add channels and bits; taking them away is a matter of taste, and done here.
+    case .netpbm: isTaken = wanted == pixelFormat
+    // libpng can add channels and bits, and round 16 to 8; taking channels away is a matter of taste, and done here.
     default:
       isTaken =
-        wanted == .rgba8 || wanted == .rgba16 || wanted == .rgb8 && !pixelFormat.hasAlpha
+        wanted == pixelFormat || wanted == .rgba8 || wanted == .rgba16 || wanted == .rgb8 && !pixelFormat.hasAlpha
         || wanted == .gray16 && pixelFormat == .gray8
     }
-    return isTaken ? wanted : pixelFormat
+    return isTaken ? wanted : richest
   }
 }

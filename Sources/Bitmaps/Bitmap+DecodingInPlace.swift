@@ -24,7 +24,8 @@ extension Bitmap {
     let watch = WorkWatch(wallTime: limits.wallTime)
     let format = format
     let info = try unsafe bytes.reading { bytes throws(BitmapError) in
-      try unsafe PictureInfo(decoding: bytes, limits: limits, watch: watch)
+      try unsafe PictureInfo(
+        decoding: bytes, appliesOrientation: appliesOrientation, limits: limits, watch: watch)
     }
     let isUpright = info.orientation == .upright || !appliesOrientation
     let (newWidth, newHeight) = isUpright ? (info.width, info.height) : (info.uprightWidth, info.uprightHeight)

@@ -18,7 +18,9 @@ struct EmbeddedData {
   private(set) var exif: Range<Int>?
   /// The pieces of the ICC data, in their order; of a PNG one, with its name ahead and compressed.
   private(set) var icc: [Range<Int>] = []
-  /// All segments and chunks that no pixel needs.
+  /// The frames of an animation.
+  private(set) var frameCount = 0
+  /// All segments and chunks that no pixel needs, the frames of an animation behind the first apart.
   private(set) var byteCount = 0
   private(set) var milestone = Milestone.start
   /// What a JPEG's frame or a PNG's header says, unchecked; nil for a WebP.
@@ -28,6 +30,8 @@ struct EmbeddedData {
   private var position: Int
   /// What follows is no part of the picture, or of no interest.
   private var isDone = false
+  /// The header says that it is an animation.
+  private var isAnimated = false
   private var iccPieces: [(number: Int, total: Int, range: Range<Int>)] = []
 
   /// Of nothing, so far.
@@ -154,10 +158,15 @@ private enum ChunkName {
   static let end = 0x4945_4E44  // IEND
   static let pngExif = 0x6558_4966  // eXIf
   static let pngProfile = 0x6943_4350  // iCCP
+  static let pngAnimation = 0x6163_544C  // acTL
+  static let pngFrame = 0x6663_544C  // fcTL
+  static let pngFrameData = 0x6664_4154  // fdAT
   static let lossy = 0x5650_3820  // VP8 and a space
   static let lossless = 0x5650_384C  // VP8L
   static let extended = 0x5650_3858  // VP8X
   static let alpha = 0x414C_5048  // ALPH
+  static let webpAnimation = 0x414E_494D  // ANIM
+  static let webpFrame = 0x414E_4D46  // ANMF
   static let webpExif = 0x4558_4946  // EXIF
   static let webpProfile = 0x4943_4350  // ICCP
 }
@@ -184,13 +193,17 @@ extension EmbeddedData {
         return
       }
       if name == ChunkName.data { reach(.pixels) }
-      let isAncillary = name & 0x2000_0000 != 0  // a small letter
+      let isOfAnimation =
+        name == ChunkName.pngFrameData || name == ChunkName.pngFrame || name == ChunkName.pngAnimation
+      let isAncillary = name & 0x2000_0000 != 0 && !isOfAnimation  // a small letter
       if isAncillary { try check(adding: length, limits) }
       if name == ChunkName.pngProfile, icc.isEmpty, let limits { try checkProfile(length, limits) }
       guard length <= reader.count - position - 12 else { return }
       let content = position + 8..<position + 8 + length
       if isAncillary { byteCount += length }
       switch name {
+      case ChunkName.pngAnimation where milestone != .pixels: isAnimated = true
+      case ChunkName.pngFrame where isAnimated: frameCount += 1
       case ChunkName.pngExif where exif == nil: exif = content
       case ChunkName.pngProfile where icc.isEmpty: icc = [content]
       case ChunkName.end: isDone = true
@@ -218,9 +231,11 @@ extension EmbeddedData {
       {
         reach(.pixels)
       }
+      if name == ChunkName.webpFrame, isAnimated, isHeadOfFrame(at: content.lowerBound, reader) { reach(.pixels) }
       let isForPixels =
         switch name {
         case ChunkName.lossy, ChunkName.lossless, ChunkName.extended, ChunkName.alpha: true
+        case ChunkName.webpAnimation, ChunkName.webpFrame: isAnimated
         default: false
         }
       guard content.upperBound <= end else {
@@ -233,6 +248,9 @@ extension EmbeddedData {
       guard content.upperBound <= reader.count else { return }
       if !isForPixels { byteCount += length }
       switch name {
+      case ChunkName.extended where position == 12:
+        isAnimated = reader.byte(at: content.lowerBound).map { $0 & 2 != 0 } ?? false
+      case ChunkName.webpFrame where isAnimated: frameCount += 1
       case ChunkName.webpExif where exif == nil:
         // Some writers put JPEG's lead before the TIFF structure.
         let hasLead = length >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
@@ -242,5 +260,18 @@ extension EmbeddedData {
       }
       position = content.upperBound + length % 2
     }
+  }
+  /// Whether the head of a frame's pixels is there, behind 16 bytes about the frame and, if it has some, its alpha.
+  private func isHeadOfFrame(at start: Int, _ reader: borrowing BoundedReader) -> Bool {
+    var position = start + 16
+    if reader.integer(at: position, byteCount: 4) == ChunkName.alpha,
+      let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true)
+    {
+      position += 8 + length + length % 2
+    }
+    guard let name = reader.integer(at: position, byteCount: 4) else { return false }
+    // What is none of these libwebp refuses at once.
+    let byteCount = name == ChunkName.lossy ? 10 : name == ChunkName.lossless ? 5 : 0
+    return reader.count - position >= 8 + byteCount
   }
 }

@@ -12,10 +12,12 @@ enum JPEGCodec {
       _ = unsafe cimage_jpeg_inspect(bytes.baseAddress, bytes.count, watch, &info, &report)
     }
     if let error = BitmapError(report, format: .jpeg, limits: limits, watch: watch) { throw error }
-    return PictureInfo(
+    var found = PictureInfo(
       format: .jpeg, width: Int(info.width), height: Int(info.height),
       pixelFormat: info.color == CIMAGE_JPEG_GRAY ? .gray8 : .rgb8, isProgressive: info.progressive,
       codecByteCount: info.whole_image_buffered ? Int(clamping: info.coefficient_bytes) : 0)
+    if info.luma { found.richestGray = .gray8 }
+    return found
   }
 
   /// Throws where a file of several scans has no end: before libjpeg takes memory for all its coefficients, and decodes

@@ -13,11 +13,13 @@ enum PNGCodec {
         bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, watch, &info, &report)
     }
     if let error = BitmapError(report, format: .png, limits: limits, watch: watch) { throw error }
-    return PictureInfo(
+    var found = PictureInfo(
       format: .png, width: Int(info.width), height: Int(info.height),
       pixelFormat: info.alpha ? .rgba8 : info.color ? .rgb8 : .gray8, isProgressive: info.interlaced,
       // Two rows and zlib's window; libpng's callbacks hold the limit exactly.
       codecByteCount: 0)
+    if info.bit_depth == 16 { found.richestFormat = info.alpha || info.color ? .rgba16 : .gray16 }
+    return found
   }
 
   /// How a decode ended, and what libpng's memory came to.

@@ -4,7 +4,7 @@ public import NativeBuffers
 ///
 /// The header is read as soon as enough bytes are there: then ``info`` is known, and a picture that is beyond a limit, or
 /// none at all, is refused, however much of it is still to come. So is a segment or chunk beside the pixels by the length
-/// that it declares, wherever it lies. Pixels are decoded by ``finish(format:minimumWidth:appliesOrientation:)``:
+/// that it declares, wherever it lies. Pixels are decoded by ``finish(format:appliesOrientation:)``:
 /// until then the bytes are kept in a native buffer that grows with them, at most twice as large as what arrived, and
 /// never beyond ``DecodingLimits/encodedByteCount``. Released by `finish`, or when the decoder goes.
 ///
@@ -26,15 +26,21 @@ public struct PictureDecoder: ~Copyable {
   /// pixels come with the segment or chunk that holds them. In a JPEG those are ahead of the pixels; in a PNG and a WebP
   /// they can be at the end of the file, so that only then the upright size is certain.
   public var info: PictureInfo? { header.info }
-  private var header = ArrivingHeader()
+  private var header: ArrivingHeader
+  private let minimumWidth: Int?
   /// In calls that returned.
   private var spent = Duration.zero
 
+  /// - Parameter minimumWidth: As of
+  ///   ``Bitmap/init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``. Asked for
+  ///   here, since ``DecodingLimits/pixelCount`` counts the pixels of the picture as it will be decoded.
   public init(
-    limits: DecodingLimits = .default, arena: Arena? = nil,
+    minimumWidth: Int? = nil, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) {
     self.limits = limits
+    self.minimumWidth = minimumWidth
+    header = ArrivingHeader(minimumWidth: minimumWidth)
     origin = Origin(arena: arena, file: file, line: line, function: function)
   }
 
@@ -77,10 +83,10 @@ public struct PictureDecoder: ~Copyable {
 
   /// Decodes what arrived, as ``Bitmap/init(decoding:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
   public consuming func finish(
-    format: PixelFormat? = nil, minimumWidth: Int? = nil, appliesOrientation: Bool = true
+    format: PixelFormat? = nil, appliesOrientation: Bool = true
   ) throws(BitmapError) -> Bitmap {
     guard let buffer else { throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.") }
-    let (count, limits, origin) = (byteCount, limits, origin)
+    let (count, minimumWidth, limits, origin) = (byteCount, minimumWidth, limits, origin)
     let watch = WorkWatch(wallTime: limits.wallTime, spent: spent)
     return try unsafe buffer.reading { bytes throws(BitmapError) in
       try unsafe Bitmap(

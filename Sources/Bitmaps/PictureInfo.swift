@@ -13,6 +13,13 @@ public struct PictureInfo: Hashable, Sendable {
   /// CMYK becomes `rgb8`, gray with alpha `rgba8`, 16 bits of a PNG become 8 unless
   /// `gray16` or `rgba16` is asked for.
   public let pixelFormat: PixelFormat
+  /// How many frames an animated WebP or PNG has; 1 of a still picture, and of other formats. Counted, of a file that is
+  /// not all there as far as it is.
+  ///
+  /// The picture is the first one, on the whole canvas: what it leaves free is transparent, whatever background the file
+  /// names. (Of a PNG it is the picture that viewers show who know of no animations, which need not be a frame.) Nothing
+  /// here decodes the others; who wants all of them refuses a file that has more than 1, or takes them apart before.
+  public private(set) var frameCount = 1
   /// A progressive JPEG or an interlaced PNG.
   public let isProgressive: Bool
   /// What is to be done to the picture so that it is upright, by its EXIF data; ``Orientation/upright`` where there is
@@ -30,6 +37,14 @@ public struct PictureInfo: Hashable, Sendable {
   /// False for the first part of an extended WebP, whose pixels' own chunk can still differ from what the first chunk
   /// says about alpha.
   var isHeaderWhole = true
+  /// The format that loses nothing of what is in the file. Every other is what a conversion makes of this one, whichever way
+  /// it is decoded.
+  var richestFormat: PixelFormat
+  /// The same for gray formats, of a picture that has its gray beside its colours: the luma of a JPEG, which is not what its
+  /// colours come to where RGB cannot hold them.
+  var richestGray: PixelFormat?
+  /// Whether the codec can reduce it while it decodes.
+  var canShrink: Bool
 
   init(
     format: PictureFormat, width: Int, height: Int, pixelFormat: PixelFormat, isProgressive: Bool, codecByteCount: Int
@@ -40,6 +55,8 @@ public struct PictureInfo: Hashable, Sendable {
     self.pixelFormat = pixelFormat
     self.isProgressive = isProgressive
     self.codecByteCount = codecByteCount
+    richestFormat = pixelFormat
+    canShrink = format == .jpeg
   }
 }
 
@@ -103,6 +120,8 @@ extension PictureInfo {
       format: .netpbm, width: header.width, height: header.height, pixelFormat: header.pixelFormat,
       isProgressive: false, codecByteCount: 0)
     embeddedByteCount = header.surplusByteCount
+    // With most other maxima, samples of 8 bits are rounded.
+    if 255 % header.maximum != 0 { richestFormat = header.channels == 1 ? .gray16 : .rgba16 }
   }
 
   /// Takes what is known about the data beside the pixels, and reads what was not there when `known` was all of it.
@@ -110,6 +129,7 @@ extension PictureInfo {
     _ embedded: EmbeddedData, since known: EmbeddedData?, in bytes: UnsafeRawBufferPointer, limits: DecodingLimits
   ) throws(BitmapError) {
     embeddedByteCount = embedded.byteCount
+    frameCount = max(1, embedded.frameCount)
     if let exif = embedded.exif, exif != known?.exif {
       exifByteCount = exif.count
       orientation = unsafe ExifOrientation.read(in: bytes.bytes.extracting(exif))

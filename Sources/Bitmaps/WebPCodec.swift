@@ -8,15 +8,11 @@ enum WebPCodec {
     var report = cimage_report()
     _ = unsafe cimage_webp_inspect(bytes.baseAddress, bytes.count, &info, &report)
     if let error = BitmapError(report, format: .webp, limits: limits) { throw error }
-    guard !info.animated else {
-      throw BitmapError(
-        .unsupported, "this WebP is an animation, and only still pictures are decoded. Take a frame out of it before.",
-        format: .webp)
-    }
     var found = PictureInfo(
       format: .webp, width: Int(info.width), height: Int(info.height), pixelFormat: info.alpha ? .rgba8 : .rgb8,
       isProgressive: false, codecByteCount: Int(clamping: info.working_bytes))
     found.isHeaderWhole = info.headed
+    found.canShrink = !info.partial
     return found
   }
 

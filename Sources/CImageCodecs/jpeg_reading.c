@@ -105,6 +105,7 @@ cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_watch 
     info->width = codec->image_width;
     info->height = codec->image_height;
     info->progressive = codec->progressive_mode;
+    info->luma = codec->jpeg_color_space == JCS_GRAYSCALE || codec->jpeg_color_space == JCS_YCbCr;
     info->whole_image_buffered = jpeg_has_multiple_scans(codec);
     switch (codec->jpeg_color_space) {
     case JCS_GRAYSCALE:

@@ -1,4 +1,5 @@
 #include "CImageCodecs.h"
+#include "webp_frame.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,27 @@ static bool has_head_of_pixels(const uint8_t *bytes, size_t count) {
   return false;
 }
 
+// The frame's own features; those of a frame whose head is not there yet are the canvas's, with alpha.
+static cimage_status inspect_frame(const struct webp_frame *frame, WebPBitstreamFeatures *features, bool *headed,
+                                   cimage_report *report) {
+  *headed = false;
+  features->has_alpha = 1;
+  if (frame->bytes == NULL) return CIMAGE_OK;
+  WebPBitstreamFeatures own;
+  VP8StatusCode code = WebPGetFeatures(frame->bytes, frame->count, &own);
+  if (code == VP8_STATUS_NOT_ENOUGH_DATA && !frame->whole) return CIMAGE_OK;
+  if (code != VP8_STATUS_OK) return fail_with_code(report, code);
+  if ((uint32_t)own.width != frame->width || (uint32_t)own.height != frame->height)
+    return fail(report, CIMAGE_CORRUPT, "The first frame is not of the size that it announces");
+  *features = own;
+  *headed = true;
+  return CIMAGE_OK;
+}
+
+static bool covers_canvas(const struct webp_frame *frame, uint32_t width, uint32_t height) {
+  return frame->width == width && frame->height == height;
+}
+
 cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_info *info, cimage_report *report) {
   memset(report, 0, sizeof *report);
   memset(info, 0, sizeof *info);
@@ -60,11 +82,18 @@ cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_i
   if (code != VP8_STATUS_OK) return fail_with_code(report, code);
   info->width = (uint32_t)features.width;
   info->height = (uint32_t)features.height;
-  info->alpha = features.has_alpha != 0;
   info->animated = features.has_animation != 0;
-  info->lossless = features.format == 2;
   info->headed = has_head_of_pixels(bytes, count);
-  info->working_bytes = working_bytes(&features);
+  if (info->animated) {
+    struct webp_frame frame;
+    const char *fault = webp_frame_find(bytes, count, info->width, info->height, &frame);
+    if (fault != NULL) return fail(report, CIMAGE_CORRUPT, fault);
+    if (inspect_frame(&frame, &features, &info->headed, report) != CIMAGE_OK) return report->status;
+    info->partial = info->headed && !covers_canvas(&frame, info->width, info->height);
+  }
+  info->alpha = features.has_alpha != 0 || info->partial;
+  info->lossless = features.format == 2;
+  info->working_bytes = info->animated && !info->headed ? 0 : working_bytes(&features);
   return CIMAGE_OK;
 }
 
@@ -78,6 +107,50 @@ static size_t piece_bytes(size_t count, uint64_t pixels) {
   return step > 0 ? (size_t)step : 1;
 }
 
+// Bit by bit, since libwebp has no way to be stopped in between. What one piece holds it decodes without a question: of a
+// file that needs no data for most of its pixels, nearly all of them. So one question more comes at the end.
+static cimage_status decode_pieces(const uint8_t *bytes, size_t count, WebPDecoderConfig *config, cimage_watch watch,
+                                   cimage_report *report) {
+  WebPIDecoder *decoder = WebPIDecode(NULL, 0, config);
+  if (decoder == NULL) return fail(report, CIMAGE_OUT_OF_MEMORY, "Out of memory");
+  size_t step = piece_bytes(count, (uint64_t)config->input.width * (uint64_t)config->input.height);
+  VP8StatusCode code = VP8_STATUS_SUSPENDED;
+  cimage_status answer = CIMAGE_OK;
+  for (size_t known = 0; known < count && code == VP8_STATUS_SUSPENDED;) {
+    answer = cimage_watch_ask(watch);
+    if (answer != CIMAGE_OK) break;
+    known = count - known < step ? count : known + step;
+    code = WebPIUpdate(decoder, bytes, known);
+  }
+  WebPIDelete(decoder);
+  if (code == VP8_STATUS_OK) answer = cimage_watch_ask(watch);
+  if (answer != CIMAGE_OK) return fail(report, answer, "Stopped by the caller");
+  return fail_with_code(report, code);
+}
+
+// What the frame leaves free of the canvas becomes transparent.
+static cimage_status clear_around(const struct webp_frame *frame, cimage_rows rows, cimage_watch watch,
+                                  cimage_report *report) {
+  size_t pixel = (size_t)rows.layout, left = frame->x * pixel, end = ((size_t)frame->x + frame->width) * pixel;
+  for (uint32_t y = 0; y < rows.height; y++) {
+    cimage_status answer = y % 16 == 0 ? cimage_watch_ask(watch) : CIMAGE_OK;
+    if (answer != CIMAGE_OK) return fail(report, answer, "Stopped by the caller");
+    uint8_t *row = (uint8_t *)rows.base + y * rows.bytes_per_row;
+    bool beside = y >= frame->y && y - frame->y < frame->height;
+    memset(row, 0, beside ? left : rows.width * pixel);
+    if (beside) memset(row + end, 0, rows.width * pixel - end);
+  }
+  return CIMAGE_OK;
+}
+
+// Lossless data without alpha can have transparent pixels: of a colour that its palette does not have, all is 0.
+static void make_opaque(cimage_rows rows) {
+  for (uint32_t y = 0; y < rows.height; y++) {
+    uint8_t *row = (uint8_t *)rows.base + y * rows.bytes_per_row;
+    for (uint32_t x = 0; x < rows.width; x++) row[4 * (size_t)x + 3] = 255;
+  }
+}
+
 cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch watch, cimage_rows rows,
                                  cimage_report *report) {
   memset(report, 0, sizeof *report);
@@ -85,7 +158,25 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
   if (!WebPInitDecoderConfig(&config)) return fail(report, CIMAGE_MISUSE, "Another version of libwebp");
   VP8StatusCode code = WebPGetFeatures(bytes, count, &config.input);
   if (code != VP8_STATUS_OK) return fail_with_code(report, code);
-  if (config.input.has_animation) return fail(report, CIMAGE_UNSUPPORTED, "An animation");
+  if (config.input.has_animation) {
+    uint32_t width = (uint32_t)config.input.width, height = (uint32_t)config.input.height;
+    struct webp_frame frame;
+    const char *fault = webp_frame_find(bytes, count, width, height, &frame);
+    if (fault != NULL) return fail(report, CIMAGE_CORRUPT, fault);
+    bool headed;
+    if (inspect_frame(&frame, &config.input, &headed, report) != CIMAGE_OK) return report->status;
+    if (!headed) return fail(report, CIMAGE_TRUNCATED, "The first frame is not there");
+    bytes = frame.bytes;
+    count = frame.count;
+    if (!covers_canvas(&frame, width, height)) {
+      if (rows.width != width || rows.height != height || rows.layout != CIMAGE_RGBA8)
+        return fail(report, CIMAGE_MISUSE, "The rows given do not fit the picture");
+      if (clear_around(&frame, rows, watch, report) != CIMAGE_OK) return report->status;
+      rows.base = (uint8_t *)rows.base + frame.y * rows.bytes_per_row + frame.x * (size_t)rows.layout;
+      rows.width = frame.width;
+      rows.height = frame.height;
+    }
+  }
   size_t row_bytes = (size_t)rows.width * (size_t)rows.layout;
   // One row has no next one, wherever that would be.
   size_t stride = rows.height == 1 ? row_bytes : rows.bytes_per_row;
@@ -103,21 +194,7 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
     config.options.scaled_width = (int)rows.width;
     config.options.scaled_height = (int)rows.height;
   }
-  // Bit by bit, since libwebp has no way to be stopped in between. What one piece holds it decodes without a question:
-  // of a file that needs no data for most of its pixels, nearly all of them. So one question more comes at the end.
-  WebPIDecoder *decoder = WebPIDecode(NULL, 0, &config);
-  if (decoder == NULL) return fail(report, CIMAGE_OUT_OF_MEMORY, "Out of memory");
-  size_t step = piece_bytes(count, (uint64_t)config.input.width * (uint64_t)config.input.height);
-  code = VP8_STATUS_SUSPENDED;
-  cimage_status answer = CIMAGE_OK;
-  for (size_t known = 0; known < count && code == VP8_STATUS_SUSPENDED;) {
-    answer = cimage_watch_ask(watch);
-    if (answer != CIMAGE_OK) break;
-    known = count - known < step ? count : known + step;
-    code = WebPIUpdate(decoder, bytes, known);
-  }
-  WebPIDelete(decoder);
-  if (code == VP8_STATUS_OK) answer = cimage_watch_ask(watch);
-  if (answer != CIMAGE_OK) return fail(report, answer, "Stopped by the caller");
-  return fail_with_code(report, code);
+  if (decode_pieces(bytes, count, &config, watch, report) != CIMAGE_OK) return report->status;
+  if (rows.layout == CIMAGE_RGBA8 && !config.input.has_alpha && config.input.format == 2) make_opaque(rows);
+  return CIMAGE_OK;
 }

@@ -70,9 +70,9 @@ struct ExtremeNumberTests {
       try file.withBytes { try Bitmap(decoding: $0, minimumWidth: minimumWidth, limits: limits) }
     }
     attemptBitmap {
-      var decoder = PictureDecoder(limits: limits)
+      var decoder = PictureDecoder(minimumWidth: minimumWidth, limits: limits)
       try file.withBytes { try decoder.append($0) }
-      return try decoder.finish(minimumWidth: minimumWidth)
+      return try decoder.finish()
     }
   }
 

@@ -97,7 +97,7 @@ struct HostileStreamTests {
       var file = try LateMetadataTests.webP(exif: OrientationTests.exif(6, isLittle: true), arena: arena)
       let icc = EmbeddedDataTests.icc(byteCount: 300, model: "RGB ")
       #expect(Array(file[38..<338]) == icc)
-      var (header, infos) = (ArrivingHeader(), [PictureInfo]())
+      var (header, infos) = (ArrivingHeader(minimumWidth: nil), [PictureInfo]())
       for count in 1...file.count {
         try unsafe file.withUnsafeBytes { bytes in
           try unsafe header.look(

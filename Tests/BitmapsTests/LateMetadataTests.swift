@@ -84,10 +84,10 @@ struct LateMetadataTests {
   @Test("An extended WebP that is too large is refused by its first chunk, before its profile has arrived")
   func hugeWebP() throws {
     try withOwnArena { arena in
-      // 16,384 × 16,384, and 60,000 bytes of a profile to come.
+      // 32,768 × 32,768, and 60,000 bytes of a profile to come.
       let file: [UInt8] =
         Array("RIFF".utf8) + [0, 0, 1, 0] + Array("WEBPVP8X".utf8) + [10, 0, 0, 0, 0x20, 0, 0, 0]
-        + [0xFF, 0x3F, 0, 0xFF, 0x3F, 0] + Array("ICCP".utf8) + [0x60, 0xEA, 0, 0]
+        + [0xFF, 0x7F, 0, 0xFF, 0x7F, 0] + Array("ICCP".utf8) + [0x60, 0xEA, 0, 0]
       let error = try bitmapError {
         var decoder = PictureDecoder(limits: .default, arena: arena)
         for i in file.indices { try Self.append(file[i...i], to: &decoder) }

@@ -99,19 +99,6 @@ struct WebPTests {
     }
   }
 
-  @Test("An animation is refused, and the reason says so")
-  func animation() throws {
-    try withOwnArena { arena in
-      // An extended header of a 16×16 animation, and an empty animation chunk.
-      let header: [UInt8] = Array("VP8X".utf8) + [10, 0, 0, 0, 0x02, 0, 0, 0, 15, 0, 0, 15, 0, 0]
-      let animation: [UInt8] = Array("ANIM".utf8) + [6, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-      let body = Array("WEBP".utf8) + header + animation
-      let file = Array("RIFF".utf8) + [UInt8(body.count), 0, 0, 0] + body
-      let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
-      #expect(error.code == .unsupported && error.description.contains("animation"), "\(error)")
-    }
-  }
-
   @Test("A side beyond WebP's 16,383 is refused")
   func side() throws {
     try withOwnArena { arena in

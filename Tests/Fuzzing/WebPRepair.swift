@@ -1,7 +1,8 @@
 /// Sources: the WebP container specification, RFC 6386 (VP8), sections 9.1 and 19.1, and the specification of lossless
 /// data.
 extension MutatedFile {
-  private static let webPNames: [StaticString] = ["VP8 ", "VP8L", "ALPH", "ICCP", "EXIF", "XMP "]
+  private static let webPNames: [StaticString] = ["VP8 ", "VP8L", "ALPH", "ICCP", "EXIF", "XMP ", "ANIM", "ANMF"]
+  private static let namesBehindFrames: [StaticString] = ["EXIF", "XMP ", "ANMF"]
 
   /// The container's size, lengths of chunks, and the picture's size, which an extended header says once more.
   func repairWebP() {
@@ -24,7 +25,15 @@ extension MutatedFile {
     }
     write(10, at: 16, byteCount: 4, isLittle: true)
     var position = 30
+    var isFirstFrame = true
     while position + 8 <= end {
+      if has("ANMF", at: position) {
+        let frameEnd = repairedEnd(ofWebPChunkAt: position, fileEnd: end, before: Self.namesBehindFrames)
+        repairFrame(at: position, end: frameEnd, setsCanvas: isFirstFrame)
+        isFirstFrame = false
+        position = frameEnd
+        continue
+      }
       let chunkEnd = repairedEnd(ofWebPChunkAt: position, fileEnd: end)
       if let size = repairPixels(at: position, end: chunkEnd) {
         write(size.width - 1, at: 24, byteCount: 3, isLittle: true)
@@ -35,14 +44,38 @@ extension MutatedFile {
   }
 
   /// Gives a chunk the length with which it ends where the next one starts, and returns where that is.
-  private func repairedEnd(ofWebPChunkAt position: Int, fileEnd: Int) -> Int {
+  private func repairedEnd(
+    ofWebPChunkAt position: Int, fileEnd: Int, before names: [StaticString] = webPNames
+  ) -> Int {
     let length = integer(at: position + 4, byteCount: 4, isLittle: true)
     let end = position + 8 + length + length % 2
     if end == fileEnd { return end }
-    if end < fileEnd, Self.webPNames.contains(where: { has($0, at: end) }) { return end }
-    let next = self.position(ofNextIn: Self.webPNames, from: position + 8) ?? fileEnd
+    if end < fileEnd, names.contains(where: { has($0, at: end) }) { return end }
+    let next = self.position(ofNextIn: names, from: position + 8) ?? fileEnd
     write(min(next, fileEnd) - position - 8, at: position + 4, byteCount: 4, isLittle: true)
     return min(next, fileEnd)
+  }
+
+  /// The chunks in a frame, its size and place, and, if it is the first, a canvas that holds it.
+  private func repairFrame(at start: Int, end: Int, setsCanvas: Bool) {
+    guard end - start >= 32 else { return }
+    let offsets = [start + 8, start + 11].map { place in
+      let half = integer(at: place, byteCount: 3, isLittle: true) % 32
+      write(half, at: place, byteCount: 3, isLittle: true)
+      return 2 * half
+    }
+    var position = start + 24
+    while position + 8 <= end {
+      let chunkEnd = repairedEnd(ofWebPChunkAt: position, fileEnd: end)
+      if let size = repairPixels(at: position, end: chunkEnd) {
+        write(size.width - 1, at: start + 14, byteCount: 3, isLittle: true)
+        write(size.height - 1, at: start + 17, byteCount: 3, isLittle: true)
+        guard setsCanvas else { break }
+        write(offsets[0] + size.width - 1, at: 24, byteCount: 3, isLittle: true)
+        write(offsets[1] + size.height - 1, at: 27, byteCount: 3, isLittle: true)
+      }
+      position = chunkEnd
+    }
   }
 
   /// The head of a picture's data in the chunk at `position`; nil where it is another chunk.

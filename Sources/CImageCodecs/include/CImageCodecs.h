@@ -88,6 +88,7 @@ typedef struct cimage_jpeg_info {
   uint32_t width;
   uint32_t height;
   cimage_jpeg_color color;
+  bool luma;                  // the first component is what gray pixels are, be there others or not
   bool progressive;
   bool whole_image_buffered;  // several scans: libjpeg must hold every coefficient at once
   uint64_t coefficient_bytes; // what that takes
@@ -150,15 +151,17 @@ typedef struct cimage_webp_info {
   uint32_t height;
   bool alpha;
   bool animated;
+  bool partial; // an animation whose first frame does not cover the canvas
   bool lossless;
-  bool headed; // the head of the pixels' own chunk is there; without it, alpha and working_bytes can still change
+  bool headed; // the head of the pixels' own chunk is there; without it, what is below, alpha and partial can still change
   uint64_t working_bytes; // an estimate of what libwebp will allocate: it takes no limit
 } cimage_webp_info;
 
-// Reads the headers only.
+// Reads the headers only: of an animation, that of the canvas, whose size counts, and of the first frame.
 cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_info *info, cimage_report *report);
 
-// Decodes to RGB or RGBA, in the size of the rows: where that is another one than the picture's, libwebp averages.
+// Decodes to RGB or RGBA, in the size of the rows: where that is another one than the picture's, libwebp averages. Of an
+// animation, the first frame; one that is partial only to RGBA, in the canvas's size: what it leaves free is transparent.
 cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch watch, cimage_rows rows,
                                  cimage_report *report);
 

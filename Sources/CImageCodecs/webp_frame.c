@@ -1,0 +1,55 @@
+#include "webp_frame.h"
+
+#include <string.h>
+
+// Source: the WebP container specification (RFC 9649, 2.7): RIFF header, VP8X, chunks of any kind, ANMF chunks. A frame is
+// 16 bytes about itself, then ALPH or nothing, then VP8 or VP8L, then what is unknown.
+
+enum { riff_size = 12, extended_size = 18, chunk_head = 8, frame_head = 16 };
+
+static size_t number(const uint8_t *bytes, int count) {
+  size_t value = 0;
+  for (int i = 0; i < count; i++) value |= (size_t)bytes[i] << (8 * i);
+  return value;
+}
+
+static bool is(const uint8_t *chunk, const char *name) { return memcmp(chunk, name, 4) == 0; }
+
+static bool has_pixels(const uint8_t *chunk) { return is(chunk, "ALPH") || is(chunk, "VP8 ") || is(chunk, "VP8L"); }
+
+// `left` bytes of the chunk's content are there, and in the file it has `size`.
+static const char *read_frame(const uint8_t *content, size_t left, size_t size, uint32_t canvas_width,
+                              uint32_t canvas_height, struct webp_frame *frame) {
+  if (size < frame_head + chunk_head) return "A frame without pixels";
+  if (left < frame_head + 4) return NULL;
+  frame->x = 2 * (uint32_t)number(content, 3);
+  frame->y = 2 * (uint32_t)number(content + 3, 3);
+  frame->width = (uint32_t)number(content + 6, 3) + 1;
+  frame->height = (uint32_t)number(content + 9, 3) + 1;
+  // Each is below 2^26.
+  if (frame->x + frame->width > canvas_width || frame->y + frame->height > canvas_height)
+    return "A frame that is not within its canvas";
+  if (!has_pixels(content + frame_head)) return "A frame without pixels";
+  frame->bytes = content + frame_head;
+  frame->whole = left >= size;
+  frame->count = (frame->whole ? size : left) - frame_head;
+  return NULL;
+}
+
+const char *webp_frame_find(const uint8_t *bytes, size_t count, uint32_t canvas_width, uint32_t canvas_height,
+                            struct webp_frame *frame) {
+  memset(frame, 0, sizeof *frame);
+  if (count < riff_size + extended_size) return NULL;
+  size_t end = number(bytes + 4, 4) + 8;
+  if (count > end) count = end;
+  for (size_t position = riff_size + extended_size;;) {
+    if (position + chunk_head > end) return "An animation without a frame";
+    if (position + chunk_head > count) return NULL;
+    const uint8_t *chunk = bytes + position;
+    size_t size = number(chunk + 4, 4), content = position + chunk_head;
+    if (size > end - content) return "A chunk that is larger than the file";
+    if (has_pixels(chunk)) return "An animation whose pixels are in no frame";
+    if (is(chunk, "ANMF")) return read_frame(chunk + chunk_head, count - content, size, canvas_width, canvas_height, frame);
+    position = content + size + size % 2;
+  }
+}
