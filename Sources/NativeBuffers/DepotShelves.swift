@@ -187,31 +187,44 @@ import Synchronization
   //
   //   idleByteLimit == bytes of all listed blocks + unreservedRoom + the stripes' rooms
   //
-  // but for blocks that are being taken or returned, which count as listed. Room moves between stripes under
-  // `roomMoves`, so that a sum that is taken under it meets none on its way. A stripe's room is below zero while one of
-  // its threads looks for more.
+  // but for blocks that are being taken or returned, and room that is being set aside, which count as listed. Room that
+  // is not reserved is set aside without a lock: it only becomes less, which a sum notices. Room moves between stripes
+  // under `roomMoves`, so that a sum that is taken under it meets none on its way. A stripe's room is below zero while
+  // one of its threads looks for more.
 
-  private static let roomMoves = RankedLock(.idleRoom)
+  static let roomMoves = RankedLock(.idleRoom)
   static func makeStatics() { ForkGuard.touch(roomMoves) }
 
-  /// Sets room aside for a stripe that has too little: of what nobody has, else of what other stripes have. Waits for
-  /// nobody for long: where another thread has the lock and does not run, this says that there is no room.
+  /// Sets room aside for a stripe that has too little: of what is not reserved, else of what other stripes have. Does not
+  /// wait: if another thread has the lock that the second takes, and does not run, this says that there is no room.
   /// - Returns: whether the stripe's room is 0 or more now.
   @inline(never)
   private func findRoom(_ own: Int) -> Bool {
+    var left = reserveRoom(own)
+    if left >= 0 { return true }
     guard (0..<1_000).contains(where: { _ in Self.roomMoves.tryLock() }) else { return false }
     defer { Self.roomMoves.unlock() }
-    let unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
-    let wanted = -(unsafe room(own).pointee.load(ordering: .relaxed))
-    let share = max(wanted, unsafe counters.pointee.idleByteLimit / (4 * stripeCount))
-    let taken = min(unreserved, share)
-    unsafe counters.pointee.unreservedRoom.store(unreserved - taken, ordering: .relaxed)
-    var left = unsafe room(own).pointee.add(taken, ordering: .relaxed).newValue
     for distance in 1..<stripeCount where left < 0 {
       let found = takeRoom((own + distance) & (stripeCount - 1))
       left = unsafe room(own).pointee.add(found, ordering: .relaxed).newValue
     }
     return left >= 0
+  }
+
+  /// Sets a share of the room that is not reserved aside for a stripe: what it lacks, and some more.
+  /// - Returns: the stripe's room now.
+  private func reserveRoom(_ own: Int) -> Int {
+    let lacking = -(unsafe room(own).pointee.load(ordering: .relaxed))
+    let share = max(lacking, unsafe counters.pointee.idleByteLimit / (4 * stripeCount))
+    var unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
+    while unreserved > 0 {
+      let taken = min(unreserved, share)
+      let (exchanged, original) = unsafe counters.pointee.unreservedRoom.weakCompareExchange(
+        expected: unreserved, desired: unreserved - taken, ordering: .sequentiallyConsistent)
+      if exchanged { return unsafe room(own).pointee.add(taken, ordering: .releasing).newValue }
+      unreserved = original
+    }
+    return unsafe room(own).pointee.load(ordering: .relaxed)
   }
 
   /// All the room that a stripe has. Under `roomMoves`.
@@ -229,9 +242,13 @@ import Synchronization
   /// Bytes of all idle blocks. Those that are taken or returned meanwhile may count or not.
   var idleByteCount: Int {
     Self.roomMoves.withLock {
-      var rest = unsafe counters.pointee.idleByteLimit - counters.pointee.unreservedRoom.load(ordering: .relaxed)
-      for stripe in 0..<stripeCount { rest -= unsafe room(stripe).pointee.load(ordering: .relaxed) }
-      return rest
+      while true {
+        let unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .sequentiallyConsistent)
+        var rest = unsafe counters.pointee.idleByteLimit - unreserved
+        for stripe in 0..<stripeCount { rest -= unsafe room(stripe).pointee.load(ordering: .acquiring) }
+        // Room that was set aside meanwhile may count twice. Each time there is less of it left to set aside.
+        if unsafe unreserved == counters.pointee.unreservedRoom.load(ordering: .sequentiallyConsistent) { return rest }
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 /* How much may lie idle in a depot (DepotShelves.swift, "Room"): each thread's stripe has room of its own, which a
- * returned block takes and a taken one gives back to the stripe of who took it; a stripe without room gets what
- * nobody has set aside, else what the other stripe has, under a lock.
+ * returned block takes and a taken one gives back to the stripe of who took it; a stripe without room gets what is
+ * not reserved, by one exchange, else what the other stripe has, under a lock.
  *
  * Checked over all interleavings: no more blocks ever lie idle than the limit allows, and in the end the blocks and the
  * room, wherever it is, add up to the limit again.
@@ -18,11 +18,12 @@ bool moving = false;      /* the lock */
 /* found: whether the stripe's room is 0 or more in the end. */
 inline findRoom(own, found) {
   short seen;
-  atomic { !moving -> moving = true };
-  seen = unreserved;
+  atomic { if :: unreserved > 0 -> unreserved--; seen = 1 :: else -> seen = 0 fi };
+  atomic { room[own] = room[own] + seen; found = (room[own] >= 0) };
   if
-  :: seen > 0 -> unreserved = seen - 1; room[own] = room[own] + 1
+  :: found
   :: else ->
+    atomic { !moving -> moving = true };
     /* Takes the other stripe's room if it did not change since it was seen. */
     seen = room[1 - own];
     atomic {
@@ -31,10 +32,9 @@ inline findRoom(own, found) {
       :: else -> seen = 0
       fi
     };
-    room[own] = room[own] + seen
-  fi;
-  found = (room[own] >= 0);
-  moving = false
+    atomic { room[own] = room[own] + seen; found = (room[own] >= 0) };
+    moving = false
+  fi
 }
 
 proctype thread(byte own; byte live) {

@@ -176,6 +176,19 @@ struct NativeBufferTests {
     finish()
   }
 
+  @Test("A block is kept for reuse also while another thread, of any arena, adds up what is idle")
+  func reusedBesideSums() throws {
+    let old = try NativeBuffer(byteCount: 64, arena: arena)
+    // What a thread holds that adds up idle blocks, and may lose its processor meanwhile.
+    try DepotShelves.roomMoves.withLock {
+      old.dispose()
+      let new = try NativeBuffer(byteCount: 64, arena: arena)
+      #expect(old.block.entry == new.block.entry, "the block is used again at once")
+      new.dispose()
+    }
+    finish()
+  }
+
   @Test("Dispose during a pin leaves the bytes to the pin; its end releases them")
   func disposeWhilePinned() throws {
     let buffer = try NativeBuffer(byteCount: 5_000, arena: arena)
