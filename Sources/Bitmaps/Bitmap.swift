@@ -91,7 +91,8 @@ public struct Bitmap: Sendable {
   /// The line of code that the pixels are recorded for.
   public var site: Site { pixels.site }
 
-  /// Releases the pixels, for every value that shares them. Returns whether this call did; later calls do nothing.
+  /// Releases the pixels, for every value that shares them. Returns whether this call did; later calls do nothing. Not for
+  /// signal handlers, as `NativeBuffer`'s.
   @discardableResult
   public func dispose(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

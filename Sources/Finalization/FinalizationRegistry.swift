@@ -17,6 +17,9 @@ import Synchronization
 ///
 /// **Not promised.** When a cleanup runs, on which thread of a queue, in which order; that it runs at all
 /// before the process ends (``Registration/runsAtExit`` asks for that).
+/// If one object holds another and both die together, and both are watched, the cleanup of the object that was held may
+/// run first: a sweep finds both dead and does not know which one died before. Anchored ones report in the order in
+/// which they die.
 ///
 /// **How a death is learned of.** A target that is ``Finalizable`` reports its own, at once. Any other object
 /// is watched: a sweep finds it, by a timer within about a second, at every drain and flush, and a little at

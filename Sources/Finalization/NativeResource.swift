@@ -50,7 +50,8 @@ public final class NativeResource<Handle> {
 
   /// Releases the handle: now, or at the end of the last use that is under way.
   ///
-  /// May be called any number of times, from any thread.
+  /// May be called any number of times, from any thread, but not in a signal handler: it may need a lock that the
+  /// interrupted code holds.
   /// - Returns: whether this call was the one that disposed it.
   @discardableResult @inlinable
   public func dispose() -> Bool {

@@ -133,7 +133,8 @@ public final class NativeBuffer: Sendable {
     return block.entry.isUsable(key: block.key) && (word.isExclusivelyPinned || word.pinCount > 0)
   }
 
-  /// Gives the memory up. May be called any number of times, from any thread.
+  /// Gives the memory up. May be called any number of times, from any thread, but not in a signal handler: it may need a
+  /// lock, or a list of the thread's own, that the interrupted code is using.
   ///
   /// Pins taken before keep the bytes; the last one to end releases them, on its thread. Never unmaps
   /// memory and calls nothing of the kernel's, unless the memory was adopted (then its deallocator runs) or

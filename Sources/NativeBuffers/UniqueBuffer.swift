@@ -111,7 +111,7 @@ public import ResourceLedger
     unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount))
   }
 
-  /// Gives the memory up, now.
+  /// Gives the memory up, now. Not for signal handlers, as ``NativeBuffer/dispose(file:line:function:)``.
   @inlinable
   public consuming func dispose() {
     let block = block
