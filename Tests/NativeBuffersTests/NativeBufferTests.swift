@@ -179,13 +179,21 @@ struct NativeBufferTests {
   @Test("A block is kept for reuse also while another thread, of any arena, adds up what is idle")
   func reusedBesideSums() throws {
     let old = try NativeBuffer(byteCount: 64, arena: arena)
-    // What a thread holds that adds up idle blocks, and may lose its processor meanwhile.
-    try DepotShelves.roomMoves.withLock {
-      old.dispose()
-      let new = try NativeBuffer(byteCount: 64, arena: arena)
-      #expect(old.block.entry == new.block.entry, "the block is used again at once")
-      new.dispose()
+    // A thread that adds up idle blocks holds this lock, and may lose its processor meanwhile.
+    let isHeld = DispatchSemaphore(value: 0)
+    let isOver = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      DepotShelves.roomMoves.withLock {
+        isHeld.signal()
+        isOver.wait()
+      }
     }
+    isHeld.wait()
+    old.dispose()
+    let new = try NativeBuffer(byteCount: 64, arena: arena)
+    isOver.signal()
+    #expect(old.block.entry == new.block.entry, "the block is used again at once")
+    new.dispose()
     finish()
   }
 
