@@ -11,6 +11,7 @@ import ResourceLedger
 final class CellPool: Sendable {
   let depot: CellDepot
   let stripes: PoolStripes
+  let deaths = DeathQueue()
   let books: RegistryBooks
   private let number: RegistryNumber
 
@@ -19,7 +20,7 @@ final class CellPool: Sendable {
     let offset = Cell.heldOffset(for: heldAlignment)
     depot = CellDepot(domain: number.id, cellSize: offset + heldSize, alignment: heldAlignment)
     stripes = PoolStripes(heldOffset: offset, depot: depot)
-    books = RegistryBooks(name: name, domain: number.id, stripes: stripes)
+    books = RegistryBooks(name: name, domain: number.id, stripes: stripes, deaths: deaths)
     ResourceDomains.list(books, as: number.id, sharesID: number.isShared)
   }
 
@@ -38,18 +39,22 @@ final class CellPool: Sendable {
 /// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
 /// references make every other use of an object slower.
 // SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
-final class RegistryBooks: @unchecked Sendable, SteadyDomain {
+final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
   let name: String
   let domain: DomainID
   private let stripes: PoolStripes
+  private let deaths: DeathQueue
   private let lock = RankedLock(.registryBooks)
   private var isOpen = true
 
-  init(name: String, domain: DomainID, stripes: PoolStripes) {
+  init(name: String, domain: DomainID, stripes: PoolStripes, deaths: DeathQueue) {
     self.name = name
     self.domain = domain
     self.stripes = stripes
+    self.deaths = deaths
   }
+
+  var waitingCount: Int { deaths.count }
 
   func close() { lock.withLock { isOpen = false } }
 

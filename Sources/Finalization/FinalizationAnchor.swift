@@ -8,7 +8,10 @@ import Synchronization
 ///     }
 ///
 /// Cleanups that are registered on it are due at once when it dies. Store the anchor in a `let`, one per
-/// object; an anchor that is computed, replaced or shared reports another moment than the object's death.
+/// object; an anchor that is computed, replaced or shared reports another moment than the object's death: the end of the
+/// anchor that the object showed when it was registered. Each held value is delivered or released once all the same. One
+/// that owns that anchor would keep it for ever: it is refused where that is plain to see; where it owns the anchor by way
+/// of other objects, that is a retain cycle, which the registry's `count` and a scope of the audit (`held`) show.
 ///
 /// The anchor dies with the class that stores it. Swift destroys a base class's fields before a derived
 /// class's: so where a base class has the anchor, the cleanup is due while the derived class's fields still

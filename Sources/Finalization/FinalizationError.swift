@@ -5,6 +5,8 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
   public enum Code: Sendable, Equatable {
     /// The held value is the target itself: it would keep the target alive for ever.
     case heldValueIsTarget
+    /// The held value is the target's anchor, or an object with the same anchor, which could then never die.
+    case heldValueKeepsAnchor
     /// The anchor belongs to another object, whose death it would report.
     case anchorIsShared
     /// The target's deinit has begun: there is no later death to wait for.
@@ -44,6 +46,9 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
     return switch code {
     case .heldValueIsTarget:
       "the held value is the target, which could then never die\(place). Hold what the cleanup needs instead."
+    case .heldValueKeepsAnchor:
+      "the held value owns the target's finalization anchor, which could then never report its end\(place). Hold what "
+        + "the cleanup needs instead, and store a new anchor in each object."
     case .anchorIsShared:
       "the target's finalization anchor belongs to another object\(place). Store a new anchor in each object."
     case .targetIsDying:

@@ -12,8 +12,9 @@ extension FinalizationRegistry {
   ///     Held weakly; its death ends nothing.
   ///   - byteCount: bytes of what the target stands for, 0 or more; for reports.
   ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
-  /// - Throws: ``FinalizationError``: the held value is the target, the anchor is another object's, the byte
-  ///   count is negative or beyond 2^48, or the ledger is full. Then nothing is registered.
+  /// - Throws: ``FinalizationError``: the held value is the target, its anchor or an object with the same anchor; the
+  ///   anchor is another object's; the byte count is negative or beyond 2^48; or the ledger is full. Then nothing is
+  ///   registered.
   /// - Complexity: O(1); no lock that threads share, unless they register the same target.
   @discardableResult @inlinable
   public func register(
@@ -21,12 +22,12 @@ extension FinalizationRegistry {
     byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(FinalizationError) -> Registration {
     guard let unregisterToken else {
-      if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
+      let anchor = target.finalizationAnchor
+      if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
       let slot = try core.begin(
         byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
       slot.initialize(to: held)
-      return Registration(
-        try core.link(slot, anchor: target.finalizationAnchor, target: target, isOwnToken: false))
+      return Registration(try core.link(slot, anchor: anchor, target: target, isOwnToken: false))
     }
     return try register(
       target, holding: held, unregisterToken: unregisterToken, byteCount: byteCount, file: file, line: line,
@@ -39,8 +40,8 @@ extension FinalizationRegistry {
     _ target: some Finalizable, holding held: consuming HeldValue, unregisterToken: Token,
     byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(FinalizationError) -> Registration {
-    if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
     let anchor = target.finalizationAnchor
+    if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
     let slot = try core.begin(
       byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
     slot.initialize(to: held)
@@ -60,9 +61,9 @@ extension FinalizationRegistry {
     _ target: some AnyObject, holding held: consuming HeldValue, unregisterToken: AnyObject? = nil,
     byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(FinalizationError) -> Registration {
-    if holdsReferences { try refuse(held, target, file: file, line: line, function: function) }
     let site = ThreadStorage.site(file: file, line: line, function: function)
     guard let anchor = WatchTable.anchor(of: target) else { throw core.refusedDying(site) }
+    if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
     let slot = try core.begin(byteCount: byteCount, site: site)
     slot.initialize(to: held)
     return Registration(try core.link(slot, anchor: anchor, target: target, token: unregisterToken))
@@ -81,12 +82,21 @@ extension FinalizationRegistry {
     return core.unregister(anchor)
   }
 
+  /// A held value that keeps its own registration pending for ever. One that does by way of other objects is not seen.
   @usableFromInline
   func refuse(
-    _ held: borrowing HeldValue, _ target: AnyObject, file: StaticString, line: UInt, function: StaticString
+    _ held: borrowing HeldValue, _ target: AnyObject, _ anchor: FinalizationAnchor, file: StaticString, line: UInt,
+    function: StaticString
   ) throws(FinalizationError) {
-    guard ReferenceIdentity.is(held, target) else { return }
-    let site = Site(file: "\(file)", line: Int(clamping: line), function: "\(function)")
-    throw FinalizationError(.heldValueIsTarget, site: site)
+    guard let object = ReferenceIdentity.object(in: held) else { return }
+    let code: FinalizationError.Code
+    if object === target {
+      code = .heldValueIsTarget
+    } else if object === anchor || WatchTable.ownAnchor(of: object) === anchor {
+      code = .heldValueKeepsAnchor
+    } else {
+      return
+    }
+    throw FinalizationError(code, site: Site(file: "\(file)", line: Int(clamping: line), function: "\(function)"))
   }
 }

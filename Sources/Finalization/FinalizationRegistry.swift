@@ -13,7 +13,8 @@ import Synchronization
 /// **Promised.** A cleanup runs at most once per registration; never before the target is gone (its deinit
 /// has ended and weak references to it are nil); never on the thread that released the target unless the
 /// registry delivers inline; never under a lock of this library. A cleanup that throws keeps no other from
-/// running. A registry that is dropped still delivers.
+/// running. A registry that is dropped still delivers. One that blocks keeps those behind it waiting: an audit finds
+/// it (`stuck`), with its line.
 ///
 /// **Not promised.** When a cleanup runs, on which thread of a queue, in which order; that it runs at all
 /// before the process ends (``Registration/runsAtExit`` asks for that).

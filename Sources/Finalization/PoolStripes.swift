@@ -67,6 +67,7 @@ import Synchronization
     unsafe cell.record.pointee.byteCount = byteCount
     let entry = cell.entry
     entry.capacity = byteCount
+    entry.cleanupStart = 0
     unsafe cell.record.pointee.key = entry.beginLife(byteCount: byteCount, site: site, scope: scope)
     unsafe perThread.unlock(slot, stripe)
     return cell

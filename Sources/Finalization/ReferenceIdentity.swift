@@ -1,27 +1,27 @@
-/// Whether a value of any type is a reference to a given object.
+/// The object that a value of any type is a reference to.
 enum ReferenceIdentity {
-  static func `is`<Value>(_ value: borrowing Value, _ object: AnyObject) -> Bool {
+  static func object<Value>(in value: borrowing Value) -> AnyObject? {
     let value = copy value
     if Value.self is AnyClass {
       // SAFETY: a value of a class type is a reference.
-      return unsafe unsafeBitCast(value, to: AnyObject.self) === object
+      return unsafe unsafeBitCast(value, to: AnyObject.self)
     }
-    if let optional = value as? any OptionalReference { return optional.isReference(to: object) }
+    if let optional = value as? any OptionalReference { return optional.reference }
     let any: Any = value
     // A class instance behind a protocol type; `as AnyObject` would box anything else.
-    return type(of: any) is AnyClass && (any as AnyObject) === object
+    return type(of: any) is AnyClass ? any as AnyObject : nil
   }
 }
 
 private protocol OptionalReference {
-  func isReference(to object: AnyObject) -> Bool
+  var reference: AnyObject? { get }
 }
 
 extension Optional: OptionalReference {
-  func isReference(to object: AnyObject) -> Bool {
+  fileprivate var reference: AnyObject? {
     switch self {
-    case .some(let value): ReferenceIdentity.is(value, object)
-    case .none: false
+    case .some(let value): ReferenceIdentity.object(in: value)
+    case .none: nil
     }
   }
 }

@@ -58,7 +58,7 @@ extension RegistryCore {
     // A mark has no entry; it names one that is never looked at.
     unsafe record.initialize(to: CellRecord(entry: Ledger.shared.entry(at: 0), core: self))
     unsafe record.pointee.flags.store(CellRecord.Flags.isMark, ordering: .relaxed)
-    if push(unsafe Cell(record: record)) { schedule() }
+    if deaths.push(unsafe Cell(record: record)) { schedule() }
     var wait = Wait()
     while unsafe record.pointee.flags.load(ordering: .acquiring) & CellRecord.Flags.isReached == 0 { wait.turn() }
     unsafe record.deinitialize(count: 1)

@@ -5,7 +5,7 @@ import Synchronization
 /// What a registry is without its type of held values: the queue of deaths and its deliveries.
 ///
 /// It outlives the registry object until its last registration is gone.
-// SAFETY: `taken` changes under `queueLock`; everything else is constant or atomic.
+// SAFETY: constants and atomics, and a queue that is made for many threads.
 @usableFromInline
 final class RegistryCore: @unchecked Sendable {
   /// What depends on the type of held values; each is given the held value's address.
@@ -39,12 +39,7 @@ final class RegistryCore: @unchecked Sendable {
   let queue: DispatchQueue?
   private let host: ExecutorHost?
 
-  /// Cells whose targets died, last one first: pushed by any thread, taken whole.
-  private let ready = Atomic<UInt>(0)
-  private let queueLocks = SpinLocks(.deliveryQueue)
-  private let queueLock: SpinLock
-  /// Cells taken from `ready`, first one first.
-  @exclusivity(unchecked) private var taken: Cell?
+  let deaths: DeathQueue
   private let isOrphaned = Atomic<Bool>(false)
 
   /// Deliveries under way, by the parity of `epoch` when they began: see ``flush()``.
@@ -59,7 +54,7 @@ final class RegistryCore: @unchecked Sendable {
   ) {
     pool = CellPool(name: name, heldSize: heldValues.size, heldAlignment: heldValues.alignment)
     stripes = pool.stripes
-    queueLock = queueLocks[0]
+    deaths = pool.deaths
     self.delivery = delivery
     self.heldValues = heldValues
     self.errorHandler = errorHandler
@@ -83,20 +78,20 @@ final class RegistryCore: @unchecked Sendable {
     }
   }
 
-  deinit { queueLocks.deallocate() }
-
   static let queueKey = DispatchSpecificKey<ObjectIdentifier>()
 
   // MARK: Held values
 
   /// Runs a cleanup with the held value of a cell that the caller claimed and took off all lists, then
   /// retires the cell.
-  func cleanUp(_ cell: Cell, with cleanUp: (HeldSlot) throws -> Void) throws {
+  /// - Parameter start: about when it begins, for an audit: see ``CoarseClock``.
+  func cleanUp(_ cell: Cell, start: UInt32, with cleanUp: (HeldSlot) throws -> Void) throws {
     defer { retire(cell) }
-    try run(cell, with: cleanUp)
+    try run(cell, start: start, with: cleanUp)
   }
 
-  private func run(_ cell: Cell, with cleanUp: (HeldSlot) throws -> Void) throws {
+  private func run(_ cell: Cell, start: UInt32, with cleanUp: (HeldSlot) throws -> Void) throws {
+    cell.entry.cleanupStart = start
     // The held value goes when the cleanup is over, and what dies with it is delivered after that.
     try DeliveringThread.run { try cleanUp(stripes.held(cell)) }
   }
@@ -151,10 +146,11 @@ final class RegistryCore: @unchecked Sendable {
 
   /// Runs the cleanup of a claimed cell whose target may be alive, on this thread.
   func cleanUpNow(_ cell: Cell) throws {
-    if unlink(cell) { return try cleanUp(cell, with: heldValues.cleanUp) }
+    let start = CoarseClock.now
+    if unlink(cell) { return try cleanUp(cell, start: start, with: heldValues.cleanUp) }
     // Its target died and it is queued: the queue's reader finds it claimed, maybe at this moment.
     defer { if cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) } }
-    try run(cell, with: heldValues.cleanUp)
+    try run(cell, start: start, with: heldValues.cleanUp)
   }
 
   // MARK: The queue
@@ -166,37 +162,9 @@ final class RegistryCore: @unchecked Sendable {
       unsafe cell.record.pointee.session = session
       beginSession(session)
       DeliveringThread.append(cell)
-    } else if push(cell), !delivery.isManual || isOrphaned.load(ordering: .sequentiallyConsistent) {
+    } else if deaths.push(cell), !delivery.isManual || isOrphaned.load(ordering: .sequentiallyConsistent) {
       schedule()
     }
-  }
-
-  /// - Returns: whether nothing was there.
-  func push(_ cell: Cell) -> Bool {
-    var head = ready.load(ordering: .relaxed)
-    while true {
-      cell.queueNext = Cell(address: head)
-      let (exchanged, original) = ready.weakCompareExchange(
-        expected: head, desired: cell.address, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
-      if exchanged { return head == 0 }
-      head = original
-    }
-  }
-
-  private func pop() -> Cell? {
-    queueLock.lock()
-    defer { queueLock.unlock() }
-    if unsafe taken == nil {
-      var pushed = Cell(address: ready.exchange(0, ordering: .sequentiallyConsistent))
-      while let cell = pushed {
-        pushed = cell.queueNext
-        cell.queueNext = unsafe taken
-        unsafe taken = cell
-      }
-    }
-    let cell = unsafe taken
-    unsafe taken = cell?.queueNext
-    return cell
   }
 
   func schedule() {
@@ -223,21 +191,27 @@ final class RegistryCore: @unchecked Sendable {
     let session = epochNow
     beginSession(session)
     defer { endSession(session) }
-    for _ in 0..<limit {
-      guard let cell = pop() else { return false }
-      do { try deliver(cell, using: cleanUp) } catch { failing(error) }
+    var start: UInt32 = 0
+    for number in 0..<limit {
+      guard let cell = deaths.pop() else { return false }
+      // Not for each: reading the clock takes a thirtieth of a delivery.
+      if number % Self.cleanupsPerReading == 0 { start = CoarseClock.now }
+      do { try deliver(cell, start: start, using: cleanUp) } catch { failing(error) }
     }
     return true
   }
 
+  /// Of so many cleanups in a row the first says when they began.
+  private static let cleanupsPerReading = 16
+
   /// Delivers a cell that came off the queue.
-  private func deliver(_ cell: Cell, using cleanUp: (HeldSlot) throws -> Void) throws {
+  private func deliver(_ cell: Cell, start: UInt32, using cleanUp: (HeldSlot) throws -> Void) throws {
     if cell.isMark {
       // Its owner waits for it.
       _ = cell.set(CellRecord.Flags.isReached, andTest: 0)
     } else if Cell.claim(cell.entry, key: cell.key) {
       unlinkToken(cell)
-      try self.cleanUp(cell, with: cleanUp)
+      try self.cleanUp(cell, start: start, with: cleanUp)
     } else if cell.set(CellRecord.Flags.dequeued, andTest: CellRecord.Flags.left) {
       retire(cell)
     }
@@ -252,7 +226,7 @@ final class RegistryCore: @unchecked Sendable {
     // The cell is somebody else's once it is delivered.
     let session = unsafe cell.record.pointee.session
     defer { endSession(session) }
-    try deliver(cell, using: cleanUp)
+    try deliver(cell, start: CoarseClock.now, using: cleanUp)
   }
 
   @usableFromInline

@@ -26,9 +26,7 @@ final class WatchTable: Sendable {
   /// The anchor that stands for an object: its own, or its watch; nil for an object without one that is in its
   /// deinit.
   func anchor(for object: AnyObject) -> FinalizationAnchor? {
-    if Self.isFinalizable(object), let finalizable = object as? any Finalizable {
-      return finalizable.finalizationAnchor
-    }
+    if let anchor = Self.ownAnchor(of: object) { return anchor }
     if DeliveringThread.registrations & 15 == 0 { sweepALittle() }
     return watch(object)
   }
@@ -36,6 +34,12 @@ final class WatchTable: Sendable {
   private static func isFinalizable(_ object: AnyObject) -> Bool {
     guard let storage = unsafe ThreadStorage.current else { return true }
     return unsafe storage.pointee.types.isFinalizable(object)
+  }
+
+  /// The anchor that an object has by itself; nil for one that is not ``Finalizable``.
+  static func ownAnchor(of object: AnyObject) -> FinalizationAnchor? {
+    guard isFinalizable(object), let finalizable = object as? any Finalizable else { return nil }
+    return finalizable.finalizationAnchor
   }
 
   /// The anchor of a target that may or may not be ``Finalizable``.
@@ -58,9 +62,7 @@ final class WatchTable: Sendable {
 
   /// The anchor that stands for an object, nil where nothing was ever registered for it.
   func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
-    if Self.isFinalizable(object), let finalizable = object as? any Finalizable {
-      return finalizable.finalizationAnchor
-    }
+    if let anchor = Self.ownAnchor(of: object) { return anchor }
     return shards.with(shardOf: object) { $0.existingWatch(for: object) }
   }
 

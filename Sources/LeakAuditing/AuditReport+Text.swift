@@ -49,6 +49,10 @@ extension Finding {
       lines.append(line)
       lines.append("    \(finding.explanation)")
       if let reason = finding.reason { lines.append("    \(reason)") }
+      if let age = finding.age {
+        let seconds = age.formattedSeconds
+        lines.append("    for \(seconds) s; \((finding.waiting ?? 0).grouped) more are due and wait")
+      }
       lines += finding.sites.map { "    \($0.text)" }
     }
     return lines + [""]
@@ -113,6 +117,16 @@ private func table(_ rows: [[String]]) -> [String] {
         let padding = String(repeating: " ", count: widths[column] - cell.count)
         return column == 0 ? cell + padding : padding + cell
       }.joined(separator: "  ")
+  }
+}
+
+extension Double {
+  /// With one digit behind the point: 12.3. Whatever a report from a file says.
+  fileprivate var formattedSeconds: String {
+    let tenths = (self * 10).rounded()
+    guard tenths.magnitude < 1e15 else { return "\(self)" }
+    let whole = Int(tenths)
+    return "\(whole < 0 ? "-" : "")\((whole / 10).magnitude.description).\(whole.magnitude % 10)"
   }
 }
 

@@ -47,7 +47,7 @@ struct DomainComparison {
   private static let heldLook = 2
 
   private let ledger: Ledger
-  private let listings: [ResourceDomains.Listing]
+  let listings: [ResourceDomains.Listing]
   private let firstCensuses: [Result<ExactCensus, any Error>]
 
   /// Takes the first censuses. Under no lock.

@@ -15,9 +15,13 @@ public struct Finding: Codable, Sendable, Equatable {
     case unsettled
     /// A domain's census threw, so that there is nothing to compare the ledger with.
     case uncounted
+    /// A cleanup of a registry has run for too long; those behind it wait.
+    case stuck
+    /// Created on a line that the ledger had no room to record. A note, not a fault.
+    case unrecorded
 
     /// Whether it makes the verdict ``Verdict/faults``.
-    public var isFault: Bool { self != .rescued && self != .unsettled }
+    public var isFault: Bool { self != .rescued && self != .unsettled && self != .unrecorded }
 
     /// What both books say, and what usually causes it; of an arena where it makes a difference.
     public var explanation: String {
@@ -28,6 +32,8 @@ public struct Finding: Codable, Sendable, Equatable {
       case .ghost: "the ledger has more than the allocator: memory freed behind the library's back"
       case .unsettled: "the books differed each time they were compared, and moved meanwhile: audit again in quiet"
       case .uncounted: "the domain could not count itself: nothing to compare the ledger with"
+      case .stuck: "a cleanup runs for too long, and those behind it wait: a cleanup that blocks"
+      case .unrecorded: "created on lines that the ledger had no room to record: reports say (unknown):0 of them"
       }
     }
 
@@ -36,7 +42,7 @@ public struct Finding: Codable, Sendable, Equatable {
       switch self {
       case .orphan: "the domain has more than the ledger: resources made without a handle"
       case .ghost: "the ledger has more than the domain: resources released behind their handles' back"
-      case .held, .rescued, .unsettled, .uncounted: explanation
+      case .held, .rescued, .unsettled, .uncounted, .stuck, .unrecorded: explanation
       }
     }
   }
@@ -55,8 +61,13 @@ public struct Finding: Codable, Sendable, Equatable {
   public let domain: String?
   /// What sort of domain that is: "file descriptors", "finalization registry", "custom", ….
   public let domainKind: String?
-  /// What the census threw, for `uncounted`.
+  /// What the census threw, for `uncounted`; how many lines there is room for, for `unrecorded`.
   public let reason: String?
+  /// Seconds since the longest running cleanup began, or the first of at most 16 in a row that it is one of, for
+  /// `stuck`.
+  public let age: Double?
+  /// Cleanups that are due and wait for their turn, for `stuck`.
+  public let waiting: Int?
   /// The lines that created them, where known; most bytes first. A `ghost` names them only where every
   /// block of the size class, or every resource of the domain, is gone: otherwise the books do not say
   /// which ones are, and ``DomainBooks/sites`` has the lines of all that are booked.
@@ -67,7 +78,8 @@ public struct Finding: Codable, Sendable, Equatable {
 
   init(
     kind: Kind, count: Int, byteCount: Int, sizeClass: Int? = nil, arena: String? = nil, domain: String? = nil,
-    domainKind: String? = nil, reason: String? = nil, sites: [SiteTotals] = []
+    domainKind: String? = nil, reason: String? = nil, age: Double? = nil, waiting: Int? = nil,
+    sites: [SiteTotals] = []
   ) {
     self.kind = kind
     self.count = count
@@ -77,6 +89,8 @@ public struct Finding: Codable, Sendable, Equatable {
     self.domain = domain
     self.domainKind = domainKind
     self.reason = reason
+    self.age = age
+    self.waiting = waiting
     self.sites = sites
   }
 }
@@ -95,9 +109,9 @@ public struct SiteTotals: Codable, Sendable, Equatable {
 public enum Verdict: String, Codable, Sendable {
   /// Nothing to say.
   case clean
-  /// Notes only: `rescued`, `unsettled`.
+  /// Notes only: `rescued`, `unsettled`, `unrecorded`.
   case notes
-  /// At least one fault: `held`, `orphan`, `ghost` or `uncounted`.
+  /// At least one fault: `held`, `orphan`, `ghost`, `uncounted` or `stuck`.
   case faults
 
   public init(_ findings: [Finding]) {

@@ -19,11 +19,15 @@ public enum LeakAuditor {
   /// entries are read. Any other domain's books are read one after the other. Where they differ they are
   /// read again over about 30 ms; a difference that stays while nothing moves is an `orphan` or a `ghost`,
   /// one between books that move is `unsettled`. A census that throws is a finding (`uncounted`).
+  ///
+  /// A cleanup of a registry that has run for long is a finding (`stuck`), with the line that registered it. Its age is
+  /// known to within a few milliseconds, or to within the 15 cleanups before it where the registry has many to run.
+  /// - Parameter limit: how long a cleanup may run before it is one.
   /// - Throws: `ArenaError` where jemalloc's statistics cannot be read.
   /// - Complexity: 64 bytes read per ledger entry, 30 to 90 µs per arena, and two censuses per domain; where
   ///   a domain's books differ, or are in use, the ledger is read up to seven times more, and once more for
   ///   each registry that differs.
-  public static func audit() throws -> AuditReport {
+  public static func audit(stuckAfter limit: Duration = .seconds(10)) throws -> AuditReport {
     Arena.flushThreadCache()
     let ledger = Ledger.shared
     // Censuses are code of others, and registries lock: never under the arenas' locks.
@@ -31,8 +35,11 @@ public enum LeakAuditor {
     let comparison = try compareArenas(ledger, andRead: domains.ids)
     let domainBooks = domains.finish(with: comparison.domains)
     var findings = comparison.findings + domainBooks.findings
+    findings += StuckCleanups.findings(
+      among: domains.listings, totals: comparison.domains, limit: limit, in: ledger)
     findings.sort { ($0.kind.isFault ? 0 : 1, $1.byteCount) < ($1.kind.isFault ? 0 : 1, $0.byteCount) }
     if let rescues = rescues(in: ledger) { findings.append(rescues) }
+    if let unrecorded = unrecorded(in: ledger) { findings.append(unrecorded) }
     return AuditReport(
       verdict: Verdict(findings), findings: findings, arenas: comparison.arenas, domains: domainBooks.books,
       adopted: comparison.adopted, outside: comparison.outside)
@@ -114,6 +121,14 @@ public enum LeakAuditor {
       if rescues.count > 0 { sums.add(rescues.count, byteCount: Int128(rescues.byteCount), at: site) }
     }
     return sums.finding(.rescued, in: ledger)
+  }
+
+  static func unrecorded(in ledger: Ledger) -> Finding? {
+    let count = ledger.unrecordedCount
+    guard count > 0 else { return nil }
+    return Finding(
+      kind: .unrecorded, count: count, byteCount: 0,
+      reason: "\((ledger.siteCount - 1).grouped) lines are recorded, the first ones that created or disposed something")
   }
 
   private static func adoptedDomains(in ledger: Ledger) -> [DomainNumber] {

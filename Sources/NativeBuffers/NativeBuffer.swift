@@ -147,8 +147,8 @@ public final class NativeBuffer: Sendable {
   ) -> Bool {
     guard block.dispose() else { return false }
     let site =
-      unsafe ThreadCache(cthreadstate_cache())?.site(file: file, line: line, function: function)
-      ?? Self.intern(file: file, line: line, function: function)
+      unsafe ThreadCache(cthreadstate_cache())?.site(file: file, line: line, function: function, isCreation: false)
+      ?? Self.internDisposal(file: file, line: line, function: function)
     disposedSite.store(site.rawValue, ordering: .releasing)
     return true
   }
@@ -166,13 +166,14 @@ public final class NativeBuffer: Sendable {
   ) throws(NativeBufferError) -> DetachedMemory {
     let outcome = block.entry.detach(key: block.key)
     guard outcome == .pinned else { throw error(for: outcome) }
-    disposedSite.store(Ledger.shared.intern(file: file, line: line, function: function).rawValue, ordering: .releasing)
+    let site = Self.internDisposal(file: file, line: line, function: function)
+    disposedSite.store(site.rawValue, ordering: .releasing)
     return unsafe DetachedMemory(of: block)
   }
 
   @usableFromInline
-  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    Ledger.shared.intern(file: file, line: line, function: function)
+  static func internDisposal(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+    Ledger.shared.intern(file: file, line: line, function: function, isCreation: false)
   }
 
   /// The error for an access that was refused.

@@ -141,25 +141,30 @@ public import Synchronization
   }
 
   /// The number of a line of code, from the lines this thread saw last.
+  /// - Parameter isCreation: see ``Ledger/intern(file:line:function:isCreation:)``.
   @inlinable
   @inline(__always)
-  func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+  func site(file: StaticString, line: UInt, function: StaticString, isCreation: Bool = true) -> SiteID {
     // A text of one character may have no address. Of a literal that the compiler sees, this costs nothing.
-    guard file.hasPointerRepresentation else { return Self.intern(file: file, line: line, function: function) }
+    guard file.hasPointerRepresentation else {
+      return Self.intern(file: file, line: line, function: function, isCreation: isCreation)
+    }
     let address = UInt64(UInt(bitPattern: unsafe file.utf8Start))
     let key = address | UInt64(line) << 47
     let slot = Int(truncatingIfNeeded: (address >> 4) ^ UInt64(line)) & (ThreadCacheStorage.siteCount - 1)
     if unsafe storage.pointee.sites[unchecked: slot].key == key, line < 1 << 17 {
       return unsafe storage.pointee.sites[unchecked: slot].site
     }
-    return lookUpSite(slot: slot, key: key, file: file, line: line, function: function)
+    return lookUpSite(slot: slot, key: key, file: file, line: line, function: function, isCreation: isCreation)
   }
 
   @usableFromInline
   @inline(never)
-  func lookUpSite(slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    let site = Self.intern(file: file, line: line, function: function)
-    if line < 1 << 17 {
+  func lookUpSite(
+    slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString, isCreation: Bool
+  ) -> SiteID {
+    let site = Self.intern(file: file, line: line, function: function, isCreation: isCreation)
+    if line < 1 << 17, site != .unknown {
       unsafe storage.pointee.sites[unchecked: slot].key = key
       unsafe storage.pointee.sites[unchecked: slot].site = site
     }
@@ -168,8 +173,8 @@ public import Synchronization
 
   @usableFromInline
   @inline(never)
-  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    Ledger.shared.intern(file: file, line: line, function: function)
+  static func intern(file: StaticString, line: UInt, function: StaticString, isCreation: Bool) -> SiteID {
+    Ledger.shared.intern(file: file, line: line, function: function, isCreation: isCreation)
   }
 
   /// The scope for a resource created now.

@@ -18,6 +18,9 @@ public struct EntryTotals: Equatable, Sendable {
   public var detachedCount = 0
   public var detachedCapacity: Int128 = 0
 
+  /// Of the live ones, those whose release was asked for and has not ended: a pin holds it up, or it is under way.
+  package var releasingCount = 0
+
   /// Lives that ended, of entries that still belong to the domain.
   public var endedLives = 0
 
@@ -40,6 +43,7 @@ public struct EntryTotals: Equatable, Sendable {
     a.quarantinedCapacity += b.quarantinedCapacity
     a.detachedCount += b.detachedCount
     a.detachedCapacity += b.detachedCapacity
+    a.releasingCount += b.releasingCount
     a.endedLives &+= b.endedLives
   }
 
@@ -60,6 +64,7 @@ public struct EntryTotals: Equatable, Sendable {
       liveCount &+= 1
       liveByteCount &+= Int128(entry.byteCount)
       liveCapacity &+= capacity
+      releasingCount &+= word.isReleaseRequested ? 1 : 0
     case .quarantined:
       quarantinedCount &+= 1
       quarantinedCapacity &+= capacity

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 // A site is interned once: its texts are copied into the region, and its number stands for it everywhere.
@@ -12,11 +13,26 @@ extension Ledger {
   private static let recordRescuedBytes = 32
 
   /// The number of a line of code. No lock and no string work where the line was seen before.
-  /// - Returns: the unknown site where all 65,535 records, or their 16 MiB of text, are used up.
-  package func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+  /// - Parameter isCreation: whether a resource is created there, for ``unrecordedCount``.
+  /// - Returns: the unknown site where all records (see LedgerLayout), or the room for their text, are used up. Callers
+  ///   do not keep that one, so that the next creation is counted, too.
+  package func intern(
+    file: StaticString, line: UInt, function: StaticString, isCreation: Bool = true
+  ) -> SiteID {
     let key = SiteIndex.key(file: file, line: line)
-    if key != 0, let site = siteIndex.site(for: key) { return site }
-    return internSlowly(file: file, line: line, function: function, key: key)
+    let site =
+      if key != 0, let known = siteIndex.site(for: key) { known } else {
+        internSlowly(file: file, line: line, function: function, key: key)
+      }
+    if site == .unknown, isCreation {
+      unsafe atomic64(at: LedgerLayout.unrecordedOffset).pointee.wrappingAdd(1, ordering: .relaxed)
+    }
+    return site
+  }
+
+  /// Resources that were created on lines which there was no room to record.
+  package var unrecordedCount: Int {
+    Int(clamping: unsafe atomic64(at: LedgerLayout.unrecordedOffset).pointee.load(ordering: .relaxed))
   }
 
   @inline(never)
@@ -33,10 +49,10 @@ extension Ledger {
   /// Under `interning`.
   private func append(_ site: Site) -> SiteID {
     let count = siteCount
-    guard count < LedgerLayout.siteCapacity, let file = place(site.file), let function = place(site.function) else {
-      return SiteID(rawValue: 0)
-    }
     let record = LedgerLayout.sitesOffset + count * LedgerLayout.recordSize
+    guard count < layout.siteCapacity, commit(&committedSites, upTo: record + LedgerLayout.recordSize),
+      let file = place(site.file), let function = place(site.function)
+    else { return .unknown }
     unsafe base.storeBytes(of: file.offset, toByteOffset: record + Self.recordFileOffset, as: UInt32.self)
     unsafe base.storeBytes(of: file.length, toByteOffset: record + Self.recordFileLength, as: UInt32.self)
     unsafe base.storeBytes(of: function.offset, toByteOffset: record + Self.recordFunctionOffset, as: UInt32.self)
@@ -53,15 +69,31 @@ extension Ledger {
     if let placed = strings[text] { return placed }
     let bytes = Array(text.utf8)
     let used = Int(unsafe atomic64(at: LedgerLayout.stringsCountOffset).pointee.load(ordering: .relaxed))
-    guard used + bytes.count <= LedgerLayout.stringsCapacity else { return nil }
+    let place = layout.stringsOffset + used
+    guard used + bytes.count <= layout.stringsCapacity, commit(&committedStrings, upTo: place + bytes.count) else {
+      return nil
+    }
     for (index, byte) in bytes.enumerated() {
-      unsafe base.storeBytes(of: byte, toByteOffset: LedgerLayout.stringsOffset + used + index, as: UInt8.self)
+      unsafe base.storeBytes(of: byte, toByteOffset: place + index, as: UInt8.self)
     }
     unsafe atomic64(at: LedgerLayout.stringsCountOffset).pointee
       .store(UInt64(used + bytes.count), ordering: .releasing)
     let placed = (offset: UInt32(used), length: UInt32(bytes.count))
     strings[text] = placed
     return placed
+  }
+
+  /// Makes more bytes of sites or of their text readable and writable, where `end` lies behind those that are. Under
+  /// `interning`.
+  /// - Returns: whether the bytes before `end` are.
+  private func commit(_ committed: inout Int, upTo end: Int) -> Bool {
+    while committed < end {
+      guard unsafe mprotect(base + committed, LedgerLayout.commitStep, PROT_READ | PROT_WRITE) == 0 else {
+        return false
+      }
+      committed += LedgerLayout.commitStep
+    }
+    return true
   }
 
   /// Sites interned, the unknown one included.
@@ -82,8 +114,8 @@ extension Ledger {
   private func text(at field: Int) -> String {
     let offset = Int(unsafe base.load(fromByteOffset: field, as: UInt32.self))
     let length = Int(unsafe base.load(fromByteOffset: field + 4, as: UInt32.self))
-    guard offset + length <= LedgerLayout.stringsCapacity else { return Site.unknown.file }
-    let bytes = unsafe UnsafeRawBufferPointer(start: base + LedgerLayout.stringsOffset + offset, count: length)
+    guard offset + length <= layout.stringsCapacity else { return Site.unknown.file }
+    let bytes = unsafe UnsafeRawBufferPointer(start: base + layout.stringsOffset + offset, count: length)
     return unsafe String(decoding: bytes, as: UTF8.self)
   }
 

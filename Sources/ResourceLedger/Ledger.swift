@@ -25,7 +25,7 @@ import Synchronization
   public let entryCapacity: Int
 
   let base: UnsafeMutableRawPointer
-  let regionSize: Int
+  let layout: LedgerLayout
   let entries: UnsafeMutablePointer<EntryRecord>
 
   /// Entries handed out before and given back.
@@ -38,6 +38,9 @@ import Synchronization
   let interning = RankedLock(.ledgerRecords)
   var siteNames: [Site: SiteID] = [:]
   var strings: [String: (offset: UInt32, length: UInt32)] = [:]
+  /// Where the readable and writable bytes of sites and of their text end, as offsets. Change under `interning`.
+  var committedSites = LedgerLayout.sitesOffset
+  var committedStrings: Int
   /// Domains' numbers that were used and are not. Changes under `interning`.
   var spareNumbers = SpareDomainNumbers()
   let siteIndex: SiteIndex
@@ -49,29 +52,32 @@ import Synchronization
     precondition(MemoryLayout<EntryRecord>.stride == LedgerLayout.recordSize)
     precondition((1..<(1 << 28 - 1)).contains(entryCapacity), "a ledger has 1 to 268,435,454 entries")
     self.entryCapacity = entryCapacity
-    regionSize = LedgerLayout.entriesOffset + entryCapacity * LedgerLayout.recordSize
+    layout = LedgerLayout(entryCapacity: entryCapacity)
+    committedStrings = layout.stringsOffset
     // SAFETY: a fresh private mapping; zero bytes are valid for every record (all integers and atomics).
-    let region = unsafe mmap(nil, regionSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    let region = unsafe mmap(nil, layout.regionSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let region = unsafe region, unsafe region != MAP_FAILED else {
-      throw LedgerError(.reservationFailed(byteCount: regionSize, errno: errno))
+      throw LedgerError(.reservationFailed(byteCount: layout.regionSize, errno: errno))
     }
-    guard unsafe mprotect(region, LedgerLayout.entriesOffset, PROT_READ | PROT_WRITE) == 0 else {
+    let committed = LedgerLayout.sitesOffset + LedgerLayout.commitStep
+    guard unsafe mprotect(region, committed, PROT_READ | PROT_WRITE) == 0 else {
       let code = errno
-      unsafe munmap(region, regionSize)
+      unsafe munmap(region, layout.regionSize)
       throw LedgerError(.growthFailed(entryCount: 0, errno: code))
     }
     unsafe base = region
-    unsafe entries = (region + LedgerLayout.entriesOffset)
+    committedSites = committed
+    unsafe entries = (region + layout.entriesOffset)
       .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
     // A forked child goes on with a copy of its own.
     childAction = ForkGuard.onChild { unsafe Self.writeProcess(to: region) }
-    siteIndex = try SiteIndex()
+    siteIndex = try SiteIndex(siteCapacity: layout.siteCapacity)
     writeHeader()
   }
 
   deinit {
     childAction.leave()
-    unsafe munmap(base, regionSize)
+    unsafe munmap(base, layout.regionSize)
   }
 
   private static func makeShared() -> Ledger {
@@ -92,17 +98,17 @@ import Synchronization
     unsafe base.storeBytes(of: LedgerLayout.version, toByteOffset: LedgerLayout.versionOffset, as: UInt32.self)
     unsafe Self.writeProcess(to: base)
     for (offset, value) in [
-      (LedgerLayout.entriesOffsetOffset, LedgerLayout.entriesOffset),
+      (LedgerLayout.entriesOffsetOffset, layout.entriesOffset),
       (LedgerLayout.entryCapacityOffset, entryCapacity),
       (LedgerLayout.sitesOffsetOffset, LedgerLayout.sitesOffset),
-      (LedgerLayout.stringsOffsetOffset, LedgerLayout.stringsOffset),
-      (LedgerLayout.stringsCapacityOffset, LedgerLayout.stringsCapacity),
+      (LedgerLayout.stringsOffsetOffset, layout.stringsOffset),
+      (LedgerLayout.stringsCapacityOffset, layout.stringsCapacity),
       (LedgerLayout.domainsOffsetOffset, LedgerLayout.domainsOffset),
     ] {
       unsafe base.storeBytes(of: UInt64(value), toByteOffset: offset, as: UInt64.self)
     }
     unsafe base.storeBytes(
-      of: UInt32(LedgerLayout.siteCapacity), toByteOffset: LedgerLayout.siteCapacityOffset, as: UInt32.self)
+      of: UInt32(layout.siteCapacity), toByteOffset: LedgerLayout.siteCapacityOffset, as: UInt32.self)
     unsafe base.storeBytes(
       of: UInt32(LedgerLayout.domainCapacity), toByteOffset: LedgerLayout.domainCapacityOffset, as: UInt32.self)
     unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.store(1, ordering: .releasing)

@@ -84,9 +84,15 @@ package struct EntryRecord: ~Copyable {
 
   /// What a maintenance pass leaves on an idle entry to know it by: written by one pass at a time, whoever owns
   /// the entry. No meaning for readers.
-  package var idleMark: UInt32 {
+  @inlinable package var idleMark: UInt32 {
     get { unsafe record.pointee.idleMark.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.idleMark.store(newValue, ordering: .relaxed) }
+  }
+
+  /// When the cleanup of a registration began: see ``CoarseClock``; 0 before. In the word that blocks have their mark in.
+  @inlinable package var cleanupStart: UInt32 {
+    get { idleMark }
+    nonmutating set { idleMark = newValue }
   }
 
   @inlinable package static func == (a: LedgerEntry, b: LedgerEntry) -> Bool { unsafe a.record == b.record }

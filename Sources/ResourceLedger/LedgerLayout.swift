@@ -26,7 +26,8 @@
 //                   80–87   domainsOffset
 //                   88–91   domainCapacity
 //                   92–95   domainCount, record 0 included
-//                   96–4095 zero
+//                   96–103  resources created on lines that there was no room to record
+//                   104–4095 zero
 //
 // domain record     0–3     kind (see DomainKind); 0 where no entry can carry the number
 //                   4–7     turn: one more each time that the number is given out or given back; odd where a domain has it
@@ -52,11 +53,12 @@
 //                   40–43   link: next entry of the list that this entry is on; no meaning for readers
 //                   44–47   base-2 logarithm of the alignment
 //                   48–51   scope id, 0 for none
-//                   52–55   mark of the last maintenance pass that saw the entry idle; no meaning for readers
+//                   52–55   of a registration: when its cleanup began (see CoarseClock), 0 before. Of a block: mark of
+//                           the last maintenance pass that saw it idle; no meaning for readers
 //                   56–63   generation at which the entry joined its domain
 
 /// Where things are in a ledger's region, in bytes. See the top of this file for the whole layout.
-enum LedgerLayout {
+struct LedgerLayout {
   static let magic: UInt64 = 0x5245_4744_454C_5753  // "SWLEDGER"
   static let version: UInt32 = 1
   static let recordSize = 64
@@ -76,12 +78,29 @@ enum LedgerLayout {
   static let domainCapacityOffset = 88
   static let domainCountOffset = 92
 
-  static let domainCapacity = 8_192
-  static let siteCapacity = 65_536
-  static let stringsCapacity = 16 << 20
+  static let unrecordedOffset = 96
 
+  static let domainCapacity = 8_192
   static let domainsOffset = 4_096
   static let sitesOffset = domainsOffset + domainCapacity * recordSize
-  static let stringsOffset = sitesOffset + siteCapacity * recordSize
-  static let entriesOffset = stringsOffset + stringsCapacity
+
+  /// Sites and their text are made readable and writable by so many bytes at a time.
+  static let commitStep = 1 << 20
+
+  let entryCapacity: Int
+  /// Records for lines of code, the unknown one included: 65,536, or 1,048,576 where there is room for 16 million
+  /// entries. Untouched ones cost address space only.
+  let siteCapacity: Int
+  /// Texts are shared: a line takes some 20 bytes of its own.
+  let stringsCapacity: Int
+
+  init(entryCapacity: Int) {
+    self.entryCapacity = entryCapacity
+    siteCapacity = min(1 << 20, max(1 << 16, entryCapacity >> 4))
+    stringsCapacity = max(16 << 20, siteCapacity * 64)
+  }
+
+  var stringsOffset: Int { Self.sitesOffset + siteCapacity * Self.recordSize }
+  var entriesOffset: Int { stringsOffset + stringsCapacity }
+  var regionSize: Int { entriesOffset + entryCapacity * Self.recordSize }
 }

@@ -59,3 +59,9 @@ package protocol SteadyDomain: ResourceDomain {
   /// not create or release one, nor ask for a census.
   func withBooksHeld<R>(_ body: (ExactCensus) throws -> R) rethrows -> R
 }
+
+/// A domain whose resources are registrations, with cleanups that run one after the other.
+package protocol DeliveringDomain: ResourceDomain {
+  /// Registrations whose target is gone and whose cleanup has not begun.
+  var waitingCount: Int { get }
+}

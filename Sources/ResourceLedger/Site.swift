@@ -12,7 +12,8 @@ public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Compar
     self.function = function
   }
 
-  /// What stands for a line that the ledger had no room to record.
+  /// What stands for a line that the ledger had no room to record: there is room for 1,048,575 lines, or for 65,535
+  /// where the process may reserve little address space. An audit counts the resources concerned.
   public static let unknown = Site(file: "(unknown)", line: 0, function: "(unknown)")
 
   public var description: String { "\(file):\(line) in \(function)" }
@@ -24,4 +25,7 @@ public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Compar
 public struct SiteID: Hashable, Sendable {
   public let rawValue: UInt32
   @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// Stands for lines that there was no room to record.
+  @inlinable package static var unknown: SiteID { SiteID(rawValue: 0) }
 }

@@ -33,7 +33,7 @@ package struct SiteCache: ~Copyable {
     slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString
   ) -> SiteID {
     let site = Self.intern(file: file, line: line, function: function)
-    if line < 1 << 17 {
+    if line < 1 << 17, site != .unknown {
       slots[slot].key = key
       slots[slot].site = site
     }

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// From a `#fileID` literal's address and a line to a site id: an open-addressing hash table of 131,072
-/// slots that is read without a lock and only ever added to (under the ledger's `interning` lock).
+/// From a `#fileID` literal's address and a line to a site id: an open-addressing hash table of two slots for each site
+/// that there is room for, which is read without a lock and only ever added to (under the ledger's `interning` lock).
 ///
 /// The address of a string literal identifies its text as long as the program runs, so a hit compares one
 /// word and touches no string.
@@ -13,21 +13,23 @@ import Synchronization
     let site: Atomic<UInt64>
   }
 
-  private static let slotCount = 1 << 17
+  private let slotCount: Int
   private let slots: UnsafeMutablePointer<Slot>
   /// Slots in use. Changes under the ledger's `interning` lock.
   private var count = 0
 
-  init() throws(LedgerError) {
-    let size = Self.slotCount * MemoryLayout<Slot>.stride
+  /// - Parameter siteCapacity: a power of two.
+  init(siteCapacity: Int) throws(LedgerError) {
+    slotCount = 2 * siteCapacity
+    let size = slotCount * MemoryLayout<Slot>.stride
     let region = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let region = unsafe region, unsafe region != MAP_FAILED else {
       throw LedgerError(.reservationFailed(byteCount: size, errno: errno))
     }
-    unsafe slots = region.bindMemory(to: Slot.self, capacity: Self.slotCount)
+    unsafe slots = region.bindMemory(to: Slot.self, capacity: slotCount)
   }
 
-  deinit { unsafe munmap(slots, Self.slotCount * MemoryLayout<Slot>.stride) }
+  deinit { unsafe munmap(slots, slotCount * MemoryLayout<Slot>.stride) }
 
   /// A user-space address has 47 bits; the line takes the other 17. 0 is no key: a line too large for it.
   static func key(file: StaticString, line: UInt) -> UInt64 {
@@ -35,27 +37,27 @@ import Synchronization
     return unsafe UInt64(UInt(bitPattern: file.utf8Start)) | UInt64(line) << 47
   }
 
-  private static func firstSlot(for key: UInt64) -> Int {
-    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 47)
+  private func firstSlot(for key: UInt64) -> Int {
+    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & (slotCount - 1)
   }
 
   func site(for key: UInt64) -> SiteID? {
-    var slot = Self.firstSlot(for: key)
+    var slot = firstSlot(for: key)
     while true {
       let found = unsafe slots[slot].key.load(ordering: .acquiring)
       if found == key {
         return SiteID(rawValue: UInt32(truncatingIfNeeded: unsafe slots[slot].site.load(ordering: .relaxed)))
       }
       if found == 0 { return nil }
-      slot = (slot + 1) & (Self.slotCount - 1)
+      slot = (slot + 1) & (slotCount - 1)
     }
   }
 
   /// Adds a key that is not there. Full at three quarters: later keys take the slow way each time.
   func add(_ key: UInt64, site: SiteID) {
-    guard key != 0, count < Self.slotCount / 4 * 3 else { return }
-    var slot = Self.firstSlot(for: key)
-    while unsafe slots[slot].key.load(ordering: .relaxed) != 0 { slot = (slot + 1) & (Self.slotCount - 1) }
+    guard key != 0, count < slotCount / 4 * 3 else { return }
+    var slot = firstSlot(for: key)
+    while unsafe slots[slot].key.load(ordering: .relaxed) != 0 { slot = (slot + 1) & (slotCount - 1) }
     unsafe slots[slot].site.store(UInt64(site.rawValue), ordering: .relaxed)
     unsafe slots[slot].key.store(key, ordering: .releasing)
     count += 1

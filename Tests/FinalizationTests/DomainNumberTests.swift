@@ -141,6 +141,36 @@ import Testing
     }
   }
 
+  @Test func `A resource that is created beside the removal of its domain is refused, or keeps the number to itself`()
+    throws
+  {
+    for round in 0..<60 {
+      let domain = Counted("removed meanwhile")
+      let id = try ResourceDomains.add(domain)
+      let gate = Gate()
+      let created = Guarded<NativeResource<Int>?>(nil)
+      let numbers = Log<UInt16>()
+      onThreads(2) { thread in
+        gate.pass()
+        if thread == 0 {
+          let resource = try? NativeResource(1, domain: id) { _ in }
+          created.withLock { $0 = resource }
+        } else {
+          ResourceDomains.remove(domain)
+          // So many that it is looked which of the numbers that were given back are free.
+          for _ in 0..<70 {
+            let other = Counted("other")
+            if let id = try? ResourceDomains.add(other) { numbers.add(id.rawValue) }
+            ResourceDomains.remove(other)
+          }
+        }
+      }
+      guard let resource = created.withLock({ $0 }) else { continue }
+      #expect(!numbers.all.contains(id.rawValue), "round \(round)")
+      resource.dispose()
+    }
+  }
+
   /// Domains and resources that come and go on two threads, against what each thread knows of its own.
   @Test func `No two domains have one number, and none is given out while a resource carries it`() {
     let seed = UInt64.random(in: 0...UInt64.max)

@@ -109,4 +109,47 @@ import Testing
     let wrong = (0..<threads * Self.stepCount).filter { releases[$0] != 1 }
     #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(10).map { "\($0): \(releases[$0])" })")
   }
+
+  @Test func `A held value that owns the anchor which its registration waits for is refused`() throws {
+    let releases = Releases(count: 1)
+    let anchor = FinalizationAnchor()
+    let target = Lent(anchor)
+    let registry = FinalizationRegistry<any AnyObject & Sendable>(name: "kept anchor", delivery: .manual) { _ in }
+    final class Borrower: Finalizable, Sendable {
+      let finalizationAnchor: FinalizationAnchor
+      init(_ anchor: FinalizationAnchor) { finalizationAnchor = anchor }
+    }
+    let held: [any AnyObject & Sendable] = [anchor, Borrower(anchor)]
+    for held in held {
+      #expect { try registry.register(target, holding: held) } throws: {
+        ($0 as? FinalizationError)?.code == .heldValueKeepsAnchor
+      }
+      #expect { try registry.register(target, holding: held, unregisterToken: target) } throws: {
+        ($0 as? FinalizationError)?.code == .heldValueKeepsAnchor
+      }
+      #expect { try registry.register(target as AnyObject, holding: held) } throws: {
+        ($0 as? FinalizationError)?.code == .heldValueKeepsAnchor
+      }
+    }
+    #expect(registry.count == 0)
+    try registry.register(target, holding: Witness(0, releases))
+    try registry.register(target, holding: Borrower(FinalizationAnchor()))
+    #expect(registry.count == 2)
+  }
+
+  @Test func `A held value that owns the anchor in a way that is not seen stays, and the registry counts it`() throws {
+    final class Owner: Sendable {
+      let kept: FinalizationAnchor
+      init(_ kept: FinalizationAnchor) { self.kept = kept }
+    }
+    let registry = FinalizationRegistry<Owner>(name: "cycle", delivery: .manual) { _ in }
+    let registrations = try [Lent(FinalizationAnchor()), Lent(FinalizationAnchor())].map { target in
+      try registry.register(target, holding: Owner(target.finalizationAnchor))
+    }
+    try registry.drain()
+    #expect(registry.count == 2)
+    // The way out: whoever has the registration ends it.
+    for registration in registrations { #expect(registration.cancel() != nil) }
+    #expect(registry.count == 0)
+  }
 }

@@ -140,7 +140,24 @@ struct SiteTests {
     for line in 1...70_000 { _ = here(line: UInt(line)) }
     #expect(ledger.siteCount == 65_536)
     #expect(here(line: 69_999).rawValue == 0)
+    #expect(ledger.unrecordedCount == 70_000 - 65_535 + 1)
+    // One that disposes is no creation.
+    #expect(ledger.intern(file: #fileID, line: 69_999, function: #function, isCreation: false) == .unknown)
+    #expect(ledger.unrecordedCount == 70_000 - 65_535 + 1)
     #expect(ledger.site(here(line: 500)).line == 500)
+  }
+
+  @Test("Where there is room for sixteen million resources there is room for a million lines, each by its own text")
+  func manyLines() throws {
+    let large = try Ledger(entryCapacity: 1 << 24)
+    #expect(large.layout.siteCapacity == 1 << 20)
+    for line in 1...90_000 { _ = large.intern(file: #fileID, line: UInt(line), function: #function) }
+    #expect(large.siteCount == 90_001 && large.unrecordedCount == 0)
+    for line in [1, 65_535, 65_536, 90_000] {
+      let id = large.intern(file: #fileID, line: UInt(line), function: #function)
+      large.recordRescue(at: id, byteCount: line)
+      #expect(large.site(id).line == line && large.rescues(at: id).byteCount == line)
+    }
   }
 
   @Test("Interning from many threads gives one number per line")

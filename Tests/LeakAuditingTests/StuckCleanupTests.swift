@@ -1,0 +1,112 @@
+import Dispatch
+import Finalization
+import Foundation
+import ResourceLedger
+import TestSupport
+import Testing
+
+@testable import LeakAuditing
+
+@Suite("Audit: cleanups that block")
+struct StuckCleanupTests {
+  private final class Target: Finalizable, Sendable {
+    let finalizationAnchor = FinalizationAnchor()
+  }
+
+  private static let site = "LeakAuditingTests/StuckCleanupTests.swift"
+
+  @Test("A blocked cleanup is a fault with its line and age, and says how many wait behind it")
+  func blocked() throws {
+    let began = DispatchSemaphore(value: 0)
+    let goOn = DispatchSemaphore(value: 0)
+    let registry = FinalizationRegistry<Bool>(name: "blocked registry") { blocks in
+      guard blocks else { return }
+      began.signal()
+      goOn.wait()
+    }
+    try registry.register(Target(), holding: true, byteCount: 40); let line = #line
+    began.wait()
+    for _ in 0..<5 { try registry.register(Target(), holding: false) }
+
+    // However long it has been: no audit of this test may depend on the time.
+    #expect(try LeakAuditor.audit(stuckAfter: .seconds(86_400)).findings("blocked registry") == [])
+    let report = try LeakAuditor.audit(stuckAfter: .zero)
+    let finding = try #require(report.findings("blocked registry").first)
+    #expect(report.findings("blocked registry").count == 1 && report.verdict == .faults)
+    #expect(finding.kind == .stuck && finding.count == 1 && finding.byteCount == 40 && finding.waiting == 5)
+    #expect(finding.domainKind == "finalization registry" && finding.age.map { $0 >= 0 } == true)
+    #expect(finding.sites.map(\.line) == [line] && finding.sites.map(\.file) == [Self.site])
+
+    // As if it had begun a quarter of an hour ago, which the default takes for stuck.
+    Ledger.shared.forEachResource { entry, snapshot in
+      guard Ledger.shared.site(snapshot.site) == Site(file: Self.site, line: line, function: "blocked()") else {
+        return
+      }
+      entry.cleanupStart = CoarseClock.now &- 900_000 | 1
+    }
+    let late = try #require(try LeakAuditor.audit().findings("blocked registry").first)
+    #expect(late.kind == .stuck && late.age.map { $0 >= 899 } == true)
+    let json = try JSONEncoder().encode(late)
+    #expect(try JSONDecoder().decode(Finding.self, from: json) == late)
+
+    goOn.signal()
+    registry.flush()
+    #expect(try LeakAuditor.audit(stuckAfter: .zero).findings("blocked registry") == [])
+  }
+
+  @Test("A cleanup that blocks where its target died, or in clean(), is found, too")
+  func elsewhere() throws {
+    let goOn = DispatchSemaphore(value: 0)
+    let began = DispatchSemaphore(value: 0)
+    let registry = FinalizationRegistry<Int>(name: "blocked elsewhere", delivery: .inlineOnReleasingThread) { _ in
+      began.signal()
+      goOn.wait()
+    }
+    let kept = Target()
+    let registration = try registry.register(kept, holding: 2)
+    onThreads(3) { thread in
+      switch thread {
+      case 0: _ = try? registry.register(Target(), holding: 1)
+      case 1: _ = try? registration.clean()
+      default:
+        for _ in 0..<2 { began.wait() }
+        let findings = (try? LeakAuditor.audit(stuckAfter: .zero))?.findings("blocked elsewhere")
+        #expect(findings?.map(\.kind) == [.stuck] && findings?.map(\.count) == [2])
+        #expect(findings?.map(\.waiting) == [0])
+        for _ in 0..<2 { goOn.signal() }
+      }
+    }
+    #expect(try LeakAuditor.audit(stuckAfter: .zero).findings("blocked elsewhere") == [])
+    withExtendedLifetime(kept) {}
+  }
+
+  @Test("A registration that was cancelled, and one that waits, is not stuck")
+  func others() throws {
+    let registry = FinalizationRegistry<Int>(name: "not stuck", delivery: .manual) { _ in }
+    let kept = Target()
+    for number in 0..<100 { try registry.register(kept, holding: number).cancel() }
+    for number in 0..<100 { try registry.register(Target(), holding: number) }
+    #expect(try LeakAuditor.audit(stuckAfter: .zero).findings("not stuck") == [])
+    try registry.drain()
+  }
+
+  @Test("What is stuck is shown with its age and what waits, whatever a file says of them")
+  func text() {
+    func lines(_ age: Double, _ waiting: Int) -> [String] {
+      Finding.textLines([
+        Finding(
+          kind: .stuck, count: 1, byteCount: 0, domain: "textures", domainKind: "finalization registry", age: age,
+          waiting: waiting)
+      ])
+    }
+    #expect(
+      lines(12.34, 1_024) == [
+        "findings", "  stuck: 1 of 0 bytes, domain \"textures\" (finalization registry)",
+        "    a cleanup runs for too long, and those behind it wait: a cleanup that blocks",
+        "    for 12.3 s; 1,024 more are due and wait", "",
+      ])
+    for age in [Double.infinity, -.infinity, .nan, .greatestFiniteMagnitude, -1, 0] {
+      #expect(lines(age, .min).count == 5)
+    }
+  }
+}

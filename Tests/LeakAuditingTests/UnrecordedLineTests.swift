@@ -1,0 +1,42 @@
+import Finalization
+import Foundation
+import NativeBuffers
+import ResourceLedger
+import Testing
+
+@testable import LeakAuditing
+
+@Suite("Audit: lines that the ledger has no room for")
+struct UnrecordedLineTests {
+  @Test("Resources created on lines beyond the ledger's room are counted, and a note says so")
+  func note() throws {
+    let ledger = try Ledger(entryCapacity: 1)
+    #expect(LeakAuditor.unrecorded(in: ledger) == nil)
+    for line in 1...65_540 { _ = ledger.intern(file: #fileID, line: UInt(line), function: #function) }
+    let finding = try #require(LeakAuditor.unrecorded(in: ledger))
+    #expect(finding.kind == .unrecorded && finding.count == 5 && Verdict([finding]) == .notes)
+    #expect(
+      Finding.textLines([finding]) == [
+        "findings", "  unrecorded (note): 5 of 0 bytes",
+        "    created on lines that the ledger had no room to record: reports say (unknown):0 of them",
+        "    65,535 lines are recorded, the first ones that created or disposed something", "",
+      ])
+  }
+
+  @Test(
+    "The process's ledger has room for a million lines, and an audit says how many creations came beyond it",
+    .enabled(if: ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long", "a million lines take seconds")
+  )
+  func millionLines() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      for line in 1...1_048_575 { _ = Ledger.shared.intern(file: #fileID, line: UInt(line), function: #function) }
+      guard try LeakAuditor.audit().findings.isEmpty else { exit(1) }
+      for _ in 0..<3 {
+        let buffer = try NativeBuffer(byteCount: 64); _ = try NativeResource(1) { _ in }.dispose()
+        buffer.dispose()
+      }
+      let notes = try LeakAuditor.audit().findings
+      guard notes.map(\.kind) == [.unrecorded], notes[0].count == 6 else { exit(2) }
+    }
+  }
+}
