@@ -1,4 +1,4 @@
-import NativeBuffers
+public import NativeBuffers
 
 /// A picture as the bytes of a file, in a native buffer.
 ///
@@ -8,6 +8,14 @@ public struct EncodedPicture: Sendable {
   /// The size of the file, in bytes. The buffer behind it is usually larger.
   public let byteCount: Int
   let buffer: NativeBuffer
+
+  /// Keeps the bytes of the file valid until the pin ends, whatever becomes of the picture: to read them by
+  /// `Pin.span`, without a closure.
+  ///
+  /// - Throws: `pixelsUnavailable` where the picture was disposed.
+  public func pin() throws(BitmapError) -> Pin {
+    do { return try buffer.slice(0..<byteCount).pin() } catch { throw BitmapError(accessFailedWith: error) }
+  }
 
   /// Calls `body` with the bytes of the file.
   public func withBytes<R>(_ body: (RawSpan) throws -> R) throws -> R {

@@ -39,7 +39,13 @@ struct ByteInputTests {
       let picture = try drawn.encodedPNG(arena: arena)
       drawn.dispose()
       let bytes = try picture.copied(as: [UInt8].self)
+      do {
+        let pin = try picture.pin()
+        #expect(pin.byteCount == bytes.count && pin.span[1] == bytes[1])
+        #expect(try Bitmap(decoding: pin.span, arena: arena).takePacked() == expected)
+      }
       picture.dispose()
+      #expect(throws: BitmapError.self) { _ = try picture.pin().byteCount }
       try Self.decodesEverywhere(bytes, like: expected, arena)
       try Self.decodesEverywhere(([0, 0] + bytes + [0])[2...].dropLast(), like: expected, arena)
       try Self.decodesEverywhere(ContiguousArray(bytes), like: expected, arena)
