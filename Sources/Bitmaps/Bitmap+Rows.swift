@@ -29,7 +29,7 @@ extension Bitmap {
       let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + rowByteCount])
       guard let base = memory.baseAddress else { throw BitmapError.emptyBuffer }
       var row = unsafe memory.mutableBytes
-      defer { if unsafe !row.isSpan(of: base, byteCount: memory.count) { pixels.failExchanged() } }
+      defer { if unsafe !row.starts(at: base) { pixels.failExchanged() } }
       return try body(&row)
     }
   }

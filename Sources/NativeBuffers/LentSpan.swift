@@ -2,14 +2,15 @@ public import ResourceLedger
 
 // Swift 6.3 lets a closure put another span into the place of one that it was lent `inout`, and so carry the lent one off
 // (see Spans-And-Closures.md). What is left in its place is compared when the closure ends, by return or by error. Cost:
-// two comparisons.
+// one comparison.
 
 extension MutableRawSpan {
-  /// Whether this is the span of those bytes, whole.
+  /// Whether this starts where the span started that was lent. No other one does: who has it has the memory to itself.
+  /// A closure may leave a shorter part of its own span.
   @inlinable
   @inline(__always)
-  package func isSpan(of base: UnsafeMutableRawPointer, byteCount: Int) -> Bool {
-    unsafe withUnsafeBytes { unsafe $0.baseAddress == UnsafeRawPointer(base) && $0.count == byteCount }
+  package func starts(at base: UnsafeMutableRawPointer) -> Bool {
+    unsafe withUnsafeBytes { unsafe $0.baseAddress == UnsafeRawPointer(base) }
   }
 }
 

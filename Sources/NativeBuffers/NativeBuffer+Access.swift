@@ -18,7 +18,7 @@ extension NativeBuffer {
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
     try excluding {
       var bytes = unsafe MutableRawSpan(_unsafeStart: block.base, byteCount: byteCount)
-      defer { if unsafe !bytes.isSpan(of: block.base, byteCount: byteCount) { failExchanged() } }
+      defer { if unsafe !bytes.starts(at: block.base) { failExchanged() } }
       return try body(&bytes)
     }
   }

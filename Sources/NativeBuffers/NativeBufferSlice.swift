@@ -30,7 +30,7 @@ public struct NativeBufferSlice: Sendable {
     try buffer.excluding {
       let start = unsafe buffer.block.base + range.lowerBound
       var bytes = unsafe MutableRawSpan(_unsafeStart: start, byteCount: byteCount)
-      defer { if unsafe !bytes.isSpan(of: start, byteCount: byteCount) { buffer.failExchanged() } }
+      defer { if unsafe !bytes.starts(at: start) { buffer.failExchanged() } }
       return try body(&bytes)
     }
   }
