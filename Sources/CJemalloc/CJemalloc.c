@@ -2,6 +2,9 @@
 #include "CJemalloc.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
 
 #ifdef CJEMALLOC_PRIVATE
 #define JEMALLOC_NO_RENAME
@@ -61,3 +64,39 @@ __attribute__((constructor)) static void look_up_process_malloc(void) {
 }
 
 bool cjemalloc_is_process_malloc(void) { return is_process_malloc; }
+
+// jemalloc's own hooks, but for two: an arena otherwise maps in advance (opt.retain), and keeps mapped, for itself alone,
+// what it does not need.
+static extent_hooks_t thrifty_hooks;
+static extent_alloc_t *map_extent;
+
+// jemalloc 5.3 asks for uncommitted memory only where it maps in advance, and for what it needs where that is refused.
+static void *map_needed(extent_hooks_t *hooks, void *address, size_t size, size_t alignment, bool *zero, bool *commit,
+                        unsigned arena) {
+  if (!*commit && size > (2 << 20)) return NULL;
+  return map_extent(hooks, address, size, alignment, zero, commit, arena);
+}
+
+static bool unmap_unused(extent_hooks_t *hooks, void *address, size_t size, bool committed, unsigned arena) {
+  (void)hooks, (void)committed, (void)arena;
+  return munmap(address, size) != 0;
+}
+
+// Before main: there is one thread, and no client has changed the first arena's hooks.
+__attribute__((constructor)) static void make_thrifty_hooks(void) {
+  extent_hooks_t *own;
+  size_t size = sizeof own;
+  if (JE(mallctl)("arena.0.extent_hooks", &own, &size, NULL, 0) != 0) return;
+  thrifty_hooks = *own;
+  map_extent = own->alloc;
+  thrifty_hooks.alloc = map_needed;
+  thrifty_hooks.dalloc = unmap_unused;
+}
+
+int cjemalloc_map_only_needed(uint32_t arena) {
+  if (map_extent == NULL) return ENOENT;
+  char key[64];
+  snprintf(key, sizeof key, "arena.%u.extent_hooks", (unsigned)arena);
+  extent_hooks_t *hooks = &thrifty_hooks;
+  return JE(mallctl)(key, NULL, NULL, &hooks, sizeof hooks);
+}

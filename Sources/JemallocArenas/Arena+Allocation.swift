@@ -34,14 +34,28 @@ extension Arena {
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
     let pointer =
       unsafe mustFail() ? nil : cjemalloc_allocate(request.capacity, index, request.alignmentLog2, zeroed)
-    guard let pointer = unsafe pointer else {
+    guard let pointer = unsafe pointer, unsafe leavesEnough(pointer) else {
       throw ArenaError(
-        .outOfMemory(byteCount: request.byteCount, alignment: 1 << Int(request.alignmentLog2)), arena: name)
+        .outOfMemory(byteCount: request.byteCount, alignment: 1 << Int(request.alignmentLog2)), arena: name,
+        shortage: .afterRequest(of: request.capacity))
     }
     unsafe holdings.blocks += 1
     unsafe holdings.classes.insert(SizeClass.index(holding: request.capacity))
     if configuration.prefersHugePages { unsafe askForHugePages(pointer, byteCount: request.capacity) }
     return unsafe pointer
+  }
+
+  /// Of what the process may map, so many bytes are for `malloc`: without any, Swift ends the process before the error
+  /// that says so is made.
+  private static let reservedByteCount = 8 << 20
+
+  /// Whether enough is left beside a new block; gives the block back if not.
+  private func leavesEnough(_ pointer: UnsafeMutableRawPointer) -> Bool {
+    guard isMappingLimited, let left = ProcessMemory.mappableByteCount, left < Self.reservedByteCount
+    else { return true }
+    unsafe cjemalloc_deallocate(pointer)
+    try? Mallctl.call("arena.\(index).purge")
+    return false
   }
 
   private static let hugePageByteCount: UInt = 2 << 20

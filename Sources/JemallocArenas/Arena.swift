@@ -62,11 +62,23 @@ public final class Arena: Sendable {
   }
 
   /// The arena that buffers come from where nobody names another.
-  public static var shared: Arena { lateShared.value }
+  ///
+  /// Ends the process if there is no room for it. Creating a buffer throws then.
+  public static var shared: Arena {
+    switch lateShared.value {
+    case .success(let arena): arena
+    case .failure(let error): fatalError("NativeBuffers: the shared arena could not be created: \(error)")
+    }
+  }
+
+  /// Makes ``shared`` unless it is there.
+  /// - Throws: ``ArenaError`` if there is no room for it or for the ledger; the same one every time, as this is not tried
+  ///   again.
+  package static func makeShared() throws(ArenaError) { _ = try lateShared.value.get() }
 
   private static let lateShared = LateStatic {
-    do { return try Arena(name: "shared", configuration: Configuration(), isShared: true) } catch {
-      fatalError("NativeBuffers: the shared arena could not be created: \(error)")
+    Result { () throws(ArenaError) in
+      try Arena(name: "shared", configuration: Configuration(), isShared: true)
     }
   }
 
@@ -96,6 +108,10 @@ public final class Arena: Sendable {
   let isDestroyed = Atomic<Bool>(false)
   /// What the block cache keeps for this arena: a retained object, 0 for nothing yet. Set once, under `lock`.
   package let attachment = Atomic<UInt>(0)
+  /// Whether the process had a limit on what it maps (`ulimit -v`, `ulimit -d`) when the arena was created.
+  let isMappingLimited: Bool
+  /// Milliseconds until jemalloc itself purges unused pages, while no maintenance thread does.
+  private let ownDirtyDecay: Int
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) var holdings = ArenaHoldings()
   /// Lives of ledger entries that the arena gave back, see LedgerEntry.endedLives.
@@ -111,16 +127,21 @@ public final class Arena: Sendable {
   }
 
   private init(name: String, configuration: Configuration, isShared: Bool) throws(ArenaError) {
+    do throws(LedgerError) { try Ledger.makeShared() } catch { throw ArenaError(.ledger(error), arena: name) }
     ArenaStatistics.prepare()
     self.isShared = isShared
     self.name = name
     self.configuration = configuration
     try configuration.check(arena: name)
-    do throws(ArenaError) { index = try Mallctl.createArena() } catch { throw ArenaError(error.code, arena: name) }
+    do throws(ArenaError) { index = try Mallctl.createArena() } catch { throw error.of(name) }
+    isMappingLimited = ProcessMemory.nearestLimit != nil
+    // Where it is limited, unused pages would take it from `malloc`: they do not wait, unless told to for ever.
+    ownDirtyDecay = !isMappingLimited ? configuration.dirtyDecay : min(0, configuration.dirtyDecay)
     do throws(ArenaError) {
       try Mallctl.write("arena.\(index).oversize_threshold", size_t(max(0, configuration.oversizeThreshold)))
-      try Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(configuration.dirtyDecay))
+      try Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(ownDirtyDecay))
       try Mallctl.write("arena.\(index).muzzy_decay_ms", ssize_t(configuration.muzzyDecay))
+      if isMappingLimited { try Mallctl.mapOnlyNeeded(arena: index) }
       do throws(LedgerError) { number = try Ledger.shared.addDomain(.arena, name: name) } catch {
         throw ArenaError(.ledger(error), arena: name)
       }
@@ -152,7 +173,7 @@ public final class Arena: Sendable {
   /// threads that allocate. By a caller that holds ``ArenaDirectory/upkeep``.
   package func setPurgesItself(_ purges: Bool) {
     guard !isDestroyed.load(ordering: .relaxed) else { return }
-    try? Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(purges ? configuration.dirtyDecay : -1))
+    try? Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(purges ? ownDirtyDecay : -1))
   }
 
   /// Lets jemalloc give back the pages whose decay time has come.

@@ -33,11 +33,26 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
   public let code: Code
   /// The arena's name, where one is concerned.
   public let arena: String?
+  /// What was short, if memory was refused. All idle memory of all arenas had been given back then.
+  public let shortage: MemoryShortage?
 
-  package init(_ code: Code, arena: String? = nil) {
+  package init(_ code: Code, arena: String? = nil, shortage: MemoryShortage? = nil) {
     self.code = code
     self.arena = arena
+    self.shortage = shortage
   }
+
+  /// Whether there may be room once idle memory is given back.
+  package var isExhaustion: Bool {
+    switch code {
+    case .outOfMemory, .noRoomForArena: true
+    case .ledger(let error): error.isExhaustion
+    default: false
+    }
+  }
+
+  /// The same, of an arena.
+  func of(_ arena: String) -> ArenaError { ArenaError(code, arena: arena, shortage: shortage) }
 
   public var description: String { arena.map { "arena \"\($0)\": \(message)" } ?? message }
 
@@ -46,8 +61,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case .mallctl(let key, let code):
       "jemalloc refused \"\(key)\" with errno \(code) (\(unsafe String(cString: strerror(code))))."
     case .outOfMemory(let byteCount, let alignment):
-      "no memory for a block of \(byteCount) bytes aligned to \(alignment). Dispose buffers, trim idle blocks, "
-        + "or ask for less."
+      "no room for a block of \(byteCount) bytes aligned to \(alignment): \(shortage ?? .memory). Dispose buffers, "
+        + "raise the limit, or ask for less."
     case .invalidByteCount(let byteCount):
       "\(byteCount) is no size for a block: sizes go from 0 to what the address space holds."
     case .invalidAlignment(let alignment):
@@ -64,8 +79,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
       "the process has \(count) arenas, as many as jemalloc allows, a few of them jemalloc's own for malloc. Destroy "
         + "arenas that are no longer needed, or let several purposes share one."
     case .noRoomForArena:
-      "there is no room for another arena, which takes 2 MiB of address space before its first block. Raise the limit on "
-        + "address space (ulimit -v), dispose buffers, or share an arena."
+      "no room for another arena, which takes 2 MiB of address space before its first block: \(shortage ?? .memory). "
+        + "Dispose buffers, raise the limit, or share an arena."
     case .captureUnavailable:
       "malloc calls cannot be captured: this process's malloc is not the jemalloc that the arenas use."
     }

@@ -33,7 +33,8 @@ enum Mallctl {
     do throws(ArenaError) { return try read("arenas.create") } catch {
       // jemalloc says EAGAIN for both.
       guard case .mallctl(_, EAGAIN) = error.code else { throw error }
-      throw ArenaError(try hasMostArenas() ? .tooManyArenas(count: arenaLimit) : .noRoomForArena)
+      if try hasMostArenas() { throw ArenaError(.tooManyArenas(count: arenaLimit)) }
+      throw ArenaError(.noRoomForArena, shortage: .afterRequest(of: 2 << 20))
     }
   }
 
@@ -51,6 +52,14 @@ enum Mallctl {
       if try !readFlag("arena.\(index).initialized") { return false }
     }
     return true
+  }
+
+  /// Has a new arena keep no address space that it does not need.
+  static func mapOnlyNeeded(arena: UInt32) throws(ArenaError) {
+    let code = cjemalloc_map_only_needed(arena)
+    guard code == 0 else { throw ArenaError(.mallctl(key: "arena.\(arena).extent_hooks", errno: code)) }
+    // Refused where jemalloc keeps none anyway.
+    try? write("arena.\(arena).retain_grow_limit", size_t(2 << 20))
   }
 
   /// Makes the statistics that follow current. 5 to 25 µs per arena in the process.

@@ -23,12 +23,13 @@ public enum LeakAuditor {
   /// A cleanup of a registry that has run for long is a finding (`stuck`), with the line that registered it. Its age is
   /// known to within a few milliseconds, or to within the 15 cleanups before it where the registry has many to run.
   /// - Parameter limit: how long a cleanup may run before it is one.
-  /// - Throws: `ArenaError` where jemalloc's statistics cannot be read.
+  /// - Throws: `ArenaError` where jemalloc's statistics cannot be read; `LedgerError` where there is no room for a ledger.
   /// - Complexity: 64 bytes read per ledger entry, 30 to 90 µs per arena, and two censuses per domain; where
   ///   a domain's books differ, or are in use, the ledger is read up to seven times more, and once more for
   ///   each registry that differs.
   public static func audit(stuckAfter limit: Duration = .seconds(10)) throws -> AuditReport {
     Arena.flushThreadCache()
+    try Ledger.makeShared()
     let ledger = Ledger.shared
     // Censuses are code of others, and registries lock: never under the arenas' locks.
     let domains = DomainComparison(ledger)
@@ -78,7 +79,7 @@ public enum LeakAuditor {
     let outside = AuditReport.OutsideMemory(
       allocated: Int(clamping: Int128(process.allocated) - Int128(Int.clampedSum(counts.map(\.byteCount)))),
       metadata: process.metadata,
-      residentSet: residentSet())
+      residentSet: ProcessMemory.residentByteCount)
     return Comparison(
       findings: findings, arenas: books, domains: whole,
       adopted: AuditReport.AdoptedTotals(
@@ -134,18 +135,6 @@ public enum LeakAuditor {
   private static func adoptedDomains(in ledger: Ledger) -> [DomainNumber] {
     (1..<max(1, ledger.domainCount)).map { DomainNumber(rawValue: UInt16($0)) }
       .filter { ledger.domainKind($0) == .adoptedMemory }
-  }
-
-  /// Bytes of this process that are in memory now.
-  static func residentSet() -> Int {
-    guard let file = unsafe fopen("/proc/self/statm", "r") else { return 0 }
-    defer { unsafe fclose(file) }
-    var text = [CChar](repeating: 0, count: 128)
-    guard unsafe fgets(&text, Int32(text.count), file) != nil else { return 0 }
-    let fields = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self).split(
-      separator: " ")
-    guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
-    return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
 }
 

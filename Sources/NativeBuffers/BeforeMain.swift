@@ -11,6 +11,7 @@ func makeStaticsBeforeMain() {
   Depot.makeStatics()
   DepotShelves.makeStatics()
   Maintenance.makeStatics()
+  MappingRoom.makeStatics()
   ThreadCaches.makeStatics()
   Quarantine.makeStatics()
   ForkGuard.touch(ThreadCache.largestBatch)

@@ -75,6 +75,9 @@ public import ResourceLedger
     _ byteCount: Int, alignment: Int, contents: Contents, arena: Arena?, file: StaticString, line: UInt,
     function: StaticString
   ) throws(NativeBufferError) -> Block {
+    do throws(ArenaError) { try Arena.makeShared() } catch {
+      throw NativeBufferError(error, created: Site(file: file, line: line, function: function))
+    }
     let site =
       ThreadCaches.current()?.site(file: file, line: line, function: function)
       ?? Ledger.shared.intern(file: file, line: line, function: function)

@@ -118,11 +118,17 @@ extension Depot {
       upkeep.dirtySince = upkeep.dirtySince ?? now
       return due
     }
+    purgeNow()
+    return nil
+  }
+
+  /// Gives unused pages back, if there may be any.
+  func purgeNow() {
     // Before the purge: what becomes unused during it is news.
     upkeep.dirtySince = nil
+    guard shelves.isDirty else { return }
     shelves.clearDirty()
     let byteCount = unpurgedByteCount.exchange(0, ordering: .relaxed)
     Maintenance.withoutListening(if: byteCount > Self.longPurge) { arena.purgePages() }
-    return nil
   }
 }

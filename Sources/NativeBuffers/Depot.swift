@@ -115,32 +115,35 @@ import Synchronization
 
   // MARK: The slow path
 
-  /// Fresh memory with its ledger entry, in state `idle` and on no list. Where the arena has none, idle
-  /// blocks are given up for it first.
+  /// Fresh memory with its ledger entry, in state `idle` and on no list. If there is none, or if the ledger is full, all
+  /// idle memory of the process is given up for it first.
   func allocate(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
     Maintenance.settleInChild()
     let isTestOfFailure = arena.failureCountdown.load(ordering: .relaxed) > 0
     do throws(ArenaError) { return try allocateOnce(request, zeroed: zeroed) } catch {
-      guard case .outOfMemory = error.code, !isTestOfFailure, request.capacity <= Self.conceivableByteCount,
-        giveUpIdleBlocks() > 0
-      else { throw error }
-      try arena.purge()
+      guard !isTestOfFailure, error.isExhaustion, request.capacity <= Self.conceivableByteCount else { throw error }
+      Self.giveUpIdleMemory()
       return try allocateOnce(request, zeroed: zeroed)
     }
   }
 
-  /// Four times the machine's memory: a request beyond that is a mistake, for which nobody is to lose idle blocks.
+  /// Four times the machine's memory, or what the process may map: a request beyond that is a mistake, for which nobody
+  /// is to lose idle blocks.
   private static var conceivableByteCount: Int {
-    4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    let machine = 4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    return min(machine, ProcessMemory.nearestLimit?.byteCount ?? machine)
   }
 
-  private func giveUpIdleBlocks() -> Int {
-    var freed = (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0) + trim(keeping: 0)
-    for entry in Quarantine.takeAll(of: arena.domain.number) {
-      freed += entry.capacity
-      giveBack(entry)
+  /// Of all arenas: what one of them keeps, another cannot have.
+  private static func giveUpIdleMemory() {
+    ThreadCaches.trim(takesAll: true)
+    for arena in ArenaDirectory.all {
+      if let depot = attached(to: arena) {
+        _ = depot.trim(keeping: 0)
+        for entry in Quarantine.takeAll(of: arena.domain.number) { depot.giveBack(entry) }
+      }
+      try? arena.purge()
     }
-    return freed
   }
 
   private func allocateOnce(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {

@@ -68,6 +68,8 @@ import Synchronization
   }
 
   func deallocate() {
+    withdrawRoom()
+    MappingRoom.withdraw(idleByteCount)
     unsafe aligned.deallocate()
     unsafe stripes.deallocate()
     unsafe counters.deinitialize(count: 1)
@@ -188,9 +190,9 @@ import Synchronization
   //   idleByteLimit == bytes of all listed blocks + unreservedRoom + the stripes' rooms
   //
   // but for blocks that are being taken or returned, and room that is being set aside, which count as listed. Room that
-  // is not reserved is set aside without a lock: it only becomes less, which a sum notices. Room moves between stripes
-  // under `roomMoves`, so that a sum that is taken under it meets none on its way. A stripe's room is below zero while
-  // one of its threads looks for more.
+  // is not reserved is set aside without a lock: it only becomes less, which a sum notices. Room moves between stripes,
+  // and back from them, under `roomMoves`, so that a sum that is taken under it meets none on its way. A
+  // stripe's room is below zero while one of its threads looks for more.
 
   static let roomMoves = RankedLock(.idleRoom)
   static func makeStatics() { ForkGuard.touch(roomMoves) }
@@ -218,13 +220,26 @@ import Synchronization
     let share = max(lacking, unsafe counters.pointee.idleByteLimit / (4 * stripeCount))
     var unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
     while unreserved > 0 {
-      let taken = min(unreserved, share)
+      // Less where the process may map only so much.
+      let taken = MappingRoom.grant(atMost: min(unreserved, share))
+      if taken == 0 { break }
       let (exchanged, original) = unsafe counters.pointee.unreservedRoom.weakCompareExchange(
         expected: unreserved, desired: unreserved - taken, ordering: .sequentiallyConsistent)
       if exchanged { return unsafe room(own).pointee.add(taken, ordering: .releasing).newValue }
+      MappingRoom.withdraw(taken)
       unreserved = original
     }
     return unsafe room(own).pointee.load(ordering: .relaxed)
+  }
+
+  /// Takes back the room that stripes set aside and do not use: their next block asks for it again.
+  func withdrawRoom() {
+    Self.roomMoves.withLock {
+      var byteCount = 0
+      for stripe in 0..<stripeCount { byteCount += takeRoom(stripe) }
+      unsafe counters.pointee.unreservedRoom.add(byteCount, ordering: .sequentiallyConsistent)
+      MappingRoom.withdraw(byteCount)
+    }
   }
 
   /// All the room that a stripe has. Under `roomMoves`.

@@ -72,18 +72,19 @@ enum Maintenance {
     var due: UInt64?
     for arena in ArenaDirectory.all {
       guard let depot = Depot.attached(to: arena) else { continue }
-      lockUpkeep()
-      let next = depot.lookAfter(at: now)
-      ArenaDirectory.upkeep.unlock()
+      let next = withUpkeep { depot.lookAfter(at: now) }
       giveBackSurplusIfCalled()
       if let next { due = min(due ?? next, next) }
     }
-    return due
+    guard let next = MappingRoom.look(at: now) else { return due }
+    return min(due ?? next, next)
   }
 
-  /// A client's purge may hold it for as long as it likes.
-  private static func lockUpkeep() {
+  /// A client's purge may hold the lock for as long as it likes.
+  static func withUpkeep<R>(_ body: () -> R) -> R {
     if !ArenaDirectory.upkeep.tryLock() { withoutListening(if: true) { ArenaDirectory.upkeep.lock() } }
+    defer { ArenaDirectory.upkeep.unlock() }
+    return body()
   }
 
   // MARK: What is beyond the limits

@@ -5,6 +5,9 @@
 /// the kernel; so do blocks beyond ``Arena/Configuration/idleByteLimit``, within 100 ms, and their pages after
 /// ``Arena/Configuration/dirtyDecay``. Blocks that other threads keep for themselves are included.
 ///
+/// If the process may map only so much (`ulimit -v`, `ulimit -d`), it looks ten times a second while any memory is idle,
+/// and gives back what lies idle beyond what is left.
+///
 /// It runs no code of the program's: no deallocator, no signal handler. In a forked child it is turned off. It
 /// keeps no process from ending by `exit` or by the end of `main`; a main thread that ends by `pthread_exit`
 /// leaves the process to it.

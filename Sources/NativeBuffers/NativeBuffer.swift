@@ -92,6 +92,9 @@ public final class NativeBuffer: Sendable {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     deallocator: @escaping @Sendable (UnsafeMutableRawPointer) -> Void
   ) throws(NativeBufferError) {
+    do throws(ArenaError) { try Arena.makeShared() } catch {
+      throw NativeBufferError(error, created: Site(file: file, line: line, function: function))
+    }
     createdSite = Ledger.shared.intern(file: file, line: line, function: function)
     guard (0...LedgerEntry.largestByteCount).contains(byteCount) else {
       throw NativeBufferError(.invalidByteCount(byteCount), created: Ledger.shared.site(createdSite))

@@ -29,8 +29,12 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
   public let created: Site
   /// The line that disposed the buffer, where that is the trouble and known.
   public let disposed: Site?
+  /// What was short, for ``Code/outOfMemory(byteCount:alignment:)``. All idle memory of all arenas had been given back
+  /// then.
+  public let shortage: MemoryShortage?
 
   init(_ code: Code, created: Site, disposed: Site? = nil) {
+    shortage = nil
     self.code = code
     self.created = created
     self.disposed = disposed
@@ -39,6 +43,7 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
   init(_ error: ArenaError, created: Site) {
     self.created = created
     disposed = nil
+    shortage = error.shortage
     code =
       switch error.code {
       case .invalidByteCount(let byteCount): .invalidByteCount(byteCount)
@@ -65,8 +70,8 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     case .invalidAlignment(let alignment):
       "\(alignment) is no alignment for a buffer (at \(created)): it must be a power of two from 1 to 2,097,152."
     case .outOfMemory(let byteCount, let alignment):
-      "no memory for a buffer of \(byteCount) bytes aligned to \(alignment) (at \(created)). Dispose buffers, "
-        + "trim the arena, or ask for less."
+      "no room for a buffer of \(byteCount) bytes aligned to \(alignment) (at \(created)): \(shortage ?? .memory). "
+        + "Dispose buffers, raise the limit, or ask for less."
     case .outOfBounds(let range, let byteCount):
       "the range \(range) does not lie inside the \(byteCount) bytes of the buffer created at \(created)."
     case .arena(let error): "no buffer (at \(created)): \(error)"

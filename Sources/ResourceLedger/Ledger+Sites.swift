@@ -37,7 +37,7 @@ extension Ledger {
 
   @inline(never)
   private func internSlowly(file: StaticString, line: UInt, function: StaticString, key: UInt64) -> SiteID {
-    let site = Site(file: "\(file)", line: Int(clamping: line), function: "\(function)")
+    let site = Site(file: file, line: line, function: function)
     return interning.withLock {
       if key != 0, let added = siteIndex.site(for: key) { return added }
       let id = siteNames[site] ?? append(site)

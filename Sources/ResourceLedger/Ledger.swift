@@ -14,11 +14,23 @@ import Synchronization
 /// entry changes by one atomic operation on its own word.
 // SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the named lock.
 @safe public final class Ledger: @unchecked Sendable {
-  /// The process's ledger: room for 16,777,216 resources, or for fewer where the process may not reserve
-  /// 1 GiB of address space (nothing of it is resident before it is used).
-  public static var shared: Ledger { lateShared.value }
-  private static let lateShared = LateStatic { makeShared() }
-  static var sharedIfMade: Ledger? { lateShared.isMade ? shared : nil }
+  /// The process's ledger: room for 16,777,216 resources. If the process's address space is limited (`ulimit -v`), the
+  /// ledger takes a sixteenth of what is left of it at the first use, and has room for as many resources as fit there,
+  /// 4,096 at least. Nothing of it is resident before it is used.
+  ///
+  /// Ends the process if there is no room even for that. What throws asks first: ``makeShared()``.
+  public static var shared: Ledger {
+    switch lateShared.value {
+    case .success(let ledger): ledger
+    case .failure(let error): fatalError("NativeBuffers: \(error)")
+    }
+  }
+  private static let lateShared = LateStatic { Result { () throws(LedgerError) in try reserveShared() } }
+
+  /// Makes ``shared`` unless it is there.
+  /// - Throws: ``LedgerError`` if there is no room for it; the same one every time, as this is not tried again.
+  package static func makeShared() throws(LedgerError) { _ = try lateShared.value.get() }
+
   static func makeStatics() { ForkGuard.touch(lateShared) }
 
   /// Entries that the region has room for.
@@ -54,6 +66,8 @@ import Synchronization
     self.entryCapacity = entryCapacity
     layout = LedgerLayout(entryCapacity: entryCapacity)
     committedStrings = layout.stringsOffset
+    // First: what is refused from here on has nothing to undo.
+    siteIndex = try SiteIndex(siteCapacity: layout.siteCapacity)
     // SAFETY: a fresh private mapping; zero bytes are valid for every record (all integers and atomics).
     let region = unsafe mmap(nil, layout.regionSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let region = unsafe region, unsafe region != MAP_FAILED else {
@@ -71,7 +85,6 @@ import Synchronization
       .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
     // A forked child goes on with a copy of its own.
     childAction = ForkGuard.onChild { unsafe Self.writeProcess(to: region) }
-    siteIndex = try SiteIndex(siteCapacity: layout.siteCapacity)
     writeHeader()
   }
 
@@ -80,18 +93,33 @@ import Synchronization
     unsafe munmap(base, layout.regionSize)
   }
 
-  private static func makeShared() -> Ledger {
-    var failure: LedgerError?
-    // Where there is not room for all, take little: the memory itself needs room too.
-    for shift in [24, 19, 16, 14, 12] {
+  static var largestCapacity: Int { 1 << 24 }
+  private static var smallestCapacity: Int { 1 << 12 }
+
+  /// In proportion to the address space that is left: the memory that the entries are for needs room, too.
+  static func capacity(reservable: Int?) -> Int {
+    guard let reservable else { return largestCapacity }
+    var capacities = smallestCapacity..<largestCapacity + 1
+    while capacities.count > 1 {
+      let middle = capacities.lowerBound + capacities.count / 2
+      let layout = LedgerLayout(entryCapacity: middle)
+      let fits = layout.regionSize + SiteIndex.byteCount(siteCapacity: layout.siteCapacity) <= reservable / 16
+      capacities = fits ? middle..<capacities.upperBound : capacities.lowerBound..<middle
+    }
+    return capacities.lowerBound
+  }
+
+  private static func reserveShared() throws(LedgerError) -> Ledger {
+    var capacity = capacity(reservable: ProcessMemory.reservableByteCount)
+    while true {
       do throws(LedgerError) {
-        let ledger = try Ledger(entryCapacity: 1 << shift)
-        return ledger
+        return try Ledger(entryCapacity: capacity)
       } catch {
-        failure = error
+        // Somebody else took it meanwhile, or the kernel has other reasons.
+        guard capacity > smallestCapacity else { throw error }
+        capacity = max(smallestCapacity, capacity / 2)
       }
     }
-    fatalError("NativeBuffers: no address space for the ledger: \(failure.map(String.init(describing:)) ?? "")")
   }
 
   private func writeHeader() {

@@ -17,18 +17,28 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
 
   public let code: Code
 
+  /// Whether there may be room once resources are released.
+  package var isExhaustion: Bool {
+    switch code {
+    case .full, .growthFailed: true
+    case .reservationFailed, .tooManyDomains, .reservedKind: false
+    }
+  }
+
   package init(_ code: Code) { self.code = code }
 
   public var description: String {
     switch code {
     case .reservationFailed(let byteCount, let code):
-      "the ledger could not reserve \(byteCount) bytes of address space: \(Self.message(code)). "
-        + "Raise the limit on address space (ulimit -v)."
+      "address space is short: the ledger could not reserve \(byteCount) bytes of it (\(Self.message(code))). Raise the "
+        + "limit on address space (ulimit -v)."
     case .growthFailed(let entryCount, let code):
-      "the ledger could not grow past \(entryCount) entries: \(Self.message(code)). Dispose buffers, or give "
-        + "the process more memory."
+      "memory is short: the ledger could not grow past \(entryCount) entries (\(Self.message(code))). Dispose buffers, "
+        + "or give the process more memory."
     case .full(let capacity):
-      "all \(capacity) ledger entries are in use. Dispose buffers, or trim the arenas' idle blocks."
+      "the ledger is full: all its \(capacity) entries are in use. Dispose resources that are not needed any more"
+        + (capacity < Ledger.largestCapacity
+          ? "; the limit on address space (ulimit -v) left no room for more entries when the ledger was made." : ".")
     case .tooManyDomains(let capacity):
       "all \(capacity) domain records of the ledger are in use, by arenas, registries and added domains. Destroy "
         + "arenas, let registries go, and remove domains that are no longer needed."

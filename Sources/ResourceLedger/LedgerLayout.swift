@@ -96,7 +96,9 @@ struct LedgerLayout {
 
   init(entryCapacity: Int) {
     self.entryCapacity = entryCapacity
-    siteCapacity = min(1 << 20, max(1 << 16, entryCapacity >> 4))
+    let share = min(1 << 20, max(1 << 16, entryCapacity >> 4))
+    // A power of two: see SiteIndex.
+    siteCapacity = 1 << (Int.bitWidth - 1 - share.leadingZeroBitCount)
     stringsCapacity = max(16 << 20, siteCapacity * 64)
   }
 

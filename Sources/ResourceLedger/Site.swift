@@ -12,6 +12,11 @@ public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Compar
     self.function = function
   }
 
+  /// From the literals of a call.
+  package init(file: StaticString, line: UInt, function: StaticString) {
+    self.init(file: "\(file)", line: Int(clamping: line), function: "\(function)")
+  }
+
   /// What stands for a line that the ledger had no room to record: there is room for 1,048,575 lines, or for 65,535
   /// where the process may reserve little address space. An audit counts the resources concerned.
   public static let unknown = Site(file: "(unknown)", line: 0, function: "(unknown)")

@@ -18,10 +18,13 @@ import Synchronization
   /// Slots in use. Changes under the ledger's `interning` lock.
   private var count = 0
 
+  /// Bytes of the table for so many sites.
+  static func byteCount(siteCapacity: Int) -> Int { 2 * siteCapacity * MemoryLayout<Slot>.stride }
+
   /// - Parameter siteCapacity: a power of two.
   init(siteCapacity: Int) throws(LedgerError) {
     slotCount = 2 * siteCapacity
-    let size = slotCount * MemoryLayout<Slot>.stride
+    let size = Self.byteCount(siteCapacity: siteCapacity)
     let region = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let region = unsafe region, unsafe region != MAP_FAILED else {
       throw LedgerError(.reservationFailed(byteCount: size, errno: errno))

@@ -156,7 +156,8 @@ struct ArenaTests {
     for size in [-1, Int.min, Int.max, Int.max - 63] {
       #expect(throws: ArenaError(.invalidByteCount(size))) { _ = unsafe try arena.unsafeAllocate(byteCount: size) }
     }
-    #expect(throws: ArenaError(.outOfMemory(byteCount: 1 << 47, alignment: 64), arena: "bad")) {
+    let shortage = MemoryShortage.addressSpace(limit: 1 << 47)
+    #expect(throws: ArenaError(.outOfMemory(byteCount: 1 << 47, alignment: 64), arena: "bad", shortage: shortage)) {
       _ = unsafe try arena.unsafeAllocate(byteCount: 1 << 47)
     }
     #expect(try arena.counts().count == 0)

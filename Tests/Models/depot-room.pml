@@ -1,6 +1,7 @@
 /* How much may lie idle in a depot (DepotShelves.swift, "Room"): each thread's stripe has room of its own, which a
  * returned block takes and a taken one gives back to the stripe of who took it; a stripe without room gets what is
- * not reserved, by one exchange, else what the other stripe has, under a lock.
+ * not reserved, by one exchange, else what the other stripe has, under a lock. Maintenance may take the stripes' rooms
+ * back, under the lock.
  *
  * Checked over all interleavings: no more blocks ever lie idle than the limit allows, and in the end the blocks and the
  * room, wherever it is, add up to the limit again.
@@ -70,8 +71,22 @@ proctype thread(byte own; byte live) {
   od
 }
 
+proctype withdraw() {
+  byte stripe = 0;
+  byte found = 0;
+  atomic { !moving -> moving = true };
+  do
+  :: stripe == 2 -> break
+  :: stripe < 2 ->
+    atomic { if :: room[stripe] > 0 -> found = found + room[stripe]; room[stripe] = 0 :: else fi };
+    stripe++
+  od;
+  atomic { unreserved = unreserved + found };
+  moving = false
+}
+
 init {
-  atomic { run thread(0, BLOCKS / 2); run thread(1, BLOCKS / 2) };
+  atomic { run thread(0, BLOCKS / 2); run thread(1, BLOCKS / 2); run withdraw() };
   (_nr_pr == 1);
   assert(room[0] >= 0 && room[1] >= 0);
   assert(listed + unreserved + room[0] + room[1] == LIMIT)

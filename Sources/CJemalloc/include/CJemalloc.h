@@ -25,6 +25,10 @@ void cjemalloc_free(void *_Nullable pointer);
 /// nallocx: the size class a request would take, 0 where no class is large enough.
 size_t cjemalloc_size_class(size_t byte_count, uint32_t lg_alignment);
 
+/// Has an arena map no more than 2 MiB in advance, and unmap what it does not need: address space that jemalloc otherwise
+/// keeps for that arena (opt.retain). Returns an errno value, 0 for success.
+int cjemalloc_map_only_needed(uint32_t arena);
+
 /// mallctl, unchanged. Returns an errno value, 0 for success.
 int cjemalloc_mallctl(const char *key, void *_Nullable old_value, size_t *_Nullable old_size,
                       void *_Nullable new_value, size_t new_size);

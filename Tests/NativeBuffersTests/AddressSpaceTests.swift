@@ -1,0 +1,209 @@
+import Foundation
+import JemallocArenas
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import NativeBuffers
+@testable import ResourceLedger
+
+// What a process gets that may map only so much: as after `ulimit -v`, set in a child before its first use of the library.
+// A sanitizer maps terabytes for itself, and cannot be limited so.
+
+@Suite(
+  "A limit on address space",
+  .enabled(if: MallocCapture.isAvailable, "needs a malloc that is jemalloc's: a sanitizer has its own"))
+struct AddressSpaceTests {
+  private static let block = 4 << 20
+
+  enum Resource { case addressSpace, data }
+
+  /// Lets this process map so many bytes more.
+  private static func limit(_ resource: Resource = .addressSpace, to byteCount: Int) {
+    // statm's first field, and its sixth.
+    let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+    let pages = text.split(separator: " ").compactMap { Int($0.filter(\.isNumber)) }
+    let used = pages[resource == .addressSpace ? 0 : 5] * 4_096
+    var limit = rlimit(rlim_cur: rlim_t(used + byteCount), rlim_max: .max)
+    let number = resource == .addressSpace ? RLIMIT_AS : RLIMIT_DATA
+    let result = unsafe setrlimit(__rlimit_resource_t(number.rawValue), &limit)
+    precondition(result == 0, "setrlimit failed with \(errno)")
+  }
+
+  /// Buffers until there is no room for more, and the error that said so.
+  private static func exhaust() -> (buffers: [NativeBuffer], error: NativeBufferError?) {
+    var buffers: [NativeBuffer] = []
+    buffers.reserveCapacity(4_096)
+    do throws(NativeBufferError) {
+      while true { buffers.append(try NativeBuffer(uninitializedByteCount: block)) }
+    } catch { return (buffers, error) }
+  }
+
+  /// Memory of `malloc`, in pieces of a MiB, until there is no more or enough of it.
+  // SAFETY: the pointers are malloc's, and freed once.
+  @safe private struct Pieces {
+    private(set) var byteCount = 0
+    /// Each piece begins with the address of the one before: an array would need memory, too.
+    private var last: UnsafeMutableRawPointer?
+
+    init(atMost limit: Int) {
+      while byteCount < limit, let piece = unsafe malloc(1 << 20) {
+        unsafe piece.storeBytes(of: last, as: UnsafeMutableRawPointer?.self)
+        unsafe last = unsafe piece
+        byteCount += 1 << 20
+      }
+    }
+
+    func free() {
+      var next = unsafe last
+      while let piece = unsafe next {
+        unsafe next = unsafe piece.load(as: UnsafeMutableRawPointer?.self)
+        unsafe Glibc.free(piece)
+      }
+    }
+  }
+
+  /// Runs a closure in a child that may map so much more, and returns its result.
+  private static func inChild(_ byteCount: Int, _ body: () -> Int) throws -> Int {
+    var ends: [Int32] = [-1, -1]
+    try #require(unsafe pipe(&ends) == 0)
+    defer { for end in ends { close(end) } }
+    var result = 0
+    let child = Forking.fork(secondsOfChild: 60)
+    if child == 0 {
+      limit(to: byteCount)
+      result = body()
+      _exit(unsafe write(ends[1], &result, MemoryLayout<Int>.size) == MemoryLayout<Int>.size ? 0 : 1)
+    }
+    try #require(Forking.status(of: child) == 0)
+    try #require(unsafe read(ends[0], &result, MemoryLayout<Int>.size) == MemoryLayout<Int>.size)
+    return result
+  }
+
+  @Test("A higher limit never gives less memory")
+  func monotone() async {
+    await #expect(processExitsWith: .success) {
+      var before = 0
+      // Just where the ledger's region for 16,777,216 entries began to fit, too.
+      for mebibytes in [64, 128, 256, 700, 820, 900, 1_000, 1_040, 1_080, 1_120, 1_200, 1_400, 2_000, 2_900] {
+        let obtained = try Self.inChild(mebibytes << 20) { Self.exhaust().buffers.count * Self.block }
+        #expect(obtained >= before, "\(mebibytes) MiB")
+        // Without the smallest ledger, the arena's and malloc's first memory, and a tenth for larger ones.
+        #expect(obtained >= ((mebibytes - 48) << 20) / 10 * 9, "\(mebibytes) MiB")
+        before = obtained
+      }
+    }
+  }
+
+  @Test("The ledger takes a sixteenth of the address space that is left, and its error says so")
+  func ledger() async {
+    await #expect(processExitsWith: .success) {
+      #expect(Ledger.capacity(reservable: nil) == 1 << 24)
+      #expect(Ledger.capacity(reservable: 1 << 40) == 1 << 24)
+      #expect(Ledger.capacity(reservable: 1 << 20) == 1 << 12)
+      var before = 0
+      for shift in 20...40 {
+        let capacity = Ledger.capacity(reservable: 1 << shift)
+        #expect(capacity >= before)
+        before = capacity
+      }
+      let obtained = try Self.inChild(600 << 20) { Ledger.shared.entryCapacity }
+      #expect((200_000...320_000).contains(obtained))
+      let full = String(describing: LedgerError(.full(entryCapacity: obtained)))
+      #expect(full.contains("the ledger is full") && full.contains("ulimit -v"))
+      #expect(!String(describing: LedgerError(.full(entryCapacity: 1 << 24))).contains("ulimit"))
+    }
+  }
+
+  @Test("The error says that address space is short, or private memory, and how much the process may have")
+  func shortage() async {
+    await #expect(processExitsWith: .success) {
+      Self.limit(to: 300 << 20)
+      let error = Self.exhaust().error
+      guard case .addressSpace(let limit)? = error?.shortage else { fatalError("\(String(describing: error))") }
+      #expect(String(describing: error).contains("address space is short: the process may map \(limit) bytes"))
+      #expect(error?.code == .outOfMemory(byteCount: Self.block, alignment: 64))
+    }
+    await #expect(processExitsWith: .success) {
+      Self.limit(.data, to: 300 << 20)
+      let error = Self.exhaust().error
+      guard case .privateMemory? = error?.shortage else { fatalError("\(String(describing: error))") }
+    }
+  }
+
+  @Test("Where there is no room for the smallest ledger, or for the shared arena, a buffer is refused with an error")
+  func noLedger() async {
+    await #expect(processExitsWith: .success) {
+      Self.limit(to: 8 << 20)
+      var refusal: NativeBufferError?
+      do throws(NativeBufferError) { _ = try NativeBuffer(byteCount: 100) } catch { refusal = error }
+      guard case .ledger(let ledger)? = refusal?.code, case .reservationFailed = ledger.code else { exit(2) }
+      guard refusal?.created.file == "NativeBuffersTests/AddressSpaceTests.swift" else { exit(3) }
+      do throws(ArenaError) { _ = try Arena(name: "none") } catch { exit(error.code == .ledger(ledger) ? 0 : 4) }
+      exit(5)
+    }
+  }
+
+  @Test("One arena's idle memory goes where another arena needs it")
+  func otherArenas() async {
+    await #expect(processExitsWith: .success) {
+      Self.limit(to: 600 << 20)
+      MaintenanceThread.isEnabled = false
+      let first = try Arena(name: "first", configuration: .init(idleByteLimit: .max))
+      let live = try (0..<60).map { _ in try NativeBuffer(uninitializedByteCount: Self.block, arena: first) }
+      for buffer in live { buffer.dispose() }
+      #expect(try first.counts().count > 0, "some of it is idle")
+      let second = try Arena(name: "second")
+      let needed = try (0..<110).map { _ in try NativeBuffer(uninitializedByteCount: Self.block, arena: second) }
+      #expect(needed.count == 110)
+      #expect(try first.counts().count == 0)
+    }
+  }
+
+  @Test("A full ledger gets entries back from idle blocks, of whatever arena")
+  func idleEntries() async {
+    await #expect(processExitsWith: .success) {
+      Self.limit(to: 96 << 20)
+      Maintenance.beginByHand()
+      #expect(Ledger.shared.entryCapacity == 4_096)
+      let first = try Arena(name: "first")
+      let live = try (0..<4_000).map { _ in try NativeBuffer(uninitializedByteCount: 64, arena: first) }
+      for buffer in live { buffer.dispose() }
+      #expect(try first.counts().count == 4_000)
+      let second = try Arena(name: "second")
+      let needed = try (0..<2_000).map { _ in try NativeBuffer(uninitializedByteCount: 64, arena: second) }
+      #expect(needed.count == 2_000)
+    }
+  }
+
+  @Test("malloc gets as much as lies idle; when it has it, the next look leaves less idle, and malloc gets more")
+  func mallocBesideIdle() async {
+    await #expect(processExitsWith: .success) {
+      Self.limit(to: 800 << 20)
+      Maintenance.beginByHand()
+      let live = Self.exhaust().buffers
+      let obtained = live.count * Self.block
+      for buffer in live { buffer.dispose() }
+      _ = Maintenance.pass(at: 0)
+      let depot = Depot.of(.shared)
+      let idle = depot.shelves.idleByteCount
+      #expect(idle > 0)
+      let pieces = Pieces(atMost: idle)
+      #expect(pieces.byteCount == idle)
+      let left = ProcessMemory.mappableByteCount ?? 0
+      let next = Maintenance.pass(at: 1)
+      #expect(next == 100_000_001, "it looks again soon")
+      #expect(depot.shelves.idleByteCount <= (idle + left) / 2)
+      let more = Pieces(atMost: .max)
+      #expect(idle + more.byteCount >= obtained / 2)
+      more.free()
+      pieces.free()
+      // And what nobody used for its time goes, with its addresses.
+      for step in 1...3 { _ = Maintenance.pass(at: UInt64(step) * 10_000_000_000) }
+      #expect(depot.shelves.idleByteCount == 0)
+      let retained = try Arena.shared.counts().retained
+      #expect(retained <= 4 << 20)
+      depot._checkInvariants()
+    }
+  }
+}
