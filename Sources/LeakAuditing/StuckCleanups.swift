@@ -22,8 +22,8 @@ struct StuckCleanups {
     ledger.forEachResource { entry, snapshot in
       guard snapshot.word.isReleaseRequested, let index = running.index(forKey: snapshot.domain) else { return }
       let start = entry.cleanupStart
-      // Of this registration only where it is not over yet.
-      guard start != 0, entry.word.isSameLife(as: snapshot.word) else { return }
+      // Of this registration only where it is not over yet. What a thread of the parent was running does not run here.
+      guard start != 0, CoarseClock.isOfThisProcess(start), entry.word.isSameLife(as: snapshot.word) else { return }
       let age = CoarseClock.milliseconds(from: start, to: CoarseClock.now)
       guard Duration.milliseconds(age) >= limit else { return }
       running.values[index].sums.add(snapshot)

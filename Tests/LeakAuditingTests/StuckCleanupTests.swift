@@ -80,6 +80,37 @@ struct StuckCleanupTests {
     withExtendedLifetime(kept) {}
   }
 
+  @Test(
+    "A cleanup that a thread of the parent was running is not stuck in a forked child",
+    .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
+  func child() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let began = DispatchSemaphore(value: 0)
+      let goOn = DispatchSemaphore(value: 0)
+      let registry = FinalizationRegistry<Int>(name: "blocked in the parent") { _ in
+        began.signal()
+        goOn.wait()
+      }
+      try registry.register(Target(), holding: 1)
+      Self.wait(for: began)
+      func isStuck() -> Bool {
+        let findings = (try? LeakAuditor.audit(stuckAfter: .zero))?.findings("blocked in the parent")
+        return findings?.map(\.kind) == [.stuck]
+      }
+      guard isStuck() else { exit(1) }
+      let child = Forking.fork()
+      if child == 0 { _exit(isStuck() ? 1 : 0) }
+      guard Forking.status(of: child) == 0, isStuck() else { exit(2) }
+      goOn.signal()
+      Self.flush(registry)
+      exit(isStuck() ? 3 : 0)
+    }
+  }
+
+  /// For code in an asynchronous context that may block its thread.
+  private static func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
+  private static func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
+
   @Test("A registration that was cancelled, and one that waits, is not stuck")
   func others() throws {
     let registry = FinalizationRegistry<Int>(name: "not stuck", delivery: .manual) { _ in }
