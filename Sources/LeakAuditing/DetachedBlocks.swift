@@ -4,16 +4,18 @@ import ResourceLedger
 /// Blocks that `unsafeDetach()` handed to C: the ledger does not hear of their `free`, the allocator does.
 enum DetachedBlocks {
   /// Takes detached blocks that the allocator no longer has out of the ledger. Under the arena's lock.
-  static func settle(of arena: Arena, counts: ArenaCounts, totals: inout [EntryTotals], in ledger: Ledger) {
-    var freed = [Int](repeating: 0, count: totals.count)
-    for bucket in totals.indices {
-      freed[bucket] = min(totals[bucket].detachedCount, max(0, totals[bucket].count - counts.liveCounts[bucket]))
+  static func settle(of arena: Arena, counts: ArenaCounts, totals: inout BucketTotals, in ledger: Ledger) {
+    var freed: [Int: Int] = [:]
+    for bucket in totals.buckets {
+      let count = min(totals[bucket].detachedCount, max(0, totals[bucket].count - counts.liveCounts[bucket]))
+      if count > 0 { freed[bucket] = count }
     }
-    guard freed.contains(where: { $0 > 0 }) else { return }
+    guard !freed.isEmpty else { return }
     ledger.forEachResource { entry, snapshot in
       let bucket = Int(snapshot.bucket)
-      guard snapshot.domain == arena.domain.number, snapshot.word.isDetached, freed[bucket] > 0 else { return }
-      freed[bucket] -= 1
+      guard snapshot.domain == arena.domain.number, snapshot.word.isDetached, let rest = freed[bucket], rest > 0
+      else { return }
+      freed[bucket] = rest - 1
       totals[bucket].detachedCount -= 1
       totals[bucket].detachedCapacity -= Int128(snapshot.capacity)
       _ = entry.endLife(as: .free)

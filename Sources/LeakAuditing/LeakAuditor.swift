@@ -90,9 +90,9 @@ public enum LeakAuditor {
 
   /// Orphans and ghosts of one arena, per size class.
   private static func compare(
-    _ arena: Arena, _ counts: ArenaCounts, _ totals: [EntryTotals], in ledger: Ledger
+    _ arena: Arena, _ counts: ArenaCounts, _ totals: BucketTotals, in ledger: Ledger
   ) -> [Finding] {
-    (0..<SizeClass.count).compactMap { bucket in
+    totals.buckets(with: counts.liveCounts).compactMap { bucket in
       let difference = counts.liveCounts[bucket] - totals[bucket].count
       guard difference != 0 else { return nil }
       let size = SizeClass.byteCount(at: bucket)
@@ -140,9 +140,9 @@ public enum LeakAuditor {
 
 extension ArenaBooks {
   /// Both books of an arena, read under its lock.
-  init(_ arena: Arena, _ counts: ArenaCounts, _ totals: [EntryTotals]) {
+  init(_ arena: Arena, _ counts: ArenaCounts, _ totals: BucketTotals) {
     var sum = EntryTotals()
-    for bucket in totals { sum += bucket }
+    for bucket in totals.sums { sum += bucket }
     name = arena.name
     index = Int(arena.index)
     allocatorCount = counts.count
@@ -151,12 +151,13 @@ extension ArenaBooks {
     idle = BookTotals(count: sum.idleCount, byteCount: Int(clamping: sum.idleCapacity))
     quarantined = BookTotals(count: sum.quarantinedCount, byteCount: Int(clamping: sum.quarantinedCapacity))
     detached = BookTotals(count: sum.detachedCount, byteCount: Int(clamping: sum.detachedCapacity))
-    sizeClasses = totals.indices.compactMap { bucket in
-      guard counts.liveCounts[bucket] != 0 || totals[bucket].count != 0 else { return nil }
+    sizeClasses = totals.buckets(with: counts.liveCounts).compactMap { bucket in
+      let totals = totals[bucket]
+      guard counts.liveCounts[bucket] != 0 || totals.count != 0 else { return nil }
       return SizeClassBooks(
         sizeClass: SizeClass.byteCount(at: bucket), allocatorCount: counts.liveCounts[bucket],
-        liveCount: totals[bucket].liveCount, idleCount: totals[bucket].idleCount,
-        quarantinedCount: totals[bucket].quarantinedCount, detachedCount: totals[bucket].detachedCount)
+        liveCount: totals.liveCount, idleCount: totals.idleCount, quarantinedCount: totals.quarantinedCount,
+        detachedCount: totals.detachedCount)
     }
     difference = sizeClasses.reduce(0) { $0 + abs($1.difference) }
     differenceByteCount = Int(

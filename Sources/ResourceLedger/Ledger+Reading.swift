@@ -79,14 +79,14 @@ extension Ledger {
   /// added nor removed meanwhile (an arena: while its slow-path lock is held). Handles that change hands
   /// meanwhile are counted as they were at some moment of the pass.
   /// Cost: 64 bytes of memory read per entry ever in use at the same time.
-  package func totals(of domains: [DomainNumber], bucketCount: Int) -> [[EntryTotals]] {
+  package func totals(of domains: [DomainNumber], bucketCount: Int) -> [BucketTotals] {
     totals(of: domains, bucketCount: bucketCount, andWhole: []).sorted
   }
 
   /// The same, and in the same pass the totals of further domains whatever the bucket.
   package func totals(
     of domains: [DomainNumber], bucketCount: Int, andWhole whole: [DomainNumber]
-  ) -> (sorted: [[EntryTotals]], whole: [EntryTotals]) {
+  ) -> (sorted: [BucketTotals], whole: [EntryTotals]) {
     // Where a domain's sums begin, and in how many buckets it is sorted: none means that the bucket counts for nothing.
     var rows = [(start: Int, buckets: Int)](repeating: (-1, 0), count: domainCount)
     for (index, domain) in domains.enumerated() where Int(domain.rawValue) < rows.count {
@@ -96,7 +96,9 @@ extension Ledger {
     for (index, domain) in whole.enumerated() where Int(domain.rawValue) < rows.count {
       rows[Int(domain.rawValue)] = (firstWhole + index, 0)
     }
-    var sums = [EntryTotals](repeating: EntryTotals(), count: firstWhole + whole.count)
+    // Where a bucket's sum is, for those that have entries: the sums are large, and most buckets have none.
+    var places = [Int32](repeating: -1, count: firstWhole + whole.count)
+    var sums: [EntryTotals] = []
     // Neighbours are often alike: what they add up to stays in registers until one is not.
     var classification = LedgerEntry.Classification(rawValue: .max)
     var row: Int?
@@ -106,17 +108,26 @@ extension Ledger {
       let word = entry.word
       if word.rawValue & EntryWord.stateMask == EntryState.free.rawValue { continue }
       if entry.classification != classification {
-        if let row { sums[row] += run }
+        if let row { sums[Int(places[row])] += run }
         run = EntryTotals()
         classification = entry.classification
         row = Self.row(of: classification, in: rows)
+        if let place = row, places[place] < 0 {
+          places[place] = Int32(sums.count)
+          sums.append(EntryTotals())
+        }
       }
       if row != nil { run.add(word, of: entry) }
     }
-    if let row { sums[row] += run }
-    return (
-      (0..<domains.count).map { Array(sums[$0 * bucketCount..<($0 + 1) * bucketCount]) }, Array(sums[firstWhole...])
-    )
+    if let row { sums[Int(places[row])] += run }
+    let sorted = (0..<domains.count).map { index in
+      var totals = BucketTotals()
+      for bucket in 0..<bucketCount where places[index * bucketCount + bucket] >= 0 {
+        totals[bucket] = sums[Int(places[index * bucketCount + bucket])]
+      }
+      return totals
+    }
+    return (sorted, places[firstWhole...].map { $0 < 0 ? EntryTotals() : sums[Int($0)] })
   }
 
   /// Where the entries of a domain's bucket are added up; nil where nobody asked for them.

@@ -106,7 +106,7 @@ struct BatchTests {
   }
 
   private func counts(of arena: Arena) -> (live: Int, all: Int) {
-    let totals = Ledger.shared.totals(of: [arena.domain.number], bucketCount: SizeClass.count)[0]
+    let totals = Ledger.shared.totals(of: [arena.domain.number], bucketCount: SizeClass.count)[0].sums
     return (totals.reduce(0) { $0 + $1.liveCount }, totals.reduce(0) { $0 + $1.count })
   }
 }

@@ -14,7 +14,7 @@ import Testing
 struct IdleBoundTests {
   /// Bytes of idle blocks by the ledger.
   private static func idleByteCount(_ arena: Arena) -> Int {
-    let totals = Ledger.shared.totals(of: [arena.domain.number], bucketCount: SizeClass.count)[0]
+    let totals = Ledger.shared.totals(of: [arena.domain.number], bucketCount: SizeClass.count)[0].sums
     return Int(totals.reduce(0) { $0 + $1.idleCapacity })
   }
 
