@@ -3,10 +3,11 @@ public import NativeBuffers
 extension Bitmap {
   /// Decodes the JPEG, PNG, WebP or Netpbm picture in a file.
   ///
-  /// The whole picture or an error: a file that is cut short or damaged never becomes a half-gray bitmap. (Of a plain
-  /// Netpbm file cut within its last number, nothing tells: the rules ask for nothing behind that.) The format is told by
-  /// the file's content. Of an animated WebP or PNG the first frame is decoded, see ``PictureInfo/frameCount``. ICC data is kept as ``colorProfile`` and not applied. A PNG with more than some 64 KiB of
-  /// compressed data behind its last row is `corrupt`: that would be inflated for nothing.
+  /// The whole picture or an error: if every pixel that the file promises was decoded from the file's own data, it is a
+  /// picture, and what else is wrong with the file is in ``decodingWarnings``; a file of which pixels are missing or damaged
+  /// never becomes a half-gray bitmap. <doc:Damaged-Files> has the rule for each format. The format is told by the file's
+  /// content. Of an animated WebP or PNG the first frame is decoded, see ``PictureInfo/frameCount``. ICC data is kept as
+  /// ``colorProfile`` and not applied.
   ///
   /// - Parameters:
   ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
@@ -71,33 +72,42 @@ extension Bitmap {
       JPEGCodec.reduced(info.width, by: denominator), JPEGCodec.reduced(info.height, by: denominator)
     )
     try limits.check(info, width: width, height: height, format: format)
+    var warnings = info.warnings
     let decoded = try origin.bitmap(width: width, height: height, format: info.codecFormat(for: format)) {
       bitmap throws(BitmapError) in
-      try unsafe bitmap.fill(from: bytes, info, denominator: denominator, limits: limits, watch: watch)
+      warnings = try unsafe bitmap.fill(from: bytes, info, denominator: denominator, limits: limits, watch: watch)
     }
     var stored = try decoded.taken(as: format, origin: origin)
     // Not of CMYK, whose profile is not that of the pixels it became.
     stored.colorProfile = info.colorProfile.fitting(stored.format)
-    guard orientation != .upright else {
+    if orientation == .upright {
       self = stored
-      return
+    } else {
+      defer { origin.dispose(stored) }
+      self = try stored.oriented(orientation, origin: origin)
     }
-    defer { origin.dispose(stored) }
-    self = try stored.oriented(orientation, origin: origin)
+    decodingWarnings = warnings
   }
 
   /// Has the codec write every pixel of this bitmap, which has the picture's size over `denominator` and the format of
-  /// ``PictureInfo/codecFormat(for:)``.
+  /// ``PictureInfo/codecFormat(for:)``. Returns all that is to be warned of in the file.
   func fill(
     from bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, limits: DecodingLimits, watch: WorkWatch
-  ) throws(BitmapError) {
+  ) throws(BitmapError) -> [PictureWarning] {
+    let found: [PictureWarning]
     switch info.format {
     case .jpeg:
-      try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: self)
-    case .webp: try unsafe WebPCodec.decode(bytes, limits: limits, watch: watch, into: self)
-    case .netpbm: try unsafe NetpbmCodec.decode(bytes, limits: limits, watch: watch, into: self)
-    default: try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: self)
+      found = try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: self)
+    case .webp: found = try unsafe WebPCodec.decode(bytes, limits: limits, watch: watch, into: self)
+    case .netpbm:
+      try unsafe NetpbmCodec.decode(bytes, limits: limits, watch: watch, into: self)
+      found = []
+    default: found = try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: self)
     }
+    var warnings = info.warnings
+    for warning in found { PictureWarning.add(warning, to: &warnings) }
+    try BitmapError.check(warnings, of: info.format, limits: limits)
+    return warnings
   }
 
   /// This bitmap where it has the format or nil is asked for; else one of that format, and this one is disposed.
@@ -121,15 +131,13 @@ extension PictureInfo {
           name: "encodedByteCount", needed: bytes.count, allowed: limits.encodedByteCount, unit: "bytes"),
         format: nil, subject: "this picture")
     }
-    try unsafe self.init(inspecting: bytes, limits: limits, watch: watch)
+    try unsafe self.init(
+      inspecting: bytes, minimumWidth: minimumWidth, limits: limits, limitsSizes: true, watch: watch)
+    // By now it is known how the picture is turned.
     try limits.check(
       self, denominator: denominator(minimumWidth: minimumWidth, appliesOrientation: appliesOrientation))
-    switch format {
-    case .jpeg: try unsafe JPEGCodec.checkEnd(bytes, self)
-    case .webp: try unsafe WebPCodec.checkByteCount(bytes)
-    case .netpbm: try unsafe NetpbmCodec.checkByteCount(bytes, limits: limits, watch: watch)
-    default: break
-    }
+    try BitmapError.check(warnings, of: format, limits: limits)
+    if format == .netpbm { try unsafe NetpbmCodec.checkByteCount(bytes, limits: limits, watch: watch) }
   }
 
   /// By how much the codec is to reduce the picture so that the upright one is still so wide, or wider than wanted.

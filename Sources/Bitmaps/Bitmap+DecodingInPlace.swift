@@ -38,10 +38,11 @@ extension Bitmap {
     try limits.check(info, width: width, height: height, format: format)
     try makeUnique(file: file, line: line, function: function)
     // libwebp counts rows in 32 bits.
+    let warnings: [PictureWarning]
     let isDirect = isUpright && info.codecFormat(for: format) == format && bytesPerRow <= Int(Int32.max)
     if isDirect {
       let target = self
-      try unsafe bytes.reading { bytes throws(BitmapError) in
+      warnings = try unsafe bytes.reading { bytes throws(BitmapError) in
         try unsafe target.fill(from: bytes, info, denominator: 1, limits: limits, watch: watch)
       }
     } else {
@@ -52,7 +53,9 @@ extension Bitmap {
       }
       defer { origin.dispose(decoded) }
       try decoded.copyRows(to: self)
+      warnings = decoded.decodingWarnings
     }
+    decodingWarnings = warnings
     colorProfile = info.colorProfile.fitting(format)
   }
 }

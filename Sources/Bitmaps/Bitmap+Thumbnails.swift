@@ -28,6 +28,7 @@ extension Bitmap {
     defer { origin.dispose(decoded) }
     do {
       self = try decoded.downscaled(toWidth: width, origin: origin)
+      decodingWarnings = decoded.decodingWarnings
     } catch {
       throw error.naming(path)
     }

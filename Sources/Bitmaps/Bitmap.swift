@@ -26,6 +26,9 @@ public struct Bitmap: Sendable {
   public internal(set) var bytesPerRow: Int
   /// What the numbers mean as colours.
   public var colorProfile: ColorProfile
+  /// What was wrong with the file that this was decoded from, and cost no pixel: at most 16, no two alike. Operations that
+  /// make a new bitmap do not hand it on. What it can be: <doc:Damaged-Files>.
+  public internal(set) var decodingWarnings: [PictureWarning] = []
   /// The memory, which others may share. Module-internal, since writing to it would not copy first.
   var pixels: NativeBuffer
   /// Where the first row starts in ``pixels``, in bytes.

@@ -7,14 +7,11 @@ extension BitmapError {
   init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits?, watch: WorkWatch = WorkWatch()) {
     let isEncoding = limits == nil
     let limits = limits ?? .default
-    var report = report
-    // SAFETY: the message is a C string inside the report, which outlives the closure.
-    let message = unsafe withUnsafePointer(to: &report) { unsafe String(cString: cimage_report_message($0)) }
+    let message = report.text
     switch report.status {
-    case CIMAGE_OK where report.losses == 0:
+    case CIMAGE_OK:
       return nil
-    case CIMAGE_OK, CIMAGE_CORRUPT:
-      // With losses and no error, libjpeg went on and made pixels up.
+    case CIMAGE_CORRUPT:
       self.init(
         .corrupt, "the \(format) data is damaged (\(message)). Fetch the file again from where it came from.",
         format: format)
@@ -52,6 +49,32 @@ extension BitmapError {
         format: format)
     default:
       self.init(.invalidArgument, "the \(format) codec was given rows that do not fit (\(message)).", format: format)
+    }
+  }
+}
+
+extension cimage_report {
+  /// The codec's library's own words.
+  fileprivate var text: String {
+    var copy = self
+    // SAFETY: the message is a C string inside the report, which outlives the closure.
+    return unsafe withUnsafePointer(to: &copy) { unsafe String(cString: cimage_report_message($0)) }
+  }
+
+  /// Of a picture that was decoded.
+  func pictureWarnings(of format: PictureFormat) -> [PictureWarning] {
+    switch ending {
+    case CIMAGE_END_MISSING: [.missingEnd(format)]
+    case CIMAGE_END_DAMAGED:
+      [
+        PictureWarning(
+          code: .damagedEnd, part: nil,
+          reason: "what follows the pixels is damaged (\(text)). All pixels are there; what followed them was not read."
+        )
+      ]
+    default:
+      warnings == 0
+        ? [] : [PictureWarning(code: .irregularData, part: nil, reason: "the \(format) data is irregular (\(text)).")]
     }
   }
 }

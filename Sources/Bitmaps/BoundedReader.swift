@@ -1,3 +1,5 @@
+import CImageCodecs
+
 /// Bytes that somebody else wrote, read so that no offset in them can lead outside: nil there.
 struct BoundedReader: ~Escapable {
   private let bytes: RawSpan
@@ -24,6 +26,13 @@ struct BoundedReader: ~Escapable {
 
   func has(_ expected: [UInt8], at position: Int) -> Bool {
     expected.indices.allSatisfy { byte(at: position + $0) == expected[$0] }
+  }
+
+  /// A PNG's checksum, which starts from 0. The range lies within the bytes.
+  func checksum(of range: Range<Int>, continuing checksum: UInt32) -> UInt32 {
+    unsafe bytes.extracting(range).withUnsafeBytes { bytes in
+      unsafe cimage_checksum(checksum, bytes.baseAddress, bytes.count)
+    }
   }
 
   @_lifetime(copy self)

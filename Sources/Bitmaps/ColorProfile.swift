@@ -19,15 +19,18 @@ public struct ColorProfile: Hashable, Sendable {
   /// than it says, or without the signature of ICC profiles.
   public init?(iccData: some Collection<UInt8>) {
     let iccData = [UInt8](iccData)
-    guard iccData.count >= 128, Self.number(in: iccData, at: 0) == iccData.count,
-      iccData[36..<40].elementsEqual("acsp".utf8)
-    else { return nil }
+    guard Self.byteCount(byHead: iccData) == iccData.count else { return nil }
     self.iccData = iccData
   }
 
-  private static func number(in bytes: [UInt8], at offset: Int) -> Int {
-    bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
+  /// How long the head of a piece of ICC data says that all of it is, in bytes; nil where it is no such head.
+  static func byteCount(byHead data: [UInt8]) -> Int? {
+    guard data.count >= headByteCount, data[36..<40].elementsEqual("acsp".utf8) else { return nil }
+    let byteCount = data[..<4].reduce(0) { $0 << 8 | Int($1) }
+    return byteCount >= headByteCount ? byteCount : nil
   }
+
+  static let headByteCount = 128
 }
 
 extension ColorProfile {

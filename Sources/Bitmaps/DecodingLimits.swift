@@ -72,6 +72,10 @@ public struct DecodingLimits: Hashable, Sendable {
   /// ``PictureDecoder``, the time inside of its `append` and `finish` counts, together, and that between the calls does not.
   public var wallTime = Duration.seconds(60)
 
+  /// Whether a file with anything to warn of is refused: as `truncated` where its end is missing, else as `corrupt`.
+  /// Default: false; all pixels are there, and ``Bitmap/decodingWarnings`` says what is wrong. <doc:Damaged-Files> lists it.
+  public var isStrict = false
+
   public init() {}
 
   public static let `default` = DecodingLimits()

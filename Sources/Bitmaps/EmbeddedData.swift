@@ -2,8 +2,8 @@
 ///
 /// Found by walking segments or chunks, as the standards have them: a step for each, nothing copied. Of a file that is
 /// not all there yet, the walk goes on where it ended, so that it is one walk whatever the pieces.
-/// Sources: JPEG's marker segments (ITU T.81, B.1) and ICC.1 annex B.4, PNG's chunks (PNG 1.2 and 1.5 extensions), WebP's
-/// RIFF container. A WebP's EXIF chunk counts whether or not the first chunk announces it, as in most readers.
+/// Sources: JPEG's marker segments (ITU T.81, B.1) and ICC.1 annex B.4, PNG's chunks (PNG 1.2, and the third edition),
+/// WebP's RIFF container (RFC 9649). What counts and what does not: <doc:Damaged-Files>.
 struct EmbeddedData {
   /// How far the walk has come.
   enum Milestone: Int {
@@ -23,7 +23,11 @@ struct EmbeddedData {
   /// All segments and chunks that no pixel needs, the frames of an animation behind the first apart.
   private(set) var byteCount = 0
   private(set) var milestone = Milestone.start
-  /// What a JPEG's frame or a PNG's header says, unchecked; nil for a WebP.
+  /// What the codecs need to read what there is up to the milestone. In bytes, from the file's first.
+  private(set) var headerByteCount = 0
+  /// What lies there and is not used. In the file's order.
+  private(set) var warnings: [PictureWarning] = []
+  /// What a PNG's header says, unchecked; nil for others, whose codecs read so much by themselves.
   private(set) var declaredSize: (width: Int, height: Int)?
   let format: PictureFormat
   /// Where the first segment or chunk starts that is not walked yet.
@@ -33,6 +37,7 @@ struct EmbeddedData {
   /// The header says that it is an animation.
   private var isAnimated = false
   private var iccPieces: [(number: Int, total: Int, range: Range<Int>)] = []
+  private var hasPalette = false
 
   /// Of nothing, so far.
   init(format: PictureFormat) {
@@ -42,14 +47,16 @@ struct EmbeddedData {
 
   init(of file: RawSpan, format: PictureFormat, watch: WorkWatch) throws(BitmapError) {
     self.init(format: format)
-    try walk(file, watch: watch)
+    while try walk(file, watch: watch, limits: nil) {}
   }
 
-  /// Goes on where the walk ended, in the same file of which more may be there by now.
+  /// Goes on where the walk ended, in the same file of which more may be there by now. Returns whether it pauses at a
+  /// milestone.
   ///
-  /// Where `limits` are given, a segment or chunk that is beyond them by the length that it declares is refused, however
-  /// much of it is there.
-  mutating func walk(_ file: RawSpan, watch: WorkWatch, limits: DecodingLimits? = nil) throws(BitmapError) {
+  /// Where `limits` are given, a segment or chunk that is beyond them is refused as soon as more of it is there than they
+  /// allow. That it declares to be so long is not enough, since that can be damage.
+  mutating func walk(_ file: RawSpan, watch: WorkWatch, limits: DecodingLimits?) throws(BitmapError) -> Bool {
+    let last = milestone
     let reader = BoundedReader(bytes: file)
     var pace = WorkPace(watch)
     switch format {
@@ -58,17 +65,26 @@ struct EmbeddedData {
     case .webp: try walkWebP(reader, &pace, limits)
     default: break
     }
+    return milestone != last
   }
 
   /// What a step counts as for the pace: a question for every 4,096 of them.
   private static let stepWork = 1024
 
-  private mutating func reach(_ newMilestone: Milestone) {
-    if newMilestone.rawValue > milestone.rawValue { milestone = newMilestone }
+  /// Returns whether it was not reached before: then the walk pauses.
+  @discardableResult
+  private mutating func reach(_ newMilestone: Milestone, headerByteCount: Int) -> Bool {
+    guard newMilestone.rawValue > milestone.rawValue else { return false }
+    milestone = newMilestone
+    self.headerByteCount = headerByteCount
+    return true
   }
 
-  private func check(adding length: Int, _ limits: DecodingLimits?) throws(BitmapError) {
-    guard let limits, byteCount + length > limits.embeddedByteCount else { return }
+  private mutating func warn(_ warning: PictureWarning) { PictureWarning.add(warning, to: &warnings) }
+
+  /// Of the length that a segment or chunk declares, `there` bytes are there.
+  private func check(adding length: Int, there: Int, _ limits: DecodingLimits?) throws(BitmapError) {
+    guard let limits, byteCount + min(length, there) > limits.embeddedByteCount else { return }
     throw BitmapError(
       exceeding: .init(
         name: "embeddedByteCount", needed: byteCount + length, allowed: limits.embeddedByteCount, unit: "bytes"),
@@ -95,22 +111,22 @@ extension EmbeddedData {
       case 0xFF: position += 1  // a fill byte
       case 0, 0x01, 0xD0...0xD7: position += 2  // no marker, and markers without a segment
       case 0xD9:
-        reach(.pixels)  // there are none
+        reach(.pixels, headerByteCount: position + 2)  // there are none
         isDone = true
       default: guard try walkSegment(marker, reader, limits) else { return }
       }
     }
   }
 
-  /// False where it is not all there.
+  /// False where it is not all there, and where a milestone is reached.
   private mutating func walkSegment(
     _ marker: UInt8, _ reader: borrowing BoundedReader, _ limits: DecodingLimits?
   ) throws(BitmapError) -> Bool {
     // Those that are too short for their own length libjpeg refuses, or takes as empty.
     guard let length = reader.integer(at: position + 2, byteCount: 2).map({ max($0, 2) }) else { return false }
     let isEmbedded = (0xE0...0xEF).contains(marker) || marker == 0xFE
-    if isEmbedded { try check(adding: length, limits) }
     let content = position + 4..<position + 2 + length
+    if isEmbedded { try check(adding: length, there: reader.count - position - 2, limits) }
     guard content.upperBound <= reader.count else { return false }
     if isEmbedded { byteCount += length }
     position = content.upperBound
@@ -122,15 +138,11 @@ extension EmbeddedData {
       guard content.count >= 14, reader.has(Self.iccLead, at: content.lowerBound) else { break }
       takeICCPiece(content, reader)
     case 0xC0...0xCF where marker != 0xC4 && marker != 0xC8 && marker != 0xCC:
-      if declaredSize == nil, let height = reader.integer(at: content.lowerBound + 1, byteCount: 2),
-        let width = reader.integer(at: content.lowerBound + 3, byteCount: 2)
-      {
-        declaredSize = (width, height)
-      }
-      reach(.size)
+      return !reach(.size, headerByteCount: position)
     case 0xDA:
-      reach(.pixels)
       isDone = true
+      if !iccPieces.isEmpty, icc.isEmpty { warn(.damaged("ICC data", "some of its segments are missing")) }
+      return !reach(.pixels, headerByteCount: position)
     default: break
     }
     return true
@@ -156,6 +168,8 @@ private enum ChunkName {
   static let header = 0x4948_4452  // IHDR
   static let data = 0x4944_4154  // IDAT
   static let end = 0x4945_4E44  // IEND
+  static let palette = 0x504C_5445  // PLTE
+  static let transparency = 0x7452_4E53  // tRNS
   static let pngExif = 0x6558_4966  // eXIf
   static let pngProfile = 0x6943_4350  // iCCP
   static let pngAnimation = 0x6163_544C  // acTL
@@ -169,69 +183,112 @@ private enum ChunkName {
   static let webpFrame = 0x414E_4D46  // ANMF
   static let webpExif = 0x4558_4946  // EXIF
   static let webpProfile = 0x4943_4350  // ICCP
+
+  /// With a question mark for what is no letter, digit or space.
+  static func text(_ name: Int) -> String {
+    let letters = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: name >> $0) }
+    let isPlain: (UInt8) -> Bool = {
+      $0 == 0x20 || UnicodeScalar($0).properties.isAlphabetic && $0 < 0x80 || (0x30...0x39).contains($0)
+    }
+    return String(decoding: letters.map { isPlain($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+  }
 }
 
 extension EmbeddedData {
   private mutating func walkPNG(
     _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
   ) throws(BitmapError) {
-    if milestone == .start, reader.count >= 33 {
-      reach(.size)
+    if milestone == .start {
+      guard reader.count >= 33 else { return }
       if reader.integer(at: 12, byteCount: 4) == ChunkName.header, let width = reader.integer(at: 16, byteCount: 4),
         let height = reader.integer(at: 20, byteCount: 4)
       {
         declaredSize = (width, height)
       }
+      reach(.size, headerByteCount: 33)
+      return
     }
     while !isDone, let length = reader.integer(at: position, byteCount: 4),
       let name = reader.integer(at: position + 4, byteCount: 4)
     {
       try pace.spend(Self.stepWork)
       guard length < 1 << 31 else {  // libpng takes no more either
-        reach(.pixels)
+        reach(.pixels, headerByteCount: position + 8)
         isDone = true
         return
       }
-      if name == ChunkName.data { reach(.pixels) }
+      if name == ChunkName.data, reach(.pixels, headerByteCount: position + 8) { return }
+      let content = position + 8..<position + 8 + length
+      let there = min(length, reader.count - content.lowerBound)
       let isOfAnimation =
         name == ChunkName.pngFrameData || name == ChunkName.pngFrame || name == ChunkName.pngAnimation
-      let isAncillary = name & 0x2000_0000 != 0 && !isOfAnimation  // a small letter
-      if isAncillary { try check(adding: length, limits) }
-      if name == ChunkName.pngProfile, icc.isEmpty, let limits { try checkProfile(length, limits) }
+      let isAncillary = name & 0x2000_0000 != 0  // a small letter
+      if isAncillary, !isOfAnimation { try check(adding: length, there: there, limits) }
+      if name == ChunkName.pngProfile, icc.isEmpty, let limits { try checkProfile(length, there: there, limits) }
       guard length <= reader.count - position - 12 else { return }
-      let content = position + 8..<position + 8 + length
-      if isAncillary { byteCount += length }
-      switch name {
-      case ChunkName.pngAnimation where milestone != .pixels: isAnimated = true
-      case ChunkName.pngFrame where isAnimated: frameCount += 1
-      case ChunkName.pngExif where exif == nil: exif = content
-      case ChunkName.pngProfile where icc.isEmpty: icc = [content]
-      case ChunkName.end: isDone = true
-      default: break
+      if isAncillary {
+        if !isOfAnimation { byteCount += length }
+        try takePNGChunk(name, content, reader, &pace)
+      } else if name == ChunkName.palette {
+        hasPalette = true
       }
+      isDone = name == ChunkName.end
       position = content.upperBound + 4  // its checksum
+    }
+  }
+
+  /// Of a chunk that is all there. A damaged tRNS changes pixels, and libpng refuses it.
+  private mutating func takePNGChunk(
+    _ name: Int, _ content: Range<Int>, _ reader: borrowing BoundedReader, _ pace: inout WorkPace
+  ) throws(BitmapError) {
+    guard name != ChunkName.transparency else { return }
+    var checksum: UInt32 = 0
+    for start in stride(from: content.lowerBound - 4, to: content.upperBound, by: 1 << 16) {
+      let piece = start..<min(start + 1 << 16, content.upperBound)
+      try pace.spend(piece.count)
+      checksum = reader.checksum(of: piece, continuing: checksum)
+    }
+    guard reader.integer(at: content.upperBound, byteCount: 4) == Int(checksum) else {
+      return warn(.damaged(ChunkName.text(name), "the checksum of this chunk is wrong"))
+    }
+    let isBehindPixels = milestone == .pixels
+    switch name {
+    case ChunkName.pngAnimation where !isBehindPixels: isAnimated = true
+    case ChunkName.pngFrame where isAnimated: frameCount += 1
+    case ChunkName.pngExif where isBehindPixels: warn(.misplaced("eXIf", "this chunk lies behind the pixels"))
+    case ChunkName.pngExif where exif == nil: exif = content
+    case ChunkName.pngProfile where isBehindPixels || hasPalette:
+      warn(.misplaced("iCCP", "this chunk lies behind the \(isBehindPixels ? "pixels" : "palette")"))
+    case ChunkName.pngProfile where icc.isEmpty: icc = [content]
+    default: break
     }
   }
 
   private mutating func walkWebP(
     _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
   ) throws(BitmapError) {
-    if reader.count >= 30 { reach(.size) }
+    if reader.count >= 30, reach(.size, headerByteCount: 30) { return }
     // What lies behind the container is no part of the picture.
     guard let announced = reader.integer(at: 4, byteCount: 4, isLittle: true) else { return }
     let end = announced + 8
+    let flags = reader.integer(at: 12, byteCount: 4) == ChunkName.extended ? reader.byte(at: 20) ?? 0 : 0
     while !isDone, position <= end - 8, let name = reader.integer(at: position, byteCount: 4),
       let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true)
     {
       try pace.spend(Self.stepWork)
       let content = position + 8..<position + 8 + length
       // The head of these is part of the header.
-      if name == ChunkName.lossy && reader.count - content.lowerBound >= 10
-        || name == ChunkName.lossless && reader.count - content.lowerBound >= 5
+      let headByteCount = name == ChunkName.lossy ? 10 : name == ChunkName.lossless ? 5 : .max
+      if reader.count - content.lowerBound >= headByteCount,
+        reach(.pixels, headerByteCount: content.lowerBound + headByteCount)
       {
-        reach(.pixels)
+        return
       }
-      if name == ChunkName.webpFrame, isAnimated, isHeadOfFrame(at: content.lowerBound, reader) { reach(.pixels) }
+      if name == ChunkName.webpFrame, isAnimated, let end = endOfHeadOfFrame(at: content.lowerBound, reader),
+        reach(.pixels, headerByteCount: end)
+      {
+        return
+      }
       let isForPixels =
         switch name {
         case ChunkName.lossy, ChunkName.lossless, ChunkName.extended, ChunkName.alpha: true
@@ -240,17 +297,22 @@ extension EmbeddedData {
         }
       guard content.upperBound <= end else {
         // Broken; let libwebp say how. Of the pixels it wants to see some first.
-        if !isForPixels { reach(.pixels) }
+        if !isForPixels, !reach(.pixels, headerByteCount: content.lowerBound) {
+          warn(.damaged(ChunkName.text(name), "this chunk goes on behind the end of its file"))
+        }
         return
       }
-      if !isForPixels { try check(adding: length, limits) }
-      if name == ChunkName.webpProfile, icc.isEmpty, let limits { try checkProfile(length, limits) }
+      let there = min(length, reader.count - content.lowerBound)
+      if !isForPixels { try check(adding: length, there: there, limits) }
+      if name == ChunkName.webpProfile, icc.isEmpty, let limits { try checkProfile(length, there: there, limits) }
       guard content.upperBound <= reader.count else { return }
       if !isForPixels { byteCount += length }
       switch name {
       case ChunkName.extended where position == 12:
-        isAnimated = reader.byte(at: content.lowerBound).map { $0 & 2 != 0 } ?? false
+        isAnimated = flags & 2 != 0
       case ChunkName.webpFrame where isAnimated: frameCount += 1
+      case ChunkName.webpExif where flags & 0x08 == 0, ChunkName.webpProfile where flags & 0x20 == 0:
+        warn(.misplaced(ChunkName.text(name), "the file's first chunk does not announce this one"))
       case ChunkName.webpExif where exif == nil:
         // Some writers put JPEG's lead before the TIFF structure.
         let hasLead = length >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
@@ -261,17 +323,18 @@ extension EmbeddedData {
       position = content.upperBound + length % 2
     }
   }
-  /// Whether the head of a frame's pixels is there, behind 16 bytes about the frame and, if it has some, its alpha.
-  private func isHeadOfFrame(at start: Int, _ reader: borrowing BoundedReader) -> Bool {
+
+  /// Where the head of a frame's pixels ends, if it is there: behind 16 bytes about the frame and, if it has some, its alpha.
+  private func endOfHeadOfFrame(at start: Int, _ reader: borrowing BoundedReader) -> Int? {
     var position = start + 16
     if reader.integer(at: position, byteCount: 4) == ChunkName.alpha,
       let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true)
     {
       position += 8 + length + length % 2
     }
-    guard let name = reader.integer(at: position, byteCount: 4) else { return false }
+    guard let name = reader.integer(at: position, byteCount: 4) else { return nil }
     // What is none of these libwebp refuses at once.
     let byteCount = name == ChunkName.lossy ? 10 : name == ChunkName.lossless ? 5 : 0
-    return reader.count - position >= 8 + byteCount
+    return reader.count - position >= 8 + byteCount ? position + 8 + byteCount : nil
   }
 }

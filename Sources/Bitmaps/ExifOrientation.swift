@@ -1,16 +1,14 @@
 /// The orientation in EXIF data, by the standards themselves: few bytes say it, not worth a library.
 ///
-/// Sources: TIFF 6.0, EXIF 2.3.
+/// Sources: TIFF 6.0, EXIF 2.32. What counts and what does not: <doc:Damaged-Files>.
 enum ExifOrientation {
-  /// Upright where there is none, and where it cannot be read: pictures are not refused for what a camera wrote beside
-  /// them.
-  static func read(in exif: RawSpan) -> Orientation {
-    orientation(inTIFF: BoundedReader(bytes: exif)) ?? .upright
-  }
-
-  /// The tag 0x0112 of the first directory. EXIF says one number of 16 bits; some writers take 32, or write more than
-  /// one, of which the first counts, as for other readers.
-  private static func orientation(inTIFF tiff: borrowing BoundedReader) -> Orientation? {
+  /// Upright where nothing is said of it; nil where what is said cannot be read.
+  ///
+  /// The tag 0x0112 of the first directory. EXIF says one number of 16 bits. Any integer is taken, as TIFF asks of readers for
+  /// those without a sign, and most do for those with one; of more than one number the first counts. 0 stands for
+  /// "unknown" in many a file.
+  static func read(in exif: RawSpan) -> Orientation? {
+    let tiff = BoundedReader(bytes: exif)
     let isLittle = tiff.has([0x49, 0x49, 0x2A, 0], at: 0)
     guard isLittle || tiff.has([0x4D, 0x4D, 0, 0x2A], at: 0) else { return nil }
     func integer(_ position: Int, _ byteCount: Int, _ tiff: borrowing BoundedReader) -> Int? {
@@ -22,12 +20,24 @@ enum ExifOrientation {
       guard let tag = integer(entry, 2, tiff) else { return nil }
       guard tag == 0x0112 else { continue }
       guard let type = integer(entry + 2, 2, tiff), let valueCount = integer(entry + 4, 4, tiff), valueCount > 0,
-        let byteCount = type == 3 ? 2 : type == 4 ? 4 : nil
+        let byteCount = byteCount(ofType: type)
       else { return nil }
       // What does not fit in the entry's last four bytes lies where they say.
-      guard let place = valueCount * byteCount <= 4 ? entry + 8 : integer(entry + 8, 4, tiff) else { return nil }
-      return integer(place, byteCount, tiff).flatMap(Orientation.init(exifValue:))
+      guard let place = valueCount * byteCount <= 4 ? entry + 8 : integer(entry + 8, 4, tiff),
+        let value = integer(place, byteCount, tiff)
+      else { return nil }
+      return value == 0 ? .upright : Orientation(exifValue: value)
     }
-    return nil
+    return .upright
+  }
+
+  /// Nil for what is no integer. None of those that make an orientation is negative.
+  private static func byteCount(ofType type: Int) -> Int? {
+    switch type {
+    case 1, 6: 1  // BYTE, SBYTE
+    case 3, 8: 2  // SHORT, SSHORT
+    case 4, 9: 4  // LONG, SLONG
+    default: nil
+    }
   }
 }

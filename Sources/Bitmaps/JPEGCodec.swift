@@ -3,13 +3,14 @@ import NativeBuffers
 
 /// JPEG by libjpeg-turbo: arguments in, reports out, no pixels of its own.
 enum JPEGCodec {
+  /// - Parameter endsAtSize: The bytes are no more than the part of the header that has the size.
   static func inspect(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+    _ bytes: UnsafeRawBufferPointer, endsAtSize: Bool = false, limits: DecodingLimits, watch: WorkWatch
   ) throws(BitmapError) -> PictureInfo {
     var info = cimage_jpeg_info()
     var report = cimage_report()
     try unsafe watch.withCodecWatch { watch in
-      _ = unsafe cimage_jpeg_inspect(bytes.baseAddress, bytes.count, watch, &info, &report)
+      _ = unsafe cimage_jpeg_inspect(bytes.baseAddress, bytes.count, endsAtSize, watch, &info, &report)
     }
     if let error = BitmapError(report, format: .jpeg, limits: limits, watch: watch) { throw error }
     var found = PictureInfo(
@@ -17,18 +18,8 @@ enum JPEGCodec {
       pixelFormat: info.color == CIMAGE_JPEG_GRAY ? .gray8 : .rgb8, isProgressive: info.progressive,
       codecByteCount: info.whole_image_buffered ? Int(clamping: info.coefficient_bytes) : 0)
     if info.luma { found.richestGray = .gray8 }
+    found.isHeaderWhole = !endsAtSize
     return found
-  }
-
-  /// Throws where a file of several scans has no end: before libjpeg takes memory for all its coefficients, and decodes
-  /// all scans that are there. A file of one scan it reads as it goes.
-  static func checkEnd(_ bytes: UnsafeRawBufferPointer, _ info: PictureInfo) throws(BitmapError) {
-    guard info.codecByteCount > 0, unsafe !cimage_jpeg_has_end(bytes.baseAddress, bytes.count) else { return }
-    throw BitmapError(
-      .truncated,
-      "the JPEG data ends before the picture does: of its scans, the last is not whole. "
-        + "Fetch the file again from where it came from.",
-      format: .jpeg)
   }
 
   /// The strongest of the reductions that libjpeg makes while it decodes, and that leaves at least `minimumWidth`.
@@ -44,7 +35,7 @@ enum JPEGCodec {
 
   static func decode(
     _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
-  ) throws(BitmapError) {
+  ) throws(BitmapError) -> [PictureWarning] {
     var report = cimage_report()
     try unsafe bitmap.withCodecRows(watch) { rows, watch in
       _ = unsafe cimage_jpeg_decode(
@@ -52,6 +43,7 @@ enum JPEGCodec {
         UInt32(clamping: limits.scanCount), watch, rows, &report)
     }
     if let error = BitmapError(report, format: .jpeg, limits: limits, watch: watch) { throw error }
+    return report.pictureWarnings(of: .jpeg)
   }
 
   static func encode(

@@ -26,6 +26,7 @@ enum PNGCodec {
   struct Outcome {
     /// Nil where the picture is whole.
     var error: BitmapError?
+    var warnings: [PictureWarning]
     var peakByteCount: Int
     /// What libpng had not given back at the end. It was freed then; 0 unless libpng leaks.
     var outstandingBlockCount: Int
@@ -33,9 +34,10 @@ enum PNGCodec {
 
   static func decode(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
-  ) throws(BitmapError) {
+  ) throws(BitmapError) -> [PictureWarning] {
     let outcome = try unsafe attempt(bytes, limits: limits, watch: watch, into: bitmap)
     if let error = outcome.error { throw error }
+    return outcome.warnings
   }
 
   static func attempt(
@@ -47,7 +49,8 @@ enum PNGCodec {
         bytes.baseAddress, bytes.count, limits.workingMemoryByteCount, watch, rows, &report)
     }
     return Outcome(
-      error: BitmapError(report, format: .png, limits: limits, watch: watch), peakByteCount: report.peak_bytes,
+      error: BitmapError(report, format: .png, limits: limits, watch: watch),
+      warnings: report.pictureWarnings(of: .png), peakByteCount: report.peak_bytes,
       outstandingBlockCount: report.outstanding_blocks)
   }
 

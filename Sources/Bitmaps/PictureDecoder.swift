@@ -3,14 +3,14 @@ public import NativeBuffers
 /// Decodes a picture whose bytes arrive in pieces, as from a socket.
 ///
 /// The header is read as soon as enough bytes are there: then ``info`` is known, and a picture that is beyond a limit, or
-/// none at all, is refused, however much of it is still to come. So is a segment or chunk beside the pixels by the length
-/// that it declares, wherever it lies. Pixels are decoded by ``finish(format:appliesOrientation:)``:
+/// none at all, is refused, however much of it is still to come. So is data beside the pixels, wherever it lies, as soon as
+/// more of it arrived than allowed. (That a segment or chunk declares to be longer is not enough: it can be damage.) Pixels
+/// are decoded by ``finish(format:appliesOrientation:)``:
 /// until then the bytes are kept in a native buffer that grows with them, at most twice as large as what arrived, and
 /// never beyond ``DecodingLimits/encodedByteCount``. Released by `finish`, or when the decoder goes.
 ///
-/// What decodes as a whole decodes in any pieces, to the same pixels. What does not may be refused for another reason:
-/// by a limit that a declared length is beyond, where the whole data is found to be cut short, or by the first of two
-/// limits that is known.
+/// In whatever pieces it comes, a file ends as it does as a whole: as the same pixels and warnings, or with the same error. Only
+/// ``DecodingLimits/encodedByteCount`` is known at once of a whole file, and here when so much has arrived.
 public struct PictureDecoder: ~Copyable {
   let limits: DecodingLimits
   private let origin: Origin
@@ -22,9 +22,10 @@ public struct PictureDecoder: ~Copyable {
   ///
   /// Size and pixel format are known from the last byte of the header on, and stay. (The header of a WebP with an ICC
   /// profile or alpha ends behind those. What is beyond a limit is refused before.) The rest is what arrived so far: EXIF
-  /// data, and with it ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile and the amount of data beside the
-  /// pixels come with the segment or chunk that holds them. In a JPEG those are ahead of the pixels; in a PNG and a WebP
-  /// they can be at the end of the file, so that only then the upright size is certain.
+  /// data, and with it ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile, the amount of data
+  /// beside the pixels and the warnings come with the segment or chunk that holds them. In a JPEG and a PNG, what says how the
+  /// picture is turned is ahead of the pixels; in a WebP it can be at the end of the file, so that only then the upright size is
+  /// certain.
   public var info: PictureInfo? { header.info }
   private var header: ArrivingHeader
   private let minimumWidth: Int?

@@ -23,7 +23,7 @@ public struct PictureInfo: Hashable, Sendable {
   /// A progressive JPEG or an interlaced PNG.
   public let isProgressive: Bool
   /// What is to be done to the picture so that it is upright, by its EXIF data; ``Orientation/upright`` where there is
-  /// none, or none that can be read. Decoding does it unless told otherwise.
+  /// none, or none that can be read. Decoding does it unless told otherwise. <doc:Damaged-Files> says what counts.
   public private(set) var orientation = Orientation.upright
   /// The size of the EXIF data, which is a TIFF structure, in bytes; 0 where there is none.
   /// ``exifData(of:limits:)`` has the bytes.
@@ -32,10 +32,15 @@ public struct PictureInfo: Hashable, Sendable {
   public private(set) var colorProfile = ColorProfile.sRGB
   /// What the file holds beside its pixels, in bytes: see ``DecodingLimits/embeddedByteCount``.
   public private(set) var embeddedByteCount = 0
+  /// What is wrong with the data beside the pixels, and therefore not used: at most 16, no two alike. What is wrong with the
+  /// pixels' data, or with the file's end, only decoding finds: ``Bitmap/decodingWarnings``.
+  public private(set) var warnings: [PictureWarning] = []
+  private var isExifUnreadable = false
+  private var isProfileUnreadable = false
   /// What the codec must hold at once beside the pixels, as far as the header tells. In bytes.
   let codecByteCount: Int
-  /// False for the first part of an extended WebP, whose pixels' own chunk can still differ from what the first chunk
-  /// says about alpha.
+  /// False for the first part of a JPEG's header, and of an extended WebP's, whose pixels' own chunk can still differ from
+  /// what the first chunk says about alpha.
   var isHeaderWhole = true
   /// The format that loses nothing of what is in the file. Every other is what a conversion makes of this one, whichever way
   /// it is decoded.
@@ -77,7 +82,7 @@ extension PictureInfo {
     let watch = WorkWatch()
     try watch.check()
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
-      try unsafe PictureInfo(inspecting: bytes, limits: limits, watch: watch)
+      try unsafe PictureInfo(inspecting: bytes, limits: limits, limitsSizes: false, watch: watch)
     }
   }
 
@@ -90,25 +95,33 @@ extension PictureInfo {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
       bytes throws(BitmapError) in
-      try unsafe PictureInfo(inspecting: bytes, limits: limits, watch: WorkWatch())
+      try unsafe PictureInfo(inspecting: bytes, limits: limits, limitsSizes: false, watch: WorkWatch())
     }
   }
 
-  /// The whole file, as far as it is there.
-  init(inspecting bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch) throws(BitmapError) {
+  /// The whole file, as far as it is there: what a ``PictureDecoder`` finds that gets it in one piece.
+  init(
+    inspecting bytes: UnsafeRawBufferPointer, minimumWidth: Int? = nil, limits: DecodingLimits, limitsSizes: Bool,
+    watch: WorkWatch
+  ) throws(BitmapError) {
+    var header = ArrivingHeader(minimumWidth: minimumWidth, limitsSizes: limitsSizes)
+    try unsafe header.look(at: bytes, limits: limits, watch: watch)
+    if let info = header.info {
+      self = info
+      return
+    }
+    // The file ends within its header, and the codec has the words for it.
     let format = try unsafe PictureFormat(decodable: bytes.bytes)
     try unsafe self.init(headerOf: bytes, format: format, limits: limits, watch: watch)
-    guard format != .netpbm else { return }
-    let embedded = try unsafe EmbeddedData(of: bytes.bytes, format: format, watch: watch)
-    try unsafe take(embedded, since: nil, in: bytes, limits: limits)
   }
 
-  /// Without the data beside the pixels.
+  /// Without the data beside the pixels. `endsAtSize` is for the part of the header that has the size.
   init(
-    headerOf bytes: UnsafeRawBufferPointer, format: PictureFormat, limits: DecodingLimits, watch: WorkWatch
+    headerOf bytes: UnsafeRawBufferPointer, endsAtSize: Bool = false, format: PictureFormat, limits: DecodingLimits,
+    watch: WorkWatch
   ) throws(BitmapError) {
     switch format {
-    case .jpeg: self = try unsafe JPEGCodec.inspect(bytes, limits: limits, watch: watch)
+    case .jpeg: self = try unsafe JPEGCodec.inspect(bytes, endsAtSize: endsAtSize, limits: limits, watch: watch)
     case .webp: self = try unsafe WebPCodec.inspect(bytes, limits: limits)
     case .netpbm: self.init(try unsafe NetpbmHeader(bytes, limits: limits, watch: watch))
     default: self = try unsafe PNGCodec.inspect(bytes, limits: limits, watch: watch)
@@ -132,17 +145,29 @@ extension PictureInfo {
     frameCount = max(1, embedded.frameCount)
     if let exif = embedded.exif, exif != known?.exif {
       exifByteCount = exif.count
-      orientation = unsafe ExifOrientation.read(in: bytes.bytes.extracting(exif))
+      let found = unsafe ExifOrientation.read(in: bytes.bytes.extracting(exif))
+      orientation = found ?? .upright
+      isExifUnreadable = found == nil
     }
-    guard embedded.icc != known?.icc ?? [] else { return }
-    if let data = try unsafe embedded.iccData(in: bytes, limits: limits), let profile = ColorProfile(iccData: data) {
-      colorProfile = profile
+    if embedded.icc != known?.icc ?? [] {
+      let found = try unsafe embedded.colorProfile(in: bytes, limits: limits)
+      colorProfile = found ?? .sRGB
+      isProfileUnreadable = found == nil
+    }
+    // In an order that does not depend on when each was found.
+    warnings = embedded.warnings
+    if isExifUnreadable {
+      PictureWarning.add(.damaged("EXIF", "the orientation in this data cannot be read"), to: &warnings)
+    }
+    if isProfileUnreadable {
+      PictureWarning.add(.damaged("ICC data", "it is not whole, or no ICC data"), to: &warnings)
     }
   }
 }
 
 extension PictureInfo {
-  /// The EXIF data of an encoded picture, a TIFF structure; nil where there is none. Copied, and not understood.
+  /// The EXIF data of an encoded picture, a TIFF structure; nil where there is none that counts (<doc:Damaged-Files>).
+  /// Copied, and not understood.
   ///
   /// Throws `notAPicture`, `unsupported` or `cancelled`, and `limitExceeded` beyond ``DecodingLimits/embeddedByteCount``.
   public static func exifData(of bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) -> [UInt8]? {

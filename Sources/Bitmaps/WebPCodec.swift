@@ -16,31 +16,17 @@ enum WebPCodec {
     return found
   }
 
-  /// Throws where the container says that there is more: before anything is allocated for the pixels.
-  ///
-  /// The pixels may be whole all the same; what is missing then can be the EXIF data that says how they are turned.
-  /// Bytes behind the container are allowed.
-  static func checkByteCount(_ bytes: UnsafeRawBufferPointer) throws(BitmapError) {
-    let there = bytes.count
-    guard let announced = unsafe BoundedReader(bytes: bytes.bytes).integer(at: 4, byteCount: 4, isLittle: true),
-      announced + 8 <= there
-    else {
-      throw BitmapError(
-        .truncated,
-        "the WebP data ends early: its container is larger than the \(there) bytes there. "
-          + "Fetch the file again from where it came from.",
-        format: .webp)
-    }
-  }
-
   static func decode(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
-  ) throws(BitmapError) {
+  ) throws(BitmapError) -> [PictureWarning] {
     var report = cimage_report()
     try unsafe bitmap.withCodecRows(watch) { rows, watch in
       _ = unsafe cimage_webp_decode(bytes.baseAddress, bytes.count, watch, rows, &report)
     }
     if let error = BitmapError(report, format: .webp, limits: limits, watch: watch) { throw error }
+    // What is missing can be the EXIF data that says how the pixels are turned. Bytes behind the container are allowed.
+    let announced = unsafe BoundedReader(bytes: bytes.bytes).integer(at: 4, byteCount: 4, isLittle: true) ?? 0
+    return announced + 8 > bytes.count ? [.missingEnd(.webp)] : []
   }
 
   static func encode(

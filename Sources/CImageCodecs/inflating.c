@@ -6,15 +6,15 @@
 
 #include <zlib.h>
 
-static cimage_status status_of(int code, bool is_full) {
+static cimage_status status_of(int code) {
   switch (code) {
+  case Z_OK: // as many bytes as wanted
   case Z_STREAM_END:
     return CIMAGE_OK;
   case Z_MEM_ERROR:
     return CIMAGE_OUT_OF_MEMORY;
-  case Z_OK:
   case Z_BUF_ERROR:
-    return is_full ? CIMAGE_OUTPUT_FULL : CIMAGE_TRUNCATED;
+    return CIMAGE_TRUNCATED;
   default:
     return CIMAGE_CORRUPT;
   }
@@ -31,7 +31,7 @@ cimage_status cimage_inflate(const void *bytes, size_t count, void *destination,
   stream.next_in = (Bytef *)bytes;
   size_t left = count;
   int code = inflateInit(&stream);
-  while (code == Z_OK) {
+  while (code == Z_OK && *byte_count < capacity) {
     if (stream.avail_in == 0 && left > 0) {
       stream.avail_in = left > UINT_MAX ? UINT_MAX : (uInt)left;
       left -= stream.avail_in;
@@ -39,22 +39,20 @@ cimage_status cimage_inflate(const void *bytes, size_t count, void *destination,
     size_t room = capacity - *byte_count;
     size_t most = destination == NULL ? sizeof discarded : UINT_MAX;
     uInt piece = (uInt)(room < most ? room : most);
-    // Of a full destination one byte more, to tell an end from too much.
-    stream.next_out = destination == NULL || piece == 0 ? discarded : (unsigned char *)destination + *byte_count;
-    stream.avail_out = piece == 0 ? 1 : piece;
-    uInt given = stream.avail_out;
+    stream.next_out = destination == NULL ? discarded : (unsigned char *)destination + *byte_count;
+    stream.avail_out = piece;
     code = inflate(&stream, Z_NO_FLUSH);
-    size_t made = given - stream.avail_out;
-    if (piece == 0 && made > 0) {
-      code = Z_BUF_ERROR;
-      break;
-    }
-    *byte_count += made;
+    *byte_count += piece - stream.avail_out;
   }
-  bool is_full = *byte_count == capacity && stream.avail_out == 0;
-  cimage_status status = status_of(code, is_full);
+  // With the last byte that is wanted, zlib may have seen that the checksum behind it is wrong.
+  if (*byte_count == capacity && code != Z_MEM_ERROR) code = Z_OK;
   inflateEnd(&stream);
-  report->status = status;
-  if (status != CIMAGE_OK) snprintf(report->message, sizeof report->message, "%s", "The compressed data is damaged");
-  return status;
+  report->status = status_of(code);
+  if (report->status != CIMAGE_OK)
+    snprintf(report->message, sizeof report->message, "%s", "The compressed data is damaged");
+  return report->status;
+}
+
+uint32_t cimage_checksum(uint32_t checksum, const void *bytes, size_t count) {
+  return (uint32_t)crc32_z(checksum, bytes, count);
 }

@@ -30,7 +30,7 @@ static cimage_status status_of_code(int code) {
   }
 }
 
-// A warning is a loss where libjpeg went on by inventing pixels.
+// A warning is a loss if libjpeg goes on by inventing pixels. No picture is made of those.
 static bool is_loss(int code) {
   switch (code) {
   case JWRN_ARITH_BAD_CODE:
@@ -62,18 +62,26 @@ static void error_exit(j_common_ptr cinfo) {
   struct jpeg_failure *failure = (struct jpeg_failure *)cinfo->err;
   if (lacks_height(cinfo))
     jpeg_failure_escape(cinfo, CIMAGE_UNSUPPORTED, "its header gives no height, which a DNL segment behind it may do");
-  failure->report->status = status_of_code(cinfo->err->msg_code);
   store_message(cinfo, failure->report);
+  cimage_status status = status_of_code(cinfo->err->msg_code);
+  if (failure->has_pixels && status != CIMAGE_WORKING_MEMORY && status != CIMAGE_OUT_OF_MEMORY)
+    failure->report->ending = CIMAGE_END_DAMAGED;
+  else
+    failure->report->status = status;
   longjmp(failure->escape, 1);
 }
 
 static void emit_message(j_common_ptr cinfo, int level) {
   if (level >= 0) return; // a trace, not a warning
-  cimage_report *report = ((struct jpeg_failure *)cinfo->err)->report;
-  bool loss = is_loss(cinfo->err->msg_code);
-  if (report->warnings == 0 || (loss && report->losses == 0)) store_message(cinfo, report);
+  struct jpeg_failure *failure = (struct jpeg_failure *)cinfo->err;
+  cimage_report *report = failure->report;
+  if (is_loss(cinfo->err->msg_code)) {
+    report->status = failure->is_cut ? CIMAGE_TRUNCATED : CIMAGE_CORRUPT;
+    store_message(cinfo, report);
+    longjmp(failure->escape, 1);
+  }
+  if (report->warnings == 0) store_message(cinfo, report);
   if (report->warnings < UINT32_MAX) report->warnings++;
-  if (loss && report->losses < UINT32_MAX) report->losses++;
 }
 
 static void output_message(j_common_ptr cinfo) { (void)cinfo; } // the default prints on standard error
@@ -81,6 +89,8 @@ static void output_message(j_common_ptr cinfo) { (void)cinfo; } // the default p
 struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage_report *report) {
   memset(report, 0, sizeof *report);
   failure->report = report;
+  failure->is_cut = false;
+  failure->has_pixels = false;
   jpeg_std_error(&failure->errors);
   failure->errors.error_exit = error_exit;
   failure->errors.emit_message = emit_message;

@@ -14,6 +14,8 @@ struct jpeg_failure {
   struct jpeg_error_mgr errors; // first, so that cinfo->err is also a pointer to this
   jmp_buf escape;
   cimage_report *report;
+  bool is_cut;     // the file has ended: pixels that are missing now are missing for that reason
+  bool has_pixels; // all rows are there, so that what is wrong from now on is no error
 };
 
 // Call before jpeg_create_*; then setjmp(failure->escape) before anything that can fail.

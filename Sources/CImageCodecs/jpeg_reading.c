@@ -13,18 +13,44 @@ struct jpeg_reader {
   struct jpeg_scans scans;
   struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
   uint32_t scan_limit;
+  bool ends_at_frame;  // the source makes up a scan's header behind the frame's
+  uint8_t scan[10 + 2 * MAX_COMPS_IN_SCAN];
+  bool may_end;        // the source may say that the picture ends where the file does
+  bool ends_like_jpeg; // the file's last bytes are such a marker, whosever it is: nothing was cut off
   const uint8_t *rest; // of the file, behind what libjpeg was given
   size_t rest_count;
   cimage_watch watch;
 };
 
-// ---- Source: memory, and an error at its end ----
-// libjpeg's own memory source invents an end-of-image marker there, and a cut file becomes a half-grey picture.
+// ---- Source: memory ----
+// Where the memory ends behind the header, an end-of-image marker is made up. If pixels are missing then, libjpeg warns of it,
+// and the file is truncated; if none is, only the marker was. An arithmetic decoder does not warn, since its coder leaves out
+// zeros at the end: such a file must have its marker.
 // While the header is read, the memory is given in pieces, so that the watch is asked in a header of whatever length.
 
 enum { PIECE_BYTES = 1 << 16 };
 
 static void source_ignore(j_decompress_ptr cinfo) { (void)cinfo; }
+
+// Behind a frame's header, where the bytes end: all components in one scan.
+static void source_make_scan(struct jpeg_reader *reader) {
+  struct jpeg_decompress_struct *codec = &reader->codec;
+  int count = codec->num_components < MAX_COMPS_IN_SCAN ? codec->num_components : MAX_COMPS_IN_SCAN;
+  uint8_t *next = reader->scan;
+  *next++ = 0xFF;
+  *next++ = 0xDA;
+  *next++ = 0;
+  *next++ = (uint8_t)(6 + 2 * count);
+  *next++ = (uint8_t)count;
+  for (int i = 0; i < count; i++) {
+    *next++ = (uint8_t)codec->comp_info[i].component_id;
+    *next++ = 0;
+  }
+  next += 3; // zeros
+  reader->source.next_input_byte = reader->scan;
+  reader->source.bytes_in_buffer = (size_t)(next - reader->scan);
+  reader->ends_at_frame = false;
+}
 
 static boolean source_fill(j_decompress_ptr cinfo) {
   struct jpeg_reader *reader = cinfo->client_data;
@@ -38,8 +64,17 @@ static boolean source_fill(j_decompress_ptr cinfo) {
     return TRUE;
   }
   if (jpeg_scans_next(&reader->scans, &cinfo->src->next_input_byte, &cinfo->src->bytes_in_buffer)) return TRUE;
-  ERREXIT(cinfo, JERR_INPUT_EOF);
-  return FALSE;
+  if (reader->ends_at_frame && cinfo->num_components > 0) {
+    source_make_scan(reader);
+    return TRUE;
+  }
+  if (!reader->may_end && !reader->failure.has_pixels) ERREXIT(cinfo, JERR_INPUT_EOF);
+  static const JOCTET marker[] = {0xFF, JPEG_EOI};
+  reader->failure.is_cut = !reader->ends_like_jpeg;
+  reader->failure.report->ending = CIMAGE_END_MISSING;
+  cinfo->src->next_input_byte = marker;
+  cinfo->src->bytes_in_buffer = sizeof marker;
+  return TRUE;
 }
 
 static void source_skip(j_decompress_ptr cinfo, long count) {
@@ -47,7 +82,10 @@ static void source_skip(j_decompress_ptr cinfo, long count) {
   struct jpeg_reader *reader = cinfo->client_data;
   size_t here = (size_t)count < cinfo->src->bytes_in_buffer ? (size_t)count : cinfo->src->bytes_in_buffer;
   size_t later = (size_t)count - here;
-  if (later > reader->rest_count) ERREXIT(cinfo, JERR_INPUT_EOF);
+  if (later > reader->rest_count) {
+    if (!reader->may_end && !reader->failure.has_pixels) ERREXIT(cinfo, JERR_INPUT_EOF);
+    later = reader->rest_count; // a segment that is cut: the end is next
+  }
   cinfo->src->next_input_byte += here;
   cinfo->src->bytes_in_buffer -= here;
   reader->rest += later;
@@ -75,6 +113,8 @@ static void check_progress(j_common_ptr cinfo) {
 static void open_reader(struct jpeg_reader *reader, const void *bytes, size_t count) {
   jpeg_create_decompress(&reader->codec);
   reader->codec.client_data = reader;
+  const uint8_t *file = bytes;
+  reader->ends_like_jpeg = count >= 2 && file[count - 2] == 0xFF && file[count - 1] == JPEG_EOI;
   reader->source.init_source = source_ignore;
   reader->source.fill_input_buffer = source_fill;
   reader->source.skip_input_data = source_skip;
@@ -92,10 +132,11 @@ static uint64_t round_up(uint64_t value, int multiple) {
   return (value + (uint64_t)multiple - 1) / (uint64_t)multiple * (uint64_t)multiple;
 }
 
-cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_watch watch, cimage_jpeg_info *info,
-                                  cimage_report *report) {
+cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, bool ends_at_frame, cimage_watch watch,
+                                  cimage_jpeg_info *info, cimage_report *report) {
   struct jpeg_reader reader;
   memset(&reader, 0, sizeof reader);
+  reader.ends_at_frame = ends_at_frame;
   reader.watch = watch;
   memset(info, 0, sizeof *info);
   reader.codec.err = jpeg_failure_prepare(&reader.failure, report);
@@ -136,14 +177,13 @@ cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_watch 
 
 static uint8_t product(unsigned a, unsigned b) { return (uint8_t)((a * b + 127) / 255); }
 
-// Adobe's files hold 255 - ink, others ink; with paper = 255 - ink, red is paper(cyan) * paper(black).
-static void convert_cmyk(const uint8_t *cmyk, uint8_t *row, uint32_t width, cimage_layout layout, bool inverted) {
-  unsigned flip = inverted ? 0 : 255;
+// Files hold 255 - ink, whether or not they carry Adobe's marker: what is left of the paper. So red is what cyan leaves of
+// what black leaves.
+static void convert_cmyk(const uint8_t *cmyk, uint8_t *row, uint32_t width, cimage_layout layout) {
   for (uint32_t x = 0; x < width; x++, cmyk += 4, row += layout) {
-    unsigned black = cmyk[3] ^ flip;
-    uint8_t red = product(cmyk[0] ^ flip, black);
-    uint8_t green = product(cmyk[1] ^ flip, black);
-    uint8_t blue = product(cmyk[2] ^ flip, black);
+    uint8_t red = product(cmyk[0], cmyk[3]);
+    uint8_t green = product(cmyk[1], cmyk[3]);
+    uint8_t blue = product(cmyk[2], cmyk[3]);
     if (layout == CIMAGE_GRAY8) { // the weights of BT.601, as libjpeg uses them
       row[0] = (uint8_t)((19595u * red + 38470u * green + 7471u * blue + 32768u) >> 16);
     } else {
@@ -160,7 +200,7 @@ static void read_cmyk_rows(struct jpeg_decompress_struct *codec, cimage_rows row
   uint8_t *row = rows.base;
   while (codec->output_scanline < codec->output_height) {
     if (jpeg_read_scanlines(codec, &scratch, 1) != 1) ERREXIT(codec, JERR_INPUT_EOF);
-    convert_cmyk(scratch, row, codec->output_width, rows.layout, codec->saw_Adobe_marker);
+    convert_cmyk(scratch, row, codec->output_width, rows.layout);
     row += rows.bytes_per_row;
   }
 }
@@ -191,6 +231,20 @@ static J_COLOR_SPACE color_space(cimage_layout layout) {
   return JCS_UNKNOWN;
 }
 
+// Of a file of several scans, all are decoded before the first row is there: what is wrong with its end is found here.
+static void plan_scans(struct jpeg_reader *reader) {
+  struct jpeg_decompress_struct *codec = &reader->codec;
+  struct jpeg_extent extent = jpeg_scans_measure(codec);
+  if (extent.has_end) {
+    jpeg_scans_limit(codec, &reader->scans, extent);
+  } else if (extent.has_all_coefficients && reader->may_end) {
+    // No scan is left out, so that a file cut in its last one is found out at any size.
+    reader->source.bytes_in_buffer = (size_t)(extent.end - reader->source.next_input_byte);
+  } else if (!reader->ends_like_jpeg) {
+    jpeg_failure_escape((j_common_ptr)codec, CIMAGE_TRUNCATED, "of its scans, the last is not whole");
+  } // else something within is damaged, and libjpeg says what
+}
+
 cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
                                  uint32_t scan_limit, cimage_watch watch, cimage_rows rows, cimage_report *report) {
   struct jpeg_reader reader;
@@ -214,12 +268,14 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
         rows.bytes_per_row / (size_t)rows.layout < rows.width)
       jpeg_failure_escape((j_common_ptr)codec, CIMAGE_MISUSE, "The rows given do not fit the picture");
     source_join(&reader);
-    jpeg_scans_limit(codec, &reader.scans);
+    reader.may_end = !codec->arith_code;
+    if (jpeg_has_multiple_scans(codec)) plan_scans(&reader);
     jpeg_start_decompress(codec);
     if (cmyk)
       read_cmyk_rows(codec, rows);
     else
       read_rows(codec, rows);
+    reader.failure.has_pixels = true;
     jpeg_finish_decompress(codec); // reads on to the end-of-image marker
   }
   jpeg_destroy_decompress(&reader.codec);

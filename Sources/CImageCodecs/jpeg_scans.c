@@ -1,8 +1,5 @@
 #include "jpeg_scans.h"
 
-#include "CImageCodecs.h"
-
-#include <stdbool.h>
 #include <string.h>
 
 enum { END_OF_IMAGE = 0xD9, START_OF_IMAGE = 0xD8, START_OF_SCAN = 0xDA, TEMPORARY = 0x01 };
@@ -45,25 +42,37 @@ static void add_scan(j_decompress_ptr codec, const uint8_t *header, size_t lengt
       if (codec->comp_info[i].component_id == header[3 + 2 * k]) add_whole(whole, i, range[0], range[1], range[2] & 15);
 }
 
-// From behind the header of the first scan, which libjpeg has read.
-static bool has_all_coefficients(j_decompress_ptr codec) {
+struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec) {
   uint64_t whole[MAX_COMPONENTS] = {0};
   for (int k = 0; k < codec->comps_in_scan; k++)
     add_whole(whole, codec->cur_comp_info[k]->component_index, codec->Ss, codec->Se, codec->Al);
   const uint8_t *marker = codec->src->next_input_byte, *end = marker + codec->src->bytes_in_buffer;
-  while ((marker = find_marker(marker, end)) != NULL && marker[1] != END_OF_IMAGE && end - marker >= 4) {
-    size_t length = (size_t)marker[2] << 8 | marker[3];
-    if (length + 2 > (size_t)(end - marker)) break;
-    if (marker[1] == START_OF_SCAN) add_scan(codec, marker + 2, length, whole);
+  struct jpeg_extent extent = {.end = end, .has_all_coefficients = true};
+  while ((marker = find_marker(marker, end)) != NULL) {
+    extent.end = marker;
+    if (marker[1] == END_OF_IMAGE) {
+      extent.has_end = true;
+      extent.end = marker + 2;
+      break;
+    }
+    if (marker[1] == START_OF_IMAGE) break; // of another picture
+    size_t length = 0;
+    if (marker[1] != TEMPORARY) {
+      if (end - marker < 4) break;
+      length = (size_t)marker[2] << 8 | marker[3];
+      if (length < 2 || length + 2 > (size_t)(end - marker)) break;
+      if (marker[1] == START_OF_SCAN) add_scan(codec, marker + 2, length, whole);
+    }
     marker += 2 + length;
+    extent.end = end;
   }
   for (int i = 0; i < codec->num_components; i++)
-    if (whole[i] != ~(uint64_t)0) return false;
-  return true;
+    if (whole[i] != ~(uint64_t)0) extent.has_all_coefficients = false;
+  return extent;
 }
 
-void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans) {
-  if (!codec->progressive_mode || !has_all_coefficients(codec)) return;
+void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct jpeg_extent extent) {
+  if (!codec->progressive_mode || !extent.has_all_coefficients) return;
   bool drops_color = codec->jpeg_color_space == JCS_YCbCr && codec->out_color_space == JCS_GRAYSCALE;
   for (int i = 0; i < codec->num_components; i++) {
     const jpeg_component_info *component = &codec->comp_info[i];
@@ -114,22 +123,4 @@ boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t 
   *piece = start;
   *count = (size_t)(end - start);
   return start < end;
-}
-
-bool cimage_jpeg_has_end(const void *bytes, size_t count) {
-  if (count < 4) return false;
-  const uint8_t *marker = (const uint8_t *)bytes + 2, *end = (const uint8_t *)bytes + count;
-  // Where the walk goes astray in a damaged file, its last bytes say that nothing was cut off.
-  if (end[-2] == 0xFF && end[-1] == END_OF_IMAGE) return true;
-  while ((marker = find_marker(marker, end)) != NULL && marker[1] != END_OF_IMAGE) {
-    size_t length = 0;
-    if (marker[1] != START_OF_IMAGE && marker[1] != TEMPORARY) {
-      if (end - marker < 4) return false;
-      length = (size_t)marker[2] << 8 | marker[3];
-      if (length < 2) return true; // libjpeg has the words for it
-    }
-    if (length + 2 > (size_t)(end - marker)) return false;
-    marker += 2 + length;
-  }
-  return marker != NULL;
 }

@@ -15,6 +15,8 @@ struct png_reader {
   cimage_watch watch;
   size_t unasked; // read since the watch was asked
   size_t surplus; // how much more compressed data may be read; SIZE_MAX unless the last row is being read
+  bool has_end;       // the file's last bytes are those of an IEND chunk
+  uint64_t rows_left; // of all passes, not decoded yet; when it is 0, what is wrong is no error any more
   cimage_report *report;
 };
 
@@ -27,31 +29,54 @@ static _Noreturn void escape(struct png_reader *reader, cimage_status status, co
   longjmp(reader->escape, 1);
 }
 
+// For what is wrong with the file: an error while pixels are missing.
+static _Noreturn void escape_damage(struct png_reader *reader, cimage_status status, const char *message) {
+  if (reader->rows_left > 0) escape(reader, status, message);
+  reader->report->ending = status == CIMAGE_TRUNCATED ? CIMAGE_END_MISSING : CIMAGE_END_DAMAGED;
+  escape(reader, CIMAGE_OK, message);
+}
+
 static void ask(struct png_reader *reader) {
   reader->unasked = 0;
   cimage_status status = cimage_watch_ask(reader->watch);
   if (status != CIMAGE_OK) escape(reader, status, "Stopped by the caller");
 }
 
+static bool is_in(png_structp png, uint32_t name) { return png_get_io_chunk_type(png) == name; }
+
+enum { IDAT = 0x49444154, tRNS = 0x74524E53 };
+
+// libpng puts the chunk's name ahead of what it has to say.
+static bool says(const char *message, const char *end) {
+  size_t count = strlen(message), end_count = strlen(end);
+  return count >= end_count && strcmp(message + count - end_count, end) == 0;
+}
+
 // Memory that was refused reaches libpng as NULL and comes back as whatever error it makes of it.
 static void handle_error(png_structp png, png_const_charp message) {
   struct png_reader *reader = png_get_error_ptr(png);
-  cimage_status status = reader->memory.hit_limit   ? CIMAGE_WORKING_MEMORY
-                         : reader->memory.exhausted ? CIMAGE_OUT_OF_MEMORY
-                                                    : CIMAGE_CORRUPT;
-  escape(reader, status, message);
+  if (reader->memory.hit_limit) escape(reader, CIMAGE_WORKING_MEMORY, message);
+  if (reader->memory.exhausted) escape(reader, CIMAGE_OUT_OF_MEMORY, message);
+  // Pixels with a wrong checksum are no picture, even if all are there.
+  if (is_in(png, IDAT) && says(message, "CRC error")) escape(reader, CIMAGE_CORRUPT, message);
+  escape_damage(reader, CIMAGE_CORRUPT, message);
 }
 
 static void handle_warning(png_structp png, png_const_charp message) {
   struct png_reader *reader = png_get_error_ptr(png);
   cimage_report *report = reader->report;
+  if (says(message, "CRC error")) {
+    // libpng would leave a damaged tRNS out, and a transparent picture turns opaque. Of other chunks the caller knows.
+    if (is_in(png, tRNS)) escape_damage(reader, CIMAGE_CORRUPT, message);
+    return;
+  }
   reader->surplus = SIZE_MAX; // what libpng warns of at the last row is how the compressed data ended
   if (report->warnings == 0) snprintf(report->message, sizeof report->message, "%s", message);
   if (report->warnings < UINT32_MAX) report->warnings++;
 }
 
 static bool is_pixels(png_structp png) {
-  return (png_get_io_state(png) & PNG_IO_MASK_LOC) == PNG_IO_CHUNK_DATA && png_get_io_chunk_type(png) == 0x49444154u;
+  return (png_get_io_state(png) & PNG_IO_MASK_LOC) == PNG_IO_CHUNK_DATA && is_in(png, IDAT);
 }
 
 // libpng inflates on behind the last row, to the end of the compressed data, and throws away what comes out. Of a
@@ -61,15 +86,22 @@ static void count_surplus(struct png_reader *reader, size_t count) {
   reader->surplus -= count;
 }
 
+// libpng reads compressed data in pieces of 8 KiB, and has none of a piece that is cut. So of a file that was cut it gets the
+// last ones byte by byte, and decodes every row that is there.
+static void slow_down(struct png_reader *reader, png_structp png) {
+  if (!reader->has_end && reader->left < PACE_BYTES) png_set_compression_buffer_size(png, 1);
+}
+
 static void read_bytes(png_structp png, png_bytep destination, size_t count) {
   struct png_reader *reader = png_get_io_ptr(png);
   reader->unasked += count;
   if (reader->unasked >= PACE_BYTES) ask(reader);
   if (reader->surplus != SIZE_MAX && is_pixels(png)) count_surplus(reader, count);
-  if (count > reader->left) escape(reader, CIMAGE_TRUNCATED, "Premature end of data");
+  if (count > reader->left) escape_damage(reader, CIMAGE_TRUNCATED, "Premature end of data");
   memcpy(destination, reader->next, count);
   reader->next += count;
   reader->left -= count;
+  slow_down(reader, png);
 }
 
 static void prepare(struct png_reader *reader, const void *bytes, size_t count, size_t working_bytes,
@@ -81,6 +113,9 @@ static void prepare(struct png_reader *reader, const void *bytes, size_t count, 
   reader->left = count;
   reader->watch = watch;
   reader->surplus = SIZE_MAX;
+  static const uint8_t end[] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
+  reader->has_end = count >= sizeof end && memcmp(reader->next + count - sizeof end, end, sizeof end) == 0;
+  reader->rows_left = UINT64_MAX;
   reader->memory.limit_bytes = working_bytes;
 }
 
@@ -93,14 +128,14 @@ static void open_reader(struct png_reader *reader, uint32_t width_limit, uint32_
     escape(reader, reader->memory.hit_limit ? CIMAGE_WORKING_MEMORY : CIMAGE_OUT_OF_MEMORY, "Out of memory");
   png_structp png = reader->png;
   png_set_read_fn(png, reader, read_bytes);
+  slow_down(reader, png);
   png_set_user_limits(png, width_limit, height_limit);
   png_set_chunk_malloc_max(png, reader->memory.limit_bytes);
   // Pixels need IHDR, PLTE, tRNS, IDAT and IEND; all else is skipped unread, so that neither its
   // size nor a compressed text in it can cost anything.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-  // A wrong checksum means a damaged file, whichever chunk it is in. (By default libpng drops a damaged
-  // tRNS with a warning, and a transparent picture turns opaque.)
-  png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  // Where a chunk that pixels do not need has a wrong checksum, libpng warns.
+  png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
   png_read_info(png, reader->info);
 }
 
@@ -154,6 +189,21 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
   if (alpha) png_set_add_alpha(png, wide ? 0xffff : 0xff, PNG_FILLER_AFTER);
 }
 
+// libpng calls this for each row that it inflated, and copies the row out before anything else can go wrong.
+static void count_row(png_structp png, png_row_infop row_info, png_bytep row) {
+  (void)row_info, (void)row;
+  struct png_reader *reader = png_get_io_ptr(png);
+  if (reader->rows_left > 0) reader->rows_left--;
+}
+
+static uint64_t row_count(uint32_t width, uint32_t height, int passes) {
+  if (passes == 1) return height;
+  uint64_t count = 0;
+  for (int pass = 0; pass < passes; pass++)
+    if (PNG_PASS_COLS(width, pass) > 0) count += PNG_PASS_ROWS(height, pass);
+  return count;
+}
+
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                 cimage_rows rows, cimage_report *report) {
   struct png_reader reader;
@@ -163,7 +213,9 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
     png_structp png = reader.png;
     size_t stored_row = png_get_rowbytes(png, reader.info);
     set_transformations(&reader, rows.layout);
+    png_set_read_user_transform_fn(png, count_row);
     int passes = png_set_interlace_handling(png);
+    reader.rows_left = row_count(rows.width, rows.height, passes);
     png_read_update_info(png, reader.info);
     if (png_get_image_width(png, reader.info) != rows.width || png_get_image_height(png, reader.info) != rows.height ||
         png_get_rowbytes(png, reader.info) != (size_t)rows.width * (size_t)rows.layout ||

@@ -57,6 +57,10 @@ struct DemoRun {
         defer { thumbnail.dispose() }
         try target.write(thumbnail, to: names.name(for: file.relativePath), sparing: inputs)
         work.count += 1
+        for warning in thumbnail.decodingWarnings {
+          progress.clear()
+          StandardError.write("\(file.path.text): warning: \(FilePath.printable(warning.reason))\n")
+        }
       } catch {
         let reason = FilePath.printable(Self.reason(error, for: file.path.exactText))
         work.failures.append(.init(path: file.path.text, reason: reason))

@@ -107,6 +107,14 @@ final class ThumbnailBatch: Sendable {
     }
   }
 
+  /// Of a picture that has its thumbnail.
+  private func warn(_ path: String, _ warning: PictureWarning) {
+    state.withLock { _ in
+      progress.clear()
+      StandardError.write("\(path): warning: \(FilePath.printable(warning.reason))\n")
+    }
+  }
+
   /// Returns whether there was anything to do.
   private func makeThumbnail(of file: PictureWalk.File) throws -> Bool {
     let target = try tree.target(for: file)
@@ -118,6 +126,7 @@ final class ThumbnailBatch: Sendable {
       thumbnailOfFileAt: file.path.exactText ?? file.path.text, width: width, arena: arena)
     defer { thumbnail.dispose() }
     try tree.write(thumbnail, to: target, quality: quality, arena: arena)
+    for warning in thumbnail.decodingWarnings { warn(file.path.text, warning) }
     return true
   }
 

@@ -18,7 +18,8 @@ struct ThumbnailsCommand: ParsableCommand {
       width, is made again; a file without it is never replaced. Files are written whole or not at all.
 
       Exit code: 0 where every picture has its thumbnail; 1 where the audit finds a fault; 2 where a file or folder \
-      could not be processed, each named on standard error with the reason; 64 for a mistake on the command line. \
+      could not be processed, each named on standard error with the reason (a picture whose file is damaged where no \
+      pixel is gets its thumbnail and a warning there); 64 for a mistake on the command line. \
       Ctrl-C or SIGTERM end the run after the pictures that it is at, with 128 and the signal's number.
       """)
 

@@ -217,18 +217,26 @@ struct HostileStreamTests {
       sourceLocation: sourceLocation)
   }
 
-  @Test("By the length that a PNG's chunk declares, before and behind the pixels")
+  @Test("By the length of a PNG's chunk, before and behind the pixels, once more of it is there than allowed")
   func pngChunks() throws {
     try withOwnArena { arena in
+      var limits = DecodingLimits()
+      limits.embeddedByteCount = 1000
+      limits.colorProfileByteCount = 500
       let png = OrientationTests.plainPNG
       for place in [33, png.count - 12] {
         let head = Array(png[..<place])
-        let text = head + Self.number(62_000_000) + Array("tEXt".utf8)
-        try Self.expectRefusal(text, "embeddedByteCount", needed: 62_000_000, arena: arena)
-        let profile = head + Self.number(5_000_000) + Array("iCCP".utf8)
-        try Self.expectRefusal(profile, "colorProfileByteCount", needed: 5_000_000, arena: arena)
+        let text = head + Self.number(62_000_000) + Array("tEXt".utf8) + [UInt8](repeating: 7, count: 1001)
+        try Self.expectRefusal(text, "embeddedByteCount", needed: 62_000_000, limits: limits, arena: arena)
+        limits.embeddedByteCount = 5000
+        // Noise takes more room when it is compressed, and there is a name.
+        let profile = head + Self.number(5_000_000) + Array("iCCP".utf8) + [UInt8](repeating: 7, count: 500 + 1024 + 1)
+        try Self.expectRefusal(profile, "colorProfileByteCount", needed: 5_000_000, limits: limits, arena: arena)
+        limits.embeddedByteCount = 1000
         let second = head + PNGWriter.chunk("tEXt", [1, 2, 3]) + Self.number(32 << 20) + Array("zTXt".utf8)
-        try Self.expectRefusal(second, "embeddedByteCount", needed: 32 << 20 | 3, arena: arena)
+        try Self.expectRefusal(
+          second + [UInt8](repeating: 7, count: 998), "embeddedByteCount", needed: 32 << 20 | 3, limits: limits,
+          arena: arena)
       }
       // Behind the end, anything may lie.
       var decoder = PictureDecoder(limits: .default, arena: arena)
@@ -250,20 +258,29 @@ struct HostileStreamTests {
     }
   }
 
-  @Test("By the sum of the lengths that a JPEG's segments declare, and by that of a WebP's chunk")
+  @Test(
+    "By the sum of the lengths of a JPEG's segments, and by that of a WebP's chunk, once more is there than allowed")
   func segments() throws {
     try withOwnArena { arena in
       var limits = DecodingLimits()
       limits.embeddedByteCount = 100_000
+      limits.colorProfileByteCount = 1000
       let segment: [UInt8] = [0xFF, 0xEE, 0xFF, 0xFF]
       let jpeg = [0xFF, 0xD8] + segment + [UInt8](repeating: 0, count: 65_533) + segment
-      try Self.expectRefusal(jpeg, "embeddedByteCount", needed: 131_070, limits: limits, arena: arena)
+      try Self.expectRefusal(
+        jpeg + [UInt8](repeating: 0, count: 100_001 - 65_535 - 2), "embeddedByteCount", needed: 131_070,
+        limits: limits, arena: arena)
       let lead = Array("RIFF".utf8) + Self.number(100_000_000, isLittle: true) + Array("WEBPVP8X".utf8)
       let start = lead + [10, 0, 0, 0, 0x28, 0, 0, 0, 9, 0, 0, 9, 0, 0]
       let profile = start + Array("ICCP".utf8) + Self.number(5_000_000, isLittle: true)
-      try Self.expectRefusal(profile, "colorProfileByteCount", needed: 5_000_000, arena: arena)
+      try Self.expectRefusal(
+        profile + [UInt8](repeating: 0, count: 1001), "colorProfileByteCount", needed: 5_000_000, limits: limits,
+        arena: arena)
+      limits.embeddedByteCount = 1000
       let exif = start + Array("EXIF".utf8) + Self.number(62_000_000, isLittle: true)
-      try Self.expectRefusal(exif, "embeddedByteCount", needed: 62_000_000, arena: arena)
+      try Self.expectRefusal(
+        exif + [UInt8](repeating: 0, count: 1001), "embeddedByteCount", needed: 62_000_000, limits: limits, arena: arena
+      )
     }
   }
 }

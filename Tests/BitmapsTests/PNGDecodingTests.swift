@@ -106,7 +106,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("A wrong checksum is refused, in whichever chunk it is", arguments: ["IHDR", "PLTE", "tRNS", "tEXt", "IDAT"])
+  @Test("A wrong checksum is refused in each chunk that makes pixels", arguments: ["IHDR", "PLTE", "tRNS", "IDAT"])
   func checksums(chunk: String) throws {
     try withOwnArena { arena in
       var file = PNGWriter(
@@ -136,7 +136,8 @@ struct PNGDecodingTests {
           try unsafe PNGCodec.attempt(bytes, limits: .default, watch: WorkWatch(), into: bitmap)
         }
         #expect(outcome.outstandingBlockCount == 0)
-        #expect((outcome.error == nil) == (cut == file.count))
+        #expect((outcome.error == nil) == (cut >= file.count - 20))  // the end, and two checksums of the pixels
+        #expect(outcome.warnings.isEmpty == (outcome.error != nil || cut == file.count))
       }
     }
   }

@@ -1,4 +1,3 @@
-import CImageCodecs
 import Foundation
 import NativeBuffers
 import TestSupport
@@ -45,17 +44,20 @@ struct ProgressiveScanTests {
   }
 
   @Test(
-    "One that is cut anywhere is refused before a scan is decoded; bytes behind its end are no part of it",
+    "One that is cut anywhere is refused, at any size, and before a scan is decoded unless it is cut in its last one; bytes behind its end are no part of it",
     .enabled(if: Corpus.isPresent, Corpus.absence))
   func cut() throws {
     try withOwnArena { arena in
       let file = try Corpus.bytes(Self.files[0])
-      for count in Array(stride(from: 700, to: file.count - 1, by: 97)) + [file.count - 1] {
+      let lastScan = try #require(file.indices.dropLast().last { file[$0] == 0xFF && file[$0 + 1] == 0xDA })
+      for count in Array(stride(from: 700, to: file.count - 3, by: 97)) + [lastScan + 10] {
         let error = try bitmapError("\(count) bytes") {
           try Bitmap.decode(Array(file[..<count]), minimumWidth: 80, arena: arena).dispose()
         }
         #expect(error.code == .truncated, "\(count) bytes: \(error)")
-        #expect(error.reason.contains("of its scans, the last is not whole"), "\(count) bytes: \(error)")
+        #expect(
+          error.reason.contains("of its scans, the last is not whole") == (count < lastScan + 10),
+          "\(count) bytes: \(error)")
       }
       let whole = try Bitmap.decode(file, minimumWidth: 80, arena: arena)
       #expect(whole.width == 80)
@@ -93,13 +95,19 @@ struct ProgressiveScanTests {
     }
   }
 
-  @Test("A damaged one whose last bytes are its end is not called cut short by the walk")
-  func astray() {
-    // A segment that says it goes on beyond the end.
-    let file: [UInt8] = [0xFF, 0xD8, 0xFF, 0xE5, 0xFF, 0xFF, 0, 0xFF, 0xD9]
-    unsafe file.withUnsafeBytes { bytes in
-      #expect(unsafe cimage_jpeg_has_end(bytes.baseAddress, bytes.count))
-      #expect(unsafe !cimage_jpeg_has_end(bytes.baseAddress, bytes.count - 1))
+  @Test(
+    "A damaged one whose last bytes are its end is not called cut short", .enabled(if: Corpus.isPresent, Corpus.absence)
+  )
+  func astray() throws {
+    try withOwnArena { arena in
+      var file = try Corpus.bytes(Self.files[0])
+      let scans = file.indices.dropLast().filter { file[$0] == 0xFF && file[$0 + 1] == 0xDA }
+      // In the first scan and in the last, a segment that says it goes on beyond the end.
+      for scan in [scans[0], try #require(scans.last)] {
+        file.replaceSubrange(scan + 20..<scan + 24, with: [0xFF, 0xE5, 0xFF, 0xFF])
+        let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+        #expect(error.code == .corrupt, "\(error)")
+      }
     }
   }
 }

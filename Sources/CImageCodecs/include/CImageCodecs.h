@@ -63,15 +63,22 @@ typedef struct cimage_profile {
   size_t count;
 } cimage_profile;
 
+// What lies behind the pixels, where all of them were decoded from the file's own data.
+typedef enum cimage_ending {
+  CIMAGE_ENDED = 0,
+  CIMAGE_END_MISSING = 1, // the file ends before its format says that it is over
+  CIMAGE_END_DAMAGED = 2, // what follows breaks the rules of its format
+} cimage_ending;
+
 // What a call has to tell. Filled in on success too.
 typedef struct cimage_report {
   cimage_status status;
-  uint32_t warnings;         // all that the library warned of
-  uint32_t losses;           // those of them that say: pixels are missing or wrong
+  cimage_ending ending;      // of a picture that was decoded
+  uint32_t warnings;         // all that the library warned of, but for wrong checksums of what no pixel needs
   size_t peak_bytes;         // libpng: the most memory it held at once; libjpeg does not say (0)
   size_t outstanding_blocks; // libpng: blocks it had not given back when it was done (then freed here)
   size_t outstanding_bytes;
-  char message[256]; // the library's own words: of the error, else of the first loss, else of the first warning
+  char message[256]; // the library's own words: of the error, else of the first warning
 } cimage_report;
 
 static inline const char *cimage_report_message(const cimage_report *report) { return report->message; }
@@ -95,16 +102,15 @@ typedef struct cimage_jpeg_info {
 } cimage_jpeg_info;
 
 // Reads the header only. Every inspection asks the watch as it walks what lies ahead of the pixels.
-cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, cimage_watch watch, cimage_jpeg_info *info,
-                                  cimage_report *report);
-
-// Whether the end-of-image marker is there, behind scans and segments that are whole: false is for a file cut short.
-// Of markers that make no sense it says nothing, and true. Looks at every byte of the scans, at memchr's speed.
-bool cimage_jpeg_has_end(const void *bytes, size_t count);
+// With `ends_at_frame`, the bytes may end behind the frame's header, and the rest is taken to be one scan of all components.
+cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, bool ends_at_frame, cimage_watch watch,
+                                  cimage_jpeg_info *info, cimage_report *report);
 
 // Decodes at 1/denominator (1, 2, 4 or 8) of the size; rows must have ceil(size / denominator) pixels
 // each way. Any kind of JPEG can be decoded to any layout; CMYK is converted without colour management.
 // Of working_bytes, libjpeg honours the limit for whole-image buffers; a few rows come on top.
+// A file without an end-of-image marker is a picture if every row comes from its own data; one of several scans, if those
+// that are there hold every bit of every coefficient. If not, it is truncated: of several scans, before memory is taken.
 cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
                                  uint32_t scan_limit, cimage_watch watch, cimage_rows rows, cimage_report *report);
 
@@ -133,7 +139,8 @@ cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working
 // RGBA takes every PNG; RGB takes those without alpha, gray those with neither alpha nor colour.
 // 16-bit samples are rounded to 8 for layouts of 8 bits, and 8-bit ones scaled for those of 16. All of libpng's and zlib's memory counts against working_bytes.
 // Compressed data behind the last row is inflated up to 64 KiB of it and 6 times a row; where there is more, the file is
-// corrupt.
+// corrupt. A wrong checksum is an error in IHDR, PLTE, tRNS and IDAT, and in other chunks passed over. What is wrong behind
+// the last row is the report's ending, but for a wrong checksum of pixels.
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                 cimage_rows rows, cimage_report *report);
 
@@ -173,9 +180,13 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
 
 // ---- zlib ----
 
-// Decompresses a whole zlib stream into at most `capacity` bytes (CIMAGE_OUTPUT_FULL where they are too few).
+// Decompresses a zlib stream up to `capacity` bytes, and looks at nothing behind the part that makes them: whether the
+// checksum is there, and right, does not matter then. Fewer bytes are an error, if the stream ends properly CIMAGE_OK.
 // Where `destination` is NULL, the bytes are only counted.
 cimage_status cimage_inflate(const void *bytes, size_t count, void *destination, size_t capacity, size_t *byte_count,
                              cimage_report *report);
+
+// Goes on with the checksum of a PNG's chunk, which starts from 0.
+uint32_t cimage_checksum(uint32_t checksum, const void *bytes, size_t count);
 
 #endif

@@ -1,0 +1,81 @@
+/// Something that is wrong with a file, and that no pixel depends on: the picture was decoded without it.
+///
+/// <doc:Damaged-Files> says what is a warning and what an error.
+public struct PictureWarning: Hashable, Sendable {
+  /// What is wrong, coarsely: what a program would act on.
+  public struct Code: Hashable, Sendable {
+    enum Kind: String {
+      case missingEnd, damagedEnd, damagedMetadata, misplacedMetadata, irregularData
+    }
+
+    let kind: Kind
+
+    /// The file ends before its format says that it is over: it was cut, or its writer left the end out. All pixels are
+    /// there; data beside them that lay further back is not.
+    public static let missingEnd = Code(kind: .missingEnd)
+    /// What follows the pixels breaks the rules of the format, and was not read.
+    public static let damagedEnd = Code(kind: .damagedEnd)
+    /// Data beside the pixels has a wrong checksum, or cannot be read. It was not used.
+    public static let damagedMetadata = Code(kind: .damagedMetadata)
+    /// Data beside the pixels lies where its format forbids it, or is not announced as its format asks. It was not used.
+    public static let misplacedMetadata = Code(kind: .misplacedMetadata)
+    /// The codec's library found something odd in the data of the pixels, and had no need to guess any of them.
+    public static let irregularData = Code(kind: .irregularData)
+  }
+
+  public let code: Code
+  /// The segment or chunk, as "iCCP" or "EXIF"; nil where it is none in particular.
+  public let part: String?
+  /// What is wrong, in words.
+  public let reason: String
+}
+
+extension PictureWarning: CustomStringConvertible {
+  public var description: String { reason }
+}
+
+extension PictureWarning.Code: CustomStringConvertible {
+  public var description: String { kind.rawValue }
+}
+
+extension PictureWarning {
+  static func damaged(_ part: String, _ what: String) -> PictureWarning {
+    PictureWarning(code: .damagedMetadata, part: part, reason: "\(part): \(what); it was not used.")
+  }
+
+  static func misplaced(_ part: String, _ what: String) -> PictureWarning {
+    PictureWarning(code: .misplacedMetadata, part: part, reason: "\(part): \(what); it was not used.")
+  }
+
+  static func missingEnd(_ format: PictureFormat) -> PictureWarning {
+    PictureWarning(
+      code: .missingEnd, part: nil,
+      reason: "the \(format) data ends before its end is marked. All pixels are there; what followed them is not.")
+  }
+
+  /// No more of them than this are kept, and no two alike: a file can have millions of damaged chunks.
+  static let mostCount = 16
+
+  static func add(_ warning: PictureWarning, to warnings: inout [PictureWarning]) {
+    guard warnings.count < mostCount, !warnings.contains(warning) else { return }
+    warnings.append(warning)
+  }
+}
+
+extension BitmapError {
+  /// A picture that ``DecodingLimits/isStrict`` refuses.
+  init(strict warning: PictureWarning, format: PictureFormat) {
+    self.init(
+      warning.code == .missingEnd ? .truncated : .corrupt,
+      "this \(format) is not as it should be (\(warning.reason)) Fetch the file again from where it came from, or decode it "
+        + "without `isStrict`: no pixel depends on this.",
+      format: format)
+  }
+
+  /// Throws where something is to be warned of and nothing may be.
+  static func check(
+    _ warnings: [PictureWarning], of format: PictureFormat, limits: DecodingLimits
+  ) throws(BitmapError) {
+    if limits.isStrict, let first = warnings.first { throw BitmapError(strict: first, format: format) }
+  }
+}

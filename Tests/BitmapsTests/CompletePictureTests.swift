@@ -1,0 +1,281 @@
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+/// If every pixel that a file promises was decoded from the file's own data, it is a picture; what is wrong beside that is
+/// said. Else it is an error.
+@Suite("Files that are damaged where no pixel is")
+struct CompletePictureTests {
+  /// Three rows of a picture whose palette is partly transparent, with a text ahead of the pixels and a time behind them.
+  static let png: [UInt8] = {
+    var file = PNGWriter(
+      width: 3, height: 3, colorType: .palette, palette: [1, 2, 3, 4, 5, 6, 7, 8, 9], transparency: [5],
+      rows: [[2, 0, 1], [0, 1, 2], [1, 1, 0]]
+    ).encoded()
+    file.insert(contentsOf: PNGWriter.chunk("tEXt", Array("Title\0none".utf8)), at: 33)
+    file.insert(contentsOf: PNGWriter.chunk("tIME", [7, 0xEA, 1, 1, 0, 0, 0]), at: file.count - 12)
+    return file
+  }()
+
+  /// Where the chunk's data starts, and how long it is.
+  static func content(of chunk: String, in file: [UInt8]) throws -> Range<Int> {
+    let name = Array(chunk.utf8)
+    let start = try #require((0..<file.count - 4).first { Array(file[$0..<$0 + 4]) == name })
+    return start + 4..<start + 4 + file[start - 4..<start].reduce(0) { $0 << 8 | Int($1) }
+  }
+
+  /// Decodes a file in every way there is, and expects the same pixels and warnings of each.
+  static func expect(
+    _ file: [UInt8], pixels: [UInt8], _ codes: [PictureWarning.Code], parts: [String?]? = nil, arena: Arena,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let whole = try Bitmap.decode(file, arena: arena)
+    let warnings = whole.decodingWarnings
+    #expect(warnings.map(\.code) == codes, "\(warnings)", sourceLocation: sourceLocation)
+    if let parts { #expect(warnings.map(\.part) == parts, "\(warnings)", sourceLocation: sourceLocation) }
+    let (width, height, format) = (whole.width, whole.height, whole.format)
+    #expect(try whole.takePacked() == pixels, sourceLocation: sourceLocation)
+
+    var decoder = PictureDecoder(limits: .default, arena: arena)
+    for i in file.indices { try LateMetadataTests.append(file[i...i], to: &decoder) }
+    let info = decoder.info
+    // SAFETY: an array of bytes is initialised throughout.
+    #expect(try unsafe info == PictureInfo(probing: file.span.bytes), sourceLocation: sourceLocation)
+    let arrived = try decoder.finish()
+    #expect(arrived.decodingWarnings == warnings, sourceLocation: sourceLocation)
+    #expect(try arrived.takePacked() == pixels, sourceLocation: sourceLocation)
+
+    var target = try Bitmap(width: width, height: height, format: format, arena: arena)
+    // SAFETY: as above.
+    try unsafe target.replacePixels(decoding: file.span.bytes, arena: arena)
+    #expect(target.decodingWarnings == warnings, sourceLocation: sourceLocation)
+    #expect(try target.takePacked() == pixels, sourceLocation: sourceLocation)
+
+    try Files.withTemporaryFolder { folder in
+      try Files.write(file, to: "\(folder)/picture")
+      let thumbnail = try Bitmap(thumbnailOfFileAt: "\(folder)/picture", width: 2, arena: arena)
+      #expect(thumbnail.width == 2 && thumbnail.decodingWarnings == warnings, sourceLocation: sourceLocation)
+      thumbnail.dispose()
+    }
+
+    var limits = DecodingLimits()
+    limits.isStrict = true
+    guard let first = codes.first else {
+      try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+      return
+    }
+    let error = try bitmapError(sourceLocation: sourceLocation) {
+      try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+    }
+    #expect(error.code == (first == .missingEnd ? .truncated : .corrupt), "\(error)", sourceLocation: sourceLocation)
+  }
+
+  @Test(
+    "A wrong checksum of a PNG's chunk that no pixel needs is a warning, which names it", arguments: ["tEXt", "tIME"])
+  func checksums(chunk: String) throws {
+    try withOwnArena { arena in
+      let pixels = try Bitmap.decode(Self.png, arena: arena).takePacked()
+      try Self.expect(Self.png, pixels: pixels, [], arena: arena)
+      var file = Self.png
+      file[try Self.content(of: chunk, in: file).upperBound] ^= 1
+      try Self.expect(file, pixels: pixels, [.damagedMetadata], parts: [chunk], arena: arena)
+    }
+  }
+
+  @Test(
+    "A wrong checksum where pixels come from is an error, also if they are all there",
+    arguments: ["PLTE", "tRNS", "IDAT"])
+  func pixelChecksums(chunk: String) throws {
+    try withOwnArena { arena in
+      var file = Self.png
+      file[try Self.content(of: chunk, in: file).upperBound + 3] ^= 1
+      for part in [file, file.dropLast(12), file.dropLast(13)] {
+        #expect(try bitmapError { try Bitmap.decode(Array(part), arena: arena).dispose() }.code == .corrupt)
+      }
+    }
+  }
+
+  @Test("A PNG's end may be missing, cut, damaged, or another chunk")
+  func ends() throws {
+    try withOwnArena { arena in
+      let pixels = try Bitmap.decode(Self.png, arena: arena).takePacked()
+      for cut in 1...11 { try Self.expect(Self.png.dropLast(cut), pixels: pixels, [.missingEnd], arena: arena) }
+      let behindPixels = try Self.content(of: "IDAT", in: Self.png).upperBound + 4
+      // From the checksum of the compressed data on.
+      for cut in behindPixels - 8..<Self.png.count - 12 {
+        try Self.expect(Array(Self.png[..<cut]), pixels: pixels, [.missingEnd], arena: arena)
+      }
+      let head = Self.png.dropLast(12)
+      let ends: [([UInt8], PictureWarning.Code)] = [
+        (PNGWriter.chunk("IEND", []).dropLast() + [0], .damagedEnd),
+        ([0, 0, 0, 0] + Array("IE\u{1}D".utf8) + [0xAE, 0x42, 0x60, 0x82], .damagedEnd),
+        ([0xFF, 0xFF, 0xFF, 0xFF] + Array("IEND".utf8) + [0xAE, 0x42, 0x60, 0x82], .damagedEnd),
+        ([0, 0, 0, 9] + Array("IEND".utf8) + [0xAE, 0x42, 0x60, 0x82], .missingEnd),
+        (PNGWriter.chunk("IEND", [1, 2, 3]), .irregularData),
+        ([UInt8](repeating: 0, count: 512), .damagedEnd),
+        (PNGWriter.chunk("IHDR", [1, 2, 3]), .damagedEnd),
+      ]
+      for (end, code) in ends { try Self.expect(head + end, pixels: pixels, [code], arena: arena) }
+      // A critical chunk that is not known counts ahead of the pixels, and not behind them.
+      let unknown = PNGWriter.chunk("ABCD", [])
+      try Self.expect(head + unknown + PNGWriter.chunk("IEND", []), pixels: pixels, [], arena: arena)
+      let ahead = Self.png[..<33] + unknown + Self.png[33...]
+      #expect(try bitmapError { try Bitmap.decode(Array(ahead), arena: arena).dispose() }.code == .corrupt)
+    }
+  }
+
+  @Test("Compressed data without its own checksum is a PNG all the same, interlaced or of one column")
+  func shortData() throws {
+    try withOwnArena { arena in
+      for name in ["interlaced.png", "stored-rgba16-interlaced.png", "rgb.png", "stored-palette.png"] {
+        let file = try Self.seed("png/\(name)")
+        let pixels = try Bitmap.decode(file, arena: arena).takePacked()
+        let data = try Self.content(of: "IDAT", in: file)
+        // Cut there, and with a chunk that ends there.
+        try Self.expect(Array(file[..<(data.upperBound - 4)]), pixels: pixels, [.missingEnd], arena: arena)
+        let short = file[..<(data.lowerBound - 8)] + PNGWriter.chunk("IDAT", Array(file[data].dropLast(4)))
+        try Self.expect(short + PNGWriter.chunk("IEND", []), pixels: pixels, [.damagedEnd], arena: arena)
+        let error = try bitmapError {
+          try Bitmap.decode(Array(file[..<(data.upperBound - 40)]), arena: arena).dispose()
+        }
+        #expect(error.code == .truncated)
+      }
+    }
+  }
+
+  static func seed(_ name: String) throws -> [UInt8] {
+    let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
+    return try Files.bytes(parts.joined(separator: "/") + "/Fuzzing/Seeds/" + name)
+  }
+
+  @Test("A JPEG without its end is a picture, with a trailer of its camera behind it, too")
+  func jpegEnd() throws {
+    try withOwnArena { arena in
+      for name in ["no-end-trailer", "progressive-no-end"] {
+        let file = try Self.seed("jpeg/\(name).jpg")
+        // SAFETY: an array of bytes is initialised throughout.
+        let info = try unsafe PictureInfo(probing: file.span.bytes)
+        #expect(info.width == 48 && info.height == 32 && info.isProgressive == (name == "progressive-no-end"))
+        let pixels = try Bitmap.decode(file, arena: arena).takePacked()
+        #expect(Array(pixels.prefix(3)) == [254, 0, 0])
+        try Self.expect(file, pixels: pixels, [.missingEnd], arena: arena)
+        // As with the end that it should have.
+        if info.isProgressive { try Self.expect(file + [0xFF, 0xD9], pixels: pixels, [], arena: arena) }
+      }
+    }
+  }
+
+  @Test("Whatever follows the rows of a JPEG of one scan, or the whole scans of another, costs no pixel")
+  func jpegTrailers() throws {
+    try withOwnArena { arena in
+      let other = try JPEGDecodingTests.drawnJPEG(width: 16, height: 16, arena: arena)
+      for name in ["baseline", "gray", "restart", "progressive"] {
+        let file = try Self.seed("jpeg/\(name).jpg")
+        try #require(Array(file.suffix(2)) == [0xFF, 0xD9])
+        let pixels = try Bitmap.decode(file, arena: arena).takePacked()
+        let trailers: [[UInt8]] = [
+          [], [0xFF], [0, 0, 0], [0xFF, 0xC4], [0xFF, 0xC4, 0xFF, 0xFF, 1, 2, 3], other, [0xFF, 0xE1, 0, 0],
+        ]
+        for trailer in trailers {
+          let whole = try Bitmap.decode(Array(file.dropLast(2)) + trailer, arena: arena)
+          #expect(
+            whole.decodingWarnings.count == 1
+              && [.missingEnd, .damagedEnd].contains(whole.decodingWarnings.first?.code), "\(name) \(trailer)")
+          #expect(try whole.takePacked() == pixels, "\(name) \(trailer)")
+        }
+      }
+    }
+  }
+
+  @Test("A progressive JPEG that ends between two scans is truncated: bits of its coefficients are missing")
+  func betweenScans() throws {
+    try withOwnArena { arena in
+      let file = try Self.seed("jpeg/progressive-no-end.jpg")
+      let scans = file.indices.dropLast().filter { file[$0] == 0xFF && file[$0 + 1] == 0xDA }
+      for scan in scans.dropFirst() {
+        for minimumWidth in [nil, 1] {
+          let error = try bitmapError {
+            try Bitmap.decode(Array(file[..<scan]), minimumWidth: minimumWidth, arena: arena).dispose()
+          }
+          #expect(error.code == .truncated)
+        }
+      }
+      // One byte less than it has.
+      for minimumWidth in [nil, 1] {
+        let error = try bitmapError {
+          try Bitmap.decode(file.dropLast(2), minimumWidth: minimumWidth, arena: arena).dispose()
+        }
+        #expect(error.code == .truncated)
+      }
+    }
+  }
+
+  @Test("Inks of a CMYK JPEG are inverted without Adobe's marker as they are with it")
+  func inks() throws {
+    try withOwnArena { arena in
+      let plain = try Self.seed("jpeg/cmyk-no-marker.jpg")
+      let marker: [UInt8] = [0xFF, 0xEE, 0, 14] + Array("Adobe".utf8) + [0, 100, 0, 0, 0, 0, 0]
+      let marked = plain[..<2] + marker + plain[2...]
+      for format in [PixelFormat.rgb8, .rgba8, .gray8] {
+        let pixels = try Bitmap.decode(plain, format: format, arena: arena).takePacked()
+        #expect(try Bitmap.decode(Array(marked), format: format, arena: arena).takePacked() == pixels)
+      }
+      let bitmap = try Bitmap.decode(plain, arena: arena)
+      // No cyan and all magenta and yellow is red; 147 of 255 of cyan, all magenta, 175 of yellow.
+      let pixels = try bitmap.takePacked()
+      #expect(Array(pixels[..<3]) == [255, 0, 0])
+      #expect(Array(pixels[60..<63]) == [108, 0, 80])
+    }
+  }
+
+  @Test("Warnings are few, and their words are letters, whatever a file holds")
+  func many() throws {
+    try withOwnArena { arena in
+      let png = OrientationTests.plainPNG
+      var chunks: [UInt8] = []
+      for i in 0..<2000 {
+        let name = Array("a\(["A", "B", "C", "D"][i % 4])C\(["a", "b", "c", "d", "e", "f", "g", "h"][i / 4 % 8])".utf8)
+        chunks += [0, 0, 0, 0] + name + [0, 0, 0, 0]
+      }
+      let bitmap = try Bitmap.decode(Array(png[..<33]) + chunks + Array(png[33...]), arena: arena)
+      #expect(bitmap.decodingWarnings.count == 16 && Set(bitmap.decodingWarnings).count == 16)
+      bitmap.dispose()
+      // Behind the pixels, names can be anything.
+      let odd = Array(png.dropLast(12)) + [0, 0, 0, 0, 0x61, 0x1B, 0x5B, 0x0A] + [0, 0, 0, 0] + Array(png.suffix(12))
+      let other = try Bitmap.decode(odd, arena: arena)
+      let words = other.decodingWarnings.map(\.description).joined()
+      #expect(!words.isEmpty && words.unicodeScalars.allSatisfy { $0.value >= 0x20 }, "\(words)")
+      other.dispose()
+    }
+  }
+
+  @Test(
+    "Files that were reported are pictures, and say what is wrong", .enabled(if: Corpus.isPresent, Corpus.absence),
+    arguments: [
+      ("02-cmyk-no-adobe-marker-comes-negative.own.jpg", []),
+      ("04-png-iccp-crc-only-refused.image-png-430.png", [.damagedMetadata]),
+      ("05-png-clli-crc-only-refused.image-png.png", [.damagedMetadata, .damagedMetadata]),
+      ("07-png-text-crc-only-refused.own.png", [.damagedMetadata]),
+      ("09-jpeg-no-eoi-samsung-trailer-refused.own.jpg", [.missingEnd]),
+      ("11-jpeg-progressive-no-eoi-refused.own.jpg", [.missingEnd]), ("12-png-no-iend-refused.own.png", [.missingEnd]),
+      ("14-png-last-byte-missing-refused.own.png", [.missingEnd]),
+      ("17-png-display-p3-iccp-no-adler32-profile-lost.image-png.png", []),
+      ("22-exif-orientation-sshort-ignored.own.jpg", []),
+      ("25-png-exif-behind-idat-applied.own.png", [.misplacedMetadata]),
+    ] as [(String, [PictureWarning.Code])])
+  func reported(name: String, codes: [PictureWarning.Code]) throws {
+    try withOwnArena { arena in
+      let file = try Corpus.bytes("reported/\(name)")
+      let bitmap = try Bitmap.decode(file, arena: arena)
+      let (width, height, profile) = (bitmap.width, bitmap.height, bitmap.colorProfile.iccData?.count)
+      switch name.prefix(2) {
+      case "17": #expect(profile == 536)
+      case "22": #expect(width == 32 && height == 48)
+      case "25": #expect(width == 48 && height == 32)
+      default: #expect(profile == nil)
+      }
+      try Self.expect(file, pixels: bitmap.takePacked(), codes, arena: arena)
+    }
+  }
+}

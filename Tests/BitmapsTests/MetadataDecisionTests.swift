@@ -1,0 +1,171 @@
+import CImageCodecs
+import NativeBuffers
+import Testing
+
+@testable import Bitmaps
+
+/// Which of the data beside the pixels counts: the table of decisions in the documentation, line by line.
+@Suite("Data beside the pixels that counts, and that does not")
+struct MetadataDecisionTests {
+  static let exif = OrientationTests.exif(6, isLittle: true)
+
+  @Test("EXIF data of a PNG counts ahead of the pixels, and not behind them; so does a profile")
+  func places() throws {
+    try withOwnArena { arena in
+      let png = OrientationTests.plainPNG
+      let stored = try Bitmap.decode(png, arena: arena).takePacked()
+      let behind = Array(png.dropLast(12)) + PNGWriter.chunk("eXIf", Self.exif) + png.suffix(12)
+      try CompletePictureTests.expect(
+        behind, pixels: stored, [.misplacedMetadata], parts: ["eXIf"], arena: arena)
+      // SAFETY: an array of bytes is initialised throughout.
+      #expect(try unsafe PictureInfo.exifData(of: behind.span.bytes) == nil)
+      let ahead = try Bitmap.decode(OrientationTests.png(png, exif: Self.exif), arena: arena)
+      #expect(ahead.width == 3 && ahead.decodingWarnings.isEmpty)
+      ahead.dispose()
+      let profile = Self.iccp(EmbeddedDataTests.icc(byteCount: 300, model: "GRAY"))
+      for place in [33, png.count - 12] {
+        let file = Array(png[..<place]) + PNGWriter.chunk("iCCP", profile) + Array(png[place...])
+        let bitmap = try Bitmap.decode(file, arena: arena)
+        #expect(bitmap.colorProfile.iccData?.count == (place == 33 ? 300 : nil))
+        #expect(bitmap.decodingWarnings.map(\.part) == (place == 33 ? [] : ["iCCP"]))
+        bitmap.dispose()
+      }
+    }
+  }
+
+  @Test("EXIF data and a profile of a WebP count where its first chunk announces them")
+  func flags() throws {
+    try withOwnArena { arena in
+      let file = try LateMetadataTests.webP(exif: Self.exif, arena: arena)
+      #expect(file[20] & 0x28 == 0x28)
+      for (flags, width, hasProfile, parts) in [
+        (0x28 as UInt8, 24, true, []), (0x20, 40, true, ["EXIF"]), (0x08, 24, false, ["ICCP"]),
+        (0, 40, false, ["ICCP", "EXIF"]),
+      ] {
+        var changed = file
+        changed[20] = flags
+        let bitmap = try Bitmap.decode(changed, arena: arena)
+        #expect(bitmap.width == width && (bitmap.colorProfile != .sRGB) == hasProfile, "\(flags)")
+        #expect(bitmap.decodingWarnings.map(\.part) == parts)
+        #expect(bitmap.decodingWarnings.allSatisfy { $0.code == .misplacedMetadata })
+        bitmap.dispose()
+      }
+      // A simple file has no chunk that could announce one.
+      let drawn = try Bitmap.drawn(width: 40, height: 24, variant: 3, arena: arena)
+      let encoded = try drawn.encodedWebP(arena: arena)
+      var simple = try encoded.copied() + Array("EXIF".utf8) + [UInt8(Self.exif.count), 0, 0, 0] + Self.exif
+      simple.replaceSubrange(4..<8, with: HostileStreamTests.number(simple.count - 8, isLittle: true))
+      encoded.dispose()
+      drawn.dispose()
+      let bitmap = try Bitmap.decode(simple, arena: arena)
+      #expect(bitmap.width == 40 && bitmap.decodingWarnings.map(\.part) == ["EXIF"])
+      bitmap.dispose()
+    }
+  }
+
+  @Test("Data beside the pixels that cannot be read is a warning, in every format")
+  func unreadable() throws {
+    try withOwnArena { arena in
+      let nonsense = [UInt8](repeating: 7, count: 60)
+      let plain = try JPEGDecodingTests.drawnJPEG(width: 40, height: 24, arena: arena)
+      let profileSegment: [UInt8] = [0xFF, 0xE2, 0, 76] + Array("ICC_PROFILE\0".utf8)
+      let half = plain[..<2] + profileSegment + [1, 2] + nonsense + plain[2...]
+      let bad = plain[..<2] + profileSegment + [1, 1] + nonsense + plain[2...]
+      var webP = try LateMetadataTests.webP(exif: nonsense, arena: arena)
+      webP[38 + 36] ^= 1  // in the profile's signature
+      let cases: [([UInt8], [String])] = [
+        (OrientationTests.jpeg(plain, exif: nonsense), ["EXIF"]), (Array(half), ["ICC data"]),
+        (Array(bad), ["ICC data"]),
+        (OrientationTests.png(OrientationTests.plainPNG, exif: nonsense), ["EXIF"]),
+        (Self.png(iccp: nonsense), ["ICC data"]), (webP, ["EXIF", "ICC data"]),
+      ]
+      for (file, parts) in cases {
+        let bitmap = try Bitmap.decode(file, arena: arena)
+        #expect(bitmap.decodingWarnings.map(\.part) == parts, "\(bitmap.decodingWarnings)")
+        #expect(bitmap.colorProfile == .sRGB)
+        let pixels = try bitmap.takePacked()
+        try CompletePictureTests.expect(
+          file, pixels: pixels, parts.map { _ in .damagedMetadata }, parts: parts, arena: arena)
+      }
+    }
+  }
+
+  /// A name, the method, and the data as one stored block.
+  static func iccp(_ data: [UInt8], checksum: [UInt8]? = nil) -> [UInt8] {
+    var (a, b) = (1, 0)
+    for byte in data { (a, b) = ((a + Int(byte)) % 65_521, (b + (a + Int(byte)) % 65_521) % 65_521) }
+    let lengths = [data.count & 255, data.count >> 8].map { UInt8($0) }
+    let stream = [0x78, 0x01, 1] + lengths + lengths.map { ~$0 } + data
+    return Array("name\0\0".utf8) + stream + (checksum ?? HostileStreamTests.number(b << 16 | a))
+  }
+
+  static func png(iccp: [UInt8]) -> [UInt8] {
+    let png = PNGWriter(width: 3, height: 2, colorType: .rgb, rows: [[UInt8]](repeating: Array(1...9), count: 2))
+      .encoded()
+    return Array(png[..<33]) + PNGWriter.chunk("iCCP", iccp) + Array(png[33...])
+  }
+
+  @Test("A PNG's profile counts once it is as long as its own head says, whatever becomes of the compressed data's end")
+  func profileEnds() throws {
+    try withOwnArena { arena in
+      let data = EmbeddedDataTests.icc(byteCount: 400, model: "RGB ")
+      let whole = Self.iccp(data)
+      let more = Self.iccp(data + [1, 2, 3])
+      for stored in [whole, whole.dropLast(4), whole.dropLast(2), Self.iccp(data, checksum: [0, 0, 0, 0]), more] {
+        let file = Self.png(iccp: Array(stored))
+        let bitmap = try Bitmap.decode(file, arena: arena)
+        #expect(bitmap.colorProfile.iccData == data && bitmap.decodingWarnings.isEmpty)
+        bitmap.dispose()
+      }
+      for stored in [whole.dropLast(5), whole.prefix(40), Self.iccp(Array(data.dropLast()))[...]] {
+        let bitmap = try Bitmap.decode(Self.png(iccp: Array(stored)), arena: arena)
+        #expect(bitmap.colorProfile == .sRGB && bitmap.decodingWarnings.map(\.part) == ["ICC data"])
+        bitmap.dispose()
+      }
+      // By its head it needs more than the limit: that is known after 128 bytes.
+      var limits = DecodingLimits()
+      limits.colorProfileByteCount = 399
+      let error = try bitmapError { try Bitmap.decode(Self.png(iccp: whole), limits: limits, arena: arena).dispose() }
+      #expect(error.exceededLimit?.name == "colorProfileByteCount" && error.exceededLimit?.needed == 400)
+      // What a head alone promises costs nothing.
+      var huge = data
+      huge.replaceSubrange(0..<4, with: HostileStreamTests.number(0xF000_0000))
+      limits.colorProfileByteCount = .max
+      let bitmap = try Bitmap.decode(Self.png(iccp: Self.iccp(huge)), limits: limits, arena: arena)
+      #expect(bitmap.colorProfile == .sRGB && bitmap.decodingWarnings.map(\.part) == ["ICC data"])
+      bitmap.dispose()
+    }
+  }
+
+  @Test("ICC data with something behind it counts in a JPEG and a WebP, too")
+  func paddedProfiles() throws {
+    try withOwnArena { arena in
+      let data = EmbeddedDataTests.icc(byteCount: 400, model: "RGB ")
+      let plain = try JPEGDecodingTests.drawnJPEG(width: 40, height: 24, arena: arena)
+      let segment = [0xFF, 0xE2, 1, 0xA3] + Array("ICC_PROFILE\0".utf8) + [1, 1] + data + [0, 0, 0]
+      let bitmap = try Bitmap.decode(Array(plain[..<2] + segment + plain[2...]), arena: arena)
+      #expect(bitmap.colorProfile.iccData == data && bitmap.decodingWarnings.isEmpty)
+      bitmap.dispose()
+    }
+  }
+
+  @Test("A WebP's chunk that goes on behind the end of its file is not used, and the picture is whole")
+  func overlong() throws {
+    try withOwnArena { arena in
+      var file = try LateMetadataTests.webP(exif: Self.exif, arena: arena)
+      let chunk = file.count - Self.exif.count - 8
+      #expect(Array(file[chunk..<chunk + 4]) == Array("EXIF".utf8))
+      file[chunk + 4] += 2
+      let bitmap = try Bitmap.decode(file, arena: arena)
+      #expect(bitmap.width == 40 && bitmap.decodingWarnings.map(\.part) == ["EXIF"])
+      let pixels = try bitmap.takePacked()
+      try CompletePictureTests.expect(file, pixels: pixels, [.damagedMetadata], arena: arena)
+      // A container that says it is larger than its file; everything is used that is there.
+      file[chunk + 4] -= 2
+      file[4] += 10
+      let larger = try Bitmap.decode(file, arena: arena)
+      #expect(larger.width == 24 && larger.decodingWarnings.map(\.code) == [.missingEnd])
+      larger.dispose()
+    }
+  }
+}
