@@ -15,7 +15,9 @@ static size_t number(const uint8_t *bytes, int count) {
 
 static bool is(const uint8_t *chunk, const char *name) { return memcmp(chunk, name, 4) == 0; }
 
-static bool has_pixels(const uint8_t *chunk) { return is(chunk, "ALPH") || is(chunk, "VP8 ") || is(chunk, "VP8L"); }
+static bool is_bitstream(const uint8_t *chunk) { return is(chunk, "VP8 ") || is(chunk, "VP8L"); }
+
+static bool has_pixels(const uint8_t *chunk) { return is(chunk, "ALPH") || is_bitstream(chunk); }
 
 // `left` bytes of the chunk's content are there, and in the file it has `size`.
 static const char *read_frame(const uint8_t *content, size_t left, size_t size, uint32_t canvas_width,
@@ -29,8 +31,15 @@ static const char *read_frame(const uint8_t *content, size_t left, size_t size, 
   // Each is below 2^26.
   if (frame->x + frame->width > canvas_width || frame->y + frame->height > canvas_height)
     return "A frame that is not within its canvas";
-  if (!has_pixels(content + frame_head)) return "A frame without pixels";
-  frame->bytes = content + frame_head;
+  const uint8_t *first = content + frame_head;
+  if (!has_pixels(first)) return "A frame without pixels";
+  if (is(first, "ALPH") && left >= frame_head + chunk_head) {
+    size_t alpha_size = number(first + 4, 4);
+    size_t next = frame_head + chunk_head + alpha_size + alpha_size % 2;
+    if (next + chunk_head > size || (left >= next + 4 && !is_bitstream(content + next)))
+      return "A frame without pixels";
+  }
+  frame->bytes = first;
   frame->whole = left >= size;
   frame->count = (frame->whole ? size : left) - frame_head;
   return NULL;

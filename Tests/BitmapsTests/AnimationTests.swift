@@ -153,6 +153,10 @@ struct AnimationTests {
         change(&frame)
         return WebPWriter.Animation(width: 12, height: 8, frames: [frame]).encoded()
       }
+      let glass = WebPWriter.pixels(
+        of: try Self.still(width: 12, height: 8, hasAlpha: true, isLossless: false, arena: arena))
+      let alphaByteCount = Int(glass[4]) | Int(glass[5]) << 8
+      let alphaEnd = 8 + alphaByteCount + alphaByteCount % 2
       let header = WebPWriter.chunk("VP8X", [2, 0, 0, 0, 11, 0, 0, 7, 0, 0])
       let cases: [(name: String, file: [UInt8])] = [
         ("no frame", WebPWriter.Animation(width: 12, height: 8, frames: []).encoded()),
@@ -160,6 +164,11 @@ struct AnimationTests {
         ("beside the canvas", file { $0.x = 2 }), ("below the canvas", file { $0.y = 2 }),
         ("larger than its pixels", file { $0.width = 10 }), ("no pixels", file { $0.pixels = [] }),
         ("other chunks first", file { $0.pixels = WebPWriter.chunk("ABCD", [1, 2]) + $0.pixels }),
+        (
+          "another chunk behind its alpha",
+          file { $0.pixels = glass[..<alphaEnd] + WebPWriter.chunk("ABCD", [1, 2]) + glass[alphaEnd...] }
+        ),
+        ("alpha alone", file { $0.pixels = Array(glass[..<alphaEnd]) }),
         ("half its pixels", file { $0.pixels = Array($0.pixels[..<($0.pixels.count / 4 * 2)]) }),
       ]
       for (name, file) in cases {
