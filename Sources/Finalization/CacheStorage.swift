@@ -107,7 +107,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
           counts.misses += 1
           return .join(other)
         }
-        // Dead, and its cleanup not here yet; or nobody goes on with its load, in a forked child.
+        // Dead, and its cleanup not here yet; or its load is the parent's, in a forked child.
         if entry.load == nil { counts.dead += 1 }
         dead = unsafe table.remove(entry)
       }

@@ -16,7 +16,8 @@ struct ForkTrialTests {
   @Test(
     "Every child does the same within five seconds, and the parent goes on",
     arguments: [
-      "audits", "background", "buffers", "comings", "descriptors", "drain", "exit", "flush", "loads", "peeks", "relief",
+      "audits", "background", "buffers", "comings", "descriptors", "drain", "exit", "flush", "forking", "loads",
+      "peeks", "relief",
       "watched",
     ])
   func trial(_ scenario: String) throws {

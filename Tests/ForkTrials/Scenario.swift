@@ -25,7 +25,8 @@ final class Plain: Sendable {}
 extension Scenario {
   static let all: [String: Scenario] = [
     "audits": audits, "background": background, "buffers": buffers, "comings": comings, "descriptors": descriptors,
-    "drain": drain, "exit": exit, "flush": flush, "loads": loads, "peeks": peeks, "relief": relief, "watched": watched,
+    "drain": drain, "exit": exit, "flush": flush, "forking": forking, "loads": loads, "peeks": peeks, "relief": relief,
+    "watched": watched,
   ]
 
   /// Counts cleanups.
@@ -197,6 +198,21 @@ extension Scenario {
         let outcome = useBuffers(arena)
         Arena.shared.trim()
         return outcome != 0 ? outcome : audit()
+      }, parent: audit)
+  }
+
+  /// Several threads fork at the same time, and children fork, too.
+  static var forking: Scenario {
+    @Sendable func fork() -> Int32 {
+      let child = Forking.fork()
+      if child == 0 { _exit(useBuffers(nil)) }
+      return Forking.status(of: child)
+    }
+    return Scenario(
+      worker: { thread in _ = thread == 0 ? fork() : useBuffers(nil) },
+      child: {
+        let outcome = useBuffers(nil)
+        return outcome != 0 ? outcome : fork()
       }, parent: audit)
   }
 

@@ -1,8 +1,9 @@
 import Glibc
-package import Synchronization
+public import Synchronization
 
 /// Locks for a few instructions each, in cache lines of their own; `fork` keeps them whole.
 // SAFETY: the memory is its owner's until `deallocate`; the words are atomic.
+@usableFromInline
 @safe package struct SpinLocks: @unchecked Sendable {
   @usableFromInline let words: UnsafeMutableRawPointer
   private let member: ForkGuard.Member
@@ -52,6 +53,7 @@ package import Synchronization
 
 /// One of ``SpinLocks``: two atomic operations where nobody waits. A waiter spins, then yields.
 // SAFETY: the word is there until the locks are deallocated.
+@usableFromInline
 @safe package struct SpinLock: @unchecked Sendable {
   @usableFromInline let word: UnsafeMutablePointer<Atomic<UInt32>>
   #if DEBUG
