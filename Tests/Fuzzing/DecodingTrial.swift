@@ -42,9 +42,9 @@ import NativeBuffers
     let file = unsafe UnsafeRawBufferPointer(copy).bytes
     var choices = InputChoices(of: file)
     let info = try? PictureInfo(probing: file, limits: Self.limits)
-    let bitmap = try? Bitmap(decoding: file, limits: Self.limits)
+    let (bitmap, error) = Self.decode(file)
     if info != nil { _ = try? PictureInfo.exifData(of: file, limits: Self.limits) }
-    Self.feed(file, info, bitmap, &choices)
+    Self.feed(file, info, bitmap, error, &choices)
     if let bitmap {
       // In another format, and smaller where the codec can.
       let format = choices.bool() ? PixelFormat.rgba8 : choices.element(of: PixelFormat.all)
@@ -61,8 +61,18 @@ import NativeBuffers
     if unsafe Self.executions <= Self.auditInterval || Self.executions % Self.auditInterval == 0 { Self.audit() }
   }
 
-  /// In pieces of any size, it is the same picture, or an error as well; sometimes the decoder is let go before.
-  private static func feed(_ file: RawSpan, _ info: PictureInfo?, _ whole: Bitmap?, _ choices: inout InputChoices) {
+  private static func decode(_ file: RawSpan) -> (Bitmap?, BitmapError?) {
+    do throws(BitmapError) {
+      return (try Bitmap(decoding: file, limits: limits), nil)
+    } catch {
+      return (nil, error)
+    }
+  }
+
+  /// In pieces of any size, it is the same picture, or the same error; sometimes the decoder is let go before.
+  private static func feed(
+    _ file: RawSpan, _ info: PictureInfo?, _ whole: Bitmap?, _ wholeError: BitmapError?, _ choices: inout InputChoices
+  ) {
     let largest = choices.element(of: [4, 64, 512, 4096])
     let last = choices.number(0...3) == 0 ? choices.number(0...file.byteCount) : file.byteCount
     var position = 0
@@ -79,9 +89,13 @@ import NativeBuffers
       defer { bitmap.dispose() }
       guard let whole else { fatalError("A picture only in pieces") }
       expectSame(bitmap, whole)
+      guard bitmap.decodingWarnings == whole.decodingWarnings else { fatalError("Other warnings in pieces") }
     } catch {
       // Of no cut is it asked that the rest would be an error, too.
       if let whole { fatalError("No picture in pieces, at \(position) of \(whole): \(error)") }
+      if last == file.byteCount, let wholeError, error.description != wholeError.description {
+        fatalError("In pieces \(error), as a whole \(wholeError)")
+      }
     }
   }
 
