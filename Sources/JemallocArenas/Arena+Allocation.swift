@@ -94,7 +94,8 @@ extension Arena {
   /// Frees what ``unsafeAllocate(byteCount:alignment:)`` of this arena returned, once.
   ///
   /// Traps where the address belongs to another arena or to none; a second call for the same address is
-  /// not always noticed and corrupts the arena.
+  /// not always noticed and corrupts the arena. If the process's `malloc` is not jemalloc's, an address of that `malloc`
+  /// ends the process without a message: jemalloc cannot be asked about addresses that it never had.
   public func unsafeDeallocate(_ pointer: UnsafeMutableRawPointer) {
     let owner = unsafe Mallctl.arenaIndex(owning: pointer)
     guard owner == index else {

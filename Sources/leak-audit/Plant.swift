@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import NativeBuffers
 import Synchronization
 
@@ -24,9 +23,11 @@ enum Plant: String, ExpressibleByArgument, CaseIterable {
       // Memory of the arena that nobody registers.
       _ = unsafe try Arena.shared.unsafeAllocate(byteCount: 300_000)
     case .ghost:
-      // Freed behind the library's back. The handle is kept for good: its memory is no longer its own.
+      // Freed behind the library's back, in any process. The handle is kept: its memory is no longer its own.
       let buffer = try NativeBuffer(byteCount: 200_000)
-      unsafe try buffer.withUnsafeBytes { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+      unsafe try buffer.withUnsafeBytes {
+        unsafe Arena.unsafeDeallocator(UnsafeMutableRawPointer(mutating: $0.baseAddress))
+      }
       Self.ghosts.withLock { $0.append(buffer) }
     }
   }
