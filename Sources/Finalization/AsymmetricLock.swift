@@ -115,9 +115,10 @@ struct AsymmetricLock: ~Copyable {
   }
 
   func deallocate() {
-    member.leave()
+    // A fork may take the locks until they have left the list: their bits stay as they are until then.
     for index in 0..<ThreadSlots.count { unsafe slot(index).deinitialize(count: 1) }
-    unsafe base.deallocate()
+    let base = unsafe base
+    member.leave { unsafe base.deallocate() }
   }
 
   @inlinable

@@ -89,7 +89,7 @@ import Synchronization
   }
 
   deinit {
-    childAction.leave()
+    childAction.leaveNow()
     unsafe munmap(base, layout.regionSize)
   }
 

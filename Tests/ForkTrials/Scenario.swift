@@ -26,7 +26,7 @@ extension Scenario {
   static let all: [String: Scenario] = [
     "audits": audits, "background": background, "buffers": buffers, "comings": comings, "descriptors": descriptors,
     "drain": drain, "exit": exit, "flush": flush, "forking": forking, "loads": loads, "peeks": peeks, "relief": relief,
-    "watched": watched,
+    "sweeps": sweeps, "watched": watched,
   ]
 
   /// Counts cleanups.
@@ -72,6 +72,22 @@ extension Scenario {
       worker: { _ in
         for _ in 0..<16 { _ = try? registry.register(Plain(), holding: 1) }
         wait(for: registry)
+      },
+      child: { delivers(registry) { Plain() } })
+  }
+
+  /// A sweep queues the deaths of objects whose registry comes and goes: it may drop the last reference to one.
+  static var sweeps: Scenario {
+    let registry = FinalizationRegistry<Int>(name: "sweeps") { _ in }
+    return Scenario(
+      worker: { thread in
+        if thread == 0 {
+          let own = FinalizationRegistry<Int>(name: "own") { _ in }
+          for number in 0..<3 { _ = try? own.register(Plain(), holding: number) }
+        } else {
+          _ = try? registry.register(Plain(), holding: 1)
+          registry.flush()
+        }
       },
       child: { delivers(registry) { Plain() } })
   }

@@ -14,7 +14,7 @@ package enum ForkGuard {
     /// Members are numbered from 1 on, in the order in which they were made.
     package var order: UInt64 { unsafe record.pointee.order }
 
-    /// Puts a lock on the list. Its memory must stay until ``leave()``.
+    /// Puts a lock on the list. Its memory must stay until ``leave(_:)`` frees it.
     /// - Parameter take: waits for the lock, allocates nothing and runs no code of a client; nor does `giveBack`.
     package init(_ rank: LockRank, take: @escaping () -> Void, giveBack: @escaping () -> Void) {
       self.init(rank, take: take, giveBack: giveBack, inChild: nil)
@@ -26,18 +26,31 @@ package enum ForkGuard {
       unsafe record = .allocate(capacity: 1)
       let list = unsafe list
       unsafe list.pointee.registration.lock()
-      unsafe list.pointee.lastOrder += 1
-      unsafe record.initialize(
-        to: Record(rank: rank, order: list.pointee.lastOrder, take: take, giveBack: giveBack, inChild: inChild))
-      unsafe list.pointee.append(record)
+      ForkGuard.removeLeft()
+      let order = unsafe list.pointee.members.pointee.nextOrder()
+      unsafe record.initialize(to: Record(rank: rank, order: order, take: take, giveBack: giveBack, inChild: inChild))
+      unsafe list.pointee.members.pointee.append(record)
       unsafe list.pointee.registration.unlock()
     }
 
-    /// Takes the lock off the list. No thread holds it any more.
-    package func leave() {
+    /// Says that no thread holds or takes the lock any more, and has its memory freed once it is off the list: now, or by
+    /// whoever next changes the list. Waits for nobody, since the last reference to a lock's owner may go while another
+    /// lock is held, which a forking thread waits for while it keeps the list from changing.
+    /// - Parameter free: frees the lock's memory, and does nothing else.
+    package func leave(_ free: @escaping () -> Void) {
+      let list = unsafe list
+      unsafe record.pointee.free = free
+      unsafe list.pointee.pushLeft(record)
+      guard unsafe list.pointee.registration.tryLock() else { return }
+      ForkGuard.removeLeft()
+      unsafe list.pointee.registration.unlock()
+    }
+
+    /// Takes a child action off the list. By a thread that holds no lock.
+    package func leaveNow() {
       let list = unsafe list
       unsafe list.pointee.registration.lock()
-      unsafe list.pointee.remove(record)
+      unsafe list.pointee.members.pointee.remove(record)
       unsafe list.pointee.registration.unlock()
       unsafe record.deinitialize(count: 1)
       unsafe record.deallocate()
@@ -52,25 +65,61 @@ package enum ForkGuard {
     let inChild: (() -> Void)?
     var previous: UnsafeMutablePointer<Record>?
     var next: UnsafeMutablePointer<Record>?
+    /// Frees the lock's memory; nil until it has left.
+    var free: (() -> Void)?
+    /// The record that left before it.
+    var nextLeft: UInt = 0
   }
 
+  /// All pointers are to memory of their own: the thread sanitizer takes a change of one field for one of the whole.
   @safe private struct List: ~Copyable {
     /// Held during a first use. Taken before every other lock.
     let gate = RankedLock.ofForkGuard(.firstUse)
-    /// Guards what follows.
+    /// Guards `members`.
     let registration = RankedLock.ofForkGuard(.registration)
+    let members: UnsafeMutablePointer<Members>
+    /// How many first uses the gate's holder has under way, one inside the other. Under `gate`.
+    let depth: UnsafeMutablePointer<Int>
+    /// The thread that holds the gate; 0 for none. Only that thread finds its own number here.
+    let holder = Atomic<UInt>(0)
+    /// Whether anything was used so far.
+    let isUsed = Atomic<Bool>(false)
+    /// How many forks lie between the process that used the library first and this one.
+    let generation = Atomic<Int>(0)
+    /// The records that left and are on the list still, the latest first: any thread pushes one, and the holder of
+    /// `registration` takes them all.
+    let left = Atomic<UInt>(0)
+
+    init() {
+      unsafe members = .allocate(capacity: 1)
+      unsafe members.initialize(to: Members())
+      unsafe depth = .allocate(capacity: 1)
+      unsafe depth.initialize(to: 0)
+    }
+
+    func pushLeft(_ record: UnsafeMutablePointer<Record>) {
+      var latest = left.load(ordering: .relaxed)
+      while true {
+        unsafe record.pointee.nextLeft = latest
+        let (exchanged, original) = left.weakCompareExchange(
+          expected: latest, desired: UInt(bitPattern: record), successOrdering: .releasing, failureOrdering: .relaxed)
+        if exchanged { return }
+        latest = original
+      }
+    }
+  }
+
+  /// What the list holds, under `registration`.
+  @safe private struct Members: ~Copyable {
     /// The members of each rank, in the order in which they were made.
     var first = unsafe InlineArray<32, UnsafeMutablePointer<Record>?>(repeating: nil)
     var last = unsafe InlineArray<32, UnsafeMutablePointer<Record>?>(repeating: nil)
     var lastOrder: UInt64 = 0
-    /// How many first uses the gate's holder has under way, one inside the other. Under `gate`.
-    var depth = 0
-    /// The thread that holds the gate; 0 for none. Only that thread finds its own number here.
-    let holder = Atomic<UInt>(0)
-    /// Whether anything was used so far. Under `gate`.
-    var isUsed = false
-    /// How many forks lie between the process that used the library first and this one.
-    let generation = Atomic<Int>(0)
+
+    mutating func nextOrder() -> UInt64 {
+      lastOrder += 1
+      return lastOrder
+    }
 
     mutating func append(_ record: UnsafeMutablePointer<Record>) {
       let rank = unsafe Int(record.pointee.rank.rawValue)
@@ -108,6 +157,20 @@ package enum ForkGuard {
     return unsafe list
   }()
 
+  /// Takes the records that left off the list, and frees what was theirs. Under `registration`.
+  private static func removeLeft() {
+    let list = unsafe list
+    var address = unsafe list.pointee.left.exchange(0, ordering: .acquiring)
+    // SAFETY: only `leave` pushes, and a record is its own until it is freed here.
+    while let record = unsafe UnsafeMutablePointer<Record>(bitPattern: address) {
+      unsafe address = record.pointee.nextLeft
+      unsafe list.pointee.members.pointee.remove(record)
+      unsafe record.pointee.free?()
+      unsafe record.deinitialize(count: 1)
+      unsafe record.deallocate()
+    }
+  }
+
   // MARK: The child
 
   /// Whether this process was forked from one that had used the library: no thread of that one goes on here, and neither
@@ -135,7 +198,7 @@ package enum ForkGuard {
     unsafe list.pointee.registration.lock()
     var rank = 0
     while rank < 32 {
-      var member = unsafe list.pointee.first[rank]
+      var member = unsafe list.pointee.members.pointee.first[rank]
       while let record = unsafe member {
         unsafe record.pointee.take()
         unsafe member = unsafe record.pointee.next
@@ -148,7 +211,7 @@ package enum ForkGuard {
     let list = unsafe list
     var rank = 31
     while rank >= 0 {
-      var member = unsafe list.pointee.last[rank]
+      var member = unsafe list.pointee.members.pointee.last[rank]
       while let record = unsafe member {
         unsafe record.pointee.giveBack()
         unsafe member = unsafe record.pointee.previous
@@ -162,11 +225,11 @@ package enum ForkGuard {
   private static func beginInChild() {
     let list = unsafe list
     // The child of a process that used nothing yet is a process like any other.
-    guard unsafe list.pointee.isUsed else { return giveBackAll() }
+    guard unsafe list.pointee.isUsed.load(ordering: .relaxed) else { return giveBackAll() }
     unsafe list.pointee.generation.add(1, ordering: .relaxed)
     var rank = 0
     while rank < 32 {
-      var member = unsafe list.pointee.first[rank]
+      var member = unsafe list.pointee.members.pointee.first[rank]
       while let record = unsafe member {
         if let inChild = unsafe record.pointee.inChild { inChild() }
         unsafe member = unsafe record.pointee.next
@@ -192,12 +255,12 @@ package enum ForkGuard {
       unsafe list.pointee.gate.lock()
       unsafe list.pointee.holder.store(thread, ordering: .relaxed)
     }
-    unsafe list.pointee.isUsed = true
-    unsafe list.pointee.depth += 1
+    unsafe list.pointee.isUsed.store(true, ordering: .relaxed)
+    unsafe list.pointee.depth.pointee += 1
     unsafe onFirstUse?()
     make()
-    unsafe list.pointee.depth -= 1
-    if unsafe list.pointee.depth == 0 {
+    unsafe list.pointee.depth.pointee -= 1
+    if unsafe list.pointee.depth.pointee == 0 {
       unsafe list.pointee.holder.store(0, ordering: .relaxed)
       unsafe list.pointee.gate.unlock()
     }

@@ -7,7 +7,7 @@
 package enum LockRank: UInt8, CaseIterable, Sendable {
   /// The gate of ``LateStatic``: held while something is made that the process has one of.
   case firstUse
-  /// The list of all locks (``ForkGuard``): no lock is made or destroyed while another one is held.
+  /// The list of all locks (``ForkGuard``): no lock is made while another one is held. One may be destroyed then.
   case registration
   /// A cache's table, by the slot of each thread. Early, because the keys' `==` runs under it and may use buffers.
   case cache

@@ -29,9 +29,11 @@ import Glibc
   }
 
   deinit {
-    member?.leave()
-    unsafe pthread_mutex_destroy(mutex)
-    unsafe mutex.deallocate()
+    let mutex = unsafe mutex
+    member?.leave {
+      unsafe pthread_mutex_destroy(mutex)
+      unsafe mutex.deallocate()
+    }
   }
 
   package func lock() {

@@ -30,8 +30,8 @@ public import Synchronization
 
   /// No lock of these is held or taken any more.
   package func deallocate() {
-    member.leave()
-    unsafe words.deallocate()
+    let words = unsafe words
+    member.leave { unsafe words.deallocate() }
   }
 
   @inlinable
