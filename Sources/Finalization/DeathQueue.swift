@@ -18,10 +18,17 @@ final class DeathQueue: @unchecked Sendable {
 
   deinit { locks.deallocate() }
 
+  /// - Parameter beforeFirst: called at most once, before the cell is in the queue, and always if nothing else is there.
   /// - Returns: whether nothing was in `ready`: then a delivery has to be scheduled.
-  func push(_ cell: Cell) -> Bool {
+  @inline(__always)
+  func push(_ cell: Cell, beforeFirst: () -> Void = {}) -> Bool {
     var head = ready.load(ordering: .relaxed)
+    var isReadyForFirst = false
     while true {
+      if head == 0, !isReadyForFirst {
+        isReadyForFirst = true
+        beforeFirst()
+      }
       cell.queueNext = Cell(address: head)
       let (exchanged, original) = ready.weakCompareExchange(
         expected: head, desired: cell.address, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)

@@ -140,7 +140,7 @@ public class FinalizationAnchor: @unchecked Sendable {
     while let cell = next {
       // Before `enqueue`, which gives the cell away.
       next = cell.queueNext
-      cell.withCore { $0.enqueue(cell) }
+      RegistryCore.enqueue(cell)
     }
     DeliveringThread.deliverPending()
   }

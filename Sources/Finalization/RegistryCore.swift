@@ -156,15 +156,36 @@ final class RegistryCore: @unchecked Sendable {
   // MARK: The queue
 
   /// Takes the cell of a target that died. The caller then calls ``DeliveringThread/deliverPending()``.
-  func enqueue(_ cell: Cell) {
-    if delivery.isInline {
-      let session = epochNow
+  ///
+  /// Static, since nothing keeps the core alive once the cell is in the queue: whoever delivers it may end the last
+  /// registration of a registry that is gone.
+  static func enqueue(_ cell: Cell) {
+    let core = unsafe cell.record.pointee.core
+    var isKept = false
+    let isFirst = unsafe core._withUnsafeGuaranteedRef { core in
+      guard core.delivery.isInline else {
+        return core.deaths.push(cell) {
+          core.keepForScheduling()
+          isKept = true
+        }
+      }
+      let session = core.epochNow
       unsafe cell.record.pointee.session = session
-      beginSession(session)
+      core.beginSession(session)
       DeliveringThread.append(cell)
-    } else if deaths.push(cell), !delivery.isManual || isOrphaned.load(ordering: .sequentiallyConsistent) {
-      schedule()
+      return false
     }
+    guard isKept else { return }
+    let kept = unsafe core.takeRetainedValue()
+    if isFirst { kept.scheduleIfNeeded() }
+  }
+
+  /// Not inlined: the compiler would take this reference for one that it need not count.
+  @inline(never)
+  private func keepForScheduling() { _ = unsafe Unmanaged.passRetained(self) }
+
+  private func scheduleIfNeeded() {
+    if !delivery.isManual || isOrphaned.load(ordering: .sequentiallyConsistent) { schedule() }
   }
 
   func schedule() {
