@@ -179,10 +179,15 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   /// Makes a value strong again that is asked for after it was let go of.
   @usableFromInline
   func admit(_ value: Value, key: Key, hash: Int) {
+    // Of a later load, it may be nobody else's by now: it is released behind the write section.
+    var known: Value?
+    defer { withExtendedLifetime(known) {} }
     let isFull = write {
-      guard let entry = unsafe table.find(key, hash: hash)?.takeUnretainedValue(), unsafe !entry.isStrong,
-        let known = entry.value, known === value
-      else { return false }
+      guard let entry = unsafe table.find(key, hash: hash)?.takeUnretainedValue(), unsafe !entry.isStrong else {
+        return false
+      }
+      known = entry.value
+      guard known === value else { return false }
       tier.admit(entry, value: value, stamp: cfinalization_ticks())
       return tier.byteCount > strongByteLimit
     }

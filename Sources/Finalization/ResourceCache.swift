@@ -9,8 +9,19 @@ import Synchronization
 /// strong tier, off at first, holds the most recently used ones up to a number of bytes.
 ///
 /// For one key there is one load at a time, however many ask; all of them get its value, or its error. A load
-/// that fails leaves nothing behind. Any thread may call anything at any time. The keys' `==` is called
-/// under a lock: it must not use the cache.
+/// that fails leaves nothing behind. Any thread may call anything at any time.
+///
+/// The keys' `hash(into:)` is called under no lock. Their `==` is called while the cache's table is locked, so it must only
+/// compare: other threads that use the cache wait for it meanwhile, and so does `fork` on any thread. It must not
+/// - use a cache, this one or another, or make one;
+/// - use or make a registry, a weak reference, or a resource with a cleanup;
+/// - be the first in the process to use buffers, arenas or audits, or anything else of this package that is made at its
+///   first use (buffers may be used there if some were made before);
+/// - call `fork`, or start a program by something that does;
+/// - wait for another thread that does one of these.
+///
+/// A debug build ends the process there, with a message that names the lock `cache`, where the thread itself takes a lock of
+/// this package in the wrong order, or forks. A release build waits for ever.
 public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendable {
   @usableFromInline let storage: CacheStorage<Key, Value>
   /// Removes the entries of values that died.

@@ -22,7 +22,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case destroyed
     /// The ledger has no room for another arena.
     case ledger(LedgerError)
-    /// The process has as many arenas as jemalloc allows, those included that jemalloc made for `malloc`.
+    /// The process has as many arenas as jemalloc allows, those included that jemalloc made for `malloc`, and those that
+    /// nobody refers to any more and nobody destroyed.
     case tooManyArenas(count: Int)
     /// No address space, or no memory, for another arena.
     case noRoomForArena
@@ -61,8 +62,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case .mallctl(let key, let code):
       "jemalloc refused \"\(key)\" with errno \(code) (\(unsafe String(cString: strerror(code))))."
     case .outOfMemory(let byteCount, let alignment):
-      "no room for a block of \(byteCount) bytes aligned to \(alignment): \(shortage ?? .memory). Dispose buffers, "
-        + "raise the limit, or ask for less."
+      "no room for a block of \(byteCount) bytes aligned to \(alignment): \(shortage ?? .memory). "
+        + (shortage ?? .memory).advice(or: "ask for less")
     case .invalidByteCount(let byteCount):
       "\(byteCount) is no size for a block: sizes go from 0 to what the address space holds."
     case .invalidAlignment(let alignment):
@@ -76,11 +77,12 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case .destroyed: "it was destroyed; nothing can be allocated from it."
     case .ledger(let error): error.description
     case .tooManyArenas(let count):
-      "the process has \(count) arenas, as many as jemalloc allows, a few of them jemalloc's own for malloc. Destroy "
-        + "arenas that are no longer needed, or let several purposes share one."
+      "the process has \(count) arenas, as many as jemalloc allows, a few of them jemalloc's own for malloc. Those count, "
+        + "too, whose last reference was dropped: only destroy() ends an arena, once its buffers are gone. Destroy arenas "
+        + "that are no longer needed, or let several purposes share one."
     case .noRoomForArena:
       "no room for another arena, which takes 2 MiB of address space before its first block: \(shortage ?? .memory). "
-        + "Dispose buffers, raise the limit, or share an arena."
+        + (shortage ?? .memory).advice(or: "let several purposes share an arena")
     case .captureUnavailable:
       "malloc calls cannot be captured: this process's malloc is not the jemalloc that the arenas use."
     }

@@ -8,11 +8,13 @@ public enum MemoryShortage: Equatable, Sendable, CustomStringConvertible {
   case privateMemory(limit: Int)
   /// Memory of the system: no limit of the process is near.
   case memory
+  /// Addresses: the request alone is for as many as a process can have, or more, whatever its limits are.
+  case addresses
 
   /// What a request for so many bytes failed for, as far as can be seen right after it.
   static func afterRequest(of byteCount: Int) -> MemoryShortage {
-    let largest = 1 << 47
-    if byteCount >= largest { return .addressSpace(limit: largest) }
+    // All that a process has on x86-64, and half of what it has on arm64.
+    if byteCount >= 1 << 47 { return .addresses }
     // With what is reserved for `malloc`, and what jemalloc maps for its own books.
     guard let nearest = ProcessMemory.nearestLimit, nearest.left < byteCount + 16 << 20 else { return .memory }
     return switch nearest.limit {
@@ -28,6 +30,17 @@ public enum MemoryShortage: Equatable, Sendable, CustomStringConvertible {
     case .privateMemory(let limit):
       "memory is short: the process may have \(limit) bytes of its own in all (ulimit -d), and too few are left"
     case .memory: "memory is short: the system gives the process no more"
+    case .addresses: "no 64-bit process has so many addresses, whatever its limits are"
+    }
+  }
+
+  /// What helps, as a sentence for the end of an error.
+  /// - Parameter alternative: what helps beside more room.
+  package func advice(or alternative: String) -> String {
+    switch self {
+    case .addressSpace, .privateMemory: "Dispose buffers, raise the limit, or \(alternative)."
+    case .memory: "Dispose buffers, or \(alternative)."
+    case .addresses: "It can only help to \(alternative)."
     }
   }
 }

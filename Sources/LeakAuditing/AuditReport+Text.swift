@@ -41,7 +41,9 @@ extension Finding {
     var lines = ["findings"]
     for finding in findings {
       let kind = finding.kind.isFault ? finding.kind.rawValue : "\(finding.kind.rawValue) (note)"
-      var line = "  \(kind): \(finding.count.grouped) of \(finding.byteCount.grouped) bytes"
+      var line = "  \(kind): \(finding.count.grouped)"
+      // Of what has no size, or none that is counted, nothing is said.
+      if finding.byteCount != 0 { line += " of \(finding.byteCount.grouped) bytes" }
       if let sizeClass = finding.sizeClass { line += ", size class \(sizeClass.grouped)" }
       if let arena = finding.arena { line += ", arena \"\(arena)\"" }
       if let domain = finding.domain { line += ", domain \"\(domain)\"" }
@@ -60,7 +62,9 @@ extension Finding {
 }
 
 extension SiteTotals {
-  var text: String { "\(count.grouped) × \(file):\(line) in \(function), \(byteCount.grouped) bytes" }
+  var text: String {
+    "\(count.grouped) × \(file):\(line) in \(function)" + (byteCount != 0 ? ", \(byteCount.grouped) bytes" : "")
+  }
 }
 
 extension DomainBooks {

@@ -23,11 +23,13 @@ public struct AuditReport: Codable, Sendable {
   }
 
   /// Reads a report that was encoded before reports had domains, too.
+  /// - Throws: `DecodingError`, also where the verdict does not follow from the findings.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
+    let findings = try values.decode([Finding].self, forKey: .findings)
     self.init(
-      verdict: try values.decode(Verdict.self, forKey: .verdict),
-      findings: try values.decode([Finding].self, forKey: .findings),
+      verdict: try Verdict(of: findings, from: values, forKey: .verdict),
+      findings: findings,
       arenas: try values.decode([ArenaBooks].self, forKey: .arenas),
       domains: try values.decodeIfPresent([DomainBooks].self, forKey: .domains) ?? [],
       adopted: try values.decode(AdoptedTotals.self, forKey: .adopted),

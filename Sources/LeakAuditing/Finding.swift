@@ -117,6 +117,18 @@ public enum Verdict: String, Codable, Sendable {
   public init(_ findings: [Finding]) {
     self = findings.contains { $0.kind.isFault } ? .faults : findings.isEmpty ? .clean : .notes
   }
+
+  /// Reads the verdict of a report, which must be the one that its findings make: a file that was cut or changed is not to
+  /// say "clean" above a fault.
+  init<Key: CodingKey>(of findings: [Finding], from values: KeyedDecodingContainer<Key>, forKey key: Key) throws {
+    let own = Verdict(findings)
+    self = try values.decode(Verdict.self, forKey: key)
+    guard self == own else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: values,
+        debugDescription: "the verdict is \"\(rawValue)\", but the findings of the report make it \"\(own.rawValue)\"")
+    }
+  }
 }
 
 /// Adds up resources by the line that created them.

@@ -9,6 +9,17 @@ public struct ScopeReport: Codable, Sendable {
   public let findings: [Finding]
 }
 
+extension ScopeReport {
+  /// Reads a report.
+  /// - Throws: `DecodingError`, also where the verdict does not follow from the findings.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    name = try values.decode(String.self, forKey: .name)
+    findings = try values.decode([Finding].self, forKey: .findings)
+    verdict = try Verdict(of: findings, from: values, forKey: .verdict)
+  }
+}
+
 extension LeakAuditor {
   /// Runs a closure and reports what it created, on this thread or in its child tasks, and left live.
   ///

@@ -50,7 +50,8 @@ extension Ledger {
   private func append(_ site: Site) -> SiteID {
     let count = siteCount
     let record = LedgerLayout.sitesOffset + count * LedgerLayout.recordSize
-    guard count < layout.siteCapacity, commit(&committedSites, upTo: record + LedgerLayout.recordSize),
+    guard count < layout.siteCapacity,
+      commit(&committedSites, upTo: record + LedgerLayout.recordSize, of: layout.stringsOffset),
       let file = place(site.file), let function = place(site.function)
     else { return .unknown }
     unsafe base.storeBytes(of: file.offset, toByteOffset: record + Self.recordFileOffset, as: UInt32.self)
@@ -70,9 +71,9 @@ extension Ledger {
     let bytes = Array(text.utf8)
     let used = Int(unsafe atomic64(at: LedgerLayout.stringsCountOffset).pointee.load(ordering: .relaxed))
     let place = layout.stringsOffset + used
-    guard used + bytes.count <= layout.stringsCapacity, commit(&committedStrings, upTo: place + bytes.count) else {
-      return nil
-    }
+    guard used + bytes.count <= layout.stringsCapacity,
+      commit(&committedStrings, upTo: place + bytes.count, of: layout.entriesOffset)
+    else { return nil }
     for (index, byte) in bytes.enumerated() {
       unsafe base.storeBytes(of: byte, toByteOffset: place + index, as: UInt8.self)
     }
@@ -85,13 +86,13 @@ extension Ledger {
 
   /// Makes more bytes of sites or of their text readable and writable, where `end` lies behind those that are. Under
   /// `interning`.
+  /// - Parameter areaEnd: where the area ends that the bytes are of; there may be less than a whole step before it.
   /// - Returns: whether the bytes before `end` are.
-  private func commit(_ committed: inout Int, upTo end: Int) -> Bool {
+  private func commit(_ committed: inout Int, upTo end: Int, of areaEnd: Int) -> Bool {
     while committed < end {
-      guard unsafe mprotect(base + committed, LedgerLayout.commitStep, PROT_READ | PROT_WRITE) == 0 else {
-        return false
-      }
-      committed += LedgerLayout.commitStep
+      let added = min(LedgerLayout.commitStep, areaEnd - committed)
+      guard unsafe mprotect(base + committed, added, PROT_READ | PROT_WRITE) == 0 else { return false }
+      committed += added
     }
     return true
   }

@@ -88,19 +88,24 @@ struct LedgerLayout {
   static let commitStep = 1 << 20
 
   let entryCapacity: Int
-  /// Records for lines of code, the unknown one included: 65,536, or 1,048,576 where there is room for 16 million
-  /// entries. Untouched ones cost address space only.
+  /// Records for lines of code, the unknown one included: 65,536, and up to 1,048,576 where there is room for 16 million
+  /// entries. Untouched ones cost address space only. Where that is so short that there is room for fewer than 262,144
+  /// entries, there is a record for each four of them, and 4,096 at least: the lines must not take what the entries need.
   let siteCapacity: Int
   /// Texts are shared: a line takes some 20 bytes of its own.
   let stringsCapacity: Int
 
   init(entryCapacity: Int) {
     self.entryCapacity = entryCapacity
-    let share = min(1 << 20, max(1 << 16, entryCapacity >> 4))
+    let least = min(1 << 16, max(Self.smallestSiteCapacity, entryCapacity >> 2))
+    let share = min(1 << 20, max(least, entryCapacity >> 4))
     // A power of two: see SiteIndex.
     siteCapacity = 1 << (Int.bitWidth - 1 - share.leadingZeroBitCount)
-    stringsCapacity = max(16 << 20, siteCapacity * 64)
+    // 256 bytes for each line, and 64 where lines are many.
+    stringsCapacity = max(min(16 << 20, siteCapacity * 256), siteCapacity * 64)
   }
+
+  static let smallestSiteCapacity = 1 << 12
 
   var stringsOffset: Int { Self.sitesOffset + siteCapacity * Self.recordSize }
   var entriesOffset: Int { stringsOffset + stringsCapacity }

@@ -17,8 +17,8 @@ public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Compar
     self.init(file: "\(file)", line: Int(clamping: line), function: "\(function)")
   }
 
-  /// What stands for a line that the ledger had no room to record: there is room for 1,048,575 lines, or for 65,535
-  /// where the process may reserve little address space. An audit counts the resources concerned.
+  /// What stands for a line that the ledger had no room to record: there is room for 1,048,575 lines, for fewer
+  /// where the process may reserve little address space, and for 4,095 at least. An audit counts the resources concerned.
   public static let unknown = Site(file: "(unknown)", line: 0, function: "(unknown)")
 
   public var description: String { "\(file):\(line) in \(function)" }

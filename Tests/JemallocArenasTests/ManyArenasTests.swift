@@ -48,14 +48,24 @@ struct ManyArenasTests {
     }
   }
 
-  @Test("As many arenas as jemalloc allows: the next one is refused in words, until one is destroyed")
+  @Test("As many arenas as jemalloc allows, dropped ones too: the next one is refused in words, until one is destroyed")
   func exhaustion() async {
     await #expect(processExitsWith: .success) {
       var arenas: [Arena] = []
       var refusal: ArenaError?
-      do throws(ArenaError) { while true { arenas.append(try Arena(name: "one of many")) } } catch { refusal = error }
+      var droppedCount = 0
+      do throws(ArenaError) {
+        while true {
+          arenas.append(try Arena(name: "one of many"))
+          _ = try Arena(name: "one of many")
+          droppedCount += 1
+        }
+      } catch { refusal = error }
       #expect(refusal == ArenaError(.tooManyArenas(count: 4_095), arena: "one of many"))
-      #expect(String(describing: refusal).contains("Destroy arenas that are no longer needed"))
+      #expect(droppedCount > 1_900)
+      let text = String(describing: refusal)
+      #expect(text.contains("Those count, too, whose last reference was dropped: only destroy() ends an arena"))
+      #expect(text.contains("Destroy arenas that are no longer needed"))
       try arenas.removeLast().destroy()
       arenas.append(try Arena(name: "in its place"))
     }

@@ -216,9 +216,9 @@ struct DomainTests {
         outside the arenas: 1 bytes of malloc, 2 of jemalloc's own; resident set 3
 
         findings
-          orphan: 1 of 0 bytes, domain "textures" (custom)
+          orphan: 1, domain "textures" (custom)
             the domain has more than the ledger: resources made without a handle
-          uncounted: 2 of 0 bytes, domain "sockets" (file descriptors)
+          uncounted: 2, domain "sockets" (file descriptors)
             the domain could not count itself: nothing to compare the ledger with
             no /proc
 

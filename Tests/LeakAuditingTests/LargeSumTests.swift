@@ -122,6 +122,30 @@ struct LargeSumTests {
     }
   }
 
+  @Test("A report is read only if its verdict is the one that its findings make")
+  func contradiction() throws {
+    let audit = String(decoding: Self.report(of: 1), as: UTF8.self)
+    func scope(_ verdict: String, _ kinds: [String]) -> String {
+      let findings = kinds.map { #"{"kind": "\#($0)", "count": 1, "byteCount": 0, "sites": []}"# }
+      return #"{"name": "a", "verdict": "\#(verdict)", "findings": [\#(findings.joined(separator: ","))]}"#
+    }
+    func refusal<Report: Decodable>(_ type: Report.Type, _ text: String) -> String {
+      do { _ = try JSONDecoder().decode(type, from: Data(text.utf8)) } catch { return "\(error)" }
+      return "none"
+    }
+    #expect(refusal(AuditReport.self, audit) == "none")
+    for verdict in ["clean", "notes"] {
+      let text = audit.replacing(#""verdict": "faults""#, with: #""verdict": "\#(verdict)""#)
+      #expect(refusal(AuditReport.self, text).contains("but the findings of the report make it"))
+    }
+    for (verdict, kinds) in [("clean", []), ("notes", ["rescued"]), ("faults", ["rescued", "stuck"])] {
+      #expect(refusal(ScopeReport.self, scope(verdict, kinds)) == "none")
+      for other in ["clean", "notes", "faults"] where other != verdict {
+        #expect(refusal(ScopeReport.self, scope(other, kinds)).contains("but the findings of the report make it"))
+      }
+    }
+  }
+
   private static func report(of figure: Int) -> Data {
     let text = """
       {"verdict": "faults",

@@ -132,7 +132,7 @@ struct StuckCleanupTests {
     }
     #expect(
       lines(12.34, 1_024) == [
-        "findings", "  stuck: 1 of 0 bytes, domain \"textures\" (finalization registry)",
+        "findings", "  stuck: 1, domain \"textures\" (finalization registry)",
         "    a cleanup runs for too long, and those behind it wait: a cleanup that blocks",
         "    for 12.3 s; 1,024 more are due and wait", "",
       ])

@@ -115,6 +115,30 @@ struct AddressSpaceTests {
     }
   }
 
+  @Test("The ledger takes a sixteenth of what is left, however little that is, and has an entry for each 2.5 KiB of it")
+  func smallLedgers() async {
+    await #expect(processExitsWith: .success) {
+      for megabytes in [64, 100, 200, 300, 400, 500, 1_000] {
+        let limit = megabytes * 1_000_000
+        let capacity = try Self.inChild(limit) { Ledger.shared.entryCapacity }
+        #expect(capacity * 2_560 >= limit, "\(megabytes) MB")
+        let taken = try Self.inChild(limit) {
+          let before = ProcessMemory.reservableByteCount ?? 0
+          _ = Ledger.shared
+          return before - (ProcessMemory.reservableByteCount ?? 0)
+        }
+        // What malloc maps for the ledger's own objects counts, too.
+        #expect((limit / 32...limit / 16 + 1 << 20).contains(taken), "\(megabytes) MB")
+        // 4,095 lines are named in the smallest, the first of them by the library.
+        let named = try Self.inChild(limit) {
+          let buffers = (1...4_200).compactMap { try? NativeBuffer(uninitializedByteCount: 64, line: UInt($0)) }
+          return buffers.count { $0.site != .unknown }
+        }
+        #expect(named >= min(4_000, capacity / 4 - 200), "\(megabytes) MB")
+      }
+    }
+  }
+
   @Test("The error says that address space is short, or private memory, and how much the process may have")
   func shortage() async {
     await #expect(processExitsWith: .success) {
@@ -131,16 +155,42 @@ struct AddressSpaceTests {
     }
   }
 
+  @Test("A buffer of more bytes than a process has addresses is refused with that reason, and no limit is blamed")
+  func moreThanAllAddresses() async {
+    await #expect(processExitsWith: .success) {
+      // The second is rounded up to the first by jemalloc's size classes.
+      for byteCount in [1 << 47, 7 << 44 + 1, 1 << 60] {
+        let error = #expect(throws: NativeBufferError.self) { try NativeBuffer(byteCount: byteCount) }
+        #expect(error?.code == .outOfMemory(byteCount: byteCount, alignment: 64) && error?.shortage == .addresses)
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.contains("no 64-bit process has so many addresses, whatever its limits are"))
+        #expect(text.hasSuffix("It can only help to ask for less."))
+        #expect(!text.contains("ulimit") && !text.contains("raise the limit"))
+      }
+    }
+  }
+
   @Test("Where there is no room for the smallest ledger, or for the shared arena, a buffer is refused with an error")
   func noLedger() async {
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 8 << 20)
+      Self.limit(to: 2 << 20)
       var refusal: NativeBufferError?
       do throws(NativeBufferError) { _ = try NativeBuffer(byteCount: 100) } catch { refusal = error }
       guard case .ledger(let ledger)? = refusal?.code, case .reservationFailed = ledger.code else { exit(2) }
       guard refusal?.created.file == "NativeBuffersTests/AddressSpaceTests.swift" else { exit(3) }
       do throws(ArenaError) { _ = try Arena(name: "none") } catch { exit(error.code == .ledger(ledger) ? 0 : 4) }
       exit(5)
+    }
+    // The ledger has room, and what is reserved for malloc has not.
+    await #expect(processExitsWith: .success) {
+      Self.limit(to: 8 << 20)
+      var refusal: NativeBufferError?
+      do throws(NativeBufferError) { _ = try NativeBuffer(byteCount: 100) } catch { refusal = error }
+      switch refusal?.code {
+      case .outOfMemory(byteCount: 100, alignment: 64)?: exit(0)
+      case .arena(let error)?: exit(error.code == .noRoomForArena ? 0 : 2)
+      default: exit(3)
+      }
     }
   }
 
@@ -163,7 +213,7 @@ struct AddressSpaceTests {
   @Test("A full ledger gets entries back from idle blocks, of whatever arena")
   func idleEntries() async {
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 96 << 20)
+      Self.limit(to: 32 << 20)
       Maintenance.beginByHand()
       #expect(Ledger.shared.entryCapacity == 4_096)
       let first = try Arena(name: "first")

@@ -134,17 +134,46 @@ struct SiteTests {
     #expect(ledger.site(a).line == 1_000_000)
   }
 
-  @Test("A number never given out is the unknown site, and 65,535 sites are the limit")
-  func unknown() {
+  @Test(
+    "A number never given out is the unknown site; 65,535 sites are the limit, and fewer where entries are few",
+    arguments: [(1, 4_095), (16_384, 4_095), (65_536, 16_383), (1 << 18 - 1, 32_767), (1 << 18, 65_535)])
+  func unknown(entryCapacity: Int, siteLimit: Int) throws {
+    let ledger = try Ledger(entryCapacity: entryCapacity)
+    func here(_ line: Int, isCreation: Bool = true) -> SiteID {
+      ledger.intern(file: #fileID, line: UInt(line), function: #function, isCreation: isCreation)
+    }
     #expect(ledger.site(SiteID(rawValue: 40_000)) == .unknown)
-    for line in 1...70_000 { _ = here(line: UInt(line)) }
-    #expect(ledger.siteCount == 65_536)
-    #expect(here(line: 69_999).rawValue == 0)
-    #expect(ledger.unrecordedCount == 70_000 - 65_535 + 1)
+    let count = siteLimit + 4_465
+    for line in 1...count { _ = here(line) }
+    #expect(ledger.siteCount == siteLimit + 1)
+    #expect(here(count - 1).rawValue == 0)
+    #expect(ledger.unrecordedCount == 4_466)
     // One that disposes is no creation.
-    #expect(ledger.intern(file: #fileID, line: 69_999, function: #function, isCreation: false) == .unknown)
-    #expect(ledger.unrecordedCount == 70_000 - 65_535 + 1)
-    #expect(ledger.site(here(line: 500)).line == 500)
+    #expect(here(count - 1, isCreation: false) == .unknown)
+    #expect(ledger.unrecordedCount == 4_466)
+    for line in [1, 500, siteLimit] { #expect(ledger.site(here(line)).line == line) }
+  }
+
+  @Test("In the smallest ledger, all lines and all entries that there is room for stay as they were written")
+  func smallest() throws {
+    let ledger = try Ledger(entryCapacity: 4_096)
+    let none = LedgerEntry.Classification(domain: DomainNumber(rawValue: 0), bucket: 9)
+    let entries = try (0..<4_096).map { _ in try ledger.acquireEntry(none) }
+    for entry in entries { entry.capacity = 77 }
+    #expect(throws: LedgerError(.full(entryCapacity: 4_096))) { try ledger.acquireEntry(none) }
+    // The areas before: each lies close to the next one.
+    for line in 1...4_095 {
+      let id = ledger.intern(file: "A/B.swift", line: UInt(line), function: "c()")
+      #expect(id.rawValue == line)
+      ledger.recordRescue(at: id, byteCount: line)
+    }
+    for line in 1...4_095 {
+      let id = SiteID(rawValue: UInt32(line))
+      #expect(ledger.site(id) == Site(file: "A/B.swift", line: line, function: "c()"))
+      let rescues = ledger.rescues(at: id)
+      #expect(rescues.count == 1 && rescues.byteCount == line)
+    }
+    #expect(entries.allSatisfy { $0.capacity == 77 && $0.classification.bucket == 9 })
   }
 
   @Test("Where there is room for sixteen million resources there is room for a million lines, each by its own text")

@@ -44,7 +44,7 @@
       if last == Int(rank.rawValue), rank.isTakenTogether, unsafe order > held.pointee.latest[last] { return }
       fatalError(
         "NativeBuffers: order of locks: a thread that holds a lock `\(name(last))` takes a lock `\(rank)`. See LockRank."
-      )
+          + hint(last))
     }
 
     /// After it was taken, or tried with success: a try waits for nobody, so it may be in any order.
@@ -76,7 +76,15 @@
       let ranks = unsafe held.pointee.ranks
       guard ranks != 0 else { return }
       let last = UInt32.bitWidth - 1 - ranks.leadingZeroBitCount
-      fatalError("NativeBuffers: order of locks: a thread that holds a lock `\(name(last))` calls fork.")
+      fatalError(
+        "NativeBuffers: order of locks: a thread that holds a lock `\(name(last))` calls fork."
+          + hint(last))
+    }
+
+    /// What a client may have done: no other lock is held while code of a client runs.
+    private static func hint(_ rank: Int) -> String {
+      rank == Int(LockRank.cache.rawValue)
+        ? " The `==` of a cache's keys runs under that lock: ResourceCache says what it must not do." : ""
     }
 
     private static func name(_ rank: Int) -> String { LockRank(rawValue: UInt8(rank)).map { "\($0)" } ?? "\(rank)" }
