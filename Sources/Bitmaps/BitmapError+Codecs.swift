@@ -61,20 +61,32 @@ extension cimage_report {
     return unsafe withUnsafePointer(to: &copy) { unsafe String(cString: cimage_report_message($0)) }
   }
 
-  /// Of a picture that was decoded.
+  /// Its words of what it found odd first.
+  private var warningText: String {
+    var copy = self
+    // SAFETY: as above.
+    return unsafe withUnsafePointer(to: &copy) { unsafe String(cString: cimage_report_warning($0)) }
+  }
+
+  /// Of a picture that was decoded. What is wrong with the end comes first.
   func pictureWarnings(of format: PictureFormat) -> [PictureWarning] {
+    var found: [PictureWarning] = []
     switch ending {
-    case CIMAGE_END_MISSING: [.missingEnd(format)]
+    case CIMAGE_END_MISSING: found.append(.missingEnd(format))
     case CIMAGE_END_DAMAGED:
-      [
+      found.append(
         PictureWarning(
           code: .damagedEnd, part: nil,
           reason: "what follows the pixels is damaged (\(text)). All pixels are there; what followed them was not read."
-        )
-      ]
-    default:
-      warnings == 0
-        ? [] : [PictureWarning(code: .irregularData, part: nil, reason: "the \(format) data is irregular (\(text)).")]
+        ))
+    default: break
     }
+    if guesses_colors { found.append(.guessedColors) }
+    if warnings > 0 {
+      found.append(
+        PictureWarning(
+          code: .irregularData, part: nil, reason: "the \(format) data is irregular (\(warningText))."))
+    }
+    return found
   }
 }

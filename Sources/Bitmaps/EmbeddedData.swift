@@ -14,8 +14,9 @@ struct EmbeddedData {
     case pixels
   }
 
-  /// The TIFF structure of the first EXIF data.
+  /// The TIFF structure of the first EXIF data whose orientation can be read; where there is none, of the first.
   private(set) var exif: Range<Int>?
+  private var isExifReadable = false
   /// The pieces of the ICC data, in their order; of a PNG one, with its name ahead and compressed.
   private(set) var icc: [Range<Int>] = []
   /// The frames of an animation.
@@ -82,6 +83,14 @@ struct EmbeddedData {
 
   private mutating func warn(_ warning: PictureWarning) { PictureWarning.add(warning, to: &warnings) }
 
+  /// Data that cannot be read does not hide what follows it. Each is read once: a file can have many.
+  private mutating func takeExif(_ range: Range<Int>, _ reader: borrowing BoundedReader) {
+    guard !isExifReadable else { return }
+    isExifReadable = ExifOrientation.read(in: reader.part(range)) != nil
+    if exif != nil { warn(.damagedExif) }
+    if exif == nil || isExifReadable { exif = range }
+  }
+
   /// Of the length that a segment or chunk declares, `there` bytes are there.
   private func check(adding length: Int, there: Int, _ limits: DecodingLimits?) throws(BitmapError) {
     guard let limits, byteCount + min(length, there) > limits.embeddedByteCount else { return }
@@ -132,12 +141,13 @@ extension EmbeddedData {
     position = content.upperBound
     switch marker {
     case 0xE1:
-      guard exif == nil, content.count >= 6, reader.has(Self.exifLead, at: content.lowerBound) else { break }
-      exif = content.lowerBound + 6..<content.upperBound
+      guard content.count >= 6, reader.has(Self.exifLead, at: content.lowerBound) else { break }
+      takeExif(content.lowerBound + 6..<content.upperBound, reader)
     case 0xE2:
       guard content.count >= 14, reader.has(Self.iccLead, at: content.lowerBound) else { break }
       takeICCPiece(content, reader)
-    case 0xC0...0xCF where marker != 0xC4 && marker != 0xC8 && marker != 0xCC:
+    // The headers of frames; the last two, of a hierarchy and of JPEG-LS, libjpeg refuses by name.
+    case 0xC0...0xC3, 0xC5...0xCB, 0xCD...0xCF, 0xDE, 0xF7:
       return !reach(.size, headerByteCount: position)
     case 0xDA:
       isDone = true
@@ -256,7 +266,7 @@ extension EmbeddedData {
     case ChunkName.pngAnimation where !isBehindPixels: isAnimated = true
     case ChunkName.pngFrame where isAnimated: frameCount += 1
     case ChunkName.pngExif where isBehindPixels: warn(.misplaced("eXIf", "this chunk lies behind the pixels"))
-    case ChunkName.pngExif where exif == nil: exif = content
+    case ChunkName.pngExif: takeExif(content, reader)
     case ChunkName.pngProfile where isBehindPixels || hasPalette:
       warn(.misplaced("iCCP", "this chunk lies behind the \(isBehindPixels ? "pixels" : "palette")"))
     case ChunkName.pngProfile where icc.isEmpty: icc = [content]
@@ -313,10 +323,10 @@ extension EmbeddedData {
       case ChunkName.webpFrame where isAnimated: frameCount += 1
       case ChunkName.webpExif where flags & 0x08 == 0, ChunkName.webpProfile where flags & 0x20 == 0:
         warn(.misplaced(ChunkName.text(name), "the file's first chunk does not announce this one"))
-      case ChunkName.webpExif where exif == nil:
+      case ChunkName.webpExif:
         // Some writers put JPEG's lead before the TIFF structure.
         let hasLead = length >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
-        exif = content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound
+        takeExif(content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound, reader)
       case ChunkName.webpProfile where icc.isEmpty: icc = [content]
       default: break
       }

@@ -7,8 +7,7 @@ enum ExifOrientation {
   /// The tag 0x0112 of the first directory. EXIF says one number of 16 bits. Any integer is taken, as TIFF asks of readers for
   /// those without a sign, and most do for those with one; of more than one number the first counts. 0 stands for
   /// "unknown" in many a file.
-  static func read(in exif: RawSpan) -> Orientation? {
-    let tiff = BoundedReader(bytes: exif)
+  static func read(in tiff: borrowing BoundedReader) -> Orientation? {
     let isLittle = tiff.has([0x49, 0x49, 0x2A, 0], at: 0)
     guard isLittle || tiff.has([0x4D, 0x4D, 0, 0x2A], at: 0) else { return nil }
     func integer(_ position: Int, _ byteCount: Int, _ tiff: borrowing BoundedReader) -> Int? {
@@ -22,14 +21,17 @@ enum ExifOrientation {
       guard let type = integer(entry + 2, 2, tiff), let valueCount = integer(entry + 4, 4, tiff), valueCount > 0,
         let byteCount = byteCount(ofType: type)
       else { return nil }
-      // What does not fit in the entry's last four bytes lies where they say.
-      guard let place = valueCount * byteCount <= 4 ? entry + 8 : integer(entry + 8, 4, tiff),
-        let value = integer(place, byteCount, tiff)
+      // What does not fit in the entry's last four bytes lies where they say, and all of it is there.
+      let totalByteCount = valueCount * byteCount
+      guard let place = totalByteCount <= 4 ? entry + 8 : integer(entry + 8, 4, tiff),
+        totalByteCount <= tiff.count - place, let value = integer(place, byteCount, tiff)
       else { return nil }
       return value == 0 ? .upright : Orientation(exifValue: value)
     }
     return .upright
   }
+
+  static func read(in exif: RawSpan) -> Orientation? { read(in: BoundedReader(bytes: exif)) }
 
   /// Nil for what is no integer. None of those that make an orientation is negative.
   private static func byteCount(ofType type: Int) -> Int? {

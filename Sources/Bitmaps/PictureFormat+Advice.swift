@@ -2,7 +2,8 @@ extension PictureFormat {
   /// What a file of the format is, in a sentence.
   var noun: String {
     switch kind {
-    case .gif, .tiff, .bmp, .jpeg, .jpegXL, .jpeg2000, .jpegXR, .png, .webp, .netpbm, .radiance, .pfm, .qoi, .dds:
+    case .gif, .tiff, .bmp, .jpeg, .jpegXL, .jpeg2000, .jpegXR, .jpegLS, .png, .webp, .netpbm, .radiance, .pfm, .qoi,
+      .dds:
       "a \(self) picture"
     case .avif, .openEXR: "an \(self) picture"
     case .heic: "a HEIC (HEIF) picture"
@@ -31,6 +32,7 @@ extension PictureFormat {
       "Convert it to JPEG (`heif-convert IN.heic OUT.jpg`), or have the phone take JPEG (\"most compatible\")."
     case .avif: "Convert it to PNG (`avifdec IN.avif OUT.png`)."
     case .jpegXL: "Convert it to PNG (`djxl IN.jxl OUT.png`)."
+    case .jpegLS: "Convert it to PNG (`ffmpeg -i IN.jls OUT.png`)."
     case .jpeg2000: "Convert it to PNG (`opj_decompress -i IN.jp2 -o OUT.png`)."
     case .ico: "Take a picture out of it (`icotool -x IN.ico`)."
     case .psd, .xcf: "Export it as PNG from the program that made it."

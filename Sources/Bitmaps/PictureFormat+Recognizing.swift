@@ -96,6 +96,8 @@ private struct Candidates: ~Escapable {
   }
 
   private mutating func considerDecodable() {
+    // With a segment ahead of its frame, libjpeg's reader finds out.
+    take(.jpegLS, lead.starts(with: [0xFF, 0xD8, 0xFF, 0xF7]))
     take(.jpeg, lead.starts(with: [0xFF, 0xD8, 0xFF]))
     // Four bytes of the eight: the other four exist to show damage, and libpng names that damage.
     let isPNG = lead.starts(with: [0x89, 0x50, 0x4E, 0x47])

@@ -26,6 +26,7 @@ public struct PictureFormat: Hashable, Sendable {
     case avi = "AVI video"
     case video = "video"
     case jpegXR = "JPEG XR"
+    case jpegLS = "JPEG-LS"
     case openEXR = "OpenEXR"
     case radiance = "Radiance HDR"
     case pfm = "PFM"

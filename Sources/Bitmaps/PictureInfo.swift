@@ -157,7 +157,7 @@ extension PictureInfo {
     // In an order that does not depend on when each was found.
     warnings = embedded.warnings
     if isExifUnreadable {
-      PictureWarning.add(.damaged("EXIF", "the orientation in this data cannot be read"), to: &warnings)
+      PictureWarning.add(.damagedExif, to: &warnings)
     }
     if isProfileUnreadable {
       PictureWarning.add(.damaged("ICC data", "it is not whole, or no ICC data"), to: &warnings)

@@ -1,11 +1,12 @@
-/// Something that is wrong with a file, and that no pixel depends on: the picture was decoded without it.
+/// Something that is wrong with a file of which every pixel was decoded from the file's own data.
 ///
+/// No pixel depends on what is wrong, but for ``Code/guessedColors``.
 /// <doc:Damaged-Files> says what is a warning and what an error.
 public struct PictureWarning: Hashable, Sendable {
   /// What is wrong, coarsely: what a program would act on.
   public struct Code: Hashable, Sendable {
     enum Kind: String {
-      case missingEnd, damagedEnd, damagedMetadata, misplacedMetadata, irregularData
+      case missingEnd, damagedEnd, damagedMetadata, misplacedMetadata, irregularData, guessedColors
     }
 
     let kind: Kind
@@ -21,6 +22,8 @@ public struct PictureWarning: Hashable, Sendable {
     public static let misplacedMetadata = Code(kind: .misplacedMetadata)
     /// The codec's library found something odd in the data of the pixels, and had no need to guess any of them.
     public static let irregularData = Code(kind: .irregularData)
+    /// The file says in no known way what the numbers of its pixels are as colours: the usual was taken, and may be wrong.
+    public static let guessedColors = Code(kind: .guessedColors)
   }
 
   public let code: Code
@@ -43,6 +46,8 @@ extension PictureWarning {
     PictureWarning(code: .damagedMetadata, part: part, reason: "\(part): \(what); it was not used.")
   }
 
+  static let damagedExif = damaged("EXIF", "the orientation in this data cannot be read")
+
   static func misplaced(_ part: String, _ what: String) -> PictureWarning {
     PictureWarning(code: .misplacedMetadata, part: part, reason: "\(part): \(what); it was not used.")
   }
@@ -52,6 +57,11 @@ extension PictureWarning {
       code: .missingEnd, part: nil,
       reason: "the \(format) data ends before its end is marked. All pixels are there; what followed them is not.")
   }
+
+  static let guessedColors = PictureWarning(
+    code: .guessedColors, part: "Adobe",
+    reason: "Adobe: this segment names a kind of colours that is not known. The usual one was taken: YCbCr, or YCCK of "
+      + "four components. Colours may be wrong.")
 
   /// No more of them than this are kept, and no two alike: a file can have millions of damaged chunks.
   static let mostCount = 16
@@ -65,10 +75,11 @@ extension PictureWarning {
 extension BitmapError {
   /// A picture that ``DecodingLimits/isStrict`` refuses.
   init(strict warning: PictureWarning, format: PictureFormat) {
+    let rest = warning.code == .guessedColors ? ", and look at its colours." : ": no pixel depends on this."
     self.init(
       warning.code == .missingEnd ? .truncated : .corrupt,
       "this \(format) is not as it should be (\(warning.reason)) Fetch the file again from where it came from, or decode it "
-        + "without `isStrict`: no pixel depends on this.",
+        + "without `isStrict`\(rest)",
       format: format)
   }
 

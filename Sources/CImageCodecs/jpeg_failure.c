@@ -23,7 +23,6 @@ static cimage_status status_of_code(int code) {
   case JERR_FRACT_SAMPLE_NOTIMPL:
   case JERR_NOTIMPL:
   case JERR_NOT_COMPILED:
-  case JERR_SOF_UNSUPPORTED:
     return CIMAGE_UNSUPPORTED;
   default:
     return CIMAGE_CORRUPT;
@@ -58,10 +57,40 @@ static bool lacks_height(j_common_ptr cinfo) {
   return codec->image_height == 0 && codec->image_width > 0 && codec->num_components > 0;
 }
 
+// What a file is instead, by the first marker that libjpeg does not read (ITU T.81, table B.1, and T.87); NULL where that can
+// be damage: behind a frame of a kind that it does read.
+static const char *unread_kind(j_common_ptr cinfo) {
+  int code = cinfo->err->msg_code;
+  if (!cinfo->is_decompressor || (code != JERR_UNKNOWN_MARKER && code != JERR_SOF_UNSUPPORTED)) return NULL;
+  if (((const struct jpeg_decompress_struct *)cinfo)->comp_info != NULL) return NULL;
+  switch (cinfo->err->msg_parm.i[0]) {
+  case 0xF7:
+    return "it is JPEG-LS, which `ffmpeg -i IN.jls OUT.png` reads";
+  case 0xC3:
+    return "it is lossless JPEG, which `ffmpeg -i IN.jpg OUT.png` reads";
+  case 0xCB:
+    return "it is lossless JPEG with arithmetic coding";
+  case 0xDE: // the header of a hierarchy
+  case 0xC5:
+  case 0xC6:
+  case 0xC7:
+  case 0xCD:
+  case 0xCE:
+  case 0xCF:
+    return "it is hierarchical JPEG";
+  case 0xC8:
+    return "it is an extension of JPEG";
+  default:
+    return NULL;
+  }
+}
+
 static void error_exit(j_common_ptr cinfo) {
   struct jpeg_failure *failure = (struct jpeg_failure *)cinfo->err;
   if (lacks_height(cinfo))
     jpeg_failure_escape(cinfo, CIMAGE_UNSUPPORTED, "its header gives no height, which a DNL segment behind it may do");
+  const char *kind = unread_kind(cinfo);
+  if (kind != NULL) jpeg_failure_escape(cinfo, CIMAGE_UNSUPPORTED, kind);
   store_message(cinfo, failure->report);
   cimage_status status = status_of_code(cinfo->err->msg_code);
   if (failure->has_pixels && status != CIMAGE_WORKING_MEMORY && status != CIMAGE_OUT_OF_MEMORY)
@@ -75,13 +104,22 @@ static void emit_message(j_common_ptr cinfo, int level) {
   if (level >= 0) return; // a trace, not a warning
   struct jpeg_failure *failure = (struct jpeg_failure *)cinfo->err;
   cimage_report *report = failure->report;
-  if (is_loss(cinfo->err->msg_code)) {
-    report->status = failure->is_cut ? CIMAGE_TRUNCATED : CIMAGE_CORRUPT;
+  int code = cinfo->err->msg_code;
+  if (is_loss(code)) {
+    if (failure->has_pixels)
+      report->ending = CIMAGE_END_DAMAGED;
+    else
+      report->status = failure->is_cut ? CIMAGE_TRUNCATED : CIMAGE_CORRUPT;
     store_message(cinfo, report);
     longjmp(failure->escape, 1);
   }
-  if (report->warnings == 0) store_message(cinfo, report);
-  if (report->warnings < UINT32_MAX) report->warnings++;
+  if (code == JWRN_ADOBE_XFORM) { // it goes on as if the marker said YCbCr, or YCCK
+    report->guesses_colors = true;
+    return;
+  }
+  char words[JMSG_LENGTH_MAX];
+  cinfo->err->format_message(cinfo, words);
+  cimage_report_warn(report, words);
 }
 
 static void output_message(j_common_ptr cinfo) { (void)cinfo; } // the default prints on standard error
@@ -91,11 +129,21 @@ struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage
   failure->report = report;
   failure->is_cut = false;
   failure->has_pixels = false;
+  failure->pixel_warnings = 0;
   jpeg_std_error(&failure->errors);
   failure->errors.error_exit = error_exit;
   failure->errors.emit_message = emit_message;
   failure->errors.output_message = output_message;
   return &failure->errors;
+}
+
+void jpeg_failure_end_pixels(struct jpeg_failure *failure) {
+  failure->has_pixels = true;
+  failure->pixel_warnings = failure->report->warnings;
+}
+
+void jpeg_failure_settle(struct jpeg_failure *failure) {
+  if (failure->report->ending != CIMAGE_ENDED) failure->report->warnings = failure->pixel_warnings;
 }
 
 void jpeg_failure_escape(j_common_ptr cinfo, cimage_status status, const char *message) {

@@ -15,6 +15,7 @@ struct jpeg_reader {
   uint32_t scan_limit;
   bool ends_at_frame;  // the source makes up a scan's header behind the frame's
   uint8_t scan[10 + 2 * MAX_COMPS_IN_SCAN];
+  bool has_rows;       // all rows are there
   bool may_end;        // the source may say that the picture ends where the file does
   bool ends_like_jpeg; // the file's last bytes are such a marker, whosever it is: nothing was cut off
   const uint8_t *rest; // of the file, behind what libjpeg was given
@@ -63,7 +64,9 @@ static boolean source_fill(j_decompress_ptr cinfo) {
     reader->rest_count -= count;
     return TRUE;
   }
-  if (jpeg_scans_next(&reader->scans, &cinfo->src->next_input_byte, &cinfo->src->bytes_in_buffer)) return TRUE;
+  bool has_more = jpeg_scans_next(&reader->scans, &cinfo->src->next_input_byte, &cinfo->src->bytes_in_buffer);
+  if (reader->has_rows && reader->scans.is_over && !reader->failure.has_pixels) jpeg_failure_end_pixels(&reader->failure);
+  if (has_more) return TRUE;
   if (reader->ends_at_frame && cinfo->num_components > 0) {
     source_make_scan(reader);
     return TRUE;
@@ -231,18 +234,49 @@ static J_COLOR_SPACE color_space(cimage_layout layout) {
   return JCS_UNKNOWN;
 }
 
-// Of a file of several scans, all are decoded before the first row is there: what is wrong with its end is found here.
-static void plan_scans(struct jpeg_reader *reader) {
+// ---- Several scans ----
+// libjpeg is asked for a scan at a time. As soon as every bit of every coefficient has come, the rows are made; what follows
+// is then read as it is behind the rows of a file of one scan, and is no error.
+
+// Returns how many scans are to be read: those with which all coefficients are there. 0 where that is not known.
+static int plan_scans(struct jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
-  struct jpeg_extent extent = jpeg_scans_measure(codec);
-  if (extent.has_end) {
+  jpeg_scans_choose(codec, &reader->scans);
+  struct jpeg_extent extent = jpeg_scans_measure(codec, &reader->scans);
+  if (extent.is_complete) {
+    // Without an end, no scan is left out, so that a file cut in its last one is found out at any size; nor where libjpeg
+    // will find fault with what lies between them.
+    if (!extent.has_end || !extent.is_regular) return extent.scan_count;
     jpeg_scans_limit(codec, &reader->scans, extent);
-  } else if (extent.has_all_coefficients && reader->may_end) {
-    // No scan is left out, so that a file cut in its last one is found out at any size.
-    reader->source.bytes_in_buffer = (size_t)(extent.end - reader->source.next_input_byte);
-  } else if (!reader->ends_like_jpeg) {
+    return extent.kept_count;
+  }
+  if (extent.has_end && extent.is_regular) // no need to look further: nothing in its data can make it a picture
+    jpeg_failure_escape((j_common_ptr)codec, CIMAGE_CORRUPT, "Its scans do not have every coefficient");
+  if (!extent.has_end && !reader->ends_like_jpeg)
     jpeg_failure_escape((j_common_ptr)codec, CIMAGE_TRUNCATED, "of its scans, the last is not whole");
-  } // else something within is damaged, and libjpeg says what
+  return 0; // something within is damaged, and libjpeg says what
+}
+
+static void read_scans(struct jpeg_reader *reader, int count) {
+  struct jpeg_decompress_struct *codec = &reader->codec;
+  for (int whole = 0; count == 0 || whole < count;) {
+    check_progress((j_common_ptr)codec);
+    int outcome = jpeg_consume_input(codec);
+    if (outcome == JPEG_SCAN_COMPLETED) whole++;
+    if (outcome == JPEG_REACHED_EOI)
+      jpeg_failure_escape((j_common_ptr)codec, reader->failure.is_cut ? CIMAGE_TRUNCATED : CIMAGE_CORRUPT,
+                          "Its scans do not have every coefficient");
+  }
+  jpeg_start_output(codec, codec->input_scan_number);
+}
+
+// Up to the end-of-image marker.
+static void read_rest(struct jpeg_decompress_struct *codec) {
+  for (;;) {
+    int outcome = jpeg_consume_input(codec);
+    if (outcome == JPEG_REACHED_EOI) return;
+    if (outcome == JPEG_REACHED_SOS) ERREXIT(codec, JERR_EOI_EXPECTED); // as of a file of one scan
+  }
 }
 
 cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
@@ -269,15 +303,24 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
       jpeg_failure_escape((j_common_ptr)codec, CIMAGE_MISUSE, "The rows given do not fit the picture");
     source_join(&reader);
     reader.may_end = !codec->arith_code;
-    if (jpeg_has_multiple_scans(codec)) plan_scans(&reader);
+    bool has_several = jpeg_has_multiple_scans(codec);
+    int scan_count = has_several ? plan_scans(&reader) : 1;
+    codec->buffered_image = has_several;
     jpeg_start_decompress(codec);
+    if (has_several) read_scans(&reader, scan_count);
     if (cmyk)
       read_cmyk_rows(codec, rows);
     else
       read_rows(codec, rows);
-    reader.failure.has_pixels = true;
-    jpeg_finish_decompress(codec); // reads on to the end-of-image marker
+    reader.has_rows = true;
+    // Where the last scans were left out, what lies between them is still to be read, and an error if it is damaged.
+    if (!reader.scans.is_limited || reader.scans.is_over) jpeg_failure_end_pixels(&reader.failure);
+    if (has_several)
+      read_rest(codec);
+    else
+      jpeg_finish_decompress(codec); // reads on to the end-of-image marker
   }
   jpeg_destroy_decompress(&reader.codec);
+  jpeg_failure_settle(&reader.failure);
   return report->status;
 }

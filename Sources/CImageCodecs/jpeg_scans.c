@@ -22,70 +22,81 @@ static const uint8_t *find_marker(const uint8_t *from, const uint8_t *end) {
   return NULL;
 }
 
+// Whether libjpeg reads or skips such a segment between two scans; of all others it says that they are an error.
+static bool is_known(uint8_t marker) {
+  bool is_table = marker == 0xC4 || marker == 0xCC || marker == 0xDB || marker == 0xDC || marker == 0xDD;
+  bool is_application = marker >= 0xE0 && marker <= 0xEF;
+  return is_table || is_application || marker == 0xFE || marker == TEMPORARY;
+}
+
 // ---- Whether every coefficient comes with all its bits ----
-// Where some do not, libjpeg smooths blocks by guesses, and to leave out more of them would change what it guesses.
+// Where some do not, libjpeg makes up for them by guesses, or by gray. No picture is made of those.
 
-enum { ALL_COEFFICIENTS = DCTSIZE2 };
+struct progress {
+  bool is_progressive;
+  bool is_regular;
+  int component_count;
+  // Of each coefficient, how many of its lowest bits did not come yet, -1: none came. As libjpeg's coef_bits.
+  int8_t missing[MAX_COMPONENTS][DCTSIZE2];
+};
 
-// Of the components named in a scan's header, the coefficients from `first` to `last` are whole.
-static void add_whole(uint64_t *whole, int index, int first, int last, int missing_bits) {
-  if (missing_bits == 0 && first <= last && last < ALL_COEFFICIENTS)
-    whole[index] |= (~(uint64_t)0 >> (ALL_COEFFICIENTS - 1 - (last - first))) << first;
+// A scan's header, by whoever read it.
+struct scan {
+  int component_count;
+  int components[MAX_COMPS_IN_SCAN];
+  int first, last; // coefficients
+  int high, low;   // bits that were missing before, and are after it
+};
+
+// The rules that libjpeg looks after when a scan starts (ITU T.81, G.1.1.1).
+static void add_scan(struct progress *progress, struct scan scan) {
+  if (!progress->is_progressive) { // libjpeg does not look at the rest of such a header
+    for (int i = 0; i < scan.component_count; i++) memset(progress->missing[scan.components[i]], 0, DCTSIZE2);
+    return;
+  }
+  bool is_possible = scan.first == 0 ? scan.last == 0
+                                     : scan.first <= scan.last && scan.last < DCTSIZE2 && scan.component_count == 1;
+  if (!is_possible || scan.low > 13 || (scan.high != 0 && scan.low != scan.high - 1)) {
+    progress->is_regular = false;
+    return;
+  }
+  for (int i = 0; i < scan.component_count; i++) {
+    int8_t *missing = progress->missing[scan.components[i]];
+    if (scan.first > 0 && missing[0] < 0) progress->is_regular = false;
+    for (int k = scan.first; k <= scan.last; k++) {
+      if (scan.high != (missing[k] < 0 ? 0 : missing[k])) progress->is_regular = false;
+      missing[k] = (int8_t)scan.low;
+    }
+  }
 }
 
-static void add_scan(j_decompress_ptr codec, const uint8_t *header, size_t length, uint64_t *whole) {
-  size_t count = length >= 3 ? header[2] : 0;
-  if (length != 6 + 2 * count) return; // libjpeg has the words for it
+static bool is_complete(const struct progress *progress) {
+  for (int i = 0; i < progress->component_count; i++)
+    for (int k = 0; k < DCTSIZE2; k++)
+      if (progress->missing[i][k] != 0) return false;
+  return true;
+}
+
+// From a header's length on. False where libjpeg refuses it.
+static bool read_scan(j_decompress_ptr codec, const uint8_t *header, size_t length, struct scan *scan) {
+  int count = length >= 3 ? header[2] : 0;
+  if (count < 1 || count > MAX_COMPS_IN_SCAN || length != 6 + 2 * (size_t)count) return false;
+  for (int i = 0; i < count; i++) {
+    // As libjpeg does: where several components have an identifier, those come in their order.
+    int found = i;
+    while (found < codec->num_components && codec->comp_info[found].component_id != header[3 + 2 * i]) found++;
+    if (found == codec->num_components) return false;
+    for (int k = 0; k < i; k++)
+      if (scan->components[k] == found) return false;
+    scan->components[i] = found;
+  }
   const uint8_t *range = header + 3 + 2 * count;
-  for (size_t k = 0; k < count; k++)
-    for (int i = 0; i < codec->num_components; i++)
-      if (codec->comp_info[i].component_id == header[3 + 2 * k]) add_whole(whole, i, range[0], range[1], range[2] & 15);
-}
-
-struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec) {
-  uint64_t whole[MAX_COMPONENTS] = {0};
-  for (int k = 0; k < codec->comps_in_scan; k++)
-    add_whole(whole, codec->cur_comp_info[k]->component_index, codec->Ss, codec->Se, codec->Al);
-  const uint8_t *marker = codec->src->next_input_byte, *end = marker + codec->src->bytes_in_buffer;
-  struct jpeg_extent extent = {.end = end, .has_all_coefficients = true};
-  while ((marker = find_marker(marker, end)) != NULL) {
-    extent.end = marker;
-    if (marker[1] == END_OF_IMAGE) {
-      extent.has_end = true;
-      extent.end = marker + 2;
-      break;
-    }
-    if (marker[1] == START_OF_IMAGE) break; // of another picture
-    size_t length = 0;
-    if (marker[1] != TEMPORARY) {
-      if (end - marker < 4) break;
-      length = (size_t)marker[2] << 8 | marker[3];
-      if (length < 2 || length + 2 > (size_t)(end - marker)) break;
-      if (marker[1] == START_OF_SCAN) add_scan(codec, marker + 2, length, whole);
-    }
-    marker += 2 + length;
-    extent.end = end;
-  }
-  for (int i = 0; i < codec->num_components; i++)
-    if (whole[i] != ~(uint64_t)0) extent.has_all_coefficients = false;
-  return extent;
-}
-
-void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct jpeg_extent extent) {
-  if (!codec->progressive_mode || !extent.has_all_coefficients) return;
-  bool drops_color = codec->jpeg_color_space == JCS_YCbCr && codec->out_color_space == JCS_GRAYSCALE;
-  for (int i = 0; i < codec->num_components; i++) {
-    const jpeg_component_info *component = &codec->comp_info[i];
-    if (is_mean(component) || (drops_color && i > 0))
-      scans->components[scans->component_count++] = (uint8_t)component->component_id;
-  }
-  if (scans->component_count == 0) return;
-  // It would guess the coefficients that are left out, and move the first one while it does.
-  codec->do_block_smoothing = FALSE;
-  scans->next = codec->src->next_input_byte;
-  scans->end = scans->next + codec->src->bytes_in_buffer;
-  if (!jpeg_scans_next(scans, &codec->src->next_input_byte, &codec->src->bytes_in_buffer))
-    codec->src->bytes_in_buffer = 0;
+  scan->component_count = count;
+  scan->first = range[0];
+  scan->last = range[1];
+  scan->high = range[2] >> 4;
+  scan->low = range[2] & 15;
+  return true;
 }
 
 // Of a scan's header from its length on: the count of components, a component and its tables, the first coefficient.
@@ -94,33 +105,114 @@ static bool is_left_out(const struct jpeg_scans *scans, const uint8_t *header, s
   return memchr(scans->components, header[3], scans->component_count) != NULL;
 }
 
+struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec, const struct jpeg_scans *scans) {
+  struct progress progress = {
+      .is_progressive = codec->progressive_mode, .is_regular = true, .component_count = codec->num_components};
+  memset(progress.missing, -1, sizeof progress.missing);
+  struct scan scan = {.component_count = codec->comps_in_scan, .first = codec->Ss, .last = codec->Se,
+                      .high = codec->Ah, .low = codec->Al};
+  for (int i = 0; i < scan.component_count; i++) scan.components[i] = codec->cur_comp_info[i]->component_index;
+  add_scan(&progress, scan);
+
+  struct jpeg_extent extent = {.scan_count = 1, .kept_count = 1};
+  const uint8_t *marker = codec->src->next_input_byte, *end = marker + codec->src->bytes_in_buffer;
+  for (bool is_data = true;;) {
+    const uint8_t *from = marker;
+    marker = find_marker(from, end);
+    if (!is_data && marker != from) progress.is_regular = false; // libjpeg warns of stray bytes, and says what they precede
+    if (!extent.is_complete && is_complete(&progress)) {
+      extent.is_complete = true;
+      extent.last = marker == NULL ? end : marker;
+    }
+    if (marker == NULL || marker[1] == START_OF_IMAGE) break; // of another picture
+    if (marker[1] == END_OF_IMAGE) {
+      extent.has_end = true;
+      break;
+    }
+    // Behind the last scan, what libjpeg does not read is no part of the picture.
+    if (extent.is_complete && !is_known(marker[1])) break;
+    is_data = false;
+    size_t length = 0;
+    if (marker[1] != TEMPORARY) {
+      if (end - marker < 4) break;
+      length = (size_t)marker[2] << 8 | marker[3];
+      if (length < 2 || length + 2 > (size_t)(end - marker)) break; // libjpeg has the words for it
+      is_data = marker[1] == START_OF_SCAN;
+      if (is_data) {
+        if (read_scan(codec, marker + 2, length, &scan))
+          add_scan(&progress, scan);
+        else
+          progress.is_regular = false;
+        extent.scan_count++;
+        if (!is_left_out(scans, marker + 2, length)) extent.kept_count++;
+      }
+    }
+    marker += 2 + length;
+  }
+  extent.is_regular = progress.is_regular;
+  return extent;
+}
+
+// ---- What is left out ----
+
+void jpeg_scans_choose(j_decompress_ptr codec, struct jpeg_scans *scans) {
+  if (!codec->progressive_mode) return;
+  for (int i = 0; i < codec->num_components; i++) // an identifier that two components have says too little
+    for (int k = 0; k < i; k++)
+      if (codec->comp_info[i].component_id == codec->comp_info[k].component_id) return;
+  bool drops_color = codec->jpeg_color_space == JCS_YCbCr && codec->out_color_space == JCS_GRAYSCALE;
+  for (int i = 0; i < codec->num_components; i++) {
+    const jpeg_component_info *component = &codec->comp_info[i];
+    if (is_mean(component) || (drops_color && i > 0))
+      scans->components[scans->component_count++] = (uint8_t)component->component_id;
+  }
+}
+
+void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct jpeg_extent extent) {
+  if (extent.kept_count == extent.scan_count) return;
+  // It would guess the coefficients that are left out, and move the first one while it does.
+  codec->do_block_smoothing = FALSE;
+  scans->is_limited = true;
+  scans->next = codec->src->next_input_byte;
+  scans->last = extent.last;
+  scans->end = scans->next + codec->src->bytes_in_buffer;
+  jpeg_scans_next(scans, &codec->src->next_input_byte, &codec->src->bytes_in_buffer);
+}
+
 boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t *count) {
-  const uint8_t *start = scans->next, *end = scans->end, *marker = start;
-  while ((marker = find_marker(marker, end)) != NULL && marker[1] != END_OF_IMAGE) {
-    if (marker[1] == START_OF_IMAGE || marker[1] == TEMPORARY) {
+  if (scans->next == scans->last) { // also where nothing is left out
+    *piece = scans->next;
+    *count = (size_t)(scans->end - scans->next);
+    scans->next = scans->last = scans->end;
+    scans->is_over = true;
+    return *count > 0;
+  }
+  const uint8_t *start = scans->next, *marker = start;
+  // Segments are whole up to there: the walk that measured them was the same.
+  while ((marker = find_marker(marker, scans->last)) != NULL) {
+    if (marker[1] == TEMPORARY) {
       marker += 2;
       continue;
     }
-    if (end - marker < 4) break;
     size_t length = (size_t)marker[2] << 8 | marker[3];
-    if (length < 2 || length + 2 > (size_t)(end - marker)) break; // libjpeg has the words for it
     const uint8_t *after = marker + 2 + length;
-    if (marker[1] == START_OF_SCAN && is_left_out(scans, marker + 2, length)) {
-      const uint8_t *next = find_marker(after, end);
-      if (next == NULL) next = end;
-      if (marker > start) {
-        scans->next = next;
-        *piece = start;
-        *count = (size_t)(marker - start);
-        return TRUE;
-      }
-      start = marker = next;
+    if (marker[1] != START_OF_SCAN || !is_left_out(scans, marker + 2, length)) {
+      marker = after;
       continue;
     }
-    marker = after;
+    const uint8_t *next = find_marker(after, scans->last);
+    if (next == NULL) next = scans->last;
+    if (marker > start) {
+      scans->next = next;
+      *piece = start;
+      *count = (size_t)(marker - start);
+      return TRUE;
+    }
+    start = marker = next;
   }
-  scans->next = end;
+  scans->next = scans->last;
+  if (start == scans->last) return jpeg_scans_next(scans, piece, count);
   *piece = start;
-  *count = (size_t)(end - start);
-  return start < end;
+  *count = (size_t)(scans->last - start);
+  return TRUE;
 }

@@ -17,6 +17,7 @@ struct png_reader {
   size_t surplus; // how much more compressed data may be read; SIZE_MAX unless the last row is being read
   bool has_end;       // the file's last bytes are those of an IEND chunk
   uint64_t rows_left; // of all passes, not decoded yet; when it is 0, what is wrong is no error any more
+  uint32_t pixel_warnings; // the warnings until then
   cimage_report *report;
 };
 
@@ -33,6 +34,7 @@ static _Noreturn void escape(struct png_reader *reader, cimage_status status, co
 static _Noreturn void escape_damage(struct png_reader *reader, cimage_status status, const char *message) {
   if (reader->rows_left > 0) escape(reader, status, message);
   reader->report->ending = status == CIMAGE_TRUNCATED ? CIMAGE_END_MISSING : CIMAGE_END_DAMAGED;
+  reader->report->warnings = reader->pixel_warnings; // all else that is wrong there goes without saying
   escape(reader, CIMAGE_OK, message);
 }
 
@@ -71,8 +73,7 @@ static void handle_warning(png_structp png, png_const_charp message) {
     return;
   }
   reader->surplus = SIZE_MAX; // what libpng warns of at the last row is how the compressed data ended
-  if (report->warnings == 0) snprintf(report->message, sizeof report->message, "%s", message);
-  if (report->warnings < UINT32_MAX) report->warnings++;
+  cimage_report_warn(report, message);
 }
 
 static bool is_pixels(png_structp png) {
@@ -193,7 +194,9 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
 static void count_row(png_structp png, png_row_infop row_info, png_bytep row) {
   (void)row_info, (void)row;
   struct png_reader *reader = png_get_io_ptr(png);
-  if (reader->rows_left > 0) reader->rows_left--;
+  if (reader->rows_left == 0) return;
+  reader->rows_left--;
+  reader->pixel_warnings = reader->report->warnings;
 }
 
 static uint64_t row_count(uint32_t width, uint32_t height, int passes) {

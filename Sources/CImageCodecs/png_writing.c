@@ -31,8 +31,7 @@ static void handle_error(png_structp png, png_const_charp message) {
 
 static void handle_warning(png_structp png, png_const_charp message) {
   cimage_report *report = ((struct png_writer *)png_get_error_ptr(png))->report;
-  if (report->warnings == 0) snprintf(report->message, sizeof report->message, "%s", message);
-  if (report->warnings < UINT32_MAX) report->warnings++;
+  cimage_report_warn(report, message);
 }
 
 // What does not fit is only counted, so that one retry is enough.

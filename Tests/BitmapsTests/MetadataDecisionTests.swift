@@ -168,4 +168,61 @@ struct MetadataDecisionTests {
       larger.dispose()
     }
   }
+
+  @Test("An orientation whose numbers are not all there cannot be read", arguments: [true, false])
+  func overlongOrientation(isLittle: Bool) throws {
+    try withOwnArena { arena in
+      let plain = try JPEGDecodingTests.drawnJPEG(width: 40, height: 24, arena: arena)
+      let pixels = try Bitmap.decode(plain, arena: arena).takePacked()
+      // In the place of its value is where its numbers start: in the structure, there is 0, which would be upright.
+      for (count, place) in [(1 << 31, 6), (0xFFFF_FFFF, 6), (20, 6), (3, 34)] {
+        var exif = OrientationTests.exif(6, isLittle: isLittle)
+        exif.replaceSubrange(26..<30, with: HostileStreamTests.number(count, isLittle: isLittle))
+        exif.replaceSubrange(30..<34, with: HostileStreamTests.number(place, isLittle: isLittle))
+        let file = OrientationTests.jpeg(plain, exif: exif)
+        try CompletePictureTests.expect(file, pixels: pixels, [.damagedMetadata], parts: ["EXIF"], arena: arena)
+      }
+      // All of them are there.
+      var exif = OrientationTests.exif(6, isLittle: isLittle)
+      exif.replaceSubrange(26..<30, with: HostileStreamTests.number(3, isLittle: isLittle))
+      exif.replaceSubrange(30..<34, with: HostileStreamTests.number(exif.count, isLittle: isLittle))
+      exif += isLittle ? [6, 0, 1, 0, 1, 0] : [0, 6, 0, 1, 0, 1]
+      let turned = try Bitmap.decode(OrientationTests.jpeg(plain, exif: exif), arena: arena)
+      #expect(turned.width == 24 && turned.decodingWarnings.isEmpty)
+      turned.dispose()
+    }
+  }
+
+  @Test(
+    "EXIF data that cannot be read does not hide what follows it, in every format; of two that can, the first counts")
+  func twoOfExif() throws {
+    try withOwnArena { arena in
+      let (good, other) = (Self.exif, OrientationTests.exif(3, isLittle: false))
+      let bad = [UInt8](repeating: 7, count: 20)
+      let jpeg = try JPEGDecodingTests.drawnJPEG(width: 40, height: 24, arena: arena)
+      func files(_ first: [UInt8], _ second: [UInt8]) throws -> [[UInt8]] {
+        var webP = try LateMetadataTests.webP(exif: first, arena: arena)
+        webP += Array("EXIF".utf8) + [UInt8(second.count), 0, 0, 0] + second
+        webP.replaceSubrange(4..<8, with: HostileStreamTests.number(webP.count - 8, isLittle: true))
+        return [
+          OrientationTests.jpeg(OrientationTests.jpeg(jpeg, exif: second), exif: first),
+          OrientationTests.png(OrientationTests.png(OrientationTests.plainPNG, exif: second), exif: first), webP,
+        ]
+      }
+      for (first, second, counts, isDamaged) in [
+        (bad, good, good, true), (good, bad, good, false), (good, other, good, false), (other, good, other, false),
+        (bad, bad + [7, 7], bad, true),
+      ] {
+        for file in try files(first, second) {
+          // SAFETY: an array of bytes is initialised throughout.
+          #expect(try unsafe PictureInfo.exifData(of: file.span.bytes) == counts)
+          let bitmap = try Bitmap.decode(file, arena: arena)
+          #expect((bitmap.width < bitmap.height) == (counts == good))
+          let pixels = try bitmap.takePacked()
+          try CompletePictureTests.expect(
+            file, pixels: pixels, isDamaged ? [.damagedMetadata] : [], parts: isDamaged ? ["EXIF"] : [], arena: arena)
+        }
+      }
+    }
+  }
 }

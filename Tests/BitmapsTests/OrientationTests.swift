@@ -159,8 +159,11 @@ struct OrientationTests {
     #expect(read(type: 4, count: 1, number(6, 4)) == .rotated90)
     #expect(read(type: 3, count: 2, number(6, 2) + number(3, 2)) == .rotated90)
     // Too many for the entry: the number there is where they lie.
-    #expect(read(type: 3, count: 3, number(26, 4), behind: number(6, 2) + number(3, 2)) == .rotated90)
-    #expect(read(type: 4, count: 2, number(26, 4), behind: number(6, 4)) == .rotated90)
+    #expect(read(type: 3, count: 3, number(26, 4), behind: number(6, 2) + number(3, 2) + number(1, 2)) == .rotated90)
+    #expect(read(type: 4, count: 2, number(26, 4), behind: number(6, 4) + number(3, 4)) == .rotated90)
+    // All of them must be there.
+    #expect(read(type: 3, count: 3, number(26, 4), behind: number(6, 2) + number(3, 2)) == nil)
+    #expect(read(type: 4, count: 2, number(26, 4), behind: number(6, 4)) == nil)
     #expect(read(type: 4, count: 2, number(26, 4), behind: number(6, 2)) == nil)
     #expect(read(type: 4, count: 0xFFFF_FFFF, number(0xFFFF_FFFF, 4)) == nil)
     #expect(read(type: 3, count: 0, number(6, 2) + [0, 0]) == nil)

@@ -67,35 +67,6 @@ struct ProgressiveScanTests {
   }
 
   @Test(
-    "Where the file itself lacks scans, as one that was ended early, pixels are those of libjpeg's own program, too",
-    .enabled(if: Corpus.isPresent, Corpus.absence),
-    .enabled(if: FileManager.default.isExecutableFile(atPath: djpeg), "There is no djpeg (libjpeg-turbo-progs)."))
-  func endedEarly() throws {
-    let file = try Corpus.bytes(Self.files[0])
-    let scans = file.indices.dropLast().filter { file[$0] == 0xFF && file[$0 + 1] == 0xDA }
-    try #require(scans.count > 4)
-    try Files.withTemporaryFolder { folder in
-      for count in [1, 2, 4, scans.count - 1] {
-        let part = file[..<scans[count]] + [0xFF, 0xD9]
-        try Files.write(Array(part), to: "\(folder)/part.jpg")
-        try withOwnArena { arena in
-          let info = try unsafe PictureInfo(probing: part.span.bytes)
-          for denominator in [1, 8] {
-            for format in [PixelFormat.rgb8, .gray8] {
-              let bitmap = try Bitmap.decode(
-                Array(part), format: format, minimumWidth: (info.width + denominator - 1) / denominator, arena: arena)
-              let pixels = try bitmap.takePacked()
-              let expected = try Self.reference(
-                "\(folder)/part.jpg", denominator: denominator, isGray: format == .gray8, byteCount: pixels.count)
-              #expect(pixels == expected, "\(count) scans, 1/\(denominator), \(format)")
-            }
-          }
-        }
-      }
-    }
-  }
-
-  @Test(
     "A damaged one whose last bytes are its end is not called cut short", .enabled(if: Corpus.isPresent, Corpus.absence)
   )
   func astray() throws {

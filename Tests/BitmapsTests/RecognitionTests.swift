@@ -66,6 +66,7 @@ struct RecognitionTests {
     Sample(.cameraRaw, "FUJIFILMCCD-RAW 0201", toldBy: 15),
     Sample(.cameraRaw, [0x49, 0x49, 0x1A, 0, 0, 0] + Array("HEAPCCDR".utf8), toldBy: 14),
     Sample(.cameraRaw, "IIU\0\u{18}", toldBy: 4),
+    Sample(PictureFormat(kind: .jpegLS), [0xFF, 0xD8, 0xFF, 0xF7, 0, 11], toldBy: 4),
     Sample(PictureFormat(kind: .jpegXR), [0x49, 0x49, 0xBC, 1], toldBy: 3),
     Sample(PictureFormat(kind: .openEXR), [0x76, 0x2F, 0x31, 1, 2], toldBy: 4),
     Sample(PictureFormat(kind: .radiance), "#?RADIANCE\n", toldBy: 10),
@@ -120,7 +121,7 @@ struct RecognitionTests {
   @Test("What can be decoded is told by the same number of bytes, whatever comes behind")
   func decodable() throws {
     let leads: [(PictureFormat, [UInt8], Int)] = [
-      (.jpeg, [0xFF, 0xD8, 0xFF], 3), (.webp, Array("RIFF1234WEBP".utf8), 12), (.netpbm, Array("P7\n".utf8), 3),
+      (.jpeg, [0xFF, 0xD8, 0xFF, 0xE0], 4), (.webp, Array("RIFF1234WEBP".utf8), 12), (.netpbm, Array("P7\n".utf8), 3),
       (.png, [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10, 0, 0, 0, 13] + Array("IHDR".utf8), 13),
       (.png, [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10, 0, 0, 0, 4] + Array("CgBJ".utf8), 16),
     ]

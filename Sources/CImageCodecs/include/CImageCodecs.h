@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef enum cimage_status {
   CIMAGE_OK = 0,
@@ -74,14 +75,23 @@ typedef enum cimage_ending {
 typedef struct cimage_report {
   cimage_status status;
   cimage_ending ending;      // of a picture that was decoded
-  uint32_t warnings;         // all that the library warned of, but for wrong checksums of what no pixel needs
+  uint32_t warnings;         // all that the library warned of, but for wrong checksums of what no pixel needs; where the
+                             // ending is not as it should be, only what it warned of before
+  bool guesses_colors;       // a JPEG says in no known way what its numbers are as colours
   size_t peak_bytes;         // libpng: the most memory it held at once; libjpeg does not say (0)
   size_t outstanding_blocks; // libpng: blocks it had not given back when it was done (then freed here)
   size_t outstanding_bytes;
-  char message[256]; // the library's own words: of the error, else of the first warning
+  char message[256]; // the library's own words: of the error, or of what is wrong with the end
+  char warning[256]; // the same of the first warning
 } cimage_report;
 
 static inline const char *cimage_report_message(const cimage_report *report) { return report->message; }
+static inline const char *cimage_report_warning(const cimage_report *report) { return report->warning; }
+
+static inline void cimage_report_warn(cimage_report *report, const char *words) {
+  if (report->warnings == 0) snprintf(report->warning, sizeof report->warning, "%s", words);
+  if (report->warnings < UINT32_MAX) report->warnings++;
+}
 
 // ---- JPEG, by libjpeg-turbo ----
 
@@ -109,8 +119,9 @@ cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, bool ends_at_
 // Decodes at 1/denominator (1, 2, 4 or 8) of the size; rows must have ceil(size / denominator) pixels
 // each way. Any kind of JPEG can be decoded to any layout; CMYK is converted without colour management.
 // Of working_bytes, libjpeg honours the limit for whole-image buffers; a few rows come on top.
-// A file without an end-of-image marker is a picture if every row comes from its own data; one of several scans, if those
-// that are there hold every bit of every coefficient. If not, it is truncated: of several scans, before memory is taken.
+// A file is a picture if every row comes from its own data, with an end-of-image marker or without; one of several scans, if
+// they hold every bit of every coefficient. If not, it is corrupt, and without the marker truncated: of several scans, where
+// their headers say so, before memory is taken.
 cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
                                  uint32_t scan_limit, cimage_watch watch, cimage_rows rows, cimage_report *report);
 
