@@ -39,7 +39,8 @@ let package = Package(
     // Floor 0
     .target(name: "CJemalloc", cSettings: jemallocC, linkerSettings: jemallocLink),
     .target(name: "CThreadState"),
-    .target(name: "ResourceLedger", swiftSettings: swiftSettings),
+    .target(name: "CNativeRuntime"),
+    .target(name: "ResourceLedger", dependencies: ["CNativeRuntime"], swiftSettings: swiftSettings),
     // Floor 1
     .target(name: "JemallocArenas", dependencies: ["CJemalloc", "ResourceLedger"], swiftSettings: swiftSettings),
     .target(name: "CFinalization"),

@@ -27,9 +27,10 @@ package enum ForkGuard {
       let list = unsafe list
       unsafe list.pointee.registration.lock()
       ForkGuard.removeLeft()
-      let order = unsafe list.pointee.members.pointee.nextOrder()
+      let members = unsafe list.pointee.members
+      let order = unsafe members.pointee.nextOrder()
       unsafe record.initialize(to: Record(rank: rank, order: order, take: take, giveBack: giveBack, inChild: inChild))
-      unsafe list.pointee.members.pointee.append(record)
+      unsafe members.pointee.append(record)
       unsafe list.pointee.registration.unlock()
     }
 
@@ -50,7 +51,8 @@ package enum ForkGuard {
     package func leaveNow() {
       let list = unsafe list
       unsafe list.pointee.registration.lock()
-      unsafe list.pointee.members.pointee.remove(record)
+      let members = unsafe list.pointee.members
+      unsafe members.pointee.remove(record)
       unsafe list.pointee.registration.unlock()
       unsafe record.deinitialize(count: 1)
       unsafe record.deallocate()
@@ -71,7 +73,8 @@ package enum ForkGuard {
     var nextLeft: UInt = 0
   }
 
-  /// All pointers are to memory of their own: the thread sanitizer takes a change of one field for one of the whole.
+  /// What changes without being atomic has memory of its own, and is reached by a constant that holds its address: the
+  /// thread sanitizer takes a change of one field for one of the whole.
   @safe private struct List: ~Copyable {
     /// Held during a first use. Taken before every other lock.
     let gate = RankedLock.ofForkGuard(.firstUse)
@@ -160,11 +163,12 @@ package enum ForkGuard {
   /// Takes the records that left off the list, and frees what was theirs. Under `registration`.
   private static func removeLeft() {
     let list = unsafe list
+    let members = unsafe list.pointee.members
     var address = unsafe list.pointee.left.exchange(0, ordering: .acquiring)
     // SAFETY: only `leave` pushes, and a record is its own until it is freed here.
     while let record = unsafe UnsafeMutablePointer<Record>(bitPattern: address) {
       unsafe address = record.pointee.nextLeft
-      unsafe list.pointee.members.pointee.remove(record)
+      unsafe members.pointee.remove(record)
       unsafe record.pointee.free?()
       unsafe record.deinitialize(count: 1)
       unsafe record.deallocate()
@@ -250,17 +254,18 @@ package enum ForkGuard {
   @inline(never)
   package static func firstUse(_ make: () -> Void) {
     let list = unsafe list
+    let depth = unsafe list.pointee.depth
     let thread = UInt(pthread_self())
     if unsafe list.pointee.holder.load(ordering: .relaxed) != thread {
       unsafe list.pointee.gate.lock()
       unsafe list.pointee.holder.store(thread, ordering: .relaxed)
     }
     unsafe list.pointee.isUsed.store(true, ordering: .relaxed)
-    unsafe list.pointee.depth.pointee += 1
+    unsafe depth.pointee += 1
     unsafe onFirstUse?()
     make()
-    unsafe list.pointee.depth.pointee -= 1
-    if unsafe list.pointee.depth.pointee == 0 {
+    unsafe depth.pointee -= 1
+    if unsafe depth.pointee == 0 {
       unsafe list.pointee.holder.store(0, ordering: .relaxed)
       unsafe list.pointee.gate.unlock()
     }
@@ -276,9 +281,6 @@ package enum ForkGuard {
 
   /// Makes the statics of this module. To be called before `main`.
   package static func makeStatics() {
-    #if DEBUG
-      LockWitness.prepare()
-    #endif
     unsafe touch(list)
     unsafe touch(onFirstUse)
     touch(Site.unknown)

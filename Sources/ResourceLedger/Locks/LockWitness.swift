@@ -1,37 +1,23 @@
 #if DEBUG
-  import Glibc
+  import CNativeRuntime
 
   /// Checks the order of locks, at every lock in debug builds: what each thread holds, by rank. The idea is jemalloc's
   /// (`witness.h`).
   @usableFromInline
   package enum LockWitness {
-    private struct Held {
-      /// How many locks of each rank the thread holds.
-      var counts = InlineArray<32, UInt32>(repeating: 0)
-      /// The latest of them, by the order in which they were made.
-      var latest = InlineArray<32, UInt64>(repeating: 0)
-      /// A bit for each rank of which it holds one.
-      var ranks: UInt32 = 0
+    private typealias Held = UnsafeMutablePointer<cnativeruntime_held_locks>
+
+    private static var held: Held { unsafe cnativeruntime_current_held_locks() }
+
+    /// How many locks of each rank the thread holds.
+    // SAFETY: C's arrays of 32 elements come to Swift as tuples, which lie in memory like arrays.
+    private static func counts(_ held: Held) -> UnsafeMutablePointer<UInt32> {
+      unsafe UnsafeMutableRawPointer(held.pointer(to: \.counts)!).assumingMemoryBound(to: UInt32.self)
     }
 
-    // SAFETY: made once; each thread uses its own record.
-    private static let key: pthread_key_t = {
-      var key = pthread_key_t()
-      let result = unsafe pthread_key_create(&key) { unsafe free($0) }
-      precondition(result == 0, "pthread_key_create failed with \(result)")
-      return key
-    }()
-
-    private static var held: UnsafeMutablePointer<Held> {
-      if let known = unsafe pthread_getspecific(key) {
-        // SAFETY: nothing else is stored there.
-        return unsafe known.assumingMemoryBound(to: Held.self)
-      }
-      guard let memory = unsafe malloc(MemoryLayout<Held>.size) else { fatalError("no memory for a thread's locks") }
-      let fresh = unsafe memory.bindMemory(to: Held.self, capacity: 1)
-      unsafe fresh.initialize(to: Held())
-      unsafe pthread_setspecific(key, memory)
-      return unsafe fresh
+    /// The latest of them, by the order in which they were made.
+    private static func latest(_ held: Held) -> UnsafeMutablePointer<UInt64> {
+      unsafe UnsafeMutableRawPointer(held.pointer(to: \.latest)!).assumingMemoryBound(to: UInt64.self)
     }
 
     /// Before a lock is taken. `order` is the lock's number, in the order in which locks were made.
@@ -41,7 +27,7 @@
       let ranks = unsafe held.pointee.ranks
       let last = UInt32.bitWidth - 1 - ranks.leadingZeroBitCount
       guard last >= Int(rank.rawValue) else { return }
-      if last == Int(rank.rawValue), rank.isTakenTogether, unsafe order > held.pointee.latest[last] { return }
+      if last == Int(rank.rawValue), rank.isTakenTogether, unsafe order > latest(held)[last] { return }
       fatalError(
         "NativeBuffers: order of locks: a thread that holds a lock `\(name(last))` takes a lock `\(rank)`. See LockRank."
           + hint(last))
@@ -52,8 +38,8 @@
     package static func didTake(_ rank: LockRank, order: UInt64) {
       let held = unsafe held
       let index = Int(rank.rawValue)
-      unsafe held.pointee.counts[index] += 1
-      unsafe held.pointee.latest[index] = max(held.pointee.latest[index], order)
+      unsafe counts(held)[index] += 1
+      unsafe latest(held)[index] = max(latest(held)[index], order)
       unsafe held.pointee.ranks |= 1 << UInt32(index)
     }
 
@@ -62,12 +48,12 @@
     package static func willGiveBack(_ rank: LockRank) {
       let held = unsafe held
       let index = Int(rank.rawValue)
-      guard unsafe held.pointee.counts[index] > 0 else {
+      guard unsafe counts(held)[index] > 0 else {
         fatalError("NativeBuffers: order of locks: a thread gives back a lock `\(rank)` that it does not hold.")
       }
-      unsafe held.pointee.counts[index] -= 1
-      guard unsafe held.pointee.counts[index] == 0 else { return }
-      unsafe held.pointee.latest[index] = 0
+      unsafe counts(held)[index] -= 1
+      guard unsafe counts(held)[index] == 0 else { return }
+      unsafe latest(held)[index] = 0
       unsafe held.pointee.ranks &= ~(1 << UInt32(index))
     }
 
@@ -88,8 +74,5 @@
     }
 
     private static func name(_ rank: Int) -> String { LockRank(rawValue: UInt8(rank)).map { "\($0)" } ?? "\(rank)" }
-
-    /// Makes what is made once, before `main`.
-    static func prepare() { willFork() }
   }
 #endif
