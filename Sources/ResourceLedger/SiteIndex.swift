@@ -40,8 +40,22 @@ import Synchronization
     return unsafe UInt64(UInt(bitPattern: file.utf8Start)) | UInt64(line) << 47
   }
 
+  /// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4). Of the product only the highest bits depend
+  /// on all bits of the key: the line lies in the key's highest ones.
   private func firstSlot(for key: UInt64) -> Int {
-    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & (slotCount - 1)
+    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> UInt64(64 - slotCount.trailingZeroBitCount))
+  }
+
+  /// For tests: how many slots a look for a key passes.
+  func probeCount(for key: UInt64) -> Int {
+    var count = 1
+    var slot = firstSlot(for: key)
+    while true {
+      let found = unsafe slots[slot].key.load(ordering: .relaxed)
+      if found == key || found == 0 { return count }
+      slot = (slot + 1) & (slotCount - 1)
+      count += 1
+    }
   }
 
   func site(for key: UInt64) -> SiteID? {
