@@ -68,9 +68,9 @@ extension cimage_report {
     return unsafe withUnsafePointer(to: &copy) { unsafe String(cString: cimage_report_warning($0)) }
   }
 
-  /// Of a picture that was decoded. What is wrong with the end comes first.
+  /// Of a picture that was decoded. What pixels depend on comes first, and `isStrict` names it; then the end.
   func pictureWarnings(of format: PictureFormat) -> [PictureWarning] {
-    var found: [PictureWarning] = []
+    var found: [PictureWarning] = guesses_colors ? [.guessedColors] : []
     switch ending {
     case CIMAGE_END_MISSING: found.append(.missingEnd(format))
     case CIMAGE_END_DAMAGED:
@@ -81,7 +81,6 @@ extension cimage_report {
         ))
     default: break
     }
-    if guesses_colors { found.append(.guessedColors) }
     if warnings > 0 {
       found.append(
         PictureWarning(

@@ -125,6 +125,21 @@ struct CompletePictureTests {
     }
   }
 
+  @Test("What is odd in a PNG ahead of its last row is said beside what is wrong with its end")
+  func oddAndCut() throws {
+    try withOwnArena { arena in
+      // A transparent colour, where each pixel has its alpha.
+      let file = PNGWriter(
+        width: 3, height: 1, colorType: .grayAlpha, transparency: [0, 5], rows: [[1, 255, 5, 255, 9, 128]]
+      ).encoded()
+      let pixels = try Bitmap.decode(file, arena: arena).takePacked()
+      try Self.expect(file, pixels: pixels, [.irregularData], arena: arena)
+      try Self.expect(file.dropLast(3), pixels: pixels, [.missingEnd, .irregularData], arena: arena)
+      let damaged = Array(file.dropLast(12)) + [UInt8](repeating: 0, count: 512)
+      try Self.expect(damaged, pixels: pixels, [.damagedEnd, .irregularData], arena: arena)
+    }
+  }
+
   @Test("Compressed data without its own checksum is a PNG all the same, interlaced or of one column")
   func shortData() throws {
     try withOwnArena { arena in
