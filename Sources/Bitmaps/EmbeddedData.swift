@@ -173,37 +173,6 @@ extension EmbeddedData {
   }
 }
 
-/// The names of chunks, as numbers whose most significant byte is the first letter.
-private enum ChunkName {
-  static let header = 0x4948_4452  // IHDR
-  static let data = 0x4944_4154  // IDAT
-  static let end = 0x4945_4E44  // IEND
-  static let palette = 0x504C_5445  // PLTE
-  static let transparency = 0x7452_4E53  // tRNS
-  static let pngExif = 0x6558_4966  // eXIf
-  static let pngProfile = 0x6943_4350  // iCCP
-  static let pngAnimation = 0x6163_544C  // acTL
-  static let pngFrame = 0x6663_544C  // fcTL
-  static let pngFrameData = 0x6664_4154  // fdAT
-  static let lossy = 0x5650_3820  // VP8 and a space
-  static let lossless = 0x5650_384C  // VP8L
-  static let extended = 0x5650_3858  // VP8X
-  static let alpha = 0x414C_5048  // ALPH
-  static let webpAnimation = 0x414E_494D  // ANIM
-  static let webpFrame = 0x414E_4D46  // ANMF
-  static let webpExif = 0x4558_4946  // EXIF
-  static let webpProfile = 0x4943_4350  // ICCP
-
-  /// With a question mark for what is no letter, digit or space.
-  static func text(_ name: Int) -> String {
-    let letters = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: name >> $0) }
-    let isPlain: (UInt8) -> Bool = {
-      $0 == 0x20 || UnicodeScalar($0).properties.isAlphabetic && $0 < 0x80 || (0x30...0x39).contains($0)
-    }
-    return String(decoding: letters.map { isPlain($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
-  }
-}
-
 extension EmbeddedData {
   private mutating func walkPNG(
     _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
@@ -240,6 +209,7 @@ extension EmbeddedData {
         if !isOfAnimation { byteCount += length }
         try takePNGChunk(name, content, reader, &pace)
       } else if name == ChunkName.palette {
+        if milestone == .pixels { warn(.misplaced("PLTE", "this chunk lies behind the pixels")) }
         hasPalette = true
       }
       isDone = name == ChunkName.end
@@ -247,11 +217,12 @@ extension EmbeddedData {
     }
   }
 
-  /// Of a chunk that is all there. A damaged tRNS changes pixels, and libpng refuses it.
+  /// Of a chunk that is all there. A damaged tRNS ahead of the pixels changes them, and libpng refuses it.
   private mutating func takePNGChunk(
     _ name: Int, _ content: Range<Int>, _ reader: borrowing BoundedReader, _ pace: inout WorkPace
   ) throws(BitmapError) {
-    guard name != ChunkName.transparency else { return }
+    let isBehindPixels = milestone == .pixels
+    if name == ChunkName.transparency, !isBehindPixels { return checkTransparency(content, reader) }
     var checksum: UInt32 = 0
     for start in stride(from: content.lowerBound - 4, to: content.upperBound, by: 1 << 16) {
       let piece = start..<min(start + 1 << 16, content.upperBound)
@@ -261,16 +232,37 @@ extension EmbeddedData {
     guard reader.integer(at: content.upperBound, byteCount: 4) == Int(checksum) else {
       return warn(.damaged(ChunkName.text(name), "the checksum of this chunk is wrong"))
     }
-    let isBehindPixels = milestone == .pixels
     switch name {
     case ChunkName.pngAnimation where !isBehindPixels: isAnimated = true
     case ChunkName.pngFrame where isAnimated: frameCount += 1
     case ChunkName.pngExif where isBehindPixels: warn(.misplaced("eXIf", "this chunk lies behind the pixels"))
-    case ChunkName.pngExif: takeExif(content, reader)
+    case ChunkName.pngExif: takeExif(tiffStructure(in: content, reader), reader)
     case ChunkName.pngProfile where isBehindPixels || hasPalette:
       warn(.misplaced("iCCP", "this chunk lies behind the \(isBehindPixels ? "pixels" : "palette")"))
     case ChunkName.pngProfile where icc.isEmpty: icc = [content]
+    case _ where isBehindPixels && ChunkName.aheadOfPixels.contains(name):
+      warn(.misplaced(ChunkName.text(name), "this chunk lies behind the pixels"))
     default: break
+    }
+  }
+
+  /// EXIF data without the lead that a JPEG has ahead of it, and that some writers put into other files.
+  private func tiffStructure(in content: Range<Int>, _ reader: borrowing BoundedReader) -> Range<Int> {
+    let hasLead = content.count >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
+    return content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound
+  }
+
+  /// Of samples with more bits than the picture's the lower ones count, as PNG asks for. libpng uses them so, too.
+  private mutating func checkTransparency(_ content: Range<Int>, _ reader: borrowing BoundedReader) {
+    guard let depth = reader.byte(at: 24), let color = reader.byte(at: 25), depth < 16, color == 0 || color == 2,
+      content.count == (color == 0 ? 2 : 6)
+    else { return }
+    for place in stride(from: content.lowerBound, to: content.upperBound, by: 2)
+    where reader.integer(at: place, byteCount: 2).map({ $0 >> Int(depth) != 0 }) == true {
+      return warn(
+        PictureWarning(
+          code: .irregularData, part: "tRNS",
+          reason: "tRNS: a sample has more bits than those of the picture; the lower ones were used."))
     }
   }
 
@@ -288,8 +280,8 @@ extension EmbeddedData {
       try pace.spend(Self.stepWork)
       let content = position + 8..<position + 8 + length
       // The head of these is part of the header.
-      let headByteCount = name == ChunkName.lossy ? 10 : name == ChunkName.lossless ? 5 : .max
-      if reader.count - content.lowerBound >= headByteCount,
+      if let headByteCount = Self.headByteCount(ofPixels: name, length: length),
+        reader.count - content.lowerBound >= headByteCount,
         reach(.pixels, headerByteCount: content.lowerBound + headByteCount)
       {
         return
@@ -323,10 +315,7 @@ extension EmbeddedData {
       case ChunkName.webpFrame where isAnimated: frameCount += 1
       case ChunkName.webpExif where flags & 0x08 == 0, ChunkName.webpProfile where flags & 0x20 == 0:
         warn(.misplaced(ChunkName.text(name), "the file's first chunk does not announce this one"))
-      case ChunkName.webpExif:
-        // Some writers put JPEG's lead before the TIFF structure.
-        let hasLead = length >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
-        takeExif(content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound, reader)
+      case ChunkName.webpExif: takeExif(tiffStructure(in: content, reader), reader)
       case ChunkName.webpProfile where icc.isEmpty: icc = [content]
       default: break
       }
@@ -342,9 +331,16 @@ extension EmbeddedData {
     {
       position += 8 + length + length % 2
     }
-    guard let name = reader.integer(at: position, byteCount: 4) else { return nil }
+    guard let name = reader.integer(at: position, byteCount: 4),
+      let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true)
+    else { return nil }
     // What is none of these libwebp refuses at once.
-    let byteCount = name == ChunkName.lossy ? 10 : name == ChunkName.lossless ? 5 : 0
+    let byteCount = Self.headByteCount(ofPixels: name, length: length) ?? 0
     return reader.count - position >= 8 + byteCount ? position + 8 + byteCount : nil
+  }
+
+  /// How long the head of the pixels' data is, of which a chunk can be too short; nil of other chunks.
+  private static func headByteCount(ofPixels name: Int, length: Int) -> Int? {
+    name == ChunkName.lossy ? min(10, length) : name == ChunkName.lossless ? min(5, length) : nil
   }
 }

@@ -1,4 +1,5 @@
 #include "png_memory.h"
+#include "png_pixels.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -10,19 +11,12 @@ struct png_reader {
   png_infop info;
   jmp_buf escape;
   struct png_memory memory;
-  const uint8_t *next;
-  size_t left;
-  cimage_watch watch;
-  size_t unasked; // read since the watch was asked
-  size_t surplus; // how much more compressed data may be read; SIZE_MAX unless the last row is being read
-  bool has_end;       // the file's last bytes are those of an IEND chunk
+  struct png_source source;
+  struct png_pixels pixels;
   uint64_t rows_left; // of all passes, not decoded yet; when it is 0, what is wrong is no error any more
   uint32_t pixel_warnings; // the warnings until then
   cimage_report *report;
 };
-
-// A question for each 8 KiB of the file: of pixels they are 8 MiB at most, since zlib makes no more than 1,032 bytes of one.
-enum { PACE_BYTES = 8192, SURPLUS_BYTES = 1 << 16 };
 
 static _Noreturn void escape(struct png_reader *reader, cimage_status status, const char *message) {
   reader->report->status = status;
@@ -38,15 +32,24 @@ static _Noreturn void escape_damage(struct png_reader *reader, cimage_status sta
   escape(reader, CIMAGE_OK, message);
 }
 
-static void ask(struct png_reader *reader) {
-  reader->unasked = 0;
-  cimage_status status = cimage_watch_ask(reader->watch);
+// Goes on where all is well, or the watch says so.
+static void check_watch(struct png_reader *reader, cimage_status status) {
   if (status != CIMAGE_OK) escape(reader, status, "Stopped by the caller");
+}
+
+static void check_pixels(struct png_reader *reader, cimage_status status) {
+  const char *message = reader->pixels.message;
+  if (status == CIMAGE_OK) return;
+  if (status == CIMAGE_OUT_OF_MEMORY && reader->memory.hit_limit) status = CIMAGE_WORKING_MEMORY;
+  // Pixels with a wrong checksum are no picture, even if all are there.
+  if ((status == CIMAGE_CORRUPT && !reader->pixels.is_checksum_wrong) || status == CIMAGE_TRUNCATED)
+    escape_damage(reader, status, message);
+  escape(reader, status, message);
 }
 
 static bool is_in(png_structp png, uint32_t name) { return png_get_io_chunk_type(png) == name; }
 
-enum { IDAT = 0x49444154, tRNS = 0x74524E53 };
+enum { tRNS = 0x74524E53 };
 
 // libpng puts the chunk's name ahead of what it has to say.
 static bool says(const char *message, const char *end) {
@@ -59,63 +62,71 @@ static void handle_error(png_structp png, png_const_charp message) {
   struct png_reader *reader = png_get_error_ptr(png);
   if (reader->memory.hit_limit) escape(reader, CIMAGE_WORKING_MEMORY, message);
   if (reader->memory.exhausted) escape(reader, CIMAGE_OUT_OF_MEMORY, message);
-  // Pixels with a wrong checksum are no picture, even if all are there.
-  if (is_in(png, IDAT) && says(message, "CRC error")) escape(reader, CIMAGE_CORRUPT, message);
   escape_damage(reader, CIMAGE_CORRUPT, message);
 }
 
 static void handle_warning(png_structp png, png_const_charp message) {
   struct png_reader *reader = png_get_error_ptr(png);
-  cimage_report *report = reader->report;
   if (says(message, "CRC error")) {
     // libpng would leave a damaged tRNS out, and a transparent picture turns opaque. Of other chunks the caller knows.
     if (is_in(png, tRNS)) escape_damage(reader, CIMAGE_CORRUPT, message);
     return;
   }
-  reader->surplus = SIZE_MAX; // what libpng warns of at the last row is how the compressed data ended
-  cimage_report_warn(report, message);
+  // The caller knows of these as well.
+  if (is_in(png, tRNS) && says(message, "out-of-range samples for bit_depth")) return;
+  cimage_report_warn(reader->report, message);
 }
 
-static bool is_pixels(png_structp png) {
-  return (png_get_io_state(png) & PNG_IO_MASK_LOC) == PNG_IO_CHUNK_DATA && is_in(png, IDAT);
+// What all rows take as they are compressed, with the byte ahead of each; of sizes that no memory holds, as much as a number
+// can be.
+static uint64_t raw_byte_count(png_structp png, png_infop info) {
+  uint64_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
+  uint64_t depth = (uint64_t)png_get_bit_depth(png, info) * png_get_channels(png, info), count = 0;
+  if (width > UINT32_MAX / 8 || height > UINT32_MAX / 8) return UINT64_MAX;
+  if (png_get_interlace_type(png, info) == PNG_INTERLACE_NONE) return height * (1 + (width * depth + 7) / 8);
+  for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; pass++) {
+    uint64_t columns = PNG_PASS_COLS(width, pass), rows = PNG_PASS_ROWS(height, pass);
+    if (columns > 0) count += rows * (1 + (columns * depth + 7) / 8);
+  }
+  return count;
 }
 
-// libpng inflates on behind the last row, to the end of the compressed data, and throws away what comes out. Of a
-// kilobyte or so it only warns, and so nobody minds it; more is a file made to keep somebody busy, or a damaged one.
-static void count_surplus(struct png_reader *reader, size_t count) {
-  if (count > reader->surplus) escape(reader, CIMAGE_CORRUPT, "Too much image data");
-  reader->surplus -= count;
-}
-
-// libpng reads compressed data in pieces of 8 KiB, and has none of a piece that is cut. So of a file that was cut it gets the
-// last ones byte by byte, and decodes every row that is there.
-static void slow_down(struct png_reader *reader, png_structp png) {
-  if (!reader->has_end && reader->left < PACE_BYTES) png_set_compression_buffer_size(png, 1);
+static bool is_first_head_of_pixels(struct png_reader *reader, const uint8_t *bytes, size_t count) {
+  return !reader->pixels.has_begun && count == 8 && memcmp(bytes + 4, "IDAT", 4) == 0 &&
+         (png_get_io_state(reader->png) & PNG_IO_MASK_LOC) == PNG_IO_CHUNK_HDR;
 }
 
 static void read_bytes(png_structp png, png_bytep destination, size_t count) {
   struct png_reader *reader = png_get_io_ptr(png);
-  reader->unasked += count;
-  if (reader->unasked >= PACE_BYTES) ask(reader);
-  if (reader->surplus != SIZE_MAX && is_pixels(png)) count_surplus(reader, count);
-  if (count > reader->left) escape_damage(reader, CIMAGE_TRUNCATED, "Premature end of data");
-  memcpy(destination, reader->next, count);
-  reader->next += count;
-  reader->left -= count;
-  slow_down(reader, png);
+  struct png_source *source = &reader->source;
+  if (png_pixels_has_more(&reader->pixels)) {
+    check_pixels(reader, png_pixels_take(&reader->pixels, destination, count));
+    return;
+  }
+  check_watch(reader, png_source_count(source, count));
+  if (count > source->left) escape_damage(reader, CIMAGE_TRUNCATED, "Premature end of data");
+  memcpy(destination, source->next, count);
+  source->next += count;
+  source->left -= count;
+  if (!is_first_head_of_pixels(reader, destination, count)) return;
+  // Without a header there are no rows, and libpng says so.
+  if (png_get_image_width(png, reader->info) == 0) return;
+  check_pixels(reader,
+               png_pixels_begin(&reader->pixels, source, destination, raw_byte_count(png, reader->info)));
 }
+
+static void *allocate_for_zlib(void *png, unsigned count, unsigned size) {
+  return png_memory_allocate(png, (png_alloc_size_t)count * size);
+}
+
+static void free_for_zlib(void *png, void *bytes) { png_memory_free(png, bytes); }
 
 static void prepare(struct png_reader *reader, const void *bytes, size_t count, size_t working_bytes,
                     cimage_watch watch, cimage_report *report) {
   memset(reader, 0, sizeof *reader);
   memset(report, 0, sizeof *report);
   reader->report = report;
-  reader->next = bytes;
-  reader->left = count;
-  reader->watch = watch;
-  reader->surplus = SIZE_MAX;
-  static const uint8_t end[] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
-  reader->has_end = count >= sizeof end && memcmp(reader->next + count - sizeof end, end, sizeof end) == 0;
+  reader->source = (struct png_source){.next = bytes, .left = count, .watch = watch};
   reader->rows_left = UINT64_MAX;
   reader->memory.limit_bytes = working_bytes;
 }
@@ -129,7 +140,11 @@ static void open_reader(struct png_reader *reader, uint32_t width_limit, uint32_
     escape(reader, reader->memory.hit_limit ? CIMAGE_WORKING_MEMORY : CIMAGE_OUT_OF_MEMORY, "Out of memory");
   png_structp png = reader->png;
   png_set_read_fn(png, reader, read_bytes);
-  slow_down(reader, png);
+  // Its chunks are uncompressed: larger pieces of them cost fewer steps.
+  png_set_compression_buffer_size(png, 65536);
+  reader->pixels.stream.opaque = png;
+  reader->pixels.stream.zalloc = allocate_for_zlib;
+  reader->pixels.stream.zfree = free_for_zlib;
   png_set_user_limits(png, width_limit, height_limit);
   png_set_chunk_malloc_max(png, reader->memory.limit_bytes);
   // Pixels need IHDR, PLTE, tRNS, IDAT and IEND; all else is skipped unread, so that neither its
@@ -141,6 +156,7 @@ static void open_reader(struct png_reader *reader, uint32_t width_limit, uint32_
 }
 
 static void close_reader(struct png_reader *reader) {
+  png_pixels_end(&reader->pixels);
   png_destroy_read_struct(&reader->png, &reader->info, NULL);
   png_memory_settle(&reader->memory, reader->report);
 }
@@ -214,7 +230,6 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
   if (setjmp(reader.escape) == 0) {
     open_reader(&reader, rows.width, rows.height);
     png_structp png = reader.png;
-    size_t stored_row = png_get_rowbytes(png, reader.info);
     set_transformations(&reader, rows.layout);
     png_set_read_user_transform_fn(png, count_row);
     int passes = png_set_interlace_handling(png);
@@ -224,14 +239,17 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
         png_get_rowbytes(png, reader.info) != (size_t)rows.width * (size_t)rows.layout ||
         png_get_rowbytes(png, reader.info) > rows.bytes_per_row)
       escape(&reader, CIMAGE_MISUSE, "The rows given do not fit the picture");
+    // The chunks that libpng gets have no checksum; those of the file are looked at as they are read.
+    png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_WARN_DISCARD);
+    png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
     for (int pass = 0; pass < passes; pass++)
       for (uint32_t y = 0; y < rows.height; y++) {
-        if (y % 16 == 0) ask(&reader);
-        // A row takes no more than that of compressed data, if each of its bytes is a stored block of its own.
-        if (pass == passes - 1 && y == rows.height - 1) reader.surplus = SURPLUS_BYTES + 6 * stored_row;
+        if (y % 16 == 0) check_watch(&reader, cimage_watch_ask(watch));
         png_read_row(png, (uint8_t *)rows.base + (size_t)y * rows.bytes_per_row, NULL);
       }
-    reader.surplus = SIZE_MAX;
+    check_pixels(&reader, png_pixels_finish(&reader.pixels));
+    if (reader.pixels.message != NULL) cimage_report_warn(report, reader.pixels.message);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
     png_read_end(png, NULL); // checks what follows the pixels, up to IEND
   }
   close_reader(&reader);

@@ -17,6 +17,40 @@ static bool is(const uint8_t *chunk, const char *name) { return memcmp(chunk, na
 
 static bool is_bitstream(const uint8_t *chunk) { return is(chunk, "VP8 ") || is(chunk, "VP8L"); }
 
+static size_t head_size(const uint8_t *chunk) { return is(chunk, "VP8L") ? 5 : 10; }
+
+// Of a chunk of pixels at `position`, whose container ends at `end`, `count` bytes being there from the same start on.
+static const char *read_pixels(const uint8_t *bytes, size_t position, size_t count, size_t end,
+                               struct webp_pixels *pixels) {
+  const uint8_t *chunk = bytes + position;
+  size_t size = number(chunk + 4, 4), content = position + chunk_head;
+  if (content > end || size > end - content) return "A chunk of pixels that is larger than what it lies in";
+  if (size < head_size(chunk)) return "A chunk of pixels that is too short for their head";
+  pixels->headed = count - content >= head_size(chunk);
+  pixels->whole = count - content >= size;
+  if (pixels->whole) pixels->count = content + size;
+  return NULL;
+}
+
+const char *webp_pixels_find(const uint8_t *bytes, size_t count, struct webp_pixels *pixels) {
+  *pixels = (struct webp_pixels){.count = count};
+  if (count < riff_size + 4) return NULL;
+  size_t end = number(bytes + 4, 4) + 8, position = riff_size;
+  if (is(bytes + riff_size, "VP8X")) {
+    if (count < riff_size + extended_size || (bytes[riff_size + chunk_head] & 2) != 0) return NULL;
+    position += extended_size;
+  } else if (!is_bitstream(bytes + riff_size)) {
+    // libwebp would take what follows for pixels without a chunk.
+    return "Neither pixels nor an extended header come first";
+  }
+  while (count >= chunk_head && position <= count - chunk_head) {
+    if (is_bitstream(bytes + position)) return read_pixels(bytes, position, count, end, pixels);
+    size_t size = number(bytes + position + 4, 4);
+    position += chunk_head + size + size % 2;
+  }
+  return NULL;
+}
+
 static bool has_pixels(const uint8_t *chunk) { return is(chunk, "ALPH") || is_bitstream(chunk); }
 
 // `left` bytes of the chunk's content are there, and in the file it has `size`.
@@ -31,18 +65,21 @@ static const char *read_frame(const uint8_t *content, size_t left, size_t size, 
   // Each is below 2^26.
   if (frame->x + frame->width > canvas_width || frame->y + frame->height > canvas_height)
     return "A frame that is not within its canvas";
+  if (left > size) left = size;
   const uint8_t *first = content + frame_head;
   if (!has_pixels(first)) return "A frame without pixels";
-  if (is(first, "ALPH") && left >= frame_head + chunk_head) {
+  frame->bytes = first;
+  frame->pixels.count = left - frame_head;
+  size_t next = 0; // where the chunk with the pixels starts, from the first one on
+  if (is(first, "ALPH")) {
+    if (left < frame_head + chunk_head) return NULL;
     size_t alpha_size = number(first + 4, 4);
-    size_t next = frame_head + chunk_head + alpha_size + alpha_size % 2;
-    if (next + chunk_head > size || (left >= next + 4 && !is_bitstream(content + next)))
+    next = chunk_head + alpha_size + alpha_size % 2;
+    if (frame_head + next + chunk_head > size || (left >= frame_head + next + 4 && !is_bitstream(first + next)))
       return "A frame without pixels";
   }
-  frame->bytes = first;
-  frame->whole = left >= size;
-  frame->count = (frame->whole ? size : left) - frame_head;
-  return NULL;
+  if (left < frame_head + next + chunk_head) return NULL;
+  return read_pixels(first, next, left - frame_head, size - frame_head, &frame->pixels);
 }
 
 const char *webp_frame_find(const uint8_t *bytes, size_t count, uint32_t canvas_width, uint32_t canvas_height,

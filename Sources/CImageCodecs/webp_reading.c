@@ -36,32 +36,15 @@ static uint64_t working_bytes(const WebPBitstreamFeatures *features) {
   return 256 * width + 65536 + (features->has_alpha ? 2 * pixels : 0);
 }
 
-// Of an extended file libwebp tells what the first chunk announces while the head of the chunk with the pixels, 5 or 10
-// bytes, is not there yet. Of others it tells nothing before.
-static bool has_head_of_pixels(const uint8_t *bytes, size_t count) {
-  if (count < 30 || memcmp(bytes + 12, "VP8X", 4) != 0) return true;
-  for (size_t position = 30; count - position >= 8;) {
-    const uint8_t *chunk = bytes + position;
-    size_t left = count - position - 8;
-    if (memcmp(chunk, "VP8L", 4) == 0) return left >= 5;
-    if (memcmp(chunk, "VP8 ", 4) == 0) return left >= 10;
-    size_t size = chunk[4] | (size_t)chunk[5] << 8 | (size_t)chunk[6] << 16 | (size_t)chunk[7] << 24;
-    size += size % 2;
-    if (size > left) return false;
-    position += 8 + size;
-  }
-  return false;
-}
-
 // The frame's own features; those of a frame whose head is not there yet are the canvas's, with alpha.
 static cimage_status inspect_frame(const struct webp_frame *frame, WebPBitstreamFeatures *features, bool *headed,
                                    cimage_report *report) {
   *headed = false;
   features->has_alpha = 1;
   if (frame->bytes == NULL) return CIMAGE_OK;
+  if (!frame->pixels.headed) return CIMAGE_OK;
   WebPBitstreamFeatures own;
-  VP8StatusCode code = WebPGetFeatures(frame->bytes, frame->count, &own);
-  if (code == VP8_STATUS_NOT_ENOUGH_DATA && !frame->whole) return CIMAGE_OK;
+  VP8StatusCode code = WebPGetFeatures(frame->bytes, frame->pixels.count, &own);
   if (code != VP8_STATUS_OK) return fail_with_code(report, code);
   if ((uint32_t)own.width != frame->width || (uint32_t)own.height != frame->height)
     return fail(report, CIMAGE_CORRUPT, "The first frame is not of the size that it announces");
@@ -77,16 +60,19 @@ static bool covers_canvas(const struct webp_frame *frame, uint32_t width, uint32
 cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_info *info, cimage_report *report) {
   memset(report, 0, sizeof *report);
   memset(info, 0, sizeof *info);
+  struct webp_pixels pixels;
+  const char *fault = webp_pixels_find(bytes, count, &pixels);
+  if (fault != NULL) return fail(report, CIMAGE_CORRUPT, fault);
   WebPBitstreamFeatures features;
-  VP8StatusCode code = WebPGetFeatures(bytes, count, &features);
+  VP8StatusCode code = WebPGetFeatures(bytes, pixels.count, &features);
   if (code != VP8_STATUS_OK) return fail_with_code(report, code);
   info->width = (uint32_t)features.width;
   info->height = (uint32_t)features.height;
   info->animated = features.has_animation != 0;
-  info->headed = has_head_of_pixels(bytes, count);
+  info->headed = pixels.headed;
   if (info->animated) {
     struct webp_frame frame;
-    const char *fault = webp_frame_find(bytes, count, info->width, info->height, &frame);
+    fault = webp_frame_find(bytes, count, info->width, info->height, &frame);
     if (fault != NULL) return fail(report, CIMAGE_CORRUPT, fault);
     if (inspect_frame(&frame, &features, &info->headed, report) != CIMAGE_OK) return report->status;
     info->partial = info->headed && !covers_canvas(&frame, info->width, info->height);
@@ -109,8 +95,9 @@ static size_t piece_bytes(size_t count, uint64_t pixels) {
 
 // Bit by bit, since libwebp has no way to be stopped in between. What one piece holds it decodes without a question: of a
 // file that needs no data for most of its pixels, nearly all of them. So one question more comes at the end.
-static cimage_status decode_pieces(const uint8_t *bytes, size_t count, WebPDecoderConfig *config, cimage_watch watch,
-                                   cimage_report *report) {
+static cimage_status decode_pieces(const uint8_t *bytes, struct webp_pixels pixels, WebPDecoderConfig *config,
+                                   cimage_watch watch, cimage_report *report) {
+  size_t count = pixels.count;
   WebPIDecoder *decoder = WebPIDecode(NULL, 0, config);
   if (decoder == NULL) return fail(report, CIMAGE_OUT_OF_MEMORY, "Out of memory");
   size_t step = piece_bytes(count, (uint64_t)config->input.width * (uint64_t)config->input.height);
@@ -125,6 +112,8 @@ static cimage_status decode_pieces(const uint8_t *bytes, size_t count, WebPDecod
   WebPIDelete(decoder);
   if (code == VP8_STATUS_OK) answer = cimage_watch_ask(watch);
   if (answer != CIMAGE_OK) return fail(report, answer, "Stopped by the caller");
+  if (pixels.whole && (code == VP8_STATUS_SUSPENDED || code == VP8_STATUS_NOT_ENOUGH_DATA))
+    return fail(report, CIMAGE_CORRUPT, "The chunk of the pixels ends before they do");
   return fail_with_code(report, code);
 }
 
@@ -156,18 +145,21 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
   memset(report, 0, sizeof *report);
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config)) return fail(report, CIMAGE_MISUSE, "Another version of libwebp");
-  VP8StatusCode code = WebPGetFeatures(bytes, count, &config.input);
+  struct webp_pixels pixels;
+  const char *fault = webp_pixels_find(bytes, count, &pixels);
+  if (fault != NULL) return fail(report, CIMAGE_CORRUPT, fault);
+  VP8StatusCode code = WebPGetFeatures(bytes, pixels.count, &config.input);
   if (code != VP8_STATUS_OK) return fail_with_code(report, code);
   if (config.input.has_animation) {
     uint32_t width = (uint32_t)config.input.width, height = (uint32_t)config.input.height;
     struct webp_frame frame;
-    const char *fault = webp_frame_find(bytes, count, width, height, &frame);
+    fault = webp_frame_find(bytes, count, width, height, &frame);
     if (fault != NULL) return fail(report, CIMAGE_CORRUPT, fault);
     bool headed;
     if (inspect_frame(&frame, &config.input, &headed, report) != CIMAGE_OK) return report->status;
     if (!headed) return fail(report, CIMAGE_TRUNCATED, "The first frame is not there");
     bytes = frame.bytes;
-    count = frame.count;
+    pixels = frame.pixels;
     if (!covers_canvas(&frame, width, height)) {
       if (rows.width != width || rows.height != height || rows.layout != CIMAGE_RGBA8)
         return fail(report, CIMAGE_MISUSE, "The rows given do not fit the picture");
@@ -194,7 +186,7 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
     config.options.scaled_width = (int)rows.width;
     config.options.scaled_height = (int)rows.height;
   }
-  if (decode_pieces(bytes, count, &config, watch, report) != CIMAGE_OK) return report->status;
+  if (decode_pieces(bytes, pixels, &config, watch, report) != CIMAGE_OK) return report->status;
   if (rows.layout == CIMAGE_RGBA8 && !config.input.has_alpha && config.input.format == 2) make_opaque(rows);
   return CIMAGE_OK;
 }

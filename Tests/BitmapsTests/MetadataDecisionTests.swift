@@ -225,4 +225,56 @@ struct MetadataDecisionTests {
       }
     }
   }
+
+  @Test(
+    "Chunks that PNG wants ahead of the pixels are not used behind them, with a warning",
+    arguments: ["PLTE", "tRNS", "bKGD", "hIST", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "pHYs", "sPLT", "acTL"])
+  func behindPixels(name: String) throws {
+    try withOwnArena { arena in
+      let png = OrientationTests.plainPNG
+      let pixels = try Bitmap.decode(png, arena: arena).takePacked()
+      let chunk = PNGWriter.chunk(name, [0, 1, 0, 2, 0, 3])
+      let file = Array(png.dropLast(12)) + chunk + png.suffix(12)
+      try CompletePictureTests.expect(file, pixels: pixels, [.misplacedMetadata], parts: [name], arena: arena)
+    }
+  }
+
+  @Test("Of a transparent colour with more bits than the picture's samples the lower ones count, with a warning")
+  func transparentColour() throws {
+    try withOwnArena { arena in
+      let row: [UInt8] = [7, 9, 255]
+      for (high, codes) in [(0 as UInt8, []), (1, [PictureWarning.Code.irregularData]), (0x80, [.irregularData])] {
+        let gray = PNGWriter(width: 3, height: 1, colorType: .gray, transparency: [high, 9], rows: [row]).encoded()
+        let pixels: [UInt8] = [7, 7, 7, 255, 9, 9, 9, 0, 255, 255, 255, 255]
+        try CompletePictureTests.expect(
+          gray, pixels: pixels, codes, parts: codes.map { _ in "tRNS" }, arena: arena)
+        let wide = try Bitmap.decode(gray, format: .rgba16, arena: arena).takePacked()
+        #expect(wide == pixels.flatMap { [$0, $0] })
+        let rgb = PNGWriter(
+          width: 2, height: 1, colorType: .rgb, transparency: [0, 1, 0, 2, high, 3], rows: [[1, 2, 3, 1, 2, 4]])
+        try CompletePictureTests.expect(
+          rgb.encoded(), pixels: [1, 2, 3, 0, 1, 2, 4, 255], codes, arena: arena)
+      }
+      // Two bits a sample: 0, 1, 2, 3; the colour is 2, which is 256 + 2 as well.
+      let bits = PNGWriter(
+        width: 4, height: 1, bitDepth: 2, colorType: .gray, transparency: [1, 2], rows: [[0b00_01_10_11]]
+      ).encoded()
+      let expected: [UInt8] = [0, 0, 0, 255, 85, 85, 85, 255, 170, 170, 170, 0, 255, 255, 255, 255]
+      try CompletePictureTests.expect(bits, pixels: expected, [.irregularData], arena: arena)
+    }
+  }
+
+  @Test("EXIF data with JPEG's lead counts in a PNG, too")
+  func exifLead() throws {
+    try withOwnArena { arena in
+      let lead = Array("Exif\0\0".utf8)
+      let bitmap = try Bitmap.decode(
+        OrientationTests.png(OrientationTests.plainPNG, exif: lead + Self.exif), arena: arena)
+      #expect(bitmap.width == 3 && bitmap.decodingWarnings.isEmpty)
+      bitmap.dispose()
+      let file = OrientationTests.png(OrientationTests.plainPNG, exif: lead + Self.exif)
+      // SAFETY: an array of bytes is initialised throughout.
+      #expect(try unsafe PictureInfo.exifData(of: file.span.bytes) == Self.exif)
+    }
+  }
 }
