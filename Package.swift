@@ -38,25 +38,29 @@ let package = Package(
   targets: [
     // Floor 0
     .target(name: "CJemalloc", cSettings: jemallocC, linkerSettings: jemallocLink),
-    .target(name: "CThreadState"),
     .target(name: "CNativeRuntime"),
-    .target(name: "ResourceLedger", dependencies: ["CNativeRuntime"], swiftSettings: swiftSettings),
     // Floor 1
-    .target(name: "JemallocArenas", dependencies: ["CJemalloc", "ResourceLedger"], swiftSettings: swiftSettings),
-    .target(name: "CFinalization"),
+    .target(name: "NativeSynchronization", dependencies: ["CNativeRuntime"], swiftSettings: swiftSettings),
+    .target(name: "ResourceLedger", dependencies: ["NativeSynchronization"], swiftSettings: swiftSettings),
+    // Floor 2
+    .target(
+      name: "JemallocArenas", dependencies: ["CJemalloc", "NativeSynchronization", "ResourceLedger"],
+      swiftSettings: swiftSettings),
     .target(
       name: "Finalization",
       dependencies: [
-        "CFinalization", "ResourceLedger", .product(name: "SystemPackage", package: "swift-system"),
+        "CNativeRuntime", "NativeSynchronization", "ResourceLedger",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
-    // Floor 2
     .target(
-      name: "NativeBuffers", dependencies: ["CThreadState", "JemallocArenas", "ResourceLedger"],
+      name: "NativeBuffers",
+      dependencies: ["CNativeRuntime", "JemallocArenas", "NativeSynchronization", "ResourceLedger"],
       swiftSettings: swiftSettings),
     // Floor 3
     .target(
-      name: "LeakAuditing", dependencies: ["NativeBuffers", "JemallocArenas", "ResourceLedger"],
+      name: "LeakAuditing",
+      dependencies: ["NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger"],
       swiftSettings: swiftSettings),
     .target(
       name: "CImageCodecs",
@@ -65,20 +69,21 @@ let package = Package(
       ]),
     .target(name: "CPixelKernels"),
     .target(
-      name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers"], swiftSettings: swiftSettings),
+      name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers", "NativeSynchronization"],
+      swiftSettings: swiftSettings),
     // Floor 4
-    .target(name: "PictureBatches", swiftSettings: swiftSettings),
+    .target(name: "PictureBatches", dependencies: ["NativeSynchronization"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "leak-audit",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers", "PictureBatches",
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "PictureBatches",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "thumbnails",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers", "PictureBatches",
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "PictureBatches",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -88,31 +93,39 @@ let package = Package(
     .executableTarget(
       name: "fork-trials",
       dependencies: [
-        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport",
+        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger",
+        "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Tests/ForkTrials", swiftSettings: swiftSettings),
     .testTarget(
       name: "ForkTests", dependencies: ["fork-trials", "ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "NativeSynchronizationTests", dependencies: ["NativeSynchronization", "ResourceLedger"],
+      swiftSettings: swiftSettings),
     .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
       name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
       name: "FinalizationTests",
       dependencies: [
-        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport",
+        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger",
+        "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["CONFORMANCE.md", "Glue"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "NativeBuffersTests",
-      dependencies: ["CThreadState", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport"],
+      dependencies: [
+        "CNativeRuntime", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger", "TestSupport",
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditingTests",
       dependencies: [
-        "LeakAuditing", "Finalization", "NativeBuffers", "JemallocArenas", "ResourceLedger", "TestSupport",
+        "LeakAuditing", "Finalization", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger",
+        "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),

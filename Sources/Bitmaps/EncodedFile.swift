@@ -1,4 +1,5 @@
 import Glibc
+import NativeSynchronization
 import NativeBuffers
 
 /// Reading a picture's file whole, into a native buffer.
@@ -124,9 +125,7 @@ extension BitmapError {
     case EROFS: explanation = "the file system is read-only"
     case ENAMETOOLONG: explanation = "the name is too long"
     case EISDIR: explanation = "there is a folder of that name"
-    default:
-      // SAFETY: glibc's strerror answers with a constant or a thread-local string; it is copied at once.
-      explanation = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
+    default: explanation = systemMessage(number)
     }
     var copy = self
     copy.reason = "\(reason): \(explanation)."

@@ -1,5 +1,71 @@
+#define _GNU_SOURCE
 #include "CNativeRuntime.h"
+
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Before `main`
+
+// Swift, in the files BeforeMain.swift: the language itself has no way to run code before `main`. Weak, because a program
+// may use one of the modules without the other.
+extern void nativebuffers_make_statics(void) __attribute__((weak));
+extern void finalization_make_statics(void) __attribute__((weak));
+
+__attribute__((constructor)) static void before_main(void) {
+  // First, because no thread may pass a light barrier of one kind while another passes the other kind.
+  cnativeruntime_is_barrier_one_sided = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  if (nativebuffers_make_statics) nativebuffers_make_statics();
+  if (finalization_make_statics) finalization_make_statics();
+}
+
+// Threads
+
+_Thread_local cnativeruntime_thread cnativeruntime_thread_record __attribute__((tls_model("initial-exec")));
+
+uint32_t cnativeruntime_take_number(void) {
+  static uint32_t last;
+  uint32_t number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+  // After 2^32 threads the numbers begin again, and 0 means none: any other number serves as well.
+  cnativeruntime_thread_record.number = number != 0 ? number : 1;
+  return cnativeruntime_thread_record.number;
+}
+
+void cnativeruntime_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 static _Thread_local cnativeruntime_held_locks held_locks __attribute__((tls_model("initial-exec")));
 
 cnativeruntime_held_locks *cnativeruntime_current_held_locks(void) { return &held_locks; }
+
+// The barrier
+
+bool cnativeruntime_is_barrier_one_sided = false;
+
+bool cnativeruntime_barrier_on_all_threads(void) {
+  return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void cnativeruntime_heavy_barrier(void) {
+  if (__atomic_load_n(&cnativeruntime_is_barrier_one_sided, __ATOMIC_RELAXED)) {
+    if (cnativeruntime_barrier_on_all_threads()) return;
+    // A sandbox that was closed since then refuses it. Light barriers are full ones from now on; a store before one that
+    // still was not is in memory long before a millisecond is over.
+    __atomic_store_n(&cnativeruntime_is_barrier_one_sided, false, __ATOMIC_RELAXED);
+    struct timespec wait = {0, 1000000};
+    nanosleep(&wait, NULL);
+  }
+  atomic_thread_fence(memory_order_seq_cst);
+}
+
+// Sleeping
+
+void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline) {
+  struct timespec time = {.tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u)};
+  // Of the waiting calls, this one takes a moment and not a length of time.
+  syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline == UINT64_MAX ? NULL : &time, NULL,
+          FUTEX_BITSET_MATCH_ANY);
+}
+
+void cnativeruntime_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }

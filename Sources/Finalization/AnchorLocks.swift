@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// The locks of all anchors: which one is an anchor's follows from its address, so that it can be taken

@@ -1,20 +1,21 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// Makes this module's statics, and the ledger's, while there is one thread; ForkGuard says why.
-/// CFinalization.c calls it before `main`.
+/// CNativeRuntime.c calls it before `main`.
 @_cdecl("finalization_make_statics")
 func makeStaticsBeforeMain() {
-  ForkGuard.makeStatics()
+  Ledger.makeStatics()
   ForkGuard.touch(AnchorLocks.shared)
   ForkGuard.touch(WatchTable.shared)
   ThreadStorage.makeStatics()
   ThreadSlots.makeStatics()
+  ForkGuard.onChild { ThreadSlots.keepOnly(ThreadStorage.slotIfMade) }
   RegistrationPins.makeStatics()
   CacheLoads.makeStatics()
   ExitRuns.makeStatics()
   MemoryRelief.makeStatics()
   LoadChain.makeStatics()
-  DeliveringThread.makeStatics()
   FileDescriptorDomain.makeStatics()
   ResourceClaim.makeStatics()
   RegistryNumber.makeStatics()

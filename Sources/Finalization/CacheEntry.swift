@@ -1,4 +1,4 @@
-public import CFinalization
+public import CNativeRuntime
 import Synchronization
 
 /// One key of a cache. Fixed when it is made, but for what is said to change, in a write section of its cache.

@@ -1,4 +1,5 @@
-public import CFinalization
+import NativeSynchronization
+public import CNativeRuntime
 import Synchronization
 
 /// A cache without its registry, which refers to this.
@@ -72,7 +73,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
         guard unsafe retained != nil else { return }
         unsafe reader.pointee.value.hits &+= 1
         if strongByteLimit > 0 {
-          entry.stamp.store(cfinalization_ticks(), ordering: .relaxed)
+          entry.stamp.store(cnativeruntime_ticks(), ordering: .relaxed)
           unsafe isOutOfTier = !entry.isStrong && entry.byteCount <= strongByteLimit
         }
       }
@@ -136,7 +137,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     let isKept = write {
       guard let entry = unsafe table.find(serial: serial, hash: hash) else { return false }
       entry.settle(watch, registration: registration, byteCount: size)
-      if strongByteLimit > 0, size <= strongByteLimit { tier.admit(entry, value: value, stamp: cfinalization_ticks()) }
+      if strongByteLimit > 0, size <= strongByteLimit { tier.admit(entry, value: value, stamp: cnativeruntime_ticks()) }
       isFull = tier.byteCount > strongByteLimit
       return true
     }
@@ -188,7 +189,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
       }
       known = entry.value
       guard known === value else { return false }
-      tier.admit(entry, value: value, stamp: cfinalization_ticks())
+      tier.admit(entry, value: value, stamp: cnativeruntime_ticks())
       return tier.byteCount > strongByteLimit
     }
     if isFull { evict(keeping: strongByteLimit) }

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
@@ -128,16 +129,13 @@ import Synchronization
   }
 }
 
-/// Waits until nobody pins an entry any more.
+/// Waits until no thread pins an entry any more.
 private struct PinWait {
   let entry: LedgerEntry
 
   @inline(never)
   func wait() {
-    var turns = 0
-    while entry.word.pinCount > 0 {
-      turns += 1
-      if turns > 64 { yieldProcessor() }
-    }
+    var backOff = BackOff()
+    while entry.word.pinCount > 0 { backOff.spin() }
   }
 }

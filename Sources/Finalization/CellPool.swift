@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
@@ -147,7 +148,7 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
 
 /// A registry's number in the ledger. Where the ledger has no record left, registries share one.
 struct RegistryNumber: Sendable {
-  private static let spare = LateStatic {
+  private static let spare = ForkSafeLazy {
     try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries")
   }
   static func makeStatics() { ForkGuard.touch(spare) }

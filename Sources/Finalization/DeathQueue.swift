@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

@@ -1,4 +1,5 @@
-import CFinalization
+import NativeSynchronization
+import CNativeRuntime
 import ResourceLedger
 import Synchronization
 
@@ -8,25 +9,8 @@ import Synchronization
 /// thread's pending list, which is delivered when no cleanup runs: never inside one, and without
 /// recursion however long a chain of deaths is.
 enum DeliveringThread {
-  private static let lastNumber = Atomic<UInt32>(0)
-  static func makeStatics() { ForkGuard.touch(lastNumber) }
-
   @inline(__always)
-  private static var record: UnsafeMutablePointer<cfinalization_thread> { unsafe cfinalization_current_thread() }
-
-  /// The thread's number, from 1 on.
-  @inline(__always)
-  static var number: Int {
-    let number = unsafe record.pointee.number
-    return number != 0 ? Int(number) : makeNumber()
-  }
-
-  @inline(never)
-  private static func makeNumber() -> Int {
-    let number = lastNumber.add(1, ordering: .relaxed).newValue
-    unsafe record.pointee.number = number
-    return Int(number)
-  }
+  private static var record: UnsafeMutablePointer<cnativeruntime_thread> { unsafe cnativeruntime_current_thread() }
 
   /// How many registrations this thread made, this one included.
   @inline(__always)
@@ -40,14 +24,14 @@ enum DeliveringThread {
   static var registrations: UInt64 { unsafe record.pointee.registrations }
 
   /// Whether a cleanup of some registry runs on this thread.
-  static var isDelivering: Bool { unsafe record.pointee.depth > 0 }
+  static var isDelivering: Bool { unsafe record.pointee.cleanup_depth > 0 }
 
   /// Runs a cleanup; then what died in it, unless another cleanup is around this one.
   @inline(__always)
   static func run<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-    unsafe record.pointee.depth += 1
+    unsafe record.pointee.cleanup_depth += 1
     defer {
-      unsafe record.pointee.depth -= 1
+      unsafe record.pointee.cleanup_depth -= 1
       if unsafe record.pointee.first_pending != nil { deliverPending() }
     }
     return try body()
@@ -91,17 +75,17 @@ enum DeliveringThread {
 
   /// Delivers the thread's pending cells, unless a cleanup is under way on it.
   static func deliverPending() {
-    guard unsafe record.pointee.depth == 0, unsafe record.pointee.first_pending != nil else { return }
-    unsafe record.pointee.depth = 1
+    guard unsafe record.pointee.cleanup_depth == 0, unsafe record.pointee.first_pending != nil else { return }
+    unsafe record.pointee.cleanup_depth = 1
     while let cell = takePending() { cell.core.deliverInline(cell) }
-    unsafe record.pointee.depth = 0
+    unsafe record.pointee.cleanup_depth = 0
   }
 
   /// Keeps pending cells back while a lock is held. Pairs nest.
-  static func holdPending() { unsafe record.pointee.depth += 1 }
+  static func holdPending() { unsafe record.pointee.cleanup_depth += 1 }
 
   static func releasePending() {
-    unsafe record.pointee.depth -= 1
+    unsafe record.pointee.cleanup_depth -= 1
     deliverPending()
   }
 }

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Glibc
 import ResourceLedger
 import Synchronization
@@ -80,7 +81,7 @@ enum ExitRuns {
   private static func awaitEnd(of run: Run) {
     // This thread may be the one: its cleanup called exit.
     guard !DeliveringThread.isDelivering else { return }
-    for _ in 0..<1_000 where run.entry.word.isSameLife(as: run.key) { nap(microseconds: 1_000) }
+    for _ in 0..<1_000 where run.entry.word.isSameLife(as: run.key) { usleep(1_000) }
   }
 
   /// Runs them, the latest first; and those that a cleanup adds.

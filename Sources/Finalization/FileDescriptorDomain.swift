@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Glibc
 public import ResourceLedger
 
@@ -11,13 +12,13 @@ public import ResourceLedger
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   /// The process's. It begins when it is first used: use it early.
   public static var shared: FileDescriptorDomain { lateShared.value }
-  private static let lateShared = LateStatic { FileDescriptorDomain(name: "file descriptors") }
+  private static let lateShared = ForkSafeLazy { FileDescriptorDomain(name: "file descriptors") }
 
   public let name: String
   /// The ledger's number for the shared one, which ``OwnedFileDescriptor``s are created with; nil where the ledger had no
   /// room for one more domain.
   public static var sharedID: DomainID? { lateID.value }
-  private static let lateID = LateStatic { () -> DomainID? in
+  private static let lateID = ForkSafeLazy { () -> DomainID? in
     let domain = shared
     guard let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name).id else { return nil }
     ResourceDomains.listOnly(domain, as: id)

@@ -1,3 +1,4 @@
+import NativeSynchronization
 public import ResourceLedger
 
 /// Why finalization refused something.

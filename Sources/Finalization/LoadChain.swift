@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// The loads that this task, or this thread, is inside of: who asks for one of them would wait for itself.

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// Something that can let go of memory it only keeps to be faster.

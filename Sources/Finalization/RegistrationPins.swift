@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// Holds registrations still for a few instructions. Who claims one meanwhile waits for that, so `fork` does, too: a child

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Dispatch
 import ResourceLedger
 import Synchronization
@@ -40,8 +41,8 @@ extension RegistryCore {
     if !delivery.isInline { awaitMark() }
     for _ in 0..<2 {
       let old = epoch.add(1, ordering: .sequentiallyConsistent).oldValue
-      var wait = Wait()
-      while sessionCount(old) > 0 { wait.turn() }
+      var backOff = BackOff()
+      while sessionCount(old) > 0 { backOff.pause() }
     }
   }
 
@@ -59,19 +60,9 @@ extension RegistryCore {
     unsafe record.initialize(to: CellRecord(entry: Ledger.shared.entry(at: 0), core: self))
     unsafe record.pointee.flags.store(CellRecord.Flags.isMark, ordering: .relaxed)
     if deaths.push(unsafe Cell(record: record)) { schedule() }
-    var wait = Wait()
-    while unsafe record.pointee.flags.load(ordering: .acquiring) & CellRecord.Flags.isReached == 0 { wait.turn() }
+    var backOff = BackOff()
+    while unsafe record.pointee.flags.load(ordering: .acquiring) & CellRecord.Flags.isReached == 0 { backOff.pause() }
     unsafe record.deinitialize(count: 1)
     unsafe record.deallocate()
-  }
-}
-
-/// Waits for another thread: yields at first, then sleeps for up to a millisecond at a time.
-private struct Wait {
-  private var turns: UInt32 = 0
-
-  mutating func turn() {
-    turns += 1
-    if turns < 32 { yieldProcessor() } else { nap(microseconds: min(turns, 1_000)) }
   }
 }

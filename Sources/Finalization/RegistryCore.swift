@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Dispatch
 import ResourceLedger
 import Synchronization

@@ -1,3 +1,4 @@
+import NativeSynchronization
 public import ResourceLedger
 import Synchronization
 
@@ -17,7 +18,7 @@ struct ResourceClaim: Sendable {
   }
 
   /// Domain of resources that name none.
-  private static let common = LateStatic {
+  private static let common = ForkSafeLazy {
     Result { () throws(LedgerError) in
       try Ledger.shared.addDomain(.nativeResource, name: "native resources").id.number
     }

@@ -1,4 +1,5 @@
-public import CFinalization
+import NativeSynchronization
+public import CNativeRuntime
 import Glibc
 public import ResourceLedger
 public import Synchronization
@@ -28,7 +29,7 @@ public import Synchronization
   @inlinable
   @inline(__always)
   static var current: Pointer? {
-    if let storage = unsafe cfinalization_current_thread().pointee.storage {
+    if let storage = unsafe cnativeruntime_current_thread().pointee.storage {
       // SAFETY: nothing else is stored there.
       return unsafe storage.assumingMemoryBound(to: ThreadStorage.self)
     }
@@ -42,7 +43,7 @@ public import Synchronization
 
   /// The same without making the thread its storage.
   static var slotIfMade: Int {
-    guard let storage = unsafe cfinalization_current_thread().pointee.storage else { return 0 }
+    guard let storage = unsafe cnativeruntime_current_thread().pointee.storage else { return 0 }
     // SAFETY: nothing else is stored there.
     return unsafe storage.assumingMemoryBound(to: ThreadStorage.self).pointee.slot
   }
@@ -85,7 +86,7 @@ public import Synchronization
   @usableFromInline
   @inline(never)
   static func make() -> Pointer? {
-    let thread = unsafe cfinalization_current_thread()
+    let thread = unsafe cnativeruntime_current_thread()
     if unsafe thread.pointee.has_ended { return nil }
     let storage = Pointer.allocate(capacity: 1)
     unsafe storage.initialize(to: ThreadStorage(slot: ThreadSlots.take()))
@@ -95,7 +96,7 @@ public import Synchronization
   }
 
   private static func end(_ pointer: UnsafeMutableRawPointer?) {
-    let thread = unsafe cfinalization_current_thread()
+    let thread = unsafe cnativeruntime_current_thread()
     unsafe thread.pointee.has_ended = true
     unsafe thread.pointee.storage = nil
     guard let storage = unsafe pointer?.assumingMemoryBound(to: ThreadStorage.self) else { return }
@@ -103,7 +104,7 @@ public import Synchronization
     let slot = unsafe storage.pointee.slot
     unsafe storage.deinitialize(count: 1)
     unsafe storage.deallocate()
-    ThreadSlots.giveBack(slot)
+    ThreadSlots.release(slot)
   }
 }
 

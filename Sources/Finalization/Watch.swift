@@ -1,4 +1,4 @@
-import CFinalization
+import CNativeRuntime
 import Synchronization
 
 /// The anchor of an object that has none of its own: the object is watched through an unowned reference, so

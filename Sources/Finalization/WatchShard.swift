@@ -1,4 +1,5 @@
-import CFinalization
+import NativeSynchronization
+import CNativeRuntime
 import ResourceLedger
 import Synchronization
 

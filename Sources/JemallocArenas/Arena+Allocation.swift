@@ -1,3 +1,4 @@
+import NativeSynchronization
 import CJemalloc
 import Glibc
 import ResourceLedger

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Glibc
 import ResourceLedger
 import Synchronization
@@ -45,7 +46,7 @@ extension Arena {
 struct ArenaStatistics {
   /// After ``prepare()``: the caller may hold an arena's lock.
   static var shared: Result<ArenaStatistics, ArenaError> { lateShared.value }
-  private static let lateShared = LateStatic { Result { () throws(ArenaError) in try ArenaStatistics() } }
+  private static let lateShared = ForkSafeLazy { Result { () throws(ArenaError) in try ArenaStatistics() } }
   static func makeStatics() { ForkGuard.touch(lateShared) }
 
   /// Looks the keys up where that was not done yet. Under no lock.

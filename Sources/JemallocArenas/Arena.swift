@@ -1,3 +1,4 @@
+import NativeSynchronization
 import CJemalloc
 import Glibc
 public import ResourceLedger
@@ -76,7 +77,7 @@ public final class Arena: Sendable {
   ///   again.
   package static func makeShared() throws(ArenaError) { _ = try lateShared.value.get() }
 
-  private static let lateShared = LateStatic {
+  private static let lateShared = ForkSafeLazy {
     Result { () throws(ArenaError) in
       try Arena(name: "shared", configuration: Configuration(), isShared: true)
     }

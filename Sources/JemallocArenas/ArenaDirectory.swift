@@ -1,3 +1,4 @@
+import NativeSynchronization
 package import ResourceLedger
 import Synchronization
 

@@ -1,4 +1,4 @@
-import Glibc
+import NativeSynchronization
 public import ResourceLedger
 
 /// What an arena, or jemalloc's control interface, refused.
@@ -60,7 +60,7 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
   private var message: String {
     switch code {
     case .mallctl(let key, let code):
-      "jemalloc refused \"\(key)\" with errno \(code) (\(unsafe String(cString: strerror(code))))."
+      "jemalloc refused \"\(key)\" with errno \(code) (\(systemMessage(code)))."
     case .outOfMemory(let byteCount, let alignment):
       "no room for a block of \(byteCount) bytes aligned to \(alignment): \(shortage ?? .memory). "
         + (shortage ?? .memory).advice(or: "ask for less")

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// Cleanups that have run for too long: they keep those behind them from running.

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ResourceLedger
 
 /// Memory that somebody else allocated and a buffer adopted: its ledger entries and its deallocators.
@@ -8,7 +9,7 @@ enum AdoptedMemory {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var deallocators: [Int: Deallocator] = unsafe [:]
 
-  private static let domain = LateStatic {
+  private static let domain = ForkSafeLazy {
     Result { () throws(LedgerError) in try Ledger.shared.addDomain(.adoptedMemory, name: "adopted memory").id }
   }
 

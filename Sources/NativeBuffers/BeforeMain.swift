@@ -1,11 +1,12 @@
+import NativeSynchronization
 import JemallocArenas
 import ResourceLedger
 
 /// Makes this module's statics, and those of the modules below, while there is one thread; ForkGuard says why.
-/// CThreadState.c calls it before `main`.
+/// CNativeRuntime.c calls it before `main`.
 @_cdecl("nativebuffers_make_statics")
 func makeStaticsBeforeMain() {
-  ForkGuard.makeStatics()
+  Ledger.makeStatics()
   Arena.makeStatics()
   AdoptedMemory.makeStatics()
   Depot.makeStatics()

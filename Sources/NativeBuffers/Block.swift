@@ -1,4 +1,4 @@
-public import CThreadState
+public import CNativeRuntime
 public import JemallocArenas
 public import ResourceLedger
 
@@ -31,16 +31,16 @@ public import ResourceLedger
       0...largestShelvedByteCount ~= byteCount
     {
       let sizeClass = SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63)
-      if let cache = unsafe ThreadCache(cthreadstate_enter()),
+      if let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()),
         let entry = sizeClass < ThreadCacheStorage.binCount ? cache.pop(sizeClass) : cache.takeShelved(sizeClass)
       {
-        cthreadstate_leave()
+        cnativeruntime_end_cache_use()
         let site = cache.site(file: file, line: line, function: function)
         let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
         if case .zeroed = contents { block.zero() }
         return block
       }
-      cthreadstate_leave()
+      cnativeruntime_end_cache_use()
     }
     return try acquireSlowly(
       byteCount, alignment: alignment, contents: contents, arena: arena, file: file, line: line, function: function)
@@ -150,7 +150,7 @@ public import ResourceLedger
     let scope = entry.scope
     let site = entry.site
     if scope != 0 { ScopeTracking.recordRescue(in: scope, at: site, byteCount: byteCount) }
-    if let cache = unsafe ThreadCache(cthreadstate_cache()) {
+    if let cache = unsafe ThreadCache(cnativeruntime_cache()) {
       cache.recordRescue(of: entry, at: site, byteCount: byteCount)
     } else {
       Ledger.shared.recordRescue(at: site, byteCount: byteCount)
@@ -163,19 +163,19 @@ public import ResourceLedger
   @inlinable
   @inline(__always)
   static func release(_ entry: LedgerEntry) {
-    if let cache = unsafe ThreadCache(cthreadstate_enter()) {
+    if let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) {
       // Domain in the low half, bin in the high one. Turned round, a wrong domain makes a large number: one
       // comparison for both.
       let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       let bin = Int(difference >> 16 | difference << 16)
       if bin < ThreadCacheStorage.binCount, entry.endLife(as: .idle) {
         let hasRoom = cache.push(entry, bin: bin)
-        cthreadstate_leave()
+        cnativeruntime_end_cache_use()
         if !hasRoom { spill(bin) }
         return
       }
     }
-    cthreadstate_leave()
+    cnativeruntime_end_cache_use()
     releaseSlowly(entry)
   }
 
@@ -195,7 +195,7 @@ public import ResourceLedger
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
-    if let cache = unsafe ThreadCache(cthreadstate_cache()),
+    if let cache = unsafe ThreadCache(cnativeruntime_cache()),
       UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
       Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
     {

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import JemallocArenas
 import ResourceLedger
 import Synchronization
@@ -46,7 +47,7 @@ extension Depot {
       upkeep.nextSearch = nil
       return false
     }
-    let interval = Monotonic.nanoseconds(milliseconds: idleTime) / 2
+    let interval = MonotonicClock.nanoseconds(milliseconds: idleTime) / 2
     var freed = 0
     if idleTime == 0 {
       freed = trim(keeping: 0) + (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0)
@@ -113,7 +114,7 @@ extension Depot {
       upkeep.dirtySince = nil
       return nil
     }
-    let due = (upkeep.dirtySince ?? now) + Monotonic.nanoseconds(milliseconds: decay)
+    let due = (upkeep.dirtySince ?? now) + MonotonicClock.nanoseconds(milliseconds: decay)
     guard isOverdue || now >= due else {
       upkeep.dirtySince = upkeep.dirtySince ?? now
       return due

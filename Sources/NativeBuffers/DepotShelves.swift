@@ -1,4 +1,5 @@
-import CThreadState
+import NativeSynchronization
+import CNativeRuntime
 import Glibc
 import JemallocArenas
 import ResourceLedger
@@ -80,7 +81,7 @@ import Synchronization
 
   /// The calling thread's stripe.
   @inline(__always)
-  private var ownStripe: Int { Int(cthreadstate_number()) & (stripeCount &- 1) }
+  private var ownStripe: Int { Int(cnativeruntime_number()) & (stripeCount &- 1) }
 
   /// Bytes that may still become idle and that the stripe has set aside for its threads.
   @inline(__always)

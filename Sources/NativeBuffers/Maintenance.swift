@@ -1,4 +1,5 @@
-import CThreadState
+import NativeSynchronization
+import CNativeRuntime
 import Glibc
 import JemallocArenas
 import ResourceLedger
@@ -39,7 +40,7 @@ enum Maintenance {
 
   /// A thread and how to call it. Never freed: a caller may still know the last one.
   @safe private final class Thread: Sendable {
-    let alarm = Alarm()
+    let wakeup = Wakeup()
     let isStopping = Atomic(false)
     // SAFETY: written under `lock` before anybody reads it.
     nonisolated(unsafe) var handle = pthread_t()
@@ -57,7 +58,7 @@ enum Maintenance {
     case .running:
       // SAFETY: threads are never freed.
       if let pointer = unsafe UnsafeRawPointer(bitPattern: currentThread.load(ordering: .acquiring)) {
-        unsafe Unmanaged<Thread>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.alarm.ring() }
+        unsafe Unmanaged<Thread>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.wakeup.wake() }
       }
     case .ready: start()
     case .off, .failed, .forked: break
@@ -136,10 +137,10 @@ enum Maintenance {
   private static func run(_ thread: Thread) {
     var due: UInt64?
     while true {
-      if thread.alarm.wait(until: due) { usleep(gatheringTime) }
-      thread.alarm.reset()
+      if thread.wakeup.wait(until: due) { usleep(gatheringTime) }
+      thread.wakeup.reset()
       if thread.isStopping.load(ordering: .sequentiallyConsistent) { return }
-      due = pass(at: Monotonic.now)
+      due = pass(at: MonotonicClock.now)
       hasNothingToDo.store(due == nil, ordering: .relaxed)
       passCount.add(1, ordering: .relaxed)
     }
@@ -153,7 +154,7 @@ enum Maintenance {
       guard unsafe create(new, object) else { return set(.failed) }
       unsafe thread = new
       currentThread.store(UInt(bitPattern: object), ordering: .releasing)
-      new.alarm.ring()
+      new.wakeup.wake()
       set(.running)
     }
   }
@@ -181,7 +182,7 @@ enum Maintenance {
     let result = unsafe pthread_create(
       &handle, nil,
       { object in
-        unsafe cthreadstate_set_name("native-buffers")
+        unsafe cnativeruntime_set_thread_name("native-buffers")
         // The first allocation, while there is room for it.
         unsafe free(malloc(1))
         // SAFETY: the object was retained for good.
@@ -208,7 +209,7 @@ enum Maintenance {
     }
     if let stopped {
       stopped.isStopping.store(true, ordering: .sequentiallyConsistent)
-      stopped.alarm.ring()
+      stopped.wakeup.wake()
       unsafe pthread_join(stopped.handle, nil)
     }
     forEachDepot { $0.lookAfterNoMore() }

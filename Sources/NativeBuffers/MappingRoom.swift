@@ -1,3 +1,4 @@
+import NativeSynchronization
 import JemallocArenas
 import ResourceLedger
 import Synchronization

@@ -1,7 +1,8 @@
-public import CThreadState
+public import CNativeRuntime
 import Glibc
 public import JemallocArenas
-public import ResourceLedger
+import NativeSynchronization
+import ResourceLedger
 public import Synchronization
 
 /// A shared handle to native memory outside Swift's heap.
@@ -150,7 +151,7 @@ public final class NativeBuffer: Sendable {
   ) -> Bool {
     guard block.dispose() else { return false }
     let site =
-      unsafe ThreadCache(cthreadstate_cache())?.site(file: file, line: line, function: function, isCreation: false)
+      unsafe ThreadCache(cnativeruntime_cache())?.site(file: file, line: line, function: function, isCreation: false)
       ?? Self.internDisposal(file: file, line: line, function: function)
     disposedSite.store(site.rawValue, ordering: .releasing)
     return true
@@ -190,12 +191,13 @@ public final class NativeBuffer: Sendable {
     }
   }
 
-  /// Who disposes writes the line down right after: this waits for that moment, and for no longer than 10 ms.
+  /// The thread that disposes a buffer writes the line down right after: this waits until it has, for about 10 ms at most.
   private func disposedSiteWhenKnown() -> SiteID {
-    for round in 0..<1_000 {
+    var backOff = BackOff()
+    for _ in 0..<150 {
       let site = disposedSite.load(ordering: .acquiring)
       if site != 0 { return SiteID(rawValue: site) }
-      if round < 900 { sched_yield() } else { usleep(100) }
+      backOff.pause()
     }
     return SiteID(rawValue: 0)
   }

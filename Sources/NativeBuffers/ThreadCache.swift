@@ -1,4 +1,5 @@
-import CThreadState
+import NativeSynchronization
+import CNativeRuntime
 import Glibc
 import JemallocArenas
 public import ResourceLedger
@@ -53,7 +54,7 @@ public import Synchronization
   @usableFromInline let records: UnsafeMutablePointer<EntryRecord>
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
   /// Where the thread finds its cache. Under ThreadCaches.lock from others.
-  let record = unsafe cthreadstate_current()
+  let record = unsafe cnativeruntime_current_thread()
   /// Whether it does find it: see ThreadCaches. Under ThreadCaches.lock.
   var isAttached = false
   /// Where rescues are counted by site.
@@ -75,14 +76,14 @@ public import Synchronization
   }
 }
 
-/// A thread's cache: its lists are for that thread between `cthreadstate_enter()` and `cthreadstate_leave()`,
+/// A thread's cache: its lists are for that thread between `cnativeruntime_begin_cache_use()` and `cnativeruntime_end_cache_use()`,
 /// and for whoever has a window into it.
 // SAFETY: the storage lives until its thread ends, and is used by one at a time.
 @usableFromInline
 @safe struct ThreadCache {
   @usableFromInline let storage: UnsafeMutablePointer<ThreadCacheStorage>
 
-  /// - Parameter pointer: what `cthreadstate_enter()` returned on this thread; or `cthreadstate_cache()`, for what
+  /// - Parameter pointer: what `cnativeruntime_begin_cache_use()` returned on this thread; or `cnativeruntime_cache()`, for what
   ///   is no list: sites and what never changes.
   @inlinable
   init?(_ pointer: UnsafeMutableRawPointer?) {

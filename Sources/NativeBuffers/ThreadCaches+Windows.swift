@@ -1,4 +1,5 @@
-import CThreadState
+import NativeSynchronization
+import CNativeRuntime
 import JemallocArenas
 import ResourceLedger
 import Synchronization
@@ -23,14 +24,14 @@ import Synchronization
 // only has the owner look itself, the next time it uses its cache. A thread that sleeps keeps its blocks.
 
 extension ThreadCaches {
-  private static let isBarrierSupported = cthreadstate_allow_barrier()
   /// For tests: as a kernel that refuses.
   static let isBarrierRefused = Atomic<Bool>(false)
   static func makeWindowStatics() {
-    ForkGuard.touch(isBarrierSupported)
     ForkGuard.touch(isBarrierRefused)
   }
-  static var isBarrierAllowed: Bool { isBarrierSupported && !isBarrierRefused.load(ordering: .relaxed) }
+  static var isBarrierAllowed: Bool {
+    cnativeruntime_has_one_sided_barrier() && !isBarrierRefused.load(ordering: .relaxed)
+  }
 
   /// Links followed in one window.
   private static let windowLength = 1_024
@@ -98,8 +99,8 @@ extension ThreadCaches {
   private static func withWindow(of cache: ThreadCache, _ body: () -> Bool) -> Bool {
     // SAFETY: a thread's record is there until the thread has taken its cache off the list, under the lock.
     let record = unsafe cache.storage.pointee.record
-    unsafe cthreadstate_set_cache(record, nil)
-    let isOpen = unsafe cthreadstate_barrier() && !cthreadstate_is_busy(record)
+    unsafe cnativeruntime_set_cache(record, nil)
+    let isOpen = unsafe cnativeruntime_barrier_on_all_threads() && !cnativeruntime_uses_cache(record)
     if isOpen, body() { park(cache) } else { attach(cache) }
     return isOpen
   }

@@ -1,4 +1,5 @@
-import CThreadState
+import NativeSynchronization
+import CNativeRuntime
 import Glibc
 import JemallocArenas
 import ResourceLedger
@@ -39,21 +40,21 @@ enum ThreadCaches {
   /// Runs a closure with the calling thread's cache, made now where there is none; nil where that fails.
   /// The closure must not enter the cache again.
   static func withCurrent<R>(_ body: (ThreadCache) -> R) -> R? {
-    defer { cthreadstate_leave() }
-    guard let cache = unsafe ThreadCache(cthreadstate_enter()) ?? enterSlowly() else { return nil }
+    defer { cnativeruntime_end_cache_use() }
+    guard let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) ?? enterSlowly() else { return nil }
     return body(cache)
   }
 
   /// The same where the thread has had a cache already.
   static func withExisting<R>(_ body: (ThreadCache) -> R) -> R? {
-    defer { cthreadstate_leave() }
-    guard let cache = unsafe ThreadCache(cthreadstate_enter()) ?? attachExisting() else { return nil }
+    defer { cnativeruntime_end_cache_use() }
+    guard let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) ?? attachExisting() else { return nil }
     return body(cache)
   }
 
   /// The calling thread's cache, to read what never changes in it; made now where it has none.
   static func current() -> ThreadCache? {
-    if let cache = unsafe ThreadCache(cthreadstate_cache()) { return cache }
+    if let cache = unsafe ThreadCache(cnativeruntime_cache()) { return cache }
     return withCurrent { $0 }
   }
 
@@ -97,7 +98,7 @@ enum ThreadCaches {
       unsafe cache.storage.pointee.isAttached = true
       unsafe attached += 1
     }
-    unsafe cthreadstate_set_cache(cache.storage.pointee.record, cache.storage)
+    unsafe cnativeruntime_set_cache(cache.storage.pointee.record, cache.storage)
   }
 
   /// Takes the pointer to a cache away from its thread. Under `lock`.
@@ -106,7 +107,7 @@ enum ThreadCaches {
       unsafe cache.storage.pointee.isAttached = false
       unsafe attached -= 1
     }
-    unsafe cthreadstate_set_cache(cache.storage.pointee.record, nil)
+    unsafe cnativeruntime_set_cache(cache.storage.pointee.record, nil)
   }
 
   /// At a thread's end: its blocks go to the depot. A buffer disposed even later makes the thread a new

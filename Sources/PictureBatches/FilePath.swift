@@ -1,3 +1,4 @@
+import NativeSynchronization
 package import Glibc
 
 /// A path as the kernel has it: bytes, which need not be text.
@@ -42,8 +43,6 @@ package struct FilePath: Hashable, Sendable {
         $0.properties.generalCategory == .control ? "\\u{\(String($0.value, radix: 16))}" : String($0)
       }.joined() : text
   }
-
-  package static func message(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 
   /// The status of the file that the path leads to, nil where there is none.
   package func status() -> stat? {
@@ -95,7 +94,7 @@ package struct FilePath: Hashable, Sendable {
   package func withOpenablePath<R>(_ body: (String) throws -> R) throws -> R {
     if let exactText { return try body(exactText) }
     let descriptor = unsafe withCString { unsafe open($0, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw BatchError("cannot be opened: \(Self.message(errno))") }
+    guard descriptor >= 0 else { throw BatchError("cannot be opened: \(systemMessage(errno))") }
     defer { close(descriptor) }
     return try body("/proc/self/fd/\(descriptor)")
   }

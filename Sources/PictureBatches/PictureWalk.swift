@@ -1,3 +1,5 @@
+import NativeSynchronization
+
 internal import Glibc
 
 /// The files below some folders, one after the other, in a fixed order.
@@ -59,7 +61,7 @@ package struct PictureWalk {
     case .file:
       return .file(File(path: path, root: nextRoot - 1, isBelowRoot: false, relative: path.lastComponent))
     case .other(let what): return fail(path, "is \(what), which is no picture file")
-    case .unknown(let code): return fail(path, "cannot be read: \(FilePath.message(code))")
+    case .unknown(let code): return fail(path, "cannot be read: \(systemMessage(code))")
     }
   }
 
@@ -82,15 +84,15 @@ package struct PictureWalk {
       case .file: return .file(file)
       case .folder: return nil
       case .other(let what): return fail(path, "is \(what), which is no picture file")
-      case .unknown(let code): return fail(path, "a link that leads nowhere: \(FilePath.message(code))")
+      case .unknown(let code): return fail(path, "a link that leads nowhere: \(systemMessage(code))")
       }
     case .other(let what): return fail(path, "is \(what), which is no picture file")
-    case .unknown(let code): return fail(path, "cannot be read: \(FilePath.message(code))")
+    case .unknown(let code): return fail(path, "cannot be read: \(systemMessage(code))")
     }
   }
 
   private mutating func enter(_ folder: FilePath, below prefix: [UInt8]) -> Step? {
-    guard let names = folder.names() else { return fail(folder, "unreadable folder: \(FilePath.message(errno))") }
+    guard let names = folder.names() else { return fail(folder, "unreadable folder: \(systemMessage(errno))") }
     frames.append(Frame(folder: folder, prefix: prefix, names: names))
     return nil
   }

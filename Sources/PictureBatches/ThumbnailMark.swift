@@ -1,3 +1,5 @@
+import NativeSynchronization
+
 internal import Glibc
 
 /// How a file that these commands wrote is told from any other: by a comment in the JPEG's header.
@@ -15,7 +17,7 @@ package enum ThumbnailMark {
     case .unknown(ENOENT): return false
     case .file: return !isMarked(path)
     case .unknown(let code):
-      throw BatchError("its thumbnail cannot be put at \(path.text): \(FilePath.message(code)). Name another --output.")
+      throw BatchError("its thumbnail cannot be put at \(path.text): \(systemMessage(code)). Name another --output.")
     default: return true
     }
   }

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Synchronization
 
 /// The right to a domain's number. Its owner books resources under the number, and gives it back once.

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Glibc
 import Synchronization
 
@@ -26,13 +27,20 @@ import Synchronization
     case .failure(let error): fatalError("NativeBuffers: \(error)")
     }
   }
-  private static let lateShared = LateStatic { Result { () throws(LedgerError) in try reserveShared() } }
+  private static let lateShared = ForkSafeLazy { Result { () throws(LedgerError) in try reserveShared() } }
 
   /// Makes ``shared`` unless it is there.
   /// - Throws: ``LedgerError`` if there is no room for it; the same one every time, as this is not tried again.
   package static func makeShared() throws(LedgerError) { _ = try lateShared.value.get() }
 
-  static func makeStatics() { ForkGuard.touch(lateShared) }
+  /// Makes the statics of this module and of the one below. To be called before `main`: see ``ForkGuard``.
+  package static func makeStatics() {
+    ForkGuard.makeStatics()
+    ForkGuard.touch(lateShared)
+    ForkGuard.touch(Site.unknown)
+    ResourceDomains.makeStatics()
+    ScopeTracking.makeStatics()
+  }
 
   /// Entries that the region has room for.
   public let entryCapacity: Int

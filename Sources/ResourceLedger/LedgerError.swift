@@ -1,4 +1,4 @@
-import Glibc
+import NativeSynchronization
 
 /// Why the ledger cannot take one more resource, site or domain.
 public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -30,10 +30,10 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch code {
     case .reservationFailed(let byteCount, let code):
-      "address space is short: the ledger could not reserve \(byteCount) bytes of it (\(Self.message(code))). Raise the "
+      "address space is short: the ledger could not reserve \(byteCount) bytes of it (\(systemMessage(code))). Raise the "
         + "limit on address space (ulimit -v)."
     case .growthFailed(let entryCount, let code):
-      "memory is short: the ledger could not grow past \(entryCount) entries (\(Self.message(code))). Dispose buffers, "
+      "memory is short: the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Dispose buffers, "
         + "or give the process more memory."
     case .full(let capacity):
       "the ledger is full: all its \(capacity) entries are in use. Dispose resources that are not needed any more"
@@ -46,6 +46,4 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
       "a domain of the kind \"\(kind.label)\" cannot be added: the library makes those itself. Add it as .custom."
     }
   }
-
-  private static func message(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 }

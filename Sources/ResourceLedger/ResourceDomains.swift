@@ -1,3 +1,5 @@
+import NativeSynchronization
+
 /// The domains of this process that can count themselves.
 ///
 /// Domains are held weakly: one that is gone is no longer listed.

@@ -1,3 +1,4 @@
+import NativeSynchronization
 public import Synchronization
 
 /// Which scope a thread or task tree is in, so that a resource can carry the scope it was created in.

@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ArgumentParser
 import Glibc
 import LeakAuditing
@@ -51,7 +52,7 @@ struct DemoCommand: ParsableCommand {
     }
     let text = format == .json ? try report.json() : report.text
     guard StandardOutput.write(text + "\n") else {
-      StandardError.write("leak-audit: the report could not be written: \(FilePath.message(errno))\n")
+      StandardError.write("leak-audit: the report could not be written: \(systemMessage(errno))\n")
       throw ExitCode(2)
     }
     // As a shell reports a command that a signal ended.

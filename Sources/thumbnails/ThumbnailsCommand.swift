@@ -1,3 +1,4 @@
+import NativeSynchronization
 import ArgumentParser
 import Glibc
 import PictureBatches
@@ -58,7 +59,7 @@ struct ThumbnailsCommand: ParsableCommand {
       throw ExitCode(2)
     }
     guard StandardOutput.write(summary.text + "\n") else {
-      StandardError.write("thumbnails: the summary could not be written: \(FilePath.message(errno))\n")
+      StandardError.write("thumbnails: the summary could not be written: \(systemMessage(errno))\n")
       throw ExitCode(2)
     }
     // As a shell reports a command that a signal ended.

@@ -1,3 +1,4 @@
+@testable import NativeSynchronization
 import Glibc
 import ResourceLedger
 import Synchronization

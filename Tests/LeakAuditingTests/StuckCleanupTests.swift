@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Dispatch
 import Finalization
 import Foundation

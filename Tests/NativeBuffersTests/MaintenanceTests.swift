@@ -1,3 +1,4 @@
+import NativeSynchronization
 import Foundation
 import JemallocArenas
 import ResourceLedger

@@ -1,4 +1,4 @@
-import CThreadState
+import CNativeRuntime
 import JemallocArenas
 import ResourceLedger
 import Synchronization

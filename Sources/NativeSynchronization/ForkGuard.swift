@@ -283,9 +283,5 @@ package enum ForkGuard {
   package static func makeStatics() {
     unsafe touch(list)
     unsafe touch(onFirstUse)
-    touch(Site.unknown)
-    Ledger.makeStatics()
-    ResourceDomains.makeStatics()
-    ScopeTracking.makeStatics()
   }
 }

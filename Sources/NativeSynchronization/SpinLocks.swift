@@ -1,4 +1,3 @@
-import Glibc
 public import Synchronization
 
 /// Locks for a few instructions each, in cache lines of their own; `fork` keeps them whole.
@@ -109,13 +108,9 @@ public import Synchronization
   @usableFromInline
   @inline(never)
   package static func wait(for word: UnsafeMutablePointer<Atomic<UInt32>>) {
-    var turns = 0
+    var backOff = BackOff()
     repeat {
-      while unsafe word.pointee.load(ordering: .relaxed) != 0 {
-        turns += 1
-        // The holder may have lost its processor: spinning on would keep it from running.
-        if turns > 64 { sched_yield() }
-      }
+      while unsafe word.pointee.load(ordering: .relaxed) != 0 { backOff.spin() }
     } while unsafe word.pointee.exchange(1, ordering: .acquiring) != 0
   }
 }

@@ -2,9 +2,9 @@ package import Synchronization
 
 /// A static's value that is made at its first use, behind ``ForkGuard``'s gate: no child inherits it half made.
 ///
-/// To be kept in a `static let` that is made before `main`. Whoever may be the first to read the value holds none of
-/// ForkGuard's locks then.
-@safe package struct LateStatic<Value: Sendable>: ~Copyable, Sendable {
+/// Keep it in a `static let` that is made before `main`. A thread that may be the first to read the value must hold none
+/// of ForkGuard's locks.
+@safe package struct ForkSafeLazy<Value: Sendable>: ~Copyable, Sendable {
   /// Where the value is, for ever; 0 until it is made. No pointer to `Value`, and no optional one: in code that is not
   /// specialised, Swift's runtime would make those types before the gate.
   @usableFromInline let address = Atomic<UInt>(0)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@testable import ResourceLedger
+@testable import NativeSynchronization
 
 @Suite("Locks")
 struct LockTests {
@@ -24,7 +24,9 @@ struct LockTests {
     // Where threads wait for other threads' work, which a forked child does not: see `mustNotWait` and `isParents`.
     let waits = ["RankedLock.swift", "RegistryCore.swift", "CacheLoad.swift"]
     var count = 0
-    for module in ["ResourceLedger", "JemallocArenas", "NativeBuffers", "Finalization", "LeakAuditing"] {
+    for module in [
+      "NativeSynchronization", "ResourceLedger", "JemallocArenas", "NativeBuffers", "Finalization", "LeakAuditing",
+    ] {
       let files = FileManager.default.enumerator(
         at: root.appendingPathComponent(module), includingPropertiesForKeys: nil)
       while let file = files?.nextObject() as? URL {

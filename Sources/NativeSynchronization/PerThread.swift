@@ -1,87 +1,13 @@
-public import CFinalization
-import Glibc
+import CNativeRuntime
 import Synchronization
 
-#if DEBUG
-  public import ResourceLedger
-#else
-  import ResourceLedger
-#endif
-
-/// A lock that one thread takes often, with two plain stores and a load, and any other seldom, with a
-/// system call: Dekker's algorithm over a one-sided barrier (as in liburcu and in the Linux kernel's
-/// documentation of membarrier).
-///
-/// The owner says that it is inside and looks whether anybody wants in; a visitor says that it wants in,
-/// makes all threads pass a barrier, and looks whether the owner is inside. At least one of them sees the
-/// other. Neither enters twice.
-@usableFromInline
-struct AsymmetricLock: ~Copyable {
-  @usableFromInline let isHeld = Atomic<UInt32>(0)
-  @usableFromInline let isWanted = Atomic<UInt32>(0)
-
-  /// Only ``PerThread`` makes one, which `fork` knows.
-  fileprivate init() {}
-
-  // MARK: The owner
-
-  @inlinable
-  @inline(__always)
-  func lockAsOwner() {
-    isHeld.store(1, ordering: .relaxed)
-    cfinalization_light_barrier()
-    if isWanted.load(ordering: .acquiring) != 0 { giveWay() }
-  }
-
-  @inlinable
-  @inline(__always)
-  func unlockAsOwner() { isHeld.store(0, ordering: .releasing) }
-
-  @usableFromInline
-  @inline(never)
-  func giveWay() {
-    var wait = Spin()
-    repeat {
-      isHeld.store(0, ordering: .releasing)
-      while isWanted.load(ordering: .relaxed) != 0 { wait.turn() }
-      isHeld.store(1, ordering: .relaxed)
-      cfinalization_light_barrier()
-    } while isWanted.load(ordering: .acquiring) != 0
-  }
-
-  // MARK: Visitors, of whom one at a time gets in
-
-  /// Keeps the owner from entering. Then a heavy barrier, then ``waitForOwner()``.
-  @inlinable
-  @inline(__always)
-  func want() {
-    if isWanted.exchange(1, ordering: .acquiring) != 0 { waitForVisitor() }
-  }
-
-  @usableFromInline
-  @inline(never)
-  func waitForVisitor() {
-    var wait = Spin()
-    while isWanted.exchange(1, ordering: .acquiring) != 0 { wait.turn() }
-  }
-
-  func waitForOwner() {
-    var wait = Spin()
-    while isHeld.load(ordering: .acquiring) != 0 { wait.turn() }
-  }
-
-  @inlinable
-  @inline(__always)
-  func leave() { isWanted.store(0, ordering: .releasing) }
-}
-
-/// A piece of data for each thread slot, each in cache lines of its own and behind a lock that costs its own
-/// thread next to nothing; and a way to hold all of them still. `fork` keeps the locks whole.
+/// A value for each of ``ThreadSlots``, each in cache lines of its own and behind a lock that costs its own thread next to
+/// nothing, and a way to hold all of them still. `fork` keeps the locks whole.
 // SAFETY: the memory is its owner's until `deallocate`; a value is used under its slot's lock.
 @usableFromInline
-@safe struct PerThread<Value: ~Copyable>: @unchecked Sendable {
-  @usableFromInline struct Slot: ~Copyable {
-    @usableFromInline var value: Value
+@safe package struct PerThread<Value: ~Copyable>: @unchecked Sendable {
+  @usableFromInline package struct Slot: ~Copyable {
+    @usableFromInline package var value: Value
     // Not first: a thread sanitizer takes a change of `value` for one of the whole, at its first byte.
     @usableFromInline let lock = AsymmetricLock()
 
@@ -98,7 +24,7 @@ struct AsymmetricLock: ~Copyable {
     @usableFromInline let order: UInt64
   #endif
 
-  init(_ rank: LockRank, _ make: () -> Value) {
+  package init(_ rank: LockRank, _ make: () -> Value) {
     let stride = Self.stride
     let base = UnsafeMutableRawPointer.allocate(byteCount: ThreadSlots.count * stride, alignment: 128)
     self.stride = stride
@@ -114,7 +40,7 @@ struct AsymmetricLock: ~Copyable {
     #endif
   }
 
-  func deallocate() {
+  package func deallocate() {
     // A fork may take the locks until they have left the list: their bits stay as they are until then.
     for index in 0..<ThreadSlots.count { unsafe slot(index).deinitialize(count: 1) }
     let base = unsafe base
@@ -131,12 +57,12 @@ struct AsymmetricLock: ~Copyable {
   @inline(__always)
   func slot(_ index: Int) -> UnsafeMutablePointer<Slot> { unsafe Self.slot(index, base, stride) }
 
-  // MARK: One's own
+  // MARK: The thread's own
 
-  /// Locks this thread's slot. Code of a client does not run until ``unlock(_:_:)``.
+  /// Locks this thread's slot. No code of a client may run until ``unlock(_:_:)``.
   @inlinable
   @inline(__always)
-  func lock(_ index: Int) -> UnsafeMutablePointer<Slot> {
+  package func lock(_ index: Int) -> UnsafeMutablePointer<Slot> {
     #if DEBUG
       LockWitness.willTake(rank, order: order)
     #endif
@@ -150,17 +76,17 @@ struct AsymmetricLock: ~Copyable {
 
   @inlinable
   @inline(__always)
-  func unlock(_ index: Int, _ slot: UnsafeMutablePointer<Slot>) {
+  package func unlock(_ index: Int, _ slot: UnsafeMutablePointer<Slot>) {
     #if DEBUG
       LockWitness.willGiveBack(rank)
     #endif
     if index != 0 { unsafe slot.pointee.lock.unlockAsOwner() } else { unsafe slot.pointee.lock.leave() }
   }
 
-  // MARK: Everybody's
+  // MARK: Those of all threads
 
   /// Waits until no thread is in its slot, and keeps all out. About 4 microseconds.
-  func lockAll() {
+  package func lockAll() {
     #if DEBUG
       LockWitness.willTake(rank, order: order)
     #endif
@@ -170,7 +96,7 @@ struct AsymmetricLock: ~Copyable {
     #endif
   }
 
-  func unlockAll() {
+  package func unlockAll() {
     #if DEBUG
       LockWitness.willGiveBack(rank)
     #endif
@@ -183,7 +109,7 @@ struct AsymmetricLock: ~Copyable {
       unsafe slot(index, base, stride).pointee.lock.want()
       index += 1
     }
-    heavyBarrier()
+    cnativeruntime_heavy_barrier()
     index = 0
     while index < ThreadSlots.count {
       unsafe slot(index, base, stride).pointee.lock.waitForOwner()
@@ -200,21 +126,7 @@ struct AsymmetricLock: ~Copyable {
   }
 
   /// With all locked, or for counts that may be a moment old.
-  func forEach(_ body: (inout Value) -> Void) {
+  package func forEach(_ body: (inout Value) -> Void) {
     for index in 0..<ThreadSlots.count { unsafe body(&slot(index).pointee.value) }
-  }
-}
-
-/// Waits for another thread that needs a few instructions more.
-@usableFromInline
-struct Spin {
-  private var turns = 0
-
-  @usableFromInline init() {}
-
-  mutating func turn() {
-    turns += 1
-    // The other may have lost its processor: spinning on would keep it from running.
-    if turns > 64 { sched_yield() }
   }
 }

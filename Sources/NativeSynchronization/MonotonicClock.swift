@@ -1,15 +1,15 @@
 import Glibc
 
-/// The clock of maintenance: nanoseconds of CLOCK_MONOTONIC.
-enum Monotonic {
-  static var now: UInt64 {
+/// Nanoseconds of CLOCK_MONOTONIC.
+package enum MonotonicClock {
+  package static var now: UInt64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
   /// At most 146 years, so that adding some of them to a time of this clock cannot overflow.
-  static func nanoseconds(milliseconds: Int) -> UInt64 {
+  package static func nanoseconds(milliseconds: Int) -> UInt64 {
     let longest = UInt64.max / 4
     let (product, overflow) = UInt64(max(0, milliseconds)).multipliedReportingOverflow(by: 1_000_000)
     return overflow ? longest : min(product, longest)

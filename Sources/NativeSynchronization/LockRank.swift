@@ -5,7 +5,7 @@
 /// `==` of a cache's keys.
 @usableFromInline
 package enum LockRank: UInt8, CaseIterable, Sendable {
-  /// The gate of ``LateStatic``: held while something is made that the process has one of.
+  /// The gate of ``ForkSafeLazy``: held while something is made that the process has one of.
   case firstUse
   /// The list of all locks (``ForkGuard``): no lock is made while another one is held. One may be destroyed then.
   case registration

@@ -1,0 +1,33 @@
+#ifndef CNATIVERUNTIME_SYSTEM_H
+#define CNATIVERUNTIME_SYSTEM_H
+
+#include <stdint.h>
+#include <time.h>
+
+#pragma clang assume_nonnull begin
+
+/// Sleeps while the word has this value, until `cnativeruntime_wake` or until CLOCK_MONOTONIC shows `deadline` nanoseconds
+/// (UINT64_MAX: without end). May return earlier.
+void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline);
+
+/// Wakes a thread that sleeps on the word.
+void cnativeruntime_wake(uint32_t *word);
+
+/// A clock that is cheap to read, the same for all threads, of no particular unit.
+static inline uint64_t cnativeruntime_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t ticks;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+#endif
+}
+
+#pragma clang assume_nonnull end
+
+#endif
