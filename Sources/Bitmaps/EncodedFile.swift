@@ -1,6 +1,6 @@
 import Glibc
-import NativeSynchronization
 import NativeBuffers
+import NativeSynchronization
 
 /// Reading a picture's file whole, into a native buffer.
 ///

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Dispatch
+import NativeSynchronization
 import ResourceLedger
 
 /// The lock of all loads' states, held for a few instructions each.

@@ -1,5 +1,5 @@
-import NativeSynchronization
 public import CNativeRuntime
+import NativeSynchronization
 import Synchronization
 
 /// A cache without its registry, which refers to this.

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import CNativeRuntime
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
@@ -19,9 +19,11 @@ enum DeliveringThread {
     return unsafe record.pointee.registrations
   }
 
-  /// How many registrations this thread made.
-  @inline(__always)
-  static var registrations: UInt64 { unsafe record.pointee.registrations }
+  /// How many objects this thread had watched, this one included.
+  static func countWatch() -> UInt64 {
+    unsafe record.pointee.watches &+= 1
+    return unsafe record.pointee.watches
+  }
 
   /// Whether a cleanup of some registry runs on this thread.
   static var isDelivering: Bool { unsafe record.pointee.cleanup_depth > 0 }

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Glibc
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

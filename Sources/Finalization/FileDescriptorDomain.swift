@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Glibc
+import NativeSynchronization
 public import ResourceLedger
 
 /// The process's open file descriptors, counted by the kernel.

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Dispatch
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
@@ -24,8 +24,8 @@ import Synchronization
 /// which they die.
 ///
 /// **How a death is learned of.** A target that is ``Finalizable`` reports its own, at once. Any other object
-/// is watched: a sweep finds it, by a timer within about a second, at every drain and flush, and a little at
-/// every registration. Its memory, not its contents, stays until then. Where the program itself keeps an
+/// is watched: a sweep finds it, by a timer within about a second, at every drain and flush, and in small pieces
+/// whenever more objects are watched. Its memory, not its contents, stays until then. Where the program itself keeps an
 /// `unowned` reference to such an object past its death, the sweep waits until that is gone, too. What dies in
 /// a cleanup is found by the next sweep: a chain of such deaths takes one for each.
 ///

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Dispatch
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

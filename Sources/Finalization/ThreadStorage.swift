@@ -1,6 +1,6 @@
-import NativeSynchronization
 public import CNativeRuntime
 import Glibc
+import NativeSynchronization
 public import ResourceLedger
 public import Synchronization
 

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import CNativeRuntime
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

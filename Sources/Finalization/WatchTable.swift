@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Dispatch
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
@@ -16,7 +16,7 @@ final class WatchTable: Sendable {
   /// Held while a piece is swept and its deaths are queued: whoever gets it knows that no death found
   /// earlier is still on its way to a queue.
   private let gate = RankedLock(.sweep)
-  /// Where the next sweep by a registration begins: shard, and slot in it. Under `gate`.
+  /// Where the next thread's share of the sweeping begins: shard, and slot in it. Under `gate`.
   private let cursor = Atomic<Int>(0)
   private let timer = Atomic<Bool>(false)
 
@@ -28,7 +28,6 @@ final class WatchTable: Sendable {
   /// deinit.
   func anchor(for object: AnyObject) -> FinalizationAnchor? {
     if let anchor = Self.ownAnchor(of: object) { return anchor }
-    if DeliveringThread.registrations & 15 == 0 { sweepALittle() }
     return watch(object)
   }
 
@@ -47,12 +46,26 @@ final class WatchTable: Sendable {
   @usableFromInline
   static func anchor(of target: AnyObject) -> FinalizationAnchor? { shared.anchor(for: target) }
 
-  /// The watch of an object; the same one as long as somebody holds it or the object. Nil for an object that is
-  /// in its deinit: its memory may be anything's afterwards, the stack's for one.
+  /// The watch of an object; the same one as long as the object lives or the watch is held. Nil for an object that is in
+  /// its deinit: its memory may be anything's afterwards, the stack's for one.
+  ///
+  /// Whoever adds watches takes a share in the sweeping: threads that watch many short-lived objects are faster than the
+  /// one that sweeps by the timer, and the table would grow without end. So this may report deaths, and is called by
+  /// threads that hold no lock.
   func watch(_ object: AnyObject) -> Watch? {
     if Watch.isDying(object) { return nil }
-    return shards.with(shardOf: object) { $0.watch(for: object) { self.startTimer() } }
+    var isNew = false
+    let watch = shards.with(shardOf: object) { $0.watch(for: object) { isNew = true } }
+    guard isNew else { return watch }
+    startTimer()
+    if DeliveringThread.countWatch() % Self.watchesPerShare == 0 { sweepShare() }
+    return watch
   }
+
+  private static let watchesPerShare: UInt64 = 16
+  /// Slots to look at for so many new watches. A third of a table's slots or more are in use, so this finds more dead
+  /// objects than came, where all die.
+  private static let shareLength = 64
 
   /// A watch that keeps an object's address and asks for its life: the one that is listed where there has
   /// to be one, for of two each would wait for the other to go.
@@ -101,9 +114,7 @@ final class WatchTable: Sendable {
     } while index < Self.shardCount
   }
 
-  /// A registration's share of the sweeping: each thread does this at every sixteenth, so that as many slots as
-  /// there were registrations are looked at.
-  func sweepALittle() {
+  private func sweepShare() {
     guard gate.tryLock() else { return }
     DeliveringThread.holdPending()
     var position = ShardPosition()
@@ -111,7 +122,7 @@ final class WatchTable: Sendable {
     position.slot = packed >> 8
     let index = packed & (Self.shardCount - 1)
     position.version = shards.with(index) { $0.currentVersion }
-    _ = shards.with(index) { $0.removeDead(from: &position, limit: 16, tidying: false) }
+    _ = shards.with(index) { $0.removeDead(from: &position, limit: Self.shareLength, tidying: false) }
     let next = position.isAtEnd ? (index + 1) & (Self.shardCount - 1) : position.slot << 8 | index
     cursor.store(next, ordering: .relaxed)
     gate.unlock()

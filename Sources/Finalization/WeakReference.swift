@@ -8,6 +8,7 @@ public struct WeakReference<T: AnyObject>: Hashable {
   /// Nil where the object was in its deinit already.
   private let watch: Watch?
 
+  /// May find objects that died, and deliver their deaths: see ``FinalizationRegistry``.
   /// - Parameter target: one that is in its deinit counts as dead.
   public init(_ target: T) {
     watch = WatchTable.shared.watch(target)

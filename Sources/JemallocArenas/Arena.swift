@@ -1,6 +1,6 @@
-import NativeSynchronization
 import CJemalloc
 import Glibc
+import NativeSynchronization
 public import ResourceLedger
 import Synchronization
 

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import CJemalloc
+import NativeSynchronization
 import ResourceLedger
 
 /// Counts what a C library leaves behind: every `malloc` on this thread goes to an arena of its own for

@@ -1,7 +1,7 @@
-import NativeSynchronization
 import Glibc
 import JemallocArenas
 import NativeBuffers
+import NativeSynchronization
 import ResourceLedger
 
 /// Compares the counts of the allocator, and of every other domain, with the ledger's entries.

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import JemallocArenas
+import NativeSynchronization
 import ResourceLedger
 
 /// Makes this module's statics, and those of the modules below, while there is one thread; ForkGuard says why.

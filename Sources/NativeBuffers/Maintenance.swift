@@ -1,7 +1,7 @@
-import NativeSynchronization
 import CNativeRuntime
 import Glibc
 import JemallocArenas
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

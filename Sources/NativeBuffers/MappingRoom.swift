@@ -1,5 +1,5 @@
-import NativeSynchronization
 import JemallocArenas
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

@@ -1,6 +1,6 @@
-import NativeSynchronization
 import Glibc
 import JemallocArenas
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

@@ -1,7 +1,7 @@
-import NativeSynchronization
 import CNativeRuntime
 import Glibc
 import JemallocArenas
+import NativeSynchronization
 public import ResourceLedger
 public import Synchronization
 

@@ -1,6 +1,6 @@
-import NativeSynchronization
 import CNativeRuntime
 import JemallocArenas
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 

@@ -1,5 +1,5 @@
-import NativeSynchronization
 package import Glibc
+import NativeSynchronization
 
 /// A path as the kernel has it: bytes, which need not be text.
 package struct FilePath: Hashable, Sendable {

@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Glibc
+import NativeSynchronization
 import Synchronization
 
 // A site is interned once: its texts are copied into the region, and its number stands for it everywhere.

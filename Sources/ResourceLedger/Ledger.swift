@@ -1,5 +1,5 @@
-import NativeSynchronization
 import Glibc
+import NativeSynchronization
 import Synchronization
 
 // Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift draws its bytes ·

@@ -1,7 +1,7 @@
-import NativeSynchronization
 import ArgumentParser
 import Glibc
 import LeakAuditing
+import NativeSynchronization
 import PictureBatches
 
 /// `leak-audit demo`: thumbnails of real pictures, then the audit.

@@ -1,6 +1,6 @@
-import NativeSynchronization
 import ArgumentParser
 import Glibc
+import NativeSynchronization
 import PictureBatches
 
 /// `thumbnails`: a JPEG thumbnail of every picture, and an audit of the memory that it took.

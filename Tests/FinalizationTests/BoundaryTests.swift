@@ -44,6 +44,18 @@ import Testing
     #expect(registry.count == 0)
   }
 
+  @Test func `Weak references to objects that die one after the other do not fill the table of watched objects`() async
+  {
+    await #expect(processExitsWith: .success) {
+      var most = 0
+      for number in 0..<200_000 {
+        _ = WeakReference(Plain())
+        if number & 1_023 == 0 { most = max(most, WatchTable.shared.count) }
+      }
+      guard most < 50_000 else { fatalError("\(most) objects of 200,000 were watched at the same time") }
+    }
+  }
+
   // MARK: Loads inside loads
 
   private final class Value: Finalizable, Sendable {

@@ -1,7 +1,7 @@
-import NativeSynchronization
 import Dispatch
 import Finalization
 import Foundation
+import NativeSynchronization
 import ResourceLedger
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
-import NativeSynchronization
 import Foundation
 import JemallocArenas
+import NativeSynchronization
 import ResourceLedger
 import Synchronization
 import TestSupport

@@ -27,6 +27,8 @@ typedef struct {
   void *_Nullable last_pending;
   /// Registrations made by this thread.
   uint64_t registrations;
+  /// Objects that this thread had watched (WatchTable.swift).
+  uint64_t watches;
   /// Cleanups under way on this thread, one inside the other.
   uint32_t cleanup_depth;
   /// Whether the thread gave its storage back: destructors that run later go without.
