@@ -15,3 +15,12 @@ package struct BatchError: Error, CustomStringConvertible {
 
   package init(_ description: String) { self.description = description }
 }
+
+extension BatchError {
+  /// Of a picture that `--strict-pictures` refuses, with the text of each of its warnings.
+  package init(strictlyRefusedFor warnings: [String]) {
+    self.init(
+      "is damaged: \(warnings.joined(separator: " ")) Fetch it again from where it came from, or leave --strict-pictures "
+        + "out.")
+  }
+}

@@ -5,9 +5,15 @@ internal import Glibc
 /// How a file that these commands wrote is told from any other: by a comment in the JPEG's header.
 ///
 /// Only files that carry it are ever replaced, whatever their width is, and whatever became of the rest of them.
-package enum ThumbnailMark {
+package enum ThumbnailMark: String, CaseIterable {
+  case ordinary = "Thumbnail made by native-buffers; may be replaced by it"
+  /// Of a picture that was decoded with warnings. Such a thumbnail is made again in each run, so that each run warns.
+  case ofWarned = "Thumbnail made by native-buffers, with warnings; may be replaced by it"
+
+  package init(hasWarnings: Bool) { self = hasWarnings ? .ofWarned : .ordinary }
+
   /// Right behind the JFIF header, so that it survives where the file is cut short.
-  package static let comment = "Thumbnail made by native-buffers; may be replaced by it"
+  package var comment: String { rawValue }
 
   /// Whether there is a file that must stay: any that does not carry the mark. An empty one, too: these commands write
   /// files whole or not at all, so none is theirs.
@@ -22,32 +28,38 @@ package enum ThumbnailMark {
     }
   }
 
-  package static func isMarked(_ path: FilePath) -> Bool {
-    path.withDescriptor { descriptor in
-      hasMark(read(descriptor, count: 256, at: 0))
-    } ?? false
-  }
+  package static func isMarked(_ path: FilePath) -> Bool { mark(of: path) != nil }
 
-  /// Whether the file carries the mark and ends as a JPEG does. Pixels of a JPEG never look like its end, so one that
-  /// was cut short does not.
-  package static func isMarkedAndWhole(_ path: FilePath) -> Bool {
-    guard let size = path.status()?.st_size, size > 2, isMarked(path) else { return false }
+  /// Whether the file carries the ordinary mark and ends as a JPEG does. Pixels of a JPEG never look like its end, so one
+  /// that was cut short does not.
+  package static func isOrdinaryAndWhole(_ path: FilePath) -> Bool {
+    guard let size = path.status()?.st_size, size > 2, mark(of: path) == .ordinary else { return false }
     return path.withDescriptor { descriptor in
       read(descriptor, count: 2, at: size - 2) == [0xFF, 0xD9]
     } ?? false
   }
 
+  private static func mark(of path: FilePath) -> ThumbnailMark? {
+    path.withDescriptor { descriptor in
+      mark(in: read(descriptor, count: 256, at: 0))
+    } ?? nil
+  }
+
   /// Goes along the segments at the start of a JPEG.
-  static func hasMark(_ bytes: [UInt8]) -> Bool {
-    guard bytes.starts(with: [0xFF, 0xD8]) else { return false }
+  private static func mark(in bytes: [UInt8]) -> ThumbnailMark? {
+    guard bytes.starts(with: [0xFF, 0xD8]) else { return nil }
     var position = 2
     while position + 4 <= bytes.count, bytes[position] == 0xFF {
       let end = position + 2 + Int(bytes[position + 2]) << 8 + Int(bytes[position + 3])
-      guard end > position + 3, end <= bytes.count else { return false }
-      if bytes[position + 1] == 0xFE, bytes[position + 4..<end].elementsEqual(comment.utf8) { return true }
+      guard end > position + 3, end <= bytes.count else { return nil }
+      if bytes[position + 1] == 0xFE,
+        let mark = allCases.first(where: { bytes[position + 4..<end].elementsEqual($0.comment.utf8) })
+      {
+        return mark
+      }
       position = end
     }
-    return false
+    return nil
   }
 
   private static func read(_ descriptor: Int32, count: Int, at offset: off_t) -> [UInt8] {

@@ -33,6 +33,9 @@ struct DemoCommand: ParsableCommand {
   @Flag(help: "End with exit code 1 for notes (rescued) too.")
   var strict = false
 
+  @Flag(help: "Refuse a picture of which there is anything to warn, as damaged, instead of making its thumbnail.")
+  var strictPictures = false
+
   @Option(help: "How to print the report on standard output.")
   var format = Format.text
 
@@ -45,7 +48,9 @@ struct DemoCommand: ParsableCommand {
     Interruption.watch()
     let report: DemoReport
     do {
-      report = try DemoRun(folders: folders, output: output, plants: plants).report()
+      report = try DemoRun(
+        folders: folders, output: output, plants: plants, isStrict: strictPictures
+      ).report()
     } catch let error as BatchError {
       StandardError.write("leak-audit: \(error)\n")
       throw ExitCode(2)

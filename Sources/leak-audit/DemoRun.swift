@@ -9,6 +9,8 @@ struct DemoRun {
   let folders: [String]
   let output: String?
   let plants: [Plant]
+  /// Whether a picture with warnings is refused.
+  let isStrict: Bool
 
   static let thumbnailWidth = 256
   static let drawnCount = 12
@@ -55,9 +57,11 @@ struct DemoRun {
           try Bitmap(thumbnailOfFileAt: path, width: Self.thumbnailWidth)
         }
         defer { thumbnail.dispose() }
+        let warnings = thumbnail.decodingWarnings
+        if isStrict, !warnings.isEmpty { throw BatchError(strictlyRefusedFor: warnings.map(\.reason)) }
         try target.write(thumbnail, to: names.name(for: file.relativePath), sparing: inputs)
         work.count += 1
-        for warning in thumbnail.decodingWarnings {
+        for warning in warnings {
           progress.clear()
           StandardError.write("\(file.path.text): warning: \(FilePath.printable(warning.reason))\n")
         }

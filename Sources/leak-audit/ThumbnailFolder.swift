@@ -35,7 +35,8 @@ struct ThumbnailFolder {
     if let folder = FilePath(file).parent?.exactText, !folder.isEmpty {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
-    try thumbnail.writeJPEG(toFileAt: file, quality: 85, comment: ThumbnailMark.comment, arena: nil)
+    let mark = ThumbnailMark(hasWarnings: !thumbnail.decodingWarnings.isEmpty)
+    try thumbnail.writeJPEG(toFileAt: file, quality: 85, comment: mark.comment, arena: nil)
   }
 
   func removeIfTemporary() {

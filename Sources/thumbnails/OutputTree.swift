@@ -62,12 +62,13 @@ struct OutputTree: Sendable {
     return (folders + [name]).reduce(path) { FilePath.joining($0, $1) }
   }
 
-  /// Whether the thumbnail at `target` is this program's, whole, newer than the picture and as wide as it would get.
+  /// Whether the thumbnail at `target` is this program's, whole, newer than the picture and as wide as it would get, and
+  /// nothing was to be warned of when it was made.
   func isUpToDate(_ target: String, of file: PictureWalk.File, width: Int, arena: Arena) -> Bool {
     guard FileIdentity(FilePath(target)) != FileIdentity(file.path),
       let made = FilePath(target).status(), let taken = file.path.status(),
       (made.st_mtim.tv_sec, made.st_mtim.tv_nsec) > (taken.st_mtim.tv_sec, taken.st_mtim.tv_nsec),
-      ThumbnailMark.isMarkedAndWhole(FilePath(target)),
+      ThumbnailMark.isOrdinaryAndWhole(FilePath(target)),
       let info = try? PictureInfo(probingFileAt: target, arena: arena), info.format == .jpeg
     else { return false }
     if info.width == width { return true }
@@ -96,7 +97,8 @@ struct OutputTree: Sendable {
     if let folder = FilePath(target).parent?.exactText, !folder.isEmpty {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
-    try thumbnail.writeJPEG(toFileAt: target, quality: quality, comment: ThumbnailMark.comment, arena: arena)
+    let mark = ThumbnailMark(hasWarnings: !thumbnail.decodingWarnings.isEmpty)
+    try thumbnail.writeJPEG(toFileAt: target, quality: quality, comment: mark.comment, arena: arena)
   }
 
   /// Of a JPEG, as libjpeg writes it.

@@ -28,16 +28,18 @@ final class ThumbnailBatch: Sendable {
   private let width: Int
   private let quality: Int
   private let jobs: Int
+  private let isStrict: Bool
   private let arena: Arena
   private let progress: ProgressLine
 
-  init(inputs: [String], tree: OutputTree, width: Int, quality: Int, jobs: Int) throws {
+  init(inputs: [String], tree: OutputTree, width: Int, quality: Int, jobs: Int, isStrict: Bool) throws {
     let walk = PictureWalk(inputs, excluding: tree.identity)
     state = Mutex(State(walk: walk))
     self.tree = tree
     self.width = width
     self.quality = quality
     self.jobs = jobs
+    self.isStrict = isStrict
     // Of a file as large as the last one nothing can be used again, and what libjpeg takes is larger by far: so little is
     // kept, and the rest goes back to the kernel at once.
     arena = try Arena(name: "thumbnails", configuration: .init(dirtyDecay: 0, idleByteLimit: jobs * 2 << 20))
@@ -125,8 +127,11 @@ final class ThumbnailBatch: Sendable {
     let thumbnail = try Bitmap(
       thumbnailOfFileAt: file.path.exactText ?? file.path.text, width: width, arena: arena)
     defer { thumbnail.dispose() }
+    let warnings = thumbnail.decodingWarnings
+    // Not by `DecodingLimits.isStrict`: its error is advice for programs, and names one warning of several.
+    if isStrict, !warnings.isEmpty { throw BatchError(strictlyRefusedFor: warnings.map(\.reason)) }
     try tree.write(thumbnail, to: target, quality: quality, arena: arena)
-    for warning in thumbnail.decodingWarnings { warn(file.path.text, warning) }
+    for warning in warnings { warn(file.path.text, warning) }
     return true
   }
 

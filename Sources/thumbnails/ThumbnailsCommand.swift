@@ -16,11 +16,13 @@ struct ThumbnailsCommand: ParsableCommand {
 
       Each thumbnail carries a mark, a comment in its header. One that is whole, newer than its picture and as wide as \
       wanted is left as it is: an interrupted run goes on where it ended. Any other that carries the mark, of whatever \
-      width, is made again; a file without it is never replaced. Files are written whole or not at all.
+      width, is made again, and so is that of a picture with warnings, so that each run names them; a file without the mark \
+      is never replaced. Files are written whole or not at all.
 
       Exit code: 0 where every picture has its thumbnail; 1 where the audit finds a fault; 2 where a file or folder \
       could not be processed, each named on standard error with the reason (a picture whose file is damaged where no \
-      pixel is gets its thumbnail and a warning there); 64 for a mistake on the command line. \
+      pixel is gets its thumbnail and a warning there; with --strict-pictures it could not be processed, and a thumbnail of an \
+      earlier run stays); 64 for a mistake on the command line. \
       Ctrl-C or SIGTERM end the run after the pictures that it is at, with 128 and the signal's number.
       """)
 
@@ -39,6 +41,9 @@ struct ThumbnailsCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "The quality of the JPEGs, 1 to 100.")
   var quality = 85
 
+  @Flag(help: "Refuse a picture of which there is anything to warn, as damaged, instead of making its thumbnail.")
+  var strictPictures = false
+
   func validate() throws {
     guard !inputs.isEmpty else { throw ValidationError("Name at least one folder or picture.") }
     guard !inputs.contains("") else { throw ValidationError("A path is empty. Name a folder or a picture.") }
@@ -53,7 +58,9 @@ struct ThumbnailsCommand: ParsableCommand {
     let summary: BatchSummary
     do {
       let tree = try OutputTree(output, inputs: inputs)
-      summary = try ThumbnailBatch(inputs: inputs, tree: tree, width: width, quality: quality, jobs: jobs).run()
+      let batch = try ThumbnailBatch(
+        inputs: inputs, tree: tree, width: width, quality: quality, jobs: jobs, isStrict: strictPictures)
+      summary = try batch.run()
     } catch let error as BatchError {
       StandardError.write("thumbnails: \(error)\n")
       throw ExitCode(2)
