@@ -4,8 +4,8 @@ import NativeBuffers
 import Synchronization
 
 extension Bitmap {
-  /// Calls `body` for bands of rows on several threads at a time: together they are all rows, and no two have one in
-  /// common. Returns when all are done.
+  /// Calls `body` for bands of rows, on several threads at the same time. Together the bands are all rows of the
+  /// picture, and no row is in two bands. Returns when all bodies have returned.
   ///
   ///     try bitmap.withMutableRowBands(as: RGBA8.self) { band in
   ///       for y in band.rows {
@@ -13,22 +13,23 @@ extension Bitmap {
   ///       }
   ///     }
   ///
-  /// The bitmap's memory is pinned for this call alone until all bodies have returned, so nobody reads it half changed.
-  /// Where a body throws, no band is begun any more, and the first error is thrown. So it is when the calling task is
-  /// cancelled, with `cancelled`: looked at by the calling thread before each of its bands. Bands that were changed stay
-  /// changed.
+  /// The bitmap's memory is pinned exclusively until all bodies have returned, so no other code can read half-changed
+  /// pixels. If a body throws, no further band is begun, and the first error is thrown. If the calling task is
+  /// cancelled, the same happens with `cancelled`: the calling thread checks this before each of its bands. Bands that
+  /// were changed stay changed.
   ///
-  /// The calling thread works, too, and waits for the others, which are Dispatch's. Beside the work itself this costs less
-  /// than a microsecond, and a copy of the picture where the pixels are shared: see ``Bitmap``. In a child of `fork`,
-  /// where Dispatch does not run, only with one job.
+  /// The calling thread takes bands, too, and then waits for the other threads, which are Dispatch's. Besides the work
+  /// itself this costs less than a microsecond, and a copy of the picture if the pixels are shared: see ``Bitmap``.
+  /// Dispatch does not run in a child of `fork`: pass `jobs: 1` there.
   ///
   /// - Parameters:
-  ///   - type: What the pixels are taken for; see ``withMutablePixels(as:file:line:function:_:)``.
-  ///   - jobs: How many threads at most; nil for as many as the system has processors for this process.
-  ///   - rowCount: Rows of a band, the last one may have fewer; nil for a few bands a job, so that no thread waits long
-  ///     for another one.
-  /// - Throws: What a body throws; `invalidArgument` where the type does not fit the format, or a number is below 1;
-  ///   `cancelled`, `outOfMemory`, `pixelsUnavailable`.
+  ///   - type: The type of the pixels; see ``withMutablePixels(as:file:line:function:_:)``.
+  ///   - jobs: The greatest number of threads; nil for the number of processors that the system has for this process.
+  ///   - rowCount: The rows of a band; the last band may have fewer. Nil makes a few bands for each job, so that no
+  ///     thread waits long for another thread.
+  /// - Throws: What a body throws; `invalidArgument` if the type does not fit the format or a number is below 1;
+  ///   `cancelled` if the calling task is cancelled; `outOfMemory` if there is no memory for the copy;
+  ///   `pixelsUnavailable` if the bitmap was disposed.
   public mutating func withMutableRowBands<Pixel: BitmapPixel>(
     as type: Pixel.Type, jobs: Int? = nil, rowCount: Int? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
@@ -38,7 +39,7 @@ extension Bitmap {
     try withBands(of: type, width: width, jobs: jobs, rowCount: rowCount, (file, line, function), body)
   }
 
-  /// As ``withMutableRowBands(as:jobs:rowCount:file:line:function:_:)``, with rows of bytes: for any format.
+  /// Like ``withMutableRowBands(as:jobs:rowCount:file:line:function:_:)``, with rows of bytes, for any format.
   public mutating func withMutableRowBands(
     jobs: Int? = nil, rowCount: Int? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
@@ -47,10 +48,12 @@ extension Bitmap {
     try withBands(of: UInt8.self, width: rowByteCount, jobs: jobs, rowCount: rowCount, (file, line, function), body)
   }
 
-  /// As ``withMutableRowBands(as:jobs:rowCount:file:line:function:_:)``, to read only: nothing is copied, and others can
-  /// read meanwhile.
+  /// Like ``withMutableRowBands(as:jobs:rowCount:file:line:function:_:)``, but only to read: nothing is copied, and
+  /// other code can read at the same time.
   ///
-  /// - Throws: What a body throws; `invalidArgument`, `cancelled`, `pixelsUnavailable`.
+  /// - Throws: What a body throws; `invalidArgument` if the type does not fit the format or a number is below 1;
+  ///   `cancelled` if the calling task is cancelled; `pixelsUnavailable` if the bitmap was disposed or is being
+  ///   written.
   public func withRowBands<Pixel: BitmapPixel>(
     as type: Pixel.Type, jobs: Int? = nil, rowCount: Int? = nil,
     _ body: @Sendable (PixelRows<Pixel>) throws -> Void
@@ -59,7 +62,7 @@ extension Bitmap {
     try withReadOnlyBands(of: type, width: width, jobs: jobs, rowCount: rowCount, body)
   }
 
-  /// As ``withRowBands(as:jobs:rowCount:_:)``, with rows of bytes: for any format.
+  /// Like ``withRowBands(as:jobs:rowCount:_:)``, with rows of bytes, for any format.
   public func withRowBands(
     jobs: Int? = nil, rowCount: Int? = nil, _ body: @Sendable (PixelRows<UInt8>) throws -> Void
   ) throws {
@@ -73,7 +76,7 @@ extension Bitmap {
     try unsafe withUnsafePixels { base, bytesPerRow in
       let memory = unsafe ReadOnlyMemory(base: base, bytesPerRow: bytesPerRow)
       try bands.run(jobs: jobs) { rows in
-        // SAFETY: the pin is held until all bodies have returned, and nobody writes under it.
+        // SAFETY: the pin is held until all bodies have returned, and nothing writes to pinned memory.
         let band = unsafe PixelRows<Pixel>(
           base: memory.base, bytesPerRow: memory.bytesPerRow, width: width, rows: rows, owner: memory)
         try body(band)
@@ -115,7 +118,7 @@ extension Bitmap {
     return (jobs, ConcurrentBands(height: height, rowCount: rowCount ?? max(1, height / jobs / 4)))
   }
 
-  // SAFETY: each thread writes rows that no other one has.
+  // SAFETY: each thread writes only its own rows.
   @safe
   private struct Memory: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
@@ -123,15 +126,15 @@ extension Bitmap {
   }
 }
 
-/// What several threads read.
-// SAFETY: nobody writes while it is lent.
+/// Memory that several threads read.
+// SAFETY: nothing writes to the memory while it is lent.
 @safe
 private struct ReadOnlyMemory: @unchecked Sendable {
   let base: UnsafeRawPointer
   let bytesPerRow: Int
 }
 
-/// Ranges of rows that several threads take one after the other, until there is none left or somebody fails.
+/// Ranges of rows, which several threads take one after another until none is left or a body fails.
 final class ConcurrentBands: Sendable {
   private let height: Int
   private let rowCount: Int
@@ -139,7 +142,8 @@ final class ConcurrentBands: Sendable {
   private let next = Atomic<Int>(0)
   private let hasFailed = Atomic<Bool>(false)
   private let isStopped = Atomic<Bool>(false)
-  // SAFETY: written by whoever sets `hasFailed`, before `isStopped` says that it may be read.
+  // SAFETY: written once, by the thread that sets `hasFailed`; read only after `isStopped` was set, which happens
+  // later.
   nonisolated(unsafe) private var failure: (any Error)?
 
   init(height: Int, rowCount: Int) {
@@ -147,7 +151,7 @@ final class ConcurrentBands: Sendable {
     self.rowCount = min(rowCount, height)
   }
 
-  /// Calls `body` for every range, on this thread and up to `jobs - 1` others; throws the first error.
+  /// Calls `body` for every range, on this thread and on up to `jobs - 1` others. Throws the first error.
   func run(jobs: Int, _ body: @Sendable (Range<Int>) throws -> Void) throws {
     let bandCount = (height - 1) / rowCount + 1
     if jobs == 1 || bandCount == 1 {
@@ -163,7 +167,7 @@ final class ConcurrentBands: Sendable {
       let start = next.wrappingAdd(rowCount, ordering: .relaxed).oldValue
       guard start < height else { return }
       do {
-        // On the caller's thread its task's; the others have none.
+        // On the caller's thread this asks the caller's task; Dispatch's threads have no task.
         try watch.check()
         try body(start..<min(height, start + rowCount))
       } catch {

@@ -1,14 +1,14 @@
 import NativeBuffers
 
 extension Bitmap {
-  /// Gives this value pixels of its own, where anybody else could see them change.
+  /// Gives this value its own pixels if another value or a pin shares them.
   ///
-  /// The new ones lie in the same arena, and are recorded for the line that changes them. What they replace is left to
-  /// the others that have it; where only pins have it, or the others were gone when the copy was made, it ends here.
+  /// The new pixels lie in the same arena, and are recorded for the line that changes them. The old pixels stay with
+  /// the other values that share them. If no other value has them after the copy, they are disposed here.
   mutating func makeUnique(file: StaticString, line: UInt, function: StaticString) throws(BitmapError) {
     let isShared = !isKnownUniquelyReferenced(&pixels)
-    // Not to be taken by anybody between this look and the change: the only handle is in this value, which is being
-    // mutated. A pin that ends meanwhile costs a copy that was not needed.
+    // No new pin can appear after this check: this value holds the only handle, and it is being mutated. If a pin ends
+    // after the check, the copy was only unnecessary.
     guard isShared || pixels.isPinned else { return }
     let origin = Origin(arena: pixels.arena, file: file, line: line, function: function)
     let copy = try copied(origin: origin)
@@ -16,7 +16,7 @@ extension Bitmap {
     self = copy
   }
 
-  /// The same picture in pixels of its own.
+  /// The same picture in its own pixels.
   func copied(origin: Origin) throws(BitmapError) -> Bitmap {
     try origin.bitmap(
       width: width, height: height, format: format, colorProfile: colorProfile
@@ -25,7 +25,7 @@ extension Bitmap {
     }
   }
 
-  /// Fills a fresh bitmap of the same size and format.
+  /// Fills a new bitmap of the same size and format.
   func copyRows(to result: Bitmap) throws(BitmapError) {
     let count = rowByteCount
     let watch = WorkWatch()
@@ -37,6 +37,6 @@ extension Bitmap {
     }
   }
 
-  /// Bytes of a row's pixels, without what lies between rows.
+  /// The bytes of a row's pixels, without the padding between rows.
   var rowByteCount: Int { width * format.bytesPerPixel }
 }

@@ -1,18 +1,18 @@
 import NativeBuffers
 
 extension Bitmap {
-  /// A bitmap of pixels in memory that somebody else allocated, without a copy.
+  /// A bitmap of pixels in memory that other code allocated, without a copy.
   ///
-  /// The ledger counts the memory in the domain "adopted memory", which no allocator audits. Changes are made in place as
-  /// long as this value is the only one; a copy made by a change lies in the shared arena.
+  /// The ledger counts the memory in the domain "adopted memory", which no allocator audits. Changes are made in place
+  /// while this value is the only one that has the pixels. If a change makes a copy, the copy lies in the shared arena.
   ///
   /// - Parameters:
-  ///   - pointer: The first pixel. What it points to is initialised, and nobody else uses it from now on.
-  ///   - bytesPerRow: The distance from a row to the next. The last row may end with its last pixel.
+  ///   - pointer: The first pixel. The memory is initialised, and no other code uses it from now on.
+  ///   - bytesPerRow: The distance from a row to the next. The memory may end with the last pixel of the last row.
   ///   - deallocator: Called once with `pointer`, when the last value that shares the pixels is gone or one of them was
-  ///     disposed, and no pin is left, on the thread where that happens. Not called where this throws.
-  /// - Throws: `invalidArgument` where a dimension is below 1, `bytesPerRow` does not fit, or `pointer` is not aligned for
-  ///   the format's channels; `outOfMemory` where the ledger is full.
+  ///     disposed, and no pin is left. It runs on the thread where that happens. It is not called if this throws.
+  /// - Throws: `invalidArgument` if a dimension is below 1, `bytesPerRow` does not fit, or `pointer` is not aligned for
+  ///   the format's channels; `outOfMemory` if the ledger is full.
   public init(
     unsafeWrapping pointer: UnsafeMutableRawPointer, width: Int, height: Int, bytesPerRow: Int, format: PixelFormat,
     colorProfile: ColorProfile = .sRGB,
@@ -34,10 +34,10 @@ extension Bitmap {
     }
   }
 
-  /// Calls `body` with the address of the first pixel and the distance from a row to the next in bytes: what a function
-  /// of C takes. The address must not be used after `body`, and nothing behind it be written.
+  /// Calls `body` with the address of the first pixel and the distance from a row to the next in bytes, as C functions
+  /// take them. Do not use the address after `body` has returned, and do not write to the memory.
   ///
-  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed or is being written.
+  /// - Throws: What `body` throws; `pixelsUnavailable` if the bitmap was disposed or is being written.
   public func withUnsafePixels<R>(
     _ body: (_ base: UnsafeRawPointer, _ bytesPerRow: Int) throws -> R
   ) throws -> R {
@@ -49,8 +49,8 @@ extension Bitmap {
     }
   }
 
-  /// As ``withUnsafePixels(_:)``, to write pixels, and nothing between or behind rows. Copies the picture before where
-  /// its pixels are shared: see ``Bitmap``.
+  /// Like ``withUnsafePixels(_:)``, but to write pixels. Do not write between or behind the rows. If the pixels are
+  /// shared, the picture is copied first: see ``Bitmap``.
   public mutating func withUnsafeMutablePixels<R>(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: (_ base: UnsafeMutableRawPointer, _ bytesPerRow: Int) throws -> R

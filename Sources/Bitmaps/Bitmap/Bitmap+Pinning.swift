@@ -6,8 +6,8 @@ import NativeBuffers
 ///     let pixels = try pin.pixels(as: Gray8.self)
 ///     let brightest = pixels.rows.reduce(0) { most, y in max(most, pixels[0, y].gray) }
 ///
-/// Its rows cannot outlive it: the compiler sees to that, which it does less well for what a closure is lent. May be ended
-/// on another thread than the one that took it.
+/// The rows that it lends cannot outlive the pin: the compiler checks this, more strictly than it checks what a closure
+/// is lent. A pin may be ended on another thread than the one that took it.
 public struct BitmapPin: ~Copyable, Sendable {
   let pin: Pin
   /// Pixels from left to right.
@@ -18,15 +18,15 @@ public struct BitmapPin: ~Copyable, Sendable {
   /// The distance from a row to the next in bytes.
   public let bytesPerRow: Int
 
-  /// All rows as bytes, for as long as the pin.
+  /// All rows as bytes. They are valid while the pin lives.
   public var rows: PixelRows<UInt8> {
     @_lifetime(borrow self)
     get { unsafe rows(of: UInt8.self, width: width * format.bytesPerPixel) }
   }
 
-  /// All rows as pixels of a type, for as long as the pin.
+  /// All rows as pixels of a type. They are valid while the pin lives.
   ///
-  /// - Throws: `invalidArgument` where the type is not for the format.
+  /// - Throws: `invalidArgument` if the type does not fit the format.
   @_lifetime(borrow self)
   public func pixels<Pixel: BitmapPixel>(as type: Pixel.Type) throws(BitmapError) -> PixelRows<Pixel> {
     try format.require(type)
@@ -37,7 +37,7 @@ public struct BitmapPin: ~Copyable, Sendable {
   @unsafe
   @_lifetime(borrow self)
   private func rows<Pixel: BitwiseCopyable>(of type: Pixel.Type, width: Int) -> PixelRows<Pixel> {
-    // SAFETY: the pin has the bytes of all rows, and its own are never none.
+    // SAFETY: the pin covers the bytes of all rows, and a bitmap has at least one byte, so there is an address.
     let base = unsafe pin.bytes.withUnsafeBytes { unsafe $0.baseAddress.unsafelyUnwrapped }
     let rows = unsafe PixelRows<Pixel>(
       base: base, bytesPerRow: bytesPerRow, width: width, rows: 0..<height, owner: pin)
@@ -46,10 +46,10 @@ public struct BitmapPin: ~Copyable, Sendable {
 }
 
 extension Bitmap {
-  /// Keeps the pixels valid and unchanged until the pin ends: a change of the bitmap meanwhile is made in a copy, and
-  /// `dispose()` releases the memory when the pin ends. O(1).
+  /// Keeps the pixels valid and unchanged until the pin ends. If the bitmap is changed meanwhile, the change is made in
+  /// a copy; if it is disposed, the memory is released when the pin ends. O(1).
   ///
-  /// - Throws: `pixelsUnavailable` where the bitmap was disposed or is being written.
+  /// - Throws: `pixelsUnavailable` if the bitmap was disposed or is being written.
   public func pin() throws(BitmapError) -> BitmapPin {
     let byteCount = (height - 1) * bytesPerRow + rowByteCount
     do {

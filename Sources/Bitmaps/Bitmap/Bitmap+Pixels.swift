@@ -3,17 +3,16 @@ import NativeBuffers
 extension Bitmap {
   /// Calls `body` with all rows, as bytes. O(1).
   ///
-  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed or is being written.
+  /// - Throws: What `body` throws; `pixelsUnavailable` if the bitmap was disposed or is being written.
   public func withRows<R>(_ body: (PixelRows<UInt8>) throws -> R) throws -> R {
     try unsafe withRows(of: UInt8.self, width: rowByteCount, body)
   }
 
-  /// Calls `body` with all rows as bytes, to change them. The rows are to stay in their place: a closure that leaves others
-  /// there ends the program. O(1), and a copy of the picture where the pixels are shared: see
-  /// ``Bitmap``.
+  /// Calls `body` with all rows as bytes, to change them. If the closure puts other rows in the place of the ones it
+  /// was lent, the program ends. O(1), plus a copy of the picture if the pixels are shared: see ``Bitmap``.
   ///
-  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, `outOfMemory` where there is none for
-  /// the copy, `cancelled` where the task is while the copy is made.
+  /// - Throws: What `body` throws; `pixelsUnavailable` if the bitmap was disposed; `outOfMemory` if there is no memory
+  ///   for the copy; `cancelled` if the task is cancelled while the copy is made.
   public mutating func withMutableRows<R>(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: (inout MutablePixelRows<UInt8>) throws -> R
@@ -28,7 +27,7 @@ extension Bitmap {
   ///       rows.rows.reduce(0) { most, y in max(most, rows[0, y].gray) }
   ///     }
   ///
-  /// Throws as ``withRows(_:)``, and `invalidArgument` where the type is not for the bitmap's format.
+  /// - Throws: As ``withRows(_:)``; `invalidArgument` if the type does not fit the bitmap's format.
   public func withPixels<Pixel: BitmapPixel, R>(
     as type: Pixel.Type, _ body: (PixelRows<Pixel>) throws -> R
   ) throws -> R {
@@ -36,8 +35,10 @@ extension Bitmap {
     return try unsafe withRows(of: type, width: width, body)
   }
 
-  /// Calls `body` with all rows as pixels of a type, to change them. As ``withMutableRows(file:line:function:_:)``, and
-  /// throws `invalidArgument` where the type is not for the bitmap's format.
+  /// Calls `body` with all rows as pixels of a type, to change them. Like ``withMutableRows(file:line:function:_:)``.
+  ///
+  /// - Throws: As ``withMutableRows(file:line:function:_:)``; `invalidArgument` if the type does not fit the bitmap's
+  ///   format.
   public mutating func withMutablePixels<Pixel: BitmapPixel, R>(
     as type: Pixel.Type, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: (inout MutablePixelRows<Pixel>) throws -> R
@@ -53,14 +54,14 @@ extension Bitmap {
     of type: Pixel.Type, width: Int, _ body: (PixelRows<Pixel>) throws -> R
   ) throws -> R {
     try unsafe withUnsafePixels { base, bytesPerRow in
-      // SAFETY: every row has so many elements there, and the pin is held until `body` returns.
+      // SAFETY: every row has `width` elements of the type, and the pin is held until `body` returns.
       let rows = unsafe PixelRows<Pixel>(
         base: base, bytesPerRow: bytesPerRow, width: width, rows: 0..<height, owner: pixels)
       return try body(rows)
     }
   }
 
-  /// As above, to change; does not copy.
+  /// The same rows, to change. Does not copy.
   @unsafe
   private func withMutableRows<Pixel: BitwiseCopyable, R>(
     of type: Pixel.Type, width: Int, _ body: (inout MutablePixelRows<Pixel>) throws -> R
@@ -81,9 +82,10 @@ extension Bitmap {
 }
 
 extension PixelFormat {
-  /// Throws where a type is not what pixels of this format are.
+  /// Throws if a type does not describe pixels of this format.
   func require<Pixel: BitmapPixel>(_ type: Pixel.Type) throws(BitmapError) {
-    // Asked for, though there is nothing in it: a type that evades the promise ends here.
+    // The promise is empty, but it is read on purpose: if a type's `bitPatterns` traps instead of promising, it traps
+    // here.
     _ = type.bitPatterns
     guard type.formats.contains(self), MemoryLayout<Pixel>.stride == bytesPerPixel,
       MemoryLayout<Pixel>.alignment <= bytesPerChannel

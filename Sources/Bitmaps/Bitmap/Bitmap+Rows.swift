@@ -1,22 +1,21 @@
 import NativeBuffers
 
 extension Bitmap {
-  /// Calls `body` with the pixels of row `y`, without the padding behind them. O(1).
+  /// Calls `body` with the pixels of row `y`, without the padding behind them. Traps if there is no row `y`. O(1).
   ///
-  /// Throws what `body` throws, and `pixelsUnavailable` where the bitmap was disposed or is being written. Traps where
-  /// there is no row `y`.
+  /// - Throws: What `body` throws; `pixelsUnavailable` if the bitmap was disposed or is being written.
   public func withRow<R>(_ y: Int, _ body: (RawSpan) throws -> R) throws -> R {
     precondition((0..<height).contains(y), "Row \(y) of a bitmap with \(height) rows")
     let start = offset + y * bytesPerRow
     return try readingBytes { bytes in try body(bytes.extracting(start..<start + rowByteCount)) }
   }
 
-  /// Calls `body` with the pixels of row `y` to change them. The span is to stay in its place: a closure that leaves another
-  /// one there ends the program. O(1), and a copy of the picture where the pixels are shared:
-  /// see ``Bitmap``.
+  /// Calls `body` with the pixels of row `y`, to change them. If the closure puts another span in the place of the one
+  /// it was lent, the program ends. Traps if there is no row `y`. O(1), plus a copy of the picture if the pixels are
+  /// shared: see ``Bitmap``.
   ///
-  /// Throws what `body` throws; `pixelsUnavailable` where the bitmap was disposed, `outOfMemory` where there is none for the
-  /// copy, `cancelled` where the task is while the copy is made. Traps where there is no row `y`.
+  /// - Throws: What `body` throws; `pixelsUnavailable` if the bitmap was disposed; `outOfMemory` if there is no memory
+  ///   for the copy; `cancelled` if the task is cancelled while the copy is made.
   public mutating func withMutableRow<R>(
     _ y: Int, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     _ body: (inout MutableRawSpan) throws -> R
@@ -34,7 +33,8 @@ extension Bitmap {
     }
   }
 
-  /// `withBytes` of the whole buffer, where errors of the access are this module's and those of `body` its own.
+  /// `withBytes` of the whole buffer. Errors of the access become errors of this module; errors of `body` stay as they
+  /// are.
   func readingBytes<R>(_ body: (RawSpan) throws -> R) throws -> R {
     let result: Result<R, any Error>
     do {
@@ -47,7 +47,7 @@ extension Bitmap {
     return try result.get()
   }
 
-  /// As ``readingBytes(_:)``, to change them. Does not copy.
+  /// Like ``readingBytes(_:)``, but to change the bytes. Does not copy.
   func changingBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
     let result: Result<R, any Error>
     do {
@@ -61,7 +61,7 @@ extension Bitmap {
   }
 }
 
-/// Rows as the kernels of this module see them. Valid inside the closure that was given one.
+/// Rows as the kernels of this module take them. Valid inside the closure that receives them.
 @unsafe
 struct UnsafeRows {
   let base: UnsafeRawPointer
@@ -73,7 +73,7 @@ struct UnsafeRows {
   }
 }
 
-/// As ``UnsafeRows``, to be written.
+/// Like ``UnsafeRows``, but to be written.
 @unsafe
 struct UnsafeMutableRows {
   let base: UnsafeMutableRawPointer
@@ -86,7 +86,7 @@ struct UnsafeMutableRows {
 }
 
 extension Bitmap {
-  /// The rows to read, from the first pixel of this bitmap on.
+  /// Lends the rows to read, from the first pixel of this bitmap on.
   func withUnsafeRows<R>(_ body: (UnsafeRows) throws(BitmapError) -> R) throws(BitmapError) -> R {
     try unsafe pixels.reading { bytes throws(BitmapError) in
       // The buffer of a bitmap is never empty, so it has an address.
@@ -95,7 +95,7 @@ extension Bitmap {
     }
   }
 
-  /// The rows to read, and those of another bitmap to write: see ``withUnsafeMutableRows(_:)``.
+  /// Lends the rows to read, and those of another bitmap to write: see ``withUnsafeMutableRows(_:)``.
   func withUnsafeRows<R>(
     to target: Bitmap, _ body: (UnsafeRows, UnsafeMutableRows) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
@@ -104,7 +104,8 @@ extension Bitmap {
     }
   }
 
-  /// The rows to write, without a copy: only for a bitmap that nobody else has, as a fresh one of ``Origin``'s.
+  /// Lends the rows to write, without a copy. Call it only on a bitmap whose pixels no other value shares, such as a
+  /// new one from ``Origin``.
   func withUnsafeMutableRows<R>(_ body: (UnsafeMutableRows) throws(BitmapError) -> R) throws(BitmapError) -> R {
     try unsafe pixels.writing { bytes throws(BitmapError) in
       guard let base = bytes.baseAddress else { throw .emptyBuffer }

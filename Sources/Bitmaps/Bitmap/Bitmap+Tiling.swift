@@ -1,15 +1,16 @@
-/// The parts of a picture in a grid, row by row from the top left: crops that share its pixels.
+/// The parts of a picture in a grid, row by row from the top left. Each part is a crop that shares the picture's
+/// pixels.
 ///
-/// Nothing is made before it is asked for, and an element costs as much as a copy of the bitmap: a reference is counted.
+/// A part is made when it is asked for. That costs as much as a copy of the bitmap value: one reference is counted.
 public struct BitmapTiles: RandomAccessCollection, Sendable {
-  /// A part, and where it is.
+  /// A part of the picture and its place.
   public struct Tile: Sendable {
-    /// Its place in the picture.
+    /// The part's place in the picture, in pixels.
     public let rect: PixelRect
-    /// Its place in the grid.
+    /// The part's place in the grid.
     public let column: Int
     public let row: Int
-    /// The part, which shares the pixels of the whole: see ``Bitmap/cropped(to:)``.
+    /// The part, which shares the pixels of the whole picture: see ``Bitmap/cropped(to:)``.
     public let bitmap: Bitmap
   }
 
@@ -41,9 +42,9 @@ public struct BitmapTiles: RandomAccessCollection, Sendable {
 }
 
 extension Bitmap {
-  /// This picture cut into parts of `width` by `height` pixels; those at the right and lower border may be smaller.
+  /// This picture cut into parts of `width` by `height` pixels. Parts at the right and lower borders may be smaller.
   ///
-  /// - Throws: `invalidArgument` where a side is below 1.
+  /// - Throws: `invalidArgument` if a side is below 1.
   public func tiles(width: Int, height: Int) throws(BitmapError) -> BitmapTiles {
     guard width > 0, height > 0 else {
       throw BitmapError(.invalidArgument, "tiles of \(width)×\(height) pixels cannot be; give at least 1×1.")

@@ -1,45 +1,48 @@
 public import NativeBuffers
 
-/// A picture whose pixels lie in a native buffer: a value.
+/// A picture whose pixels lie in a native buffer. It is a value.
 ///
-/// Copies share the pixels until one of them is changed. Changes are made by `mutating` methods, which first copy the
-/// pixels where anybody else could see the change: another copy of the value, a crop of it, or a ``Pin``. So copies
-/// never see each other's changes.
+/// Copies share the pixels until one of them is changed. `mutating` methods make changes. They first copy the pixels if
+/// the change would be visible to another copy of the value, to a crop of it, or to a ``Pin``. So copies never see each
+/// other's changes.
 ///
 /// ``dispose(file:line:function:)`` is the exception, on purpose: it says that the pixels are not needed any more, and
 /// ends them for all values that share them at that time, crops included. A value that was changed since it was copied
-/// has pixels of its own, and is disposed by itself. Pixels that nobody disposes are released with the last value that
-/// shares them, and the audit reports the line that created them as *rescued*.
+/// has its own pixels, and must be disposed on its own. Pixels that are never disposed are released with the last value
+/// that shares them, and the audit reports the line that created them as *rescued*.
 ///
-/// Row `y` starts `y * bytesPerRow` bytes after the first. Bytes between the end of a row's pixels and the start of the
-/// next row, and as many behind the last one, are 0 in every bitmap that this module makes, so that a function of C or a
-/// texture upload that takes all of `height * bytesPerRow` gives nothing away. Not of memory that was adopted, where they
-/// are what they were; and in a crop they are pixels of the whole, of which the last row may end with the memory.
+/// Row `y` starts `y * bytesPerRow` bytes after the first. The padding between the end of a row's pixels and the start
+/// of the next row, and the same number of bytes behind the last row, are 0 in every bitmap that this module makes. So
+/// a C function or a texture upload that reads all `height * bytesPerRow` bytes reveals nothing. This is not promised
+/// for adopted memory, whose padding keeps its contents, and for crops: there the padding is pixels of the whole
+/// picture, and the memory may end with the crop's last row.
 public struct Bitmap: Sendable {
   /// Pixels from left to right. At least 1.
   public let width: Int
   /// Pixels from top to bottom. At least 1.
   public let height: Int
   public let format: PixelFormat
-  /// The distance from a row to the next in bytes: a multiple of 64, so that every row is aligned as the first, unless
-  /// another one was given. A change of a shared bitmap sets it to the least multiple of 64.
+  /// The distance from a row to the next in bytes. If no other distance was given, it is a multiple of 64, so that
+  /// every row is aligned like the first. A change of a shared bitmap sets it to the least multiple of 64 that holds a
+  /// row.
   public internal(set) var bytesPerRow: Int
   /// What the numbers mean as colours.
   public var colorProfile: ColorProfile
-  /// What was wrong with the file that this was decoded from, and cost no pixel: at most 16, no two alike. Operations that
-  /// make a new bitmap do not hand it on. What it can be: <doc:Damaged-Files>.
+  /// What was wrong with the file that this bitmap was decoded from, without any loss of pixels: at most 16 warnings,
+  /// all different. Operations that make a new bitmap do not pass the warnings on. <doc:Damaged-Files> lists what they
+  /// can be.
   public internal(set) var decodingWarnings: [PictureWarning] = []
-  /// The memory, which others may share. Module-internal, since writing to it would not copy first.
+  /// The memory, which other values may share. It is not public, because writing to it would not copy first.
   var pixels: NativeBuffer
-  /// Where the first row starts in ``pixels``, in bytes.
+  /// The offset of the first row in ``pixels``, in bytes.
   var offset: Int
 
-  /// A bitmap of zeros: black, and transparent where the format has alpha.
+  /// A bitmap of zeros: black, and transparent if the format has alpha.
   ///
-  /// - Parameter bytesPerRow: The distance from a row to the next, at least what the pixels take and a multiple of a
-  ///   channel's bytes; nil for the least multiple of 64 that holds them.
-  /// - Throws: `invalidArgument` where a dimension is below 1, the bytes are more than `Int.max`, or `bytesPerRow` does not
-  ///   fit; `outOfMemory` where there are not that many.
+  /// - Parameter bytesPerRow: The distance from a row to the next. It is at least the bytes of a row's pixels, and a
+  ///   multiple of a channel's bytes. Nil for the least multiple of 64 that holds the pixels.
+  /// - Throws: `invalidArgument` if a dimension is below 1, the bytes are more than `Int.max`, or `bytesPerRow` does
+  ///   not fit; `outOfMemory` if there is no memory for the bytes.
   public init(
     width: Int, height: Int, format: PixelFormat, bytesPerRow: Int? = nil, colorProfile: ColorProfile = .sRGB,
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -50,8 +53,8 @@ public struct Bitmap: Sendable {
       layout, pixels: try origin.zeroedBuffer(byteCount: layout.wholeByteCount), colorProfile: colorProfile)
   }
 
-  /// A bitmap whose pixels are whatever the memory held: for callers in this module that write every one of them, and
-  /// nothing between rows, which is zeroed here.
+  /// A bitmap whose pixels are not initialised, for callers in this module that write every pixel. The padding between
+  /// rows is zeroed here.
   init(
     uninitializedWidth width: Int, height: Int, format: PixelFormat, colorProfile: ColorProfile, origin: Origin
   ) throws(BitmapError) {
@@ -66,7 +69,7 @@ public struct Bitmap: Sendable {
     }
   }
 
-  /// `pixels` has the layout's bytes behind `offset`.
+  /// `pixels` has the layout's bytes from `offset` on.
   init(_ layout: RowLayout, pixels: NativeBuffer, offset: Int = 0, colorProfile: ColorProfile) {
     width = layout.width
     height = layout.height
@@ -77,7 +80,8 @@ public struct Bitmap: Sendable {
     self.offset = offset
   }
 
-  /// A part of another bitmap that shares its pixels. The rectangle lies inside, and starts at `offset`.
+  /// A part of another bitmap, which shares its pixels. The rectangle lies inside the other bitmap, and starts at
+  /// `offset`.
   init(part: PixelRect, of whole: Bitmap, offset: Int) {
     width = part.width
     height = part.height
@@ -88,14 +92,14 @@ public struct Bitmap: Sendable {
     self.offset = offset
   }
 
-  /// Whether the pixels are gone.
+  /// Whether the pixels were disposed.
   public var isDisposed: Bool { pixels.isDisposed }
 
   /// The line of code that the pixels are recorded for.
   public var site: Site { pixels.site }
 
-  /// Releases the pixels, for every value that shares them. Returns whether this call did; later calls do nothing. Not for
-  /// signal handlers, as `NativeBuffer`'s.
+  /// Releases the pixels, for every value that shares them. Returns whether this call disposed them; later calls do
+  /// nothing. Do not call it in a signal handler.
   @discardableResult
   public func dispose(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

@@ -1,9 +1,9 @@
 import CImageCodecs
 
 extension BitmapError {
-  /// The error that a codec's report tells of, or nil where the picture is whole.
+  /// The error that a codec's report describes; nil if the picture is whole.
   ///
-  /// `limits` and `watch` are what the codec was given; encoders have no limits.
+  /// `limits` and `watch` are those that the codec was given. Encoders have no limits.
   init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits?, watch: WorkWatch = WorkWatch()) {
     let isEncoding = limits == nil
     let limits = limits ?? .default
@@ -54,21 +54,22 @@ extension BitmapError {
 }
 
 extension cimage_report {
-  /// The codec's library's own words.
+  /// The message of the codec's library.
   fileprivate var text: String {
     var copy = self
     // SAFETY: the message is a C string inside the report, which outlives the closure.
     return unsafe withUnsafePointer(to: &copy) { unsafe String(cString: cimage_report_message($0)) }
   }
 
-  /// Its words of what it found odd first.
+  /// The library's message about the first irregular thing that it found.
   private var warningText: String {
     var copy = self
     // SAFETY: as above.
     return unsafe withUnsafePointer(to: &copy) { unsafe String(cString: cimage_report_warning($0)) }
   }
 
-  /// Of a picture that was decoded. What pixels depend on comes first, and `isStrict` names it; then the end.
+  /// The warnings of a picture that was decoded, in the order in which `isStrict` names them: first what pixels depend
+  /// on, then the file's end.
   func pictureWarnings(of format: PictureFormat) -> [PictureWarning] {
     var found: [PictureWarning] = guesses_colors ? [.guessedColors] : []
     switch ending {

@@ -1,9 +1,9 @@
 /// Why a picture could not be decoded, changed or written.
 ///
-/// ``code`` is for programs, ``description`` for people: where, what happened, and what helps. Whenever a function of
-/// this module throws, every native buffer that it made has been released.
+/// ``code`` is for programs. ``description`` is for people: it says where, what happened, and what helps. When a
+/// function of this module throws, every native buffer that it made has been released.
 public struct BitmapError: Error, Sendable {
-  /// What went wrong, coarsely: what a program would act on.
+  /// What kind of error it is, for programs to act on.
   public struct Code: Hashable, Sendable {
     enum Kind: String {
       case notAPicture, unsupported, corrupt, truncated, limitExceeded
@@ -13,27 +13,27 @@ public struct BitmapError: Error, Sendable {
 
     let kind: Kind
 
-    /// The bytes are not those of a picture, or there are none.
+    /// The bytes are not a picture, or there are no bytes.
     public static let notAPicture = Code(kind: .notAPicture)
-    /// A picture, but of a format or a variant that is not decoded here.
+    /// The bytes are a picture, but this module does not decode its format or variant.
     public static let unsupported = Code(kind: .unsupported)
     /// The bytes break the rules of their format.
     public static let corrupt = Code(kind: .corrupt)
     /// The bytes end before the picture does.
     public static let truncated = Code(kind: .truncated)
-    /// The picture would cost more than allowed; ``BitmapError/exceededLimit`` has the figures.
+    /// The picture would cost more than is allowed; ``BitmapError/exceededLimit`` has the figures.
     public static let limitExceeded = Code(kind: .limitExceeded)
-    /// The file is missing, forbidden, not a regular file, or failed while it was read.
+    /// The file is missing, may not be read, is not a regular file, or failed while it was read.
     public static let unreadableFile = Code(kind: .unreadableFile)
-    /// The file could not be created or written. What was there before is untouched.
+    /// The file could not be created or written. An existing file at the path is unchanged.
     public static let unwritableFile = Code(kind: .unwritableFile)
     /// There was no memory for the pixels or for the codec.
     public static let outOfMemory = Code(kind: .outOfMemory)
-    /// The caller asked for something that makes no sense, as a width of 0.
+    /// The caller asked for something impossible, such as a width of 0.
     public static let invalidArgument = Code(kind: .invalidArgument)
-    /// The bitmap was disposed, or is being written by somebody else.
+    /// The bitmap was disposed, or other code is writing to it.
     public static let pixelsUnavailable = Code(kind: .pixelsUnavailable)
-    /// The task that asked for it was cancelled.
+    /// The calling task was cancelled.
     public static let cancelled = Code(kind: .cancelled)
   }
 
@@ -41,8 +41,8 @@ public struct BitmapError: Error, Sendable {
   public struct ExceededLimit: Hashable, Sendable {
     /// The name of the property of ``DecodingLimits``, or of the argument, that set the limit.
     public var name: String
-    /// Nil where the codec stopped at the limit and did not say how much more it wanted. Of time, what had been taken
-    /// when the work was stopped, rounded up.
+    /// Nil if the codec stopped at the limit and did not say how much more it needed. For a time limit, the time that
+    /// had passed when the work stopped, rounded up.
     public var needed: Int?
     public var allowed: Int
     /// "pixels", "bytes", "scans" or "milliseconds".
@@ -50,16 +50,16 @@ public struct BitmapError: Error, Sendable {
   }
 
   public var code: Code
-  /// The format of the picture, as far as it was known.
+  /// The format of the picture, if it was known.
   public var format: PictureFormat?
-  /// The file, where there was one.
+  /// The path of the file, if there was a file.
   public var path: String?
   /// What happened and what helps, without the path.
   public var reason: String
   public var exceededLimit: ExceededLimit?
   /// The `errno` of a failed system call.
   public var systemErrorNumber: Int32?
-  /// The error of a lower layer, as the allocator's.
+  /// The error of a lower layer, such as the allocator's.
   public var underlyingError: (any Error)?
 
   init(
@@ -74,8 +74,8 @@ public struct BitmapError: Error, Sendable {
     self.underlyingError = underlyingError
   }
 
-  /// `purpose` says what the amount is for, as " of coefficients"; `extent` makes it a length instead of a need, as
-  /// "wide".
+  /// `purpose` says what the amount is for, such as " of coefficients". `extent` makes the amount a length instead of a
+  /// need, such as "wide".
   init(
     exceeding limit: ExceededLimit, format: PictureFormat?, subject: String, purpose: String = "",
     extent: String? = nil, advice: String = "Raise the limit if you trust where the picture comes from."
@@ -92,7 +92,7 @@ public struct BitmapError: Error, Sendable {
     exceededLimit = limit
   }
 
-  /// The same error with the file named, for layers that know it.
+  /// The same error with the path of the file, for layers that know the path.
   func naming(_ path: String) -> BitmapError {
     var copy = self
     copy.path = self.path ?? path
@@ -102,7 +102,7 @@ public struct BitmapError: Error, Sendable {
   private static func amount(_ value: Int, _ unit: String) -> String {
     guard unit == "bytes", value >= 1 << 20 else { return "\(value) \(unit)" }
     let (size, name) = value >= 1 << 30 ? (1 << 30, "GiB") : (1 << 20, "MiB")
-    // Rounded to nearest; the whole part first, which cannot overflow.
+    // Rounded to the nearest tenth. The whole part is computed separately, so nothing can overflow.
     let tenths = value / size * 10 + (value % size * 10 + size / 2) / size
     return "\(value) bytes (\(tenths / 10).\(tenths % 10) \(name))"
   }

@@ -1,9 +1,9 @@
 import NativeBuffers
 
-/// Which arena buffers come from, and which line of the caller's code they are recorded for.
+/// The arena that buffers come from, and the line of the caller's code that they are recorded for.
 ///
-/// Every function that makes a bitmap takes these from its caller and hands them down, so that a report names the line
-/// that asked for a picture and not a line in here.
+/// Every function that makes a bitmap takes these from its caller and passes them on, so that a report names the line
+/// that asked for a picture, and not a line of this module.
 struct Origin {
   let arena: Arena?
   let file: StaticString
@@ -27,9 +27,9 @@ struct Origin {
     }
   }
 
-  /// Calls `body` with memory that is gone when this returns or throws.
+  /// Calls `body` with memory that is released when this returns or throws.
   ///
-  /// - Parameter work: What the memory is for, as "resizing": errors say so.
+  /// - Parameter work: What the memory is for, such as "resizing". Errors name it.
   func withScratch<R>(
     byteCount: Int, for work: String, _ body: (UnsafeMutableRawPointer) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
@@ -61,7 +61,7 @@ struct Origin {
     dispose(bitmap.pixels)
   }
 
-  /// A bitmap of which `fill` writes every pixel, by `withUnsafeMutableRows`; disposed where `fill` throws.
+  /// A bitmap whose pixels are all written by `fill`, with `withUnsafeMutableRows`. It is disposed if `fill` throws.
   func bitmap(
     width: Int, height: Int, format: PixelFormat, colorProfile: ColorProfile = .sRGB,
     fill: (Bitmap) throws(BitmapError) -> Void
@@ -79,7 +79,7 @@ struct Origin {
 }
 
 extension NativeBuffer {
-  /// `withUnsafeBytes` with errors of this module.
+  /// `withUnsafeBytes`, with errors of this module.
   func reading<R>(_ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
     do {
       return try unsafe withUnsafeBytes { bytes in try unsafe body(bytes) }
@@ -90,7 +90,7 @@ extension NativeBuffer {
     }
   }
 
-  /// `withUnsafeMutableBytes` with errors of this module.
+  /// `withUnsafeMutableBytes`, with errors of this module.
   func writing<R>(_ body: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
     do {
       return try unsafe withUnsafeMutableBytes { bytes in try unsafe body(bytes) }

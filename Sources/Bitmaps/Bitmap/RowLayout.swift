@@ -1,16 +1,16 @@
-/// The arithmetic of rows, checked once.
+/// Where the rows of a bitmap lie in memory. The arithmetic is checked for overflow once, here.
 struct RowLayout {
   let width: Int
   let height: Int
   let format: PixelFormat
   let bytesPerRow: Int
-  /// From the first byte of the first row to the last pixel's end, and where `bytesPerRow` was not given to the end of
-  /// the last row's padding, so that every row may be read in whole vectors.
+  /// The bytes from the start of the first row to the end of the last pixel. If `bytesPerRow` was not given, to the end
+  /// of the last row's padding, so that every row may be read in whole vectors.
   let byteCount: Int
 
   static let rowAlignment = 64
 
-  /// - Parameter bytesPerRow: nil for the least multiple of 64.
+  /// - Parameter bytesPerRow: Nil for the least multiple of 64 that holds a row.
   init(width: Int, height: Int, format: PixelFormat, bytesPerRow: Int? = nil) throws(BitmapError) {
     guard width > 0, height > 0 else {
       throw BitmapError(.invalidArgument, "a bitmap of \(width)×\(height) pixels cannot be; give at least 1×1.")
@@ -41,14 +41,15 @@ struct RowLayout {
     self.byteCount = bytesPerRow == nil ? byteCount : byteCount - rowByteCount + used
   }
 
-  /// What a function of C takes that knows the height and the distance between rows alone. Cannot overflow: see above.
+  /// The bytes that a C function reads if it knows only the height and the distance between rows. Cannot overflow: the
+  /// initialiser has checked this product.
   var wholeByteCount: Int { bytesPerRow * height }
 
-  /// Zeroes what lies behind the pixels of each row, where the last owner's bytes would show.
+  /// Zeroes the padding behind the pixels of each row, which could still hold the bytes of the memory's previous owner.
   func zeroPadding(from base: UnsafeMutableRawPointer) {
     let used = width * format.bytesPerPixel
     guard used < bytesPerRow else { return }
-    // SAFETY: memory for a layout whose distance was not given has `wholeByteCount` bytes.
+    // SAFETY: if the distance between rows was not given, the memory has `wholeByteCount` bytes.
     var padding = unsafe base + used
     for _ in 0..<height {
       unsafe padding.initializeMemory(as: UInt8.self, repeating: 0, count: bytesPerRow - used)

@@ -1,8 +1,9 @@
 /// A pixel as Swift sees it: the fields of a struct instead of bytes.
 ///
-/// The structs below are all there is for the formats of this module. A type of your own works where it has the size of
-/// the format's pixels, no stricter alignment than their channels, and makes sense of any bytes: one with a `Bool`, an
-/// enum or a `Unicode.Scalar` in it does not. The compiler cannot tell, so you promise it, in unsafe code:
+/// The structs below cover all formats of this module. Your own type works if it has the size of the format's pixels,
+/// needs no stricter alignment than their channels, and has a valid value for every pattern of bytes. A type that
+/// contains a `Bool`, an enum or a `Unicode.Scalar` does not. The compiler cannot check this, so you promise it, in
+/// unsafe code:
 ///
 ///     struct Heat: BitmapPixel {
 ///       var kelvin: UInt16
@@ -10,22 +11,23 @@
 ///       static var bitPatterns: AnyBitPattern<Heat> { unsafe AnyBitPattern(unsafePromisedFor: Heat.self) }
 ///     }
 public protocol BitmapPixel: BitwiseCopyable, Hashable, Sendable {
-  /// The formats whose pixels it describes: straight and premultiplied ones look the same.
+  /// The formats whose pixels the type describes. Straight and premultiplied formats have the same type.
   static var formats: Set<PixelFormat> { get }
-  /// The promise that all bytes there can be are a value of the type.
+  /// The promise that every pattern of bytes is a value of the type.
   static var bitPatterns: AnyBitPattern<Self> { get }
 }
 
-/// The promise that every pattern of bits is a value of a type: that memory with any content can be read as it.
+/// The promise that every pattern of bits is a value of a type, so that memory with any content can be read as that
+/// type.
 public struct AnyBitPattern<Value: BitwiseCopyable>: Sendable {
-  /// - Parameter type: a type of integers, floats, and structs of them, without an enum, `Bool`, `Unicode.Scalar`,
-  ///   reference or pointer in it. Values of others, made of any bytes, are undefined behaviour.
+  /// - Parameter type: A type of integers, floats, and structs of them, without an enum, `Bool`, `Unicode.Scalar`,
+  ///   reference or pointer in it. To make values of any other type from arbitrary bytes is undefined behaviour.
   @unsafe
   public init(unsafePromisedFor type: Value.Type) {}
 
   private init() {}
 
-  /// Of this module's own types.
+  /// The promise for this module's own types.
   fileprivate static var known: AnyBitPattern { AnyBitPattern() }
 }
 
@@ -36,7 +38,7 @@ public struct Gray8: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<Gray8> { .known }
 }
 
-/// Of ``PixelFormat/grayAlpha8`` and ``PixelFormat/grayAlpha8Premultiplied``.
+/// A pixel of ``PixelFormat/grayAlpha8`` and ``PixelFormat/grayAlpha8Premultiplied``.
 public struct GrayAlpha8: BitmapPixel {
   public var gray: UInt8
   public var alpha: UInt8
@@ -65,7 +67,7 @@ public struct RGB8: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<RGB8> { .known }
 }
 
-/// Of ``PixelFormat/rgba8`` and ``PixelFormat/rgba8Premultiplied``.
+/// A pixel of ``PixelFormat/rgba8`` and ``PixelFormat/rgba8Premultiplied``.
 public struct RGBA8: BitmapPixel {
   public var red: UInt8
   public var green: UInt8
@@ -83,7 +85,7 @@ public struct RGBA8: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<RGBA8> { .known }
 }
 
-/// Of ``PixelFormat/bgra8`` and ``PixelFormat/bgra8Premultiplied``.
+/// A pixel of ``PixelFormat/bgra8`` and ``PixelFormat/bgra8Premultiplied``.
 public struct BGRA8: BitmapPixel {
   public var blue: UInt8
   public var green: UInt8

@@ -2,10 +2,11 @@ import CPixelKernels
 
 /// How often each value occurs in each channel of a picture.
 ///
-/// There are 256 bins a channel. Of 8 bits a bin is a value; of 16 bits it is the upper 8 (256 values); of floats it is one
-/// of 256 equal parts of 0 to 1, and what lies below 0 or is no number counts in the first, what is 1 or above in the last.
+/// There are 256 bins for each channel. In formats of 8 bits, a bin is one value. In formats of 16 bits, it is all
+/// values with the same upper 8 bits (256 values). In float formats, it is one of 256 equal parts of 0 to 1; values
+/// below 0 and NaN count in the first bin, values of 1 and above in the last.
 public struct Histogram: Hashable, Sendable {
-  /// One array of 256 counts per channel, in the order in which channels lie in memory; alpha, where there is one, is the
+  /// One array of 256 counts for each channel, in the order of the channels in memory. If there is alpha, it is the
   /// last.
   public let channels: [[Int]]
   /// How many pixels were counted.
@@ -19,9 +20,10 @@ public struct Histogram: Hashable, Sendable {
 }
 
 extension Bitmap {
-  /// Counts the values of each channel as they are stored, those of transparent pixels too. Costs one pass.
+  /// Counts the values of each channel as they are stored, those of transparent pixels, too. Costs one pass.
   ///
-  /// - Throws: `pixelsUnavailable`, `cancelled`.
+  /// - Throws: `pixelsUnavailable` if the bitmap was disposed or is being written; `cancelled` if the calling task is
+  ///   cancelled.
   public func histogram() throws(BitmapError) -> Histogram {
     let watch = WorkWatch()
     var counts = [UInt64](repeating: 0, count: 256 * format.channelCount)

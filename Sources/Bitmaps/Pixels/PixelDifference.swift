@@ -2,27 +2,29 @@ import CPixelKernels
 import Glibc
 import NativeBuffers
 
-/// How far two pictures are apart: over all channels of all pixels, alpha too, as they are stored.
+/// How much two pictures differ, over all channels of all pixels as they are stored, alpha included.
 public struct PixelDifference: Hashable, Sendable {
   /// The largest difference of two values, in the units of the format: 0 to ``fullValue``.
   public let maximum: Double
   /// The root of the mean of the squared differences, 0 to ``fullValue``.
   public let rootMeanSquare: Double
-  /// 255 for formats of 8 bits, 65,535 for 16, 1 for floats.
+  /// 255 for formats of 8 bits, 65,535 for formats of 16 bits, 1 for floats.
   public let fullValue: Double
 
-  /// In decibels, against the full value; infinite where the pictures are the same. Above 40 hardly anybody sees it.
+  /// The ratio in decibels, against the full value; infinite if the pictures are the same. Above 40, a difference is
+  /// hardly visible.
   public var peakSignalToNoiseRatio: Double {
     rootMeanSquare == 0 ? .infinity : 20 * log10(fullValue / rootMeanSquare)
   }
 }
 
 extension Bitmap {
-  /// Compares this bitmap's pixels with those of another one. Costs one pass over both.
+  /// Compares this bitmap's pixels with those of another bitmap. Costs one pass over both.
   ///
-  /// Colours of transparent pixels count, though nobody sees them. A float that is no number makes all results so.
+  /// Colours of transparent pixels count, although they are invisible. If any float is NaN, all results are NaN.
   ///
-  /// - Throws: `invalidArgument` where sizes or formats differ; `pixelsUnavailable`, `cancelled`.
+  /// - Throws: `invalidArgument` if sizes or formats differ; `pixelsUnavailable` if a bitmap was disposed or is being
+  ///   written; `cancelled` if the calling task is cancelled.
   public func difference(from other: Bitmap) throws(BitmapError) -> PixelDifference {
     guard width == other.width, height == other.height, format == other.format else {
       throw BitmapError(

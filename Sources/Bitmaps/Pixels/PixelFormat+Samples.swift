@@ -1,7 +1,7 @@
 import CPixelKernels
 
 extension PixelFormat {
-  /// The format as the kernels over rows of any samples take it.
+  /// The format as the kernels for samples of any depth take it.
   var samples: cpixel_samples {
     let depth =
       switch channel {
@@ -13,7 +13,7 @@ extension PixelFormat {
     return cpixel_samples(depth: depth, alpha: alpha, channels: channelCount)
   }
 
-  /// The value of a channel that is wholly on, in its own units.
+  /// The value of a channel at its full intensity, in the channel's own units.
   var fullValue: Double {
     switch channel {
     case .uint8: 255
@@ -22,6 +22,7 @@ extension PixelFormat {
     }
   }
 
-  /// Whether the kernels for bytes, which are faster, know it: where there is alpha, four straight channels.
+  /// Whether the faster kernels for bytes support the format. They support alpha only as the last of four channels, and
+  /// only if colours are not multiplied by it.
   var hasByteKernels: Bool { plainChannelCount != nil || kind == .bgra8 }
 }

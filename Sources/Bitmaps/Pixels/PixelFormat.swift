@@ -1,6 +1,6 @@
-/// How a pixel lies in memory: which channels, in which order, of which depth, and what alpha has done to the colours.
+/// How a pixel lies in memory: its channels, their order and depth, and whether colours are multiplied by alpha.
 ///
-/// A struct and not an enum, so that formats can be added without breaking anybody's `switch`.
+/// It is a struct and not an enum, so that new formats do not break a client's `switch`.
 ///
 /// | format | bytes a pixel | in memory |
 /// | --- | --- | --- |
@@ -14,9 +14,10 @@
 /// | ``grayF32`` | 4 | gray |
 /// | ``rgbaF32`` | 16 | red, green, blue, alpha |
 ///
-/// Channels of 8 bits go from 0 to 255, of 16 bits from 0 to 65,535 in the byte order of the machine. Floats go from 0
-/// to 1 and hold the *encoded* values: 255 of 8 bits and 65,535 of 16 are 1, and nothing is linearised. They may lie
-/// outside, as after a sharp filter; converted to integers they are clamped first of all, and NaN becomes 0.
+/// Channels of 8 bits go from 0 to 255, channels of 16 bits from 0 to 65,535 in the byte order of the machine. Floats
+/// go from 0 to 1 and hold the *encoded* values: 255 of 8 bits and 65,535 of 16 bits are 1, and nothing is linearised.
+/// Floats may lie outside this range, for example after a sharp filter. A conversion to integers clamps them first, and
+/// NaN becomes 0.
 public struct PixelFormat: Hashable, Sendable {
   // The C kernels know the formats by these numbers: see cpixel_format.
   enum Kind: UInt8, CaseIterable {
@@ -52,18 +53,18 @@ public struct PixelFormat: Hashable, Sendable {
   /// Four floats: red, green, blue, alpha. Colour is *not* multiplied by alpha.
   public static let rgbaF32 = PixelFormat(kind: .rgbaF32)
 
-  /// Every format there is.
+  /// All formats.
   public static let all = Kind.allCases.map(PixelFormat.init(kind:))
 }
 
 extension PixelFormat {
-  /// What one channel of a pixel is.
+  /// The type of one channel of a pixel.
   public enum Channel: Hashable, Sendable {
     /// 8 bits, 0 to 255.
     case uint8
     /// 16 bits in the machine's byte order, 0 to 65,535.
     case uint16
-    /// 32 bits, 0 to 1 and beyond.
+    /// 32 bits, 0 to 1, but values outside are allowed.
     case float32
 
     public var byteCount: Int {
@@ -83,7 +84,7 @@ extension PixelFormat {
     }
   }
 
-  /// Alpha included.
+  /// The number of channels, alpha included.
   public var channelCount: Int {
     switch kind {
     case .gray8, .gray16, .grayF32: 1
@@ -98,13 +99,13 @@ extension PixelFormat {
   /// The distance from a pixel to the next in its row, in bytes.
   public var bytesPerPixel: Int { channelCount * bytesPerChannel }
 
-  /// Where there is alpha, it is the last channel.
+  /// Whether there is alpha. It is then the last channel.
   public var hasAlpha: Bool { channelCount == 2 || channelCount == 4 }
 
-  /// Whether there is luminance instead of red, green and blue.
+  /// Whether pixels have luminance instead of red, green and blue.
   public var isGray: Bool { channelCount <= 2 }
 
-  /// Whether colours are multiplied by alpha. False where there is no alpha.
+  /// Whether colours are multiplied by alpha. False if there is no alpha.
   public var isPremultiplied: Bool {
     switch kind {
     case .grayAlpha8Premultiplied, .rgba8Premultiplied, .bgra8Premultiplied: true
@@ -112,8 +113,8 @@ extension PixelFormat {
     }
   }
 
-  /// The gray format of the same depth. It keeps alpha, and whether colours are multiplied by it, where there is such a
-  /// format; there is none of 16 bits or floats.
+  /// The gray format of the same depth. Formats of 8 bits keep alpha, and keep whether colours are multiplied by it.
+  /// Formats of 16 bits and of floats lose alpha, since there is no such gray format.
   public var grayscale: PixelFormat {
     switch kind {
     case .rgb8: .gray8
@@ -135,8 +136,8 @@ extension PixelFormat {
     }
   }
 
-  /// The same format with colours multiplied by alpha, or nil where there is none: without alpha there is nothing to
-  /// multiply by, and 16 bits and floats have no such format.
+  /// The same format with colours multiplied by alpha; nil if there is none. Formats without alpha, of 16 bits and of
+  /// floats have none.
   public var premultiplied: PixelFormat? {
     switch kind {
     case .grayAlpha8, .grayAlpha8Premultiplied: .grayAlpha8Premultiplied

@@ -14,7 +14,7 @@ public struct PixelRect: Hashable, Sendable {
     self.height = height
   }
 
-  /// Whether there is a pixel in it, and every one is among the `width` by `height` of a picture.
+  /// Whether the rectangle has at least one pixel and lies within a picture of `width` by `height` pixels.
   func isInside(width: Int, height: Int) -> Bool {
     self.width > 0 && self.height > 0 && x >= 0 && y >= 0 && self.width <= width && self.height <= height
       && x <= width - self.width && y <= height - self.height
