@@ -1,19 +1,19 @@
-/// What is known of a picture of which more and more arrives, or all at once.
+/// What is known of a picture whose bytes arrive in pieces, or all at once.
 ///
-/// Each look goes on where the last one ended. The codecs' libraries, which cannot, are asked at most twice: when the
-/// part of the header with the size is there, so that what is wrong with it is found, and when all of the header is.
-/// They get the header up to there and no byte more, and limits are looked at in the file's order: so what is found does
-/// not depend on the pieces.
+/// Each look continues where the last one ended. The codecs' libraries cannot continue, so they are asked at most
+/// twice: when the part of the header with the size has arrived, so that errors in it are found, and when the whole
+/// header has arrived. They get the header up to that point and no byte more, and limits are checked in the file's
+/// order. So the result does not depend on the pieces.
 struct ArrivingHeader {
   /// Nil while too little of the header is there.
   private(set) var info: PictureInfo?
-  /// False where a picture is only looked at: its sizes are reported, and not limited.
+  /// False if the picture is only probed: its sizes are then reported, and not limited.
   private let limitsSizes: Bool
   private var format: PictureFormat?
-  /// What the picture will be reduced to while it is decoded.
+  /// The least width that decoding may reduce the picture to; nil if decoding does not reduce it.
   private let minimumWidth: Int?
   private var embedded: EmbeddedData?
-  /// What `info` knows of it.
+  /// The part of `embedded` that `info` includes.
   private var taken: EmbeddedData?
   private var netpbm = NetpbmHeaderReader()
 
@@ -22,7 +22,7 @@ struct ArrivingHeader {
     self.limitsSizes = limitsSizes
   }
 
-  /// `arrived` begins with the bytes of the last look. Throws where they are beyond a limit, or no picture.
+  /// `arrived` begins with the bytes of the last look. Throws if the bytes exceed a limit or are not a picture.
   mutating func look(
     at arrived: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
   ) throws(BitmapError) {
@@ -57,7 +57,7 @@ struct ArrivingHeader {
       let found = try unsafe PictureInfo(
         headerOf: header, endsAtSize: embedded.milestone == .size, format: embedded.format, limits: limits, watch: watch
       )
-      // Also of a header that is not whole: its size is there already.
+      // The size is checked even if the header is not whole yet, because the size is known already.
       try check(found, limits)
       return found.isHeaderWhole ? found : nil
     } catch {

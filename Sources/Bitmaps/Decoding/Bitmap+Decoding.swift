@@ -3,27 +3,29 @@ public import NativeBuffers
 extension Bitmap {
   /// Decodes the JPEG, PNG, WebP or Netpbm picture in a file.
   ///
-  /// The whole picture or an error: if every pixel that the file promises was decoded from the file's own data, it is a
-  /// picture, and what else is wrong with the file is in ``decodingWarnings``; a file of which pixels are missing or damaged
-  /// never becomes a half-gray bitmap. <doc:Damaged-Files> has the rule for each format. The format is told by the file's
-  /// content. Of an animated WebP or PNG the first frame is decoded, see ``PictureInfo/frameCount``. ICC data is kept as
-  /// ``colorProfile`` and not applied.
+  /// The result is the whole picture or an error. If every pixel that the file promises was decoded from the file's own
+  /// data, it is a picture, and ``decodingWarnings`` says what else is wrong with the file. A file with missing or
+  /// damaged pixels never becomes a half-gray bitmap. <doc:Damaged-Files> has the rule for each format.
+  ///
+  /// The format is recognised by the file's content. Of an animated WebP or PNG, the first frame is decoded, see
+  /// ``PictureInfo/frameCount``. ICC data is kept as ``colorProfile`` and not applied.
   ///
   /// - Parameters:
-  ///   - path: A regular file, which is read whole, into a native buffer that is released before this returns.
-  ///   - format: The pixel format to deliver: what a conversion of the format that loses nothing of the file would be. (Gray
-  ///     formats of a JPEG are its luma, which is not quite the gray of its colours where RGB cannot hold those.) Nil for the smallest that loses no channel, see
-  ///     ``PictureInfo/pixelFormat``. Alpha that the format cannot hold is laid on white.
-  ///   - minimumWidth: Where given, a JPEG or WebP is decoded at 1/2, 1/4 or 1/8 of its size if that is still at least so wide.
-  ///     That is several times faster, and the reduction is a good one. Other formats come in full size, and so does the
-  ///     first frame of an animation that does not cover its canvas.
-  ///   - appliesOrientation: Whether a picture that EXIF data calls turned or mirrored is made upright; then width and
-  ///     height, and `minimumWidth`, are those of the upright picture. Costs a second bitmap while it is done, and
-  ///     nothing where the picture is upright already.
+  ///   - path: A regular file. It is read whole, into a native buffer that is released before this returns.
+  ///   - format: The pixel format to deliver. The pixels are what a conversion from a format that loses nothing of the
+  ///     file would give. (Gray formats of a JPEG are its luma. If RGB cannot hold a colour of the file, luma differs
+  ///     slightly from the gray of that colour.) Nil for the smallest format that loses no channel, see
+  ///     ``PictureInfo/pixelFormat``. If the format has no alpha, the file's alpha is laid on white.
+  ///   - minimumWidth: If given, a JPEG or WebP is decoded at 1/2, 1/4 or 1/8 of its size, as far as it stays at least
+  ///     this wide. That is several times faster, and the quality of the reduction is good. Other formats are decoded
+  ///     in full size, and so is the first frame of an animation if it does not cover the canvas.
+  ///   - appliesOrientation: Whether a picture that is turned or mirrored by its EXIF data is made upright. Then width
+  ///     and height, and `minimumWidth`, are those of the upright picture. This needs a second bitmap for a while, but
+  ///     nothing if the picture is upright already.
   ///   - limits: What the picture may cost.
   /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`;
-  ///   `invalidArgument` where `minimumWidth` is below 1;
-  ///   `cancelled` where the task that called is cancelled, looked at every few rows.
+  ///   `invalidArgument` if `minimumWidth` is below 1; `cancelled` if the calling task is cancelled, which is checked
+  ///   every few rows.
   public init(
     decodingFileAt path: String, format: PixelFormat? = nil, minimumWidth: Int? = nil,
     appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
@@ -38,7 +40,8 @@ extension Bitmap {
     }
   }
 
-  /// Decodes a JPEG, PNG, WebP or Netpbm picture that is in memory. As ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
+  /// Decodes a JPEG, PNG, WebP or Netpbm picture that is in memory. Like
+  /// ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
   public init(
     decoding bytes: RawSpan, format: PixelFormat? = nil, minimumWidth: Int? = nil,
     appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
@@ -57,7 +60,7 @@ extension Bitmap {
     limits: DecodingLimits, origin: Origin, watch: WorkWatch
   ) throws(BitmapError) {
     var watch = watch
-    // Only for the error; what is no picture is refused below.
+    // Used only in error messages; bytes that are not a picture are refused below.
     watch.format = unsafe PictureFormat(recognizing: bytes.bytes)
     let info = try unsafe PictureInfo(
       decoding: bytes, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits, watch: watch)
@@ -78,7 +81,7 @@ extension Bitmap {
       warnings = try unsafe bitmap.fill(from: bytes, info, denominator: denominator, limits: limits, watch: watch)
     }
     var stored = try decoded.taken(as: format, origin: origin)
-    // Not of CMYK, whose profile is not that of the pixels it became.
+    // A CMYK profile does not fit the RGB pixels that CMYK becomes.
     stored.colorProfile = info.colorProfile.fitting(stored.format)
     if orientation == .upright {
       self = stored
@@ -89,8 +92,8 @@ extension Bitmap {
     decodingWarnings = warnings
   }
 
-  /// Has the codec write every pixel of this bitmap, which has the picture's size over `denominator` and the format of
-  /// ``PictureInfo/codecFormat(for:)``. Returns all that is to be warned of in the file.
+  /// Makes the codec write every pixel of this bitmap. The bitmap has the picture's size over `denominator`, and the
+  /// format of ``PictureInfo/codecFormat(for:)``. Returns all warnings about the file.
   func fill(
     from bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, limits: DecodingLimits, watch: WorkWatch
   ) throws(BitmapError) -> [PictureWarning] {
@@ -110,7 +113,8 @@ extension Bitmap {
     return warnings
   }
 
-  /// This bitmap where it has the format or nil is asked for; else one of that format, and this one is disposed.
+  /// Returns this bitmap if it has the format or `format` is nil. Otherwise returns a converted bitmap, and disposes
+  /// this one.
   private func taken(as format: PixelFormat?, origin: Origin) throws(BitmapError) -> Bitmap {
     guard let format, format != self.format else { return self }
     defer { origin.dispose(self) }
@@ -119,7 +123,7 @@ extension Bitmap {
 }
 
 extension PictureInfo {
-  /// The header of a picture that is about to be decoded, with all that is known about it within the limits.
+  /// Reads the header of a picture that is about to be decoded, with all that is known about it, and checks the limits.
   init(
     decoding bytes: UnsafeRawBufferPointer, minimumWidth: Int? = nil, appliesOrientation: Bool, limits: DecodingLimits,
     watch: WorkWatch
@@ -133,38 +137,40 @@ extension PictureInfo {
     }
     try unsafe self.init(
       inspecting: bytes, minimumWidth: minimumWidth, limits: limits, limitsSizes: true, watch: watch)
-    // By now it is known how the picture is turned.
+    // The orientation is known by now, so the exact denominator can be checked.
     try limits.check(
       self, denominator: denominator(minimumWidth: minimumWidth, appliesOrientation: appliesOrientation))
     try BitmapError.check(warnings, of: format, limits: limits)
     if format == .netpbm { try unsafe NetpbmCodec.checkByteCount(bytes, limits: limits, watch: watch) }
   }
 
-  /// By how much the codec is to reduce the picture so that the upright one is still so wide, or wider than wanted.
+  /// The denominator by which the codec reduces the picture so that the upright picture keeps at least `minimumWidth`.
+  /// It is 1 if no reduction fits.
   func denominator(minimumWidth: Int?, appliesOrientation: Bool) -> Int {
     guard canShrink else { return 1 }
     let futureWidth = appliesOrientation && orientation.swapsSides ? height : width
     return JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
   }
 
-  /// The same while it is not known yet how the picture is turned: the stronger one.
+  /// The same before the orientation is known: the larger of the two possible denominators.
   func strongestDenominator(minimumWidth: Int?) -> Int {
     guard canShrink else { return 1 }
     return JPEGCodec.denominator(for: max(width, height), minimumWidth: minimumWidth)
   }
 
-  /// What the codec delivers where `format` is asked for; nil is for the picture's own.
+  /// The format that the codec delivers if `format` is asked for. Nil asks for the picture's own format.
   func codecFormat(for format: PixelFormat?) -> PixelFormat {
     let wanted = format ?? pixelFormat
     let richest = wanted.isGray ? richestGray ?? richestFormat : richestFormat
-    // What a codec delivers must be what a conversion of the richest format would be.
+    // What a codec delivers must be the same as a conversion from the richest format.
     let isTaken: Bool
     switch self.format {
     case .jpeg: isTaken = wanted == .rgb8 || wanted == .rgba8
-    // libwebp leaves alpha out where there is no room for it; it is to be laid on white instead.
+    // If the format has no alpha, libwebp drops alpha. It must be laid on white instead.
     case .webp: isTaken = wanted == .rgba8
     case .netpbm: isTaken = wanted == pixelFormat
-    // libpng can add channels and bits, and round 16 to 8; taking channels away is a matter of taste, and done here.
+    // libpng can add channels and bits, and round 16 bits to 8. There are several ways to remove channels, so this
+    // module does that itself.
     default:
       isTaken =
         wanted == pixelFormat || wanted == .rgba8 || wanted == .rgba16 || wanted == .rgb8 && !pixelFormat.hasAlpha

@@ -1,21 +1,22 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// Decodes a picture into the pixels of this bitmap, which keeps its memory: frame after frame without an allocation of
-  /// pixels, or straight into memory that somebody else allocated.
+  /// Decodes a picture into the pixels of this bitmap, which keeps its memory. Use it to decode frame after frame
+  /// without allocating pixels, or to decode straight into memory that other code allocated.
   ///
   ///     try frame.replacePixels(decoding: bytes)
   ///
-  /// The picture, upright, must have this bitmap's size; it comes in this bitmap's format and distance between rows. As
-  /// every change, it is made in pixels of this value's own: where others share them, in new ones.
+  /// The upright picture must have this bitmap's size. It is stored in this bitmap's format and distance between rows.
+  /// As with every change, if other values share the pixels, this value first gets its own.
   ///
-  /// No memory for pixels is taken where the codec delivers the format and the picture is upright in its file: `rgb8` of
-  /// a JPEG, `rgba8` of a JPEG, PNG or WebP, and any picture's own ``PictureInfo/pixelFormat``. Else the picture is
-  /// decoded into a bitmap in `arena`, which is gone when this returns, and copied.
+  /// No memory for pixels is taken if the picture is upright in its file and the codec delivers the format: `rgb8` of a
+  /// JPEG, `rgba8` of a JPEG, PNG or WebP, and any picture's own ``PictureInfo/pixelFormat``. Otherwise the picture is
+  /// decoded into a bitmap in `arena`, copied, and that bitmap is released before this returns.
   ///
-  /// - Throws: `invalidArgument` where the size is another; else as
-  ///   ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``, and
-  ///   `pixelsUnavailable`. After an error in the picture's data, pixels may be those of either picture.
+  /// - Throws: `invalidArgument` if the picture's size is not the bitmap's; `pixelsUnavailable` if the bitmap was
+  ///   disposed or is being written; else as
+  ///   ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``. After an error
+  ///   in the picture's data, the bitmap can hold pixels of both pictures.
   public mutating func replacePixels(
     decoding bytes: RawSpan, appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -37,7 +38,7 @@ extension Bitmap {
     }
     try limits.check(info, width: width, height: height, format: format)
     try makeUnique(file: file, line: line, function: function)
-    // libwebp counts rows in 32 bits.
+    // libwebp takes the distance between rows as a number of 32 bits.
     let warnings: [PictureWarning]
     let isDirect = isUpright && info.codecFormat(for: format) == format && bytesPerRow <= Int(Int32.max)
     if isDirect {

@@ -1,6 +1,6 @@
 import CImageCodecs
 
-/// Bytes that somebody else wrote, read so that no offset in them can lead outside: nil there.
+/// Reads bytes that can be wrong or hostile. No offset that they contain can lead outside: a read outside returns nil.
 struct BoundedReader: ~Escapable {
   private let bytes: RawSpan
 
@@ -11,7 +11,7 @@ struct BoundedReader: ~Escapable {
 
   func byte(at position: Int) -> UInt8? {
     guard position >= 0, position < bytes.byteCount else { return nil }
-    // SAFETY: a byte within the span, as just looked up.
+    // SAFETY: the guard above has checked that the byte lies within the span.
     return unsafe bytes.unsafeLoad(fromByteOffset: position, as: UInt8.self)
   }
 
@@ -28,7 +28,7 @@ struct BoundedReader: ~Escapable {
     expected.indices.allSatisfy { byte(at: position + $0) == expected[$0] }
   }
 
-  /// A PNG's checksum, which starts from 0. The range lies within the bytes.
+  /// Continues a PNG's checksum, which starts from 0. The range must lie within the bytes.
   func checksum(of range: Range<Int>, continuing checksum: UInt32) -> UInt32 {
     unsafe bytes.extracting(range).withUnsafeBytes { bytes in
       unsafe cimage_checksum(checksum, bytes.baseAddress, bytes.count)

@@ -1,79 +1,84 @@
 /// What a picture may cost before it is refused. Every limit is checked before the memory it guards is allocated.
 ///
-/// The defaults take the pictures of every phone and camera on sale: 200 megapixels of a phone, 407 that a camera puts
-/// together of several exposures. A refusal is a ``BitmapError`` with the code ``BitmapError/Code/limitExceeded`` that names
-/// the limit and both figures.
+/// The defaults accept the pictures of every phone and camera on sale: 200 megapixels from a phone, 407 that a camera
+/// combines from several exposures. A refusal is a ``BitmapError`` with the code ``BitmapError/Code/limitExceeded``
+/// that names the limit and both figures.
 ///
-/// What one picture can cost by them, and a file of a megabyte can be made to cost it: 2 GiB of pixels, twice that for a
-/// moment where they are converted or turned; 1.25 GiB of the codec's; the file itself, at most 256 MiB; a minute. A
-/// service that decodes what strangers send, several at a time, sets what it can afford instead:
+/// With the defaults, one picture can cost this much, and a file of a megabyte can be made to cost it: 2 GiB of pixels,
+/// and twice that for a moment if they are converted or turned; 1.25 GiB of the codec's memory; the file itself, at
+/// most 256 MiB; and a minute. A service that decodes files from strangers, several at the same time, sets limits that
+/// it can afford:
 ///
 ///     var limits = DecodingLimits()
-///     limits.pixelCount = 50_000_000  // of thumbnails: as they are decoded, so that photos of any size are taken
+///     limits.pixelCount = 50_000_000  // counts thumbnails as they are decoded, so photos of any size are accepted
 ///     limits.pixelByteCount = 200_000_000
 ///     limits.workingMemoryByteCount = 256 << 20
 ///     limits.wallTime = .seconds(10)
 ///     let thumbnail = try Bitmap(thumbnailOfFileAt: "upload.jpg", width: 256, limits: limits)
 public struct DecodingLimits: Hashable, Sendable {
-  /// Pixels from left to right, as the file declares them. Default: 65,535, the most that JPEG can say.
+  /// Pixels from left to right, as the file declares them. Default: 65,535, the most that a JPEG can declare.
   public var width = 65_535
 
   /// Pixels from top to bottom, as the file declares them. Default: 65,535.
   public var height = 65_535
 
-  /// Pixels of the picture as it is decoded: width times height, and where a JPEG or WebP is reduced while it is decoded,
-  /// those of the reduced picture. Default: 536,870,912 (2^29), 2 GiB of `rgba8`.
+  /// Pixels of the picture as it is decoded: width times height. If a JPEG or WebP is reduced while it is decoded, the
+  /// pixels of the reduced picture count. Default: 536,870,912 (2^29), which is 2 GiB of `rgba8`.
   ///
-  /// A thumbnail of a photo of 200 megapixels, decoded at 1/8 of its sides, counts as 3. Reading the file takes its time all
-  /// the same, some 5 ns for each pixel that it declares: that is for ``wallTime``.
+  /// A thumbnail of a photo of 200 megapixels, decoded at 1/8 of its sides, counts as 3 megapixels. Reading the file
+  /// still takes about 5 ns for each pixel that it declares; ``wallTime`` limits that.
   public var pixelCount = 1 << 29
 
-  /// The pixels that decoding delivers, in bytes: rows as they lie in memory, in the pixel format asked for or the
-  /// picture's own, or the one that it is decoded in on the way, whichever takes most, and of the size the picture has
-  /// when it is shrunk on loading. Default: 2 GiB.
+  /// The pixels that decoding delivers, in bytes: rows as they lie in memory, with the size that the picture has after
+  /// reduction. They are counted in the largest of three formats: the one asked for, the picture's own, and the one
+  /// that the codec delivers on the way. Default: 2 GiB.
   ///
-  /// Where the codec cannot deliver the format, or the picture is turned, two such bitmaps exist for a while.
+  /// If the codec cannot deliver the format, or the picture is turned, two such bitmaps exist for a while.
   public var pixelByteCount = 1 << 31
 
   /// What the codec may hold beside the pixels, in bytes. Default: 1.25 GiB.
   ///
-  /// Most pictures take less than a megabyte. A progressive JPEG takes 3 bytes for each pixel of the whole picture in 4:2:0
-  /// and 6 in 4:4:4, also where it is reduced: 302 MB of 50 megapixels in 4:4:4, 340 of 113 in 4:2:0, 1.2 GB of 200 in
-  /// 4:4:4 or 403 in 4:2:0. A lossless WebP takes 4.
+  /// Most pictures take less than a megabyte. A progressive JPEG takes 3 bytes for each pixel of the whole picture in
+  /// 4:2:0, and 6 bytes in 4:4:4, even if it is reduced: 302 MB for 50 megapixels in 4:4:4, 340 MB for 113 megapixels
+  /// in 4:2:0, 1.2 GB for 200 megapixels in 4:4:4 or 403 megapixels in 4:2:0. A lossless WebP takes 4 bytes for each
+  /// pixel.
   ///
-  /// libpng's and zlib's memory is counted exactly. Of libjpeg's, this bounds the buffers for whole pictures that
-  /// progressive files need; it takes some hundred kilobytes beside them, proportional to the width. libwebp's is
-  /// estimated from the header, since it takes no limit: a lossless file that was made for it can cost some more, up to
-  /// 12 KB for each 3 bytes of the file.
+  /// libpng's and zlib's memory is counted exactly. For libjpeg, this limits the buffers for whole pictures that
+  /// progressive files need; libjpeg takes a few hundred kilobytes beside them, proportional to the width. libwebp
+  /// accepts no limit, so its memory is estimated from the header. A lossless file that was made for this purpose can
+  /// cost more, up to 12 KB for each 3 bytes of the file.
   public var workingMemoryByteCount = 5 << 28
 
-  /// Scans of a progressive JPEG; each costs a pass over the whole picture. Default: 100. Encoders make about 10.
+  /// Scans of a progressive JPEG. Each scan costs a pass over the whole picture. Default: 100. Encoders make about 10.
   public var scanCount = 100
 
   /// The size of the encoded picture, in bytes. Default: 256 MiB.
   public var encodedByteCount = 256 << 20
 
-  /// The ICC data in a picture, in bytes. Default: 4 MiB; those of printing presses are the largest, with 3. Any value
-  /// will do; no such data has more than 4 GiB. That of a PNG is inflated twice, of which the first time takes no memory.
+  /// The ICC data in a picture, in bytes. Default: 4 MiB; the largest, with 3 MiB, is that of printing presses. Every
+  /// value is allowed; ICC data never has more than 4 GiB. A PNG profile is inflated twice: first only to measure it.
   public var colorProfileByteCount = 4 << 20
 
   /// What the file holds beside the pixels, in bytes: all application segments and comments of a JPEG, all ancillary
-  /// chunks of a PNG, all chunks of a WebP that no pixel needs; the header of a Netpbm, comments and white space
-  /// included, but for 256 bytes. Default: 32 MiB; cameras that add a second picture or a depth map take some.
+  /// chunks of a PNG, all chunks of a WebP that no pixel needs; the header of a Netpbm, with comments and white space,
+  /// less 256 bytes. Default: 32 MiB; cameras that add a second picture or a depth map need several.
   public var embeddedByteCount = 32 << 20
 
-  /// How long decoding may take, by the clock. Default: a minute, some ten times what the largest picture that the other
-  /// limits let through takes on a slow machine.
+  /// How long decoding may take, by the clock. Default: a minute, about ten times what the largest picture within the
+  /// other limits takes on a slow machine.
   ///
-  /// Looked at between rows, so it is met late by what a few rows take. Of a WebP, between pieces of the file and at the
-  /// end: a piece that stands for many pixels, as of a picture of one colour, is decoded whole before the limit is met,
-  /// and a picture that took too long is an error even if it is done by then. That comes to about 10 ns for each pixel
-  /// of the file, of which a WebP has 268 million at most. Cancellation is looked at at the same places. Reading the file does not count. Of a
-  /// ``PictureDecoder``, the time inside of its `append` and `finish` counts, together, and that between the calls does not.
+  /// Checked every few rows, so decoding may overrun slightly. For a WebP, it is checked between pieces of the file and
+  /// at the end. A piece that stands for many pixels, as in a picture of one colour, is decoded whole before the next
+  /// check, and a picture that took too long is an error even if it is finished by then. That overrun is about 10 ns
+  /// for each pixel of the file, of which a WebP has at most 268 million. Cancellation is checked at the same places.
+  ///
+  /// Reading the file does not count. For a ``PictureDecoder``, the time inside its `append` and `finish` counts, all
+  /// together; the time between these calls does not.
   public var wallTime = Duration.seconds(60)
 
-  /// Whether a file with anything to warn of is refused: as `truncated` where its end is missing, else as `corrupt`.
-  /// Default: false; all pixels are there, and ``Bitmap/decodingWarnings`` says what is wrong. <doc:Damaged-Files> lists it.
+  /// Whether a file with any warning is refused: as `truncated` if its end is missing, else as `corrupt`. If false, the
+  /// default, such a file is decoded, since all pixels are there, and ``Bitmap/decodingWarnings`` says what is wrong.
+  /// <doc:Damaged-Files> lists the warnings.
   public var isStrict = false
 
   public init() {}
@@ -82,22 +87,22 @@ public struct DecodingLimits: Hashable, Sendable {
 }
 
 extension DecodingLimits {
-  /// Throws where one of the file's own figures is beyond a limit.
+  /// Throws if a figure that the file declares exceeds its limit.
   func check(_ info: PictureInfo, denominator: Int) throws(BitmapError) {
     try check("width", info.width, allowed: width, unit: "pixels", of: info, extent: "wide")
     try check("height", info.height, allowed: height, unit: "pixels", of: info, extent: "high")
     try check("embeddedByteCount", info.embeddedByteCount, allowed: embeddedByteCount, unit: "bytes", of: info)
-    // Ahead of the pixels: of a picture that is beyond both, this is what would have hurt.
+    // Checked before the pixels: if a picture exceeds both limits, the error names the one that would have done harm.
     try check(
       "workingMemoryByteCount", info.codecByteCount, allowed: workingMemoryByteCount, unit: "bytes", of: info,
       purpose: info.format == .jpeg ? " of coefficients" : " of working memory")
-    // Cannot overflow: no codec knows dimensions of 2^31 or more.
+    // Cannot overflow: no codec accepts dimensions of 2^31 or more.
     let pixels = JPEGCodec.reduced(info.width, by: denominator) * JPEGCodec.reduced(info.height, by: denominator)
     let purpose = denominator == 1 ? "" : " at 1/\(denominator) of its sides"
     try check("pixelCount", pixels, allowed: pixelCount, unit: "pixels", of: info, purpose: purpose)
   }
 
-  /// Throws where the pixels to deliver, of this size, are beyond their limit.
+  /// Throws if the pixels to deliver, in this size, exceed their limit.
   func check(
     _ info: PictureInfo, width: Int, height: Int, format: PixelFormat?
   ) throws(BitmapError) {

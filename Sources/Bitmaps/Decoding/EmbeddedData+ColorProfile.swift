@@ -1,10 +1,10 @@
 import CImageCodecs
 
 extension EmbeddedData {
-  /// The profile of the ICC data; nil where it cannot be read, and where there is none. Throws where it is beyond its limit.
+  /// The profile of the ICC data; nil if there is none or it cannot be read. Throws if it exceeds its limit.
   ///
-  /// ICC data is whole once it is as long as its own head says. What lies behind that, or is missing there, as the checksum of a
-  /// PNG's compressed data, does not matter.
+  /// ICC data is whole if it is as long as its own head says. What follows, or is missing after that length, does not
+  /// matter; an example is the checksum of a PNG's compressed data.
   func colorProfile(in file: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> ColorProfile? {
     guard !icc.isEmpty else { return nil }
     let storedByteCount = icc.reduce(0) { $0 + $1.count }
@@ -17,17 +17,18 @@ extension EmbeddedData {
     return ColorProfile(iccData: byteCount == data.count ? data : Array(data[..<byteCount]))
   }
 
-  /// Of the bytes that a chunk declares, `there` are there.
+  /// Throws if more of the ICC data has arrived than the limit allows. `storedByteCount` is the length that the chunk
+  /// declares; `there` bytes of it have arrived.
   func checkProfile(_ storedByteCount: Int, there: Int, _ limits: DecodingLimits) throws(BitmapError) {
-    // Data that does not compress takes a little more than itself, and in a PNG there is a name ahead of it: how much
-    // it is there, inflating tells.
+    // In a PNG, a name precedes the compressed data, and data that cannot be compressed becomes slightly larger. The
+    // exact size is checked when the data is inflated.
     let allowed = max(0, limits.colorProfileByteCount)
     let (slack, overflows) = allowed.addingReportingOverflow(format == .png ? allowed / 1_000 + 1_024 : 0)
     guard !overflows, there > slack else { return }
     throw .init(exceedingProfile: storedByteCount, limits: limits, format: format)
   }
 
-  /// Behind the name, which ends with a zero, and the method, which is 0.
+  /// Inflates a PNG's profile. It follows a name that ends with a zero, and the compression method, which is 0.
   private func inflated(_ file: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> ColorProfile? {
     let chunk = unsafe file[icc[0]]
     guard let end = unsafe chunk.prefix(80).firstIndex(of: 0), unsafe chunk.endIndex - end > 2,
@@ -40,7 +41,7 @@ extension EmbeddedData {
     guard byteCount <= limits.colorProfileByteCount else {
       throw .init(exceedingProfile: byteCount, limits: limits, format: .png)
     }
-    // Counted first: a head can promise gigabytes.
+    // The bytes are counted before memory is taken for them, because a head can promise gigabytes.
     var report = cimage_report()
     var counted = 0
     _ = unsafe cimage_inflate(compressed.baseAddress, compressed.count, nil, byteCount, &counted, &report)
@@ -50,8 +51,8 @@ extension EmbeddedData {
     return ColorProfile(iccData: data)
   }
 
-  /// The first bytes of compressed data; nil where it has fewer. The array is as large as the data: it can live as long as
-  /// the bitmap.
+  /// The first `byteCount` bytes of the inflated data; nil if it has fewer. The array has no spare room, because it can
+  /// live as long as the bitmap.
   private static func inflated(
     _ compressed: UnsafeRawBufferPointer, byteCount: Int, _ limits: DecodingLimits
   ) throws(BitmapError) -> [UInt8]? {

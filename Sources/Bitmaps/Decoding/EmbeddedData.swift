@@ -1,46 +1,47 @@
-/// What a file holds beside its pixels: where its EXIF and ICC data lie, and how much of all kinds there is.
+/// What a file holds beside its pixels: where its EXIF and ICC data lie, and how many bytes of all kinds there are.
 ///
-/// Found by walking segments or chunks, as the standards have them: a step for each, nothing copied. Of a file that is
-/// not all there yet, the walk goes on where it ended, so that it is one walk whatever the pieces.
+/// A walk over segments or chunks finds this, as the standards define them: one step for each, nothing is copied. If
+/// the file has not arrived whole, the walk later continues where it ended, so that it is one walk whatever the pieces.
 /// Sources: JPEG's marker segments (ITU T.81, B.1) and ICC.1 annex B.4, PNG's chunks (PNG 1.2, and the third edition),
-/// WebP's RIFF container (RFC 9649). What counts and what does not: <doc:Damaged-Files>.
+/// WebP's RIFF container (RFC 9649). <doc:Damaged-Files> says what counts and what does not.
 struct EmbeddedData {
   /// How far the walk has come.
   enum Milestone: Int {
     case start
-    /// The part of the header that has the size is there.
+    /// The part of the header that has the size has arrived.
     case size
-    /// All that the codecs read before the pixels is there, or what no codec can read.
+    /// All that the codecs read before the pixels has arrived, or something that no codec can read.
     case pixels
   }
 
-  /// The TIFF structure of the first EXIF data whose orientation can be read; where there is none, of the first.
+  /// The TIFF structure of the first EXIF data whose orientation can be read; if there is none, of the first EXIF data.
   private(set) var exif: Range<Int>?
   private var isExifReadable = false
-  /// The pieces of the ICC data, in their order; of a PNG one, with its name ahead and compressed.
+  /// The pieces of the ICC data, in their order. A PNG has one piece, which is compressed and begins with its name.
   private(set) var icc: [Range<Int>] = []
-  /// The frames of an animation.
+  /// The number of frames of an animation.
   private(set) var frameCount = 0
-  /// All segments and chunks that no pixel needs, the frames of an animation behind the first apart.
+  /// The bytes of all segments and chunks that no pixel needs. The chunks of an animation do not count.
   private(set) var byteCount = 0
   private(set) var milestone = Milestone.start
-  /// What the codecs need to read what there is up to the milestone. In bytes, from the file's first.
+  /// How many bytes, from the file's start, the codecs need to read the file up to the milestone.
   private(set) var headerByteCount = 0
-  /// What lies there and is not used. In the file's order.
+  /// What is wrong with the data beside the pixels, in the file's order.
   private(set) var warnings: [PictureWarning] = []
-  /// What a PNG's header says, unchecked; nil for others, whose codecs read so much by themselves.
+  /// The size in a PNG's header, unchecked. Nil for other formats: their codecs read the size from a part of the
+  /// header.
   private(set) var declaredSize: (width: Int, height: Int)?
   let format: PictureFormat
-  /// Where the first segment or chunk starts that is not walked yet.
+  /// Where the first segment or chunk starts that was not walked yet.
   private var position: Int
-  /// What follows is no part of the picture, or of no interest.
+  /// The rest of the file is not part of the picture, or not needed.
   private var isDone = false
-  /// The header says that it is an animation.
+  /// The header says that the file is an animation.
   private var isAnimated = false
   private var iccPieces: [(number: Int, total: Int, range: Range<Int>)] = []
   private var hasPalette = false
 
-  /// Of nothing, so far.
+  /// The state before the walk.
   init(format: PictureFormat) {
     self.format = format
     position = format == .jpeg ? 2 : format == .png ? 8 : 12
@@ -51,11 +52,11 @@ struct EmbeddedData {
     while try walk(file, watch: watch, limits: nil) {}
   }
 
-  /// Goes on where the walk ended, in the same file of which more may be there by now. Returns whether it pauses at a
-  /// milestone.
+  /// Continues the walk where it ended. `file` is the same file, of which more may have arrived. Returns true if the
+  /// walk pauses at a milestone.
   ///
-  /// Where `limits` are given, a segment or chunk that is beyond them is refused as soon as more of it is there than they
-  /// allow. That it declares to be so long is not enough, since that can be damage.
+  /// If `limits` are given, a segment or chunk is refused as soon as more of it has arrived than they allow. The length
+  /// that it declares is not enough to refuse it, because the length can be damaged.
   mutating func walk(_ file: RawSpan, watch: WorkWatch, limits: DecodingLimits?) throws(BitmapError) -> Bool {
     let last = milestone
     let reader = BoundedReader(bytes: file)
@@ -69,10 +70,10 @@ struct EmbeddedData {
     return milestone != last
   }
 
-  /// What a step counts as for the pace: a question for every 4,096 of them.
+  /// The work that one step counts as: the watch is asked once for every 4,096 steps.
   private static let stepWork = 1024
 
-  /// Returns whether it was not reached before: then the walk pauses.
+  /// Returns true if the milestone was not reached before: then the walk pauses.
   @discardableResult
   private mutating func reach(_ newMilestone: Milestone, headerByteCount: Int) -> Bool {
     guard newMilestone.rawValue > milestone.rawValue else { return false }
@@ -83,7 +84,8 @@ struct EmbeddedData {
 
   private mutating func warn(_ warning: PictureWarning) { PictureWarning.add(warning, to: &warnings) }
 
-  /// Data that cannot be read does not hide what follows it. Each is read once: a file can have many.
+  /// EXIF data that cannot be read does not hide EXIF data that follows it. Once one was read, later data is ignored,
+  /// because a file can have many.
   private mutating func takeExif(_ range: Range<Int>, _ reader: borrowing BoundedReader) {
     guard !isExifReadable else { return }
     isExifReadable = ExifOrientation.read(in: reader.part(range)) != nil
@@ -91,7 +93,7 @@ struct EmbeddedData {
     if exif == nil || isExifReadable { exif = range }
   }
 
-  /// Of the length that a segment or chunk declares, `there` bytes are there.
+  /// `length` is what a segment or chunk declares; `there` bytes of it have arrived.
   private func check(adding length: Int, there: Int, _ limits: DecodingLimits?) throws(BitmapError) {
     guard let limits, byteCount + min(length, there) > limits.embeddedByteCount else { return }
     throw BitmapError(
@@ -105,7 +107,7 @@ extension EmbeddedData {
   private static let exifLead: [UInt8] = Array("Exif\0\0".utf8)
   private static let iccLead: [UInt8] = Array("ICC_PROFILE\0".utf8)
 
-  /// Bytes between segments are passed over, as libjpeg does.
+  /// Skips bytes between segments, as libjpeg does.
   private mutating func walkJPEG(
     _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
   ) throws(BitmapError) {
@@ -127,11 +129,11 @@ extension EmbeddedData {
     }
   }
 
-  /// False where it is not all there, and where a milestone is reached.
+  /// Returns false if the segment has not arrived whole, or if a milestone is reached.
   private mutating func walkSegment(
     _ marker: UInt8, _ reader: borrowing BoundedReader, _ limits: DecodingLimits?
   ) throws(BitmapError) -> Bool {
-    // Those that are too short for their own length libjpeg refuses, or takes as empty.
+    // A length below 2 is shorter than the length field itself. libjpeg refuses such a segment, or takes it as empty.
     guard let length = reader.integer(at: position + 2, byteCount: 2).map({ max($0, 2) }) else { return false }
     let isEmbedded = (0xE0...0xEF).contains(marker) || marker == 0xFE
     let content = position + 4..<position + 2 + length
@@ -146,7 +148,7 @@ extension EmbeddedData {
     case 0xE2:
       guard content.count >= 14, reader.has(Self.iccLead, at: content.lowerBound) else { break }
       takeICCPiece(content, reader)
-    // The headers of frames; the last two, of a hierarchy and of JPEG-LS, libjpeg refuses by name.
+    // The headers of frames. libjpeg refuses the last two, which are of hierarchical JPEGs and of JPEG-LS, by name.
     case 0xC0...0xC3, 0xC5...0xCB, 0xCD...0xCF, 0xDE, 0xF7:
       return !reach(.size, headerByteCount: position)
     case 0xDA:
@@ -160,10 +162,10 @@ extension EmbeddedData {
 
   private mutating func takeICCPiece(_ content: Range<Int>, _ reader: borrowing BoundedReader) {
     guard let number = reader.byte(at: content.lowerBound + 12), let total = reader.byte(at: content.lowerBound + 13),
-      iccPieces.count <= 255  // the numbers are bytes: more are no profile
+      iccPieces.count <= 255  // the numbers are bytes, so a profile has no more pieces
     else { return }
     iccPieces.append((Int(number), Int(total), content.lowerBound + 14..<content.upperBound))
-    // All of them, once each: half a profile is none.
+    // Every piece must be there exactly once: a part of a profile cannot be used.
     guard iccPieces.allSatisfy({ $0.total == iccPieces.count }) else {
       icc = []
       return
@@ -191,7 +193,7 @@ extension EmbeddedData {
       let name = reader.integer(at: position + 4, byteCount: 4)
     {
       try pace.spend(Self.stepWork)
-      guard length < 1 << 31 else {  // libpng takes no more either
+      guard length < 1 << 31 else {  // libpng accepts no more either
         reach(.pixels, headerByteCount: position + 8)
         isDone = true
         return
@@ -217,7 +219,7 @@ extension EmbeddedData {
     }
   }
 
-  /// Of a chunk that is all there. A damaged tRNS ahead of the pixels changes them, and libpng refuses it.
+  /// Takes a chunk that has arrived whole. A damaged tRNS ahead of the pixels would change them, and libpng refuses it.
   private mutating func takePNGChunk(
     _ name: Int, _ content: Range<Int>, _ reader: borrowing BoundedReader, _ pace: inout WorkPace
   ) throws(BitmapError) {
@@ -246,13 +248,13 @@ extension EmbeddedData {
     }
   }
 
-  /// EXIF data without the lead that a JPEG has ahead of it, and that some writers put into other files.
+  /// EXIF data in a PNG or WebP. Some writers put JPEG's lead in front of it, which is skipped.
   private func tiffStructure(in content: Range<Int>, _ reader: borrowing BoundedReader) -> Range<Int> {
     let hasLead = content.count >= 6 && reader.has(Self.exifLead, at: content.lowerBound)
     return content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound
   }
 
-  /// Of samples with more bits than the picture's the lower ones count, as PNG asks for. libpng uses them so, too.
+  /// If a sample has more bits than the picture's samples, the lower bits count, as PNG and libpng have it.
   private mutating func checkTransparency(_ content: Range<Int>, _ reader: borrowing BoundedReader) {
     guard let depth = reader.byte(at: 24), let color = reader.byte(at: 25), depth < 16, color == 0 || color == 2,
       content.count == (color == 0 ? 2 : 6)
@@ -270,7 +272,7 @@ extension EmbeddedData {
     _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
   ) throws(BitmapError) {
     if reader.count >= 30, reach(.size, headerByteCount: 30) { return }
-    // What lies behind the container is no part of the picture.
+    // Bytes behind the container are not part of the picture.
     guard let announced = reader.integer(at: 4, byteCount: 4, isLittle: true) else { return }
     let end = announced + 8
     let flags = reader.integer(at: 12, byteCount: 4) == ChunkName.extended ? reader.byte(at: 20) ?? 0 : 0
@@ -279,7 +281,7 @@ extension EmbeddedData {
     {
       try pace.spend(Self.stepWork)
       let content = position + 8..<position + 8 + length
-      // The head of these is part of the header.
+      // The head of these chunks is part of the header.
       if let headByteCount = Self.headByteCount(ofPixels: name, length: length),
         reader.count - content.lowerBound >= headByteCount,
         reach(.pixels, headerByteCount: content.lowerBound + headByteCount)
@@ -298,7 +300,8 @@ extension EmbeddedData {
         default: false
         }
       guard content.upperBound <= end else {
-        // Broken; let libwebp say how. Of the pixels it wants to see some first.
+        // The chunk goes on behind the container: libwebp reports what is wrong. For a chunk of pixels, it must see
+        // some pixels first.
         if !isForPixels, !reach(.pixels, headerByteCount: content.lowerBound) {
           warn(.damaged(ChunkName.text(name), "this chunk goes on behind the end of its file"))
         }
@@ -323,7 +326,8 @@ extension EmbeddedData {
     }
   }
 
-  /// Where the head of a frame's pixels ends, if it is there: behind 16 bytes about the frame and, if it has some, its alpha.
+  /// The end of the head of a frame's pixels, if it has arrived. The head follows 16 bytes about the frame and, if
+  /// there is one, the chunk of alpha.
   private func endOfHeadOfFrame(at start: Int, _ reader: borrowing BoundedReader) -> Int? {
     var position = start + 16
     if reader.integer(at: position, byteCount: 4) == ChunkName.alpha,
@@ -334,12 +338,12 @@ extension EmbeddedData {
     guard let name = reader.integer(at: position, byteCount: 4),
       let length = reader.integer(at: position + 4, byteCount: 4, isLittle: true)
     else { return nil }
-    // What is none of these libwebp refuses at once.
+    // libwebp refuses any other chunk at once.
     let byteCount = Self.headByteCount(ofPixels: name, length: length) ?? 0
     return reader.count - position >= 8 + byteCount ? position + 8 + byteCount : nil
   }
 
-  /// How long the head of the pixels' data is, of which a chunk can be too short; nil of other chunks.
+  /// The length of the head of the pixels' data, or of the whole chunk if that is shorter; nil for other chunks.
   private static func headByteCount(ofPixels name: Int, length: Int) -> Int? {
     name == ChunkName.lossy ? min(10, length) : name == ChunkName.lossless ? min(5, length) : nil
   }

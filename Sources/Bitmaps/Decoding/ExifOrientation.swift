@@ -1,12 +1,12 @@
-/// The orientation in EXIF data, by the standards themselves: few bytes say it, not worth a library.
+/// Reads the orientation in EXIF data, as the standards define it. It is only a few bytes, so no library is needed.
 ///
-/// Sources: TIFF 6.0, EXIF 2.32. What counts and what does not: <doc:Damaged-Files>.
+/// Sources: TIFF 6.0, EXIF 2.32. <doc:Damaged-Files> says what counts and what does not.
 enum ExifOrientation {
-  /// Upright where nothing is said of it; nil where what is said cannot be read.
+  /// Upright if the data does not name an orientation; nil if the orientation cannot be read.
   ///
-  /// The tag 0x0112 of the first directory. EXIF says one number of 16 bits. Any integer is taken, as TIFF asks of readers for
-  /// those without a sign, and most do for those with one; of more than one number the first counts. 0 stands for
-  /// "unknown" in many a file.
+  /// It is the tag 0x0112 of the first directory. EXIF asks for one number of 16 bits. Any integer is accepted: TIFF
+  /// asks readers to accept all unsigned integers, and most readers accept signed ones, too. If there are several
+  /// numbers, the first counts. In many files, 0 stands for "unknown".
   static func read(in tiff: borrowing BoundedReader) -> Orientation? {
     let isLittle = tiff.has([0x49, 0x49, 0x2A, 0], at: 0)
     guard isLittle || tiff.has([0x4D, 0x4D, 0, 0x2A], at: 0) else { return nil }
@@ -21,7 +21,8 @@ enum ExifOrientation {
       guard let type = integer(entry + 2, 2, tiff), let valueCount = integer(entry + 4, 4, tiff), valueCount > 0,
         let byteCount = byteCount(ofType: type)
       else { return nil }
-      // What does not fit in the entry's last four bytes lies where they say, and all of it is there.
+      // A value that does not fit in the entry's last four bytes lies at the offset that they hold, and all of it must
+      // be there.
       let totalByteCount = valueCount * byteCount
       guard let place = totalByteCount <= 4 ? entry + 8 : integer(entry + 8, 4, tiff),
         totalByteCount <= tiff.count - place, let value = integer(place, byteCount, tiff)
@@ -33,7 +34,7 @@ enum ExifOrientation {
 
   static func read(in exif: RawSpan) -> Orientation? { read(in: BoundedReader(bytes: exif)) }
 
-  /// Nil for what is no integer. None of those that make an orientation is negative.
+  /// Nil if the type is not an integer. The sign does not matter, because no orientation is negative.
   private static func byteCount(ofType type: Int) -> Int? {
     switch type {
     case 1, 6: 1  // BYTE, SBYTE

@@ -1,8 +1,8 @@
-/// The first bytes of a file, and what can be said of them while more may come.
+/// The first bytes of a file, and what they say about its format while more bytes may follow.
 struct LeadingBytes: ~Escapable {
   enum Match {
     case yes, no
-    /// What is there matches, and there is too little of it.
+    /// The bytes that are there match, but there are too few to decide.
     case open
 
     static func && (left: Match, right: @autoclosure () -> Match) -> Match {
@@ -42,7 +42,7 @@ struct LeadingBytes: ~Escapable {
     return values.contains(byte) ? .yes : .no
   }
 
-  /// Whether a first box of brands names this one behind the major brand and its version.
+  /// Whether the file's first box lists this brand among those that follow the major brand and its version.
   func hasCompatibleBrand(_ brand: String) -> Match {
     guard let size = reader.integer(at: 0, byteCount: 4) else { return .open }
     for position in stride(from: 16, to: min(size, PictureFormat.signatureByteCount) - 3, by: 4) {
@@ -52,8 +52,8 @@ struct LeadingBytes: ~Escapable {
     return .no
   }
 
-  /// Whether the first element of an XML document is an SVG's, or its document type is. Before it there may be a byte order
-  /// mark, white space, comments and instructions.
+  /// Whether an XML document is SVG, by its first element or its document type. A byte order mark, white space,
+  /// comments and instructions may come before.
   var matchOfSVG: Match {
     var position = reader.has([0xEF, 0xBB, 0xBF], at: 0) ? 3 : 0
     while true {
@@ -67,7 +67,7 @@ struct LeadingBytes: ~Escapable {
     return type == .no ? matchOfElement(at: position) : type
   }
 
-  /// `<svg`, or the same with a prefix of a namespace.
+  /// Matches `<svg`, or the same with a namespace prefix.
   private func matchOfElement(at start: Int) -> Match {
     let lead = has("<", at: start)
     guard lead == .yes else { return lead }

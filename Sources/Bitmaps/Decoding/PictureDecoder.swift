@@ -1,40 +1,43 @@
 public import NativeBuffers
 
-/// Decodes a picture whose bytes arrive in pieces, as from a socket.
+/// Decodes a picture whose bytes arrive in pieces, for example from a socket.
 ///
-/// The header is read as soon as enough bytes are there: then ``info`` is known, and a picture that is beyond a limit, or
-/// none at all, is refused, however much of it is still to come. So is data beside the pixels, wherever it lies, as soon as
-/// more of it arrived than allowed. (That a segment or chunk declares to be longer is not enough: it can be damage.) Pixels
-/// are decoded by ``finish(format:appliesOrientation:)``:
-/// until then the bytes are kept in a native buffer that grows with them, at most twice as large as what arrived, and
-/// never beyond ``DecodingLimits/encodedByteCount``. Released by `finish`, or when the decoder goes.
+/// The header is read as soon as enough bytes have arrived. From then on ``info`` is known, and a file that exceeds a
+/// limit, or is not a picture, is refused, however much of it is still to come. Data beside the pixels is refused, too,
+/// wherever it lies, as soon as more of it has arrived than is allowed. (The length that a segment or chunk declares is
+/// not enough to refuse it, because the length can be damaged.)
 ///
-/// In whatever pieces it comes, a file ends as it does as a whole: as the same pixels and warnings, or with the same error. Only
-/// ``DecodingLimits/encodedByteCount`` is known at once of a whole file, and here when so much has arrived.
+/// ``finish(format:appliesOrientation:)`` decodes the pixels. Until then the bytes are kept in a native buffer that
+/// grows with them. It has at least 4,096 bytes, else at most twice what has arrived and at most
+/// ``DecodingLimits/encodedByteCount``. It is released by `finish`, or when the decoder is destroyed.
+///
+/// The pieces make no difference: a file gives the same pixels and warnings, or the same error, as it does in one
+/// piece. Only ``DecodingLimits/encodedByteCount`` is checked at once for a whole file, and here when that many bytes
+/// have arrived.
 public struct PictureDecoder: ~Copyable {
   let limits: DecodingLimits
   private let origin: Origin
   private var buffer: NativeBuffer?
   private var capacity = 0
-  /// What has arrived, in bytes.
+  /// How many bytes have arrived.
   public private(set) var byteCount = 0
-  /// What is known of the picture; nil while too little of its header is there.
+  /// What is known of the picture; nil until enough of its header has arrived.
   ///
-  /// Size and pixel format are known from the last byte of the header on, and stay. (The header of a WebP with an ICC
-  /// profile or alpha ends behind those. What is beyond a limit is refused before.) The rest is what arrived so far: EXIF
-  /// data, and with it ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``, the colour profile, the amount of data
-  /// beside the pixels and the warnings come with the segment or chunk that holds them. In a JPEG and a PNG, what says how the
-  /// picture is turned is ahead of the pixels; in a WebP it can be at the end of the file, so that only then the upright size is
-  /// certain.
+  /// Size and pixel format are known when the last byte of the header has arrived, and do not change. (If a WebP has an
+  /// ICC profile or alpha, its header ends behind those. A file that exceeds a limit is refused earlier.) The rest
+  /// describes what has arrived so far. The following become known with the segment or chunk that holds them: EXIF
+  /// data, and with it ``PictureInfo/orientation`` and ``PictureInfo/uprightWidth``; the colour profile; the amount of
+  /// data beside the pixels; the warnings. In a JPEG and a PNG, the orientation lies ahead of the pixels. In a WebP it
+  /// can lie at the end of the file, so the upright size is certain only there.
   public var info: PictureInfo? { header.info }
   private var header: ArrivingHeader
   private let minimumWidth: Int?
-  /// In calls that returned.
+  /// The time spent in calls that have returned.
   private var spent = Duration.zero
 
-  /// - Parameter minimumWidth: As of
-  ///   ``Bitmap/init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``. Asked for
-  ///   here, since ``DecodingLimits/pixelCount`` counts the pixels of the picture as it will be decoded.
+  /// - Parameter minimumWidth: As for
+  ///   ``Bitmap/init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``. It is
+  ///   needed here, because ``DecodingLimits/pixelCount`` counts the pixels of the picture as it will be decoded.
   public init(
     minimumWidth: Int? = nil, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -49,14 +52,14 @@ public struct PictureDecoder: ~Copyable {
     if let buffer { origin.dispose(buffer) }
   }
 
-  /// Takes the next bytes, which are copied. Amortised, a copy or two of each byte, and a step for each segment or chunk:
-  /// the header is not read again for each piece.
+  /// Takes the next bytes, and copies them. The amortised cost is one or two copies of each byte, and one step for each
+  /// segment or chunk: the header is not read again for each piece.
   ///
-  /// The time that this takes counts for ``DecodingLimits/wallTime``, together with that of the calls before and of
-  /// `finish`, and the task's cancellation is looked at; what the caller does between calls does not count.
+  /// The time that this takes counts for ``DecodingLimits/wallTime``, together with that of earlier calls and of
+  /// `finish`; the time between calls does not count. Cancellation of the task is checked.
   ///
-  /// - Throws: `notAPicture`, `unsupported`, `corrupt`, `limitExceeded`, as soon as what arrived says so; `outOfMemory`,
-  ///   `cancelled`. After an error the decoder is of no use, and should be let go.
+  /// - Throws: `notAPicture`, `unsupported`, `corrupt`, `limitExceeded`, as soon as the bytes that have arrived show
+  ///   it; `outOfMemory`, `cancelled`. After an error the decoder cannot be used any more, and should be discarded.
   public mutating func append(_ bytes: RawSpan) throws(BitmapError) {
     let watch = WorkWatch(wallTime: limits.wallTime, format: info?.format, spent: spent)
     defer { spent = watch.elapsed }
@@ -74,7 +77,7 @@ public struct PictureDecoder: ~Copyable {
     let start = byteCount
     try unsafe bytes.reading { source throws(BitmapError) in
       try unsafe buffer.writing { target throws(BitmapError) in
-        // SAFETY: the buffer has room for what was reserved.
+        // SAFETY: `reserve` has made room for these bytes in the buffer.
         unsafe UnsafeMutableRawBufferPointer(rebasing: target[start...]).copyMemory(from: source)
       }
     }
@@ -82,7 +85,8 @@ public struct PictureDecoder: ~Copyable {
     try look(watch)
   }
 
-  /// Decodes what arrived, as ``Bitmap/init(decoding:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
+  /// Decodes the bytes that have arrived, like
+  /// ``Bitmap/init(decoding:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
   public consuming func finish(
     format: PixelFormat? = nil, appliesOrientation: Bool = true
   ) throws(BitmapError) -> Bitmap {

@@ -1,54 +1,56 @@
 public import NativeBuffers
 
-/// What a picture's header says, before anything is decoded.
+/// What a picture's header says, before any pixel is decoded.
 ///
-/// A header can lie: pixels can be missing or broken behind it.
+/// A header can be wrong: behind it, pixels can be missing or damaged.
 public struct PictureInfo: Hashable, Sendable {
   public let format: PictureFormat
-  /// Pixels from left to right, as the file has them: before the orientation is applied. At least 1.
+  /// Pixels from left to right, as stored in the file, before the orientation is applied. At least 1.
   public let width: Int
-  /// Pixels from top to bottom, as the file has them. At least 1.
+  /// Pixels from top to bottom, as stored in the file. At least 1.
   public let height: Int
-  /// The format in which the picture is decoded when no other is asked for: the smallest that loses no channel.
-  /// CMYK becomes `rgb8`, gray with alpha `rgba8`, 16 bits of a PNG become 8 unless
-  /// `gray16` or `rgba16` is asked for.
+  /// The format in which the picture is decoded if no other is asked for: the smallest that loses no channel. CMYK
+  /// becomes `rgb8`, and gray with alpha becomes `rgba8`. 16 bits of a PNG become 8, unless `gray16` or `rgba16` is
+  /// asked for.
   public let pixelFormat: PixelFormat
-  /// How many frames an animated WebP or PNG has; 1 of a still picture, and of other formats. Counted, of a file that is
-  /// not all there as far as it is.
+  /// How many frames an animated WebP or PNG has; 1 for a still picture, and for other formats. If the file has not
+  /// arrived whole, the frames that have arrived are counted.
   ///
-  /// The picture is the first one, on the whole canvas: what it leaves free is transparent, whatever background the file
-  /// names. (Of a PNG it is the picture that viewers show who know of no animations, which need not be a frame.) Nothing
-  /// here decodes the others; who wants all of them refuses a file that has more than 1, or takes them apart before.
+  /// Decoding gives the first frame, on the whole canvas. The part of the canvas that the frame does not cover is
+  /// transparent, whatever background the file names. (For a PNG, it is the picture that viewers without animations
+  /// show, which need not be a frame.) The other frames cannot be decoded with this module. If you need all of them,
+  /// refuse files with more than 1 frame, or split such files first.
   public private(set) var frameCount = 1
-  /// A progressive JPEG or an interlaced PNG.
+  /// Whether it is a progressive JPEG or an interlaced PNG.
   public let isProgressive: Bool
-  /// What is to be done to the picture so that it is upright, by its EXIF data; ``Orientation/upright`` where there is
-  /// none, or none that can be read. Decoding does it unless told otherwise. <doc:Damaged-Files> says what counts.
+  /// The change that makes the picture upright, by its EXIF data; ``Orientation/upright`` if there is none, or none
+  /// that can be read. Decoding applies it unless told otherwise. <doc:Damaged-Files> says what counts.
   public private(set) var orientation = Orientation.upright
-  /// The size of the EXIF data, which is a TIFF structure, in bytes; 0 where there is none.
-  /// ``exifData(of:limits:)`` has the bytes.
+  /// The size of the EXIF data, which is a TIFF structure, in bytes; 0 if there is none. ``exifData(of:limits:)``
+  /// returns the bytes.
   public private(set) var exifByteCount = 0
-  /// What the numbers mean as colours, with the ICC data of the file where there is some that can be read.
+  /// What the numbers mean as colours, with the file's ICC data if it has some that can be read.
   public private(set) var colorProfile = ColorProfile.sRGB
   /// What the file holds beside its pixels, in bytes: see ``DecodingLimits/embeddedByteCount``.
   public private(set) var embeddedByteCount = 0
-  /// What is wrong with the data beside the pixels, and therefore not used: at most 16, no two alike. What is wrong with the
-  /// pixels' data, or with the file's end, only decoding finds: ``Bitmap/decodingWarnings``.
+  /// What is wrong with the data beside the pixels: at most 16 warnings, all different. Damaged and misplaced data is
+  /// not used. What is wrong with the pixels' data, or with the file's end, is only found by decoding:
+  /// ``Bitmap/decodingWarnings``.
   public private(set) var warnings: [PictureWarning] = []
   private var isExifUnreadable = false
   private var isProfileUnreadable = false
-  /// What the codec must hold at once beside the pixels, as far as the header tells. In bytes.
+  /// The memory, in bytes, that the codec must hold at once beside the pixels, if the header tells.
   let codecByteCount: Int
-  /// False for the first part of a JPEG's header, and of an extended WebP's, whose pixels' own chunk can still differ from
-  /// what the first chunk says about alpha.
+  /// False for the first part of a JPEG's header, and for the first part of an extended WebP's header: the chunk with
+  /// the pixels can still contradict what the first chunk says about alpha.
   var isHeaderWhole = true
-  /// The format that loses nothing of what is in the file. Every other is what a conversion makes of this one, whichever way
-  /// it is decoded.
+  /// The format that loses nothing of what is in the file. A picture in any other format must be what a conversion from
+  /// this format gives, whichever way it is decoded.
   var richestFormat: PixelFormat
-  /// The same for gray formats, of a picture that has its gray beside its colours: the luma of a JPEG, which is not what its
-  /// colours come to where RGB cannot hold them.
+  /// The same for gray formats, if the picture stores gray beside its colours: the luma of a JPEG. Luma differs from
+  /// the gray of the colours if RGB cannot hold them.
   var richestGray: PixelFormat?
-  /// Whether the codec can reduce it while it decodes.
+  /// Whether the codec can reduce the picture while it decodes.
   var canShrink: Bool
 
   init(
@@ -75,9 +77,11 @@ extension PictureInfo {
 extension PictureInfo {
   /// Reads the header of an encoded picture.
   ///
-  /// Throws `notAPicture`, `unsupported`, `corrupt` or `truncated`; `cancelled` where the task that called is. Sizes are
-  /// reported, not limited, but for ``DecodingLimits/colorProfileByteCount``, and the header of a Netpbm by
-  /// ``DecodingLimits/embeddedByteCount``: `limitExceeded`.
+  /// Sizes are reported and not limited. Only two limits apply: ``DecodingLimits/colorProfileByteCount``, and
+  /// ``DecodingLimits/embeddedByteCount`` for the header of a Netpbm.
+  ///
+  /// - Throws: `notAPicture`, `unsupported`, `corrupt` or `truncated`; `limitExceeded` if one of these limits is
+  ///   exceeded; `cancelled` if the calling task is cancelled.
   public init(probing bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) {
     let watch = WorkWatch()
     try watch.check()
@@ -87,7 +91,8 @@ extension PictureInfo {
   }
 
   /// Reads the header of the picture in a file. The file is read whole, into a native buffer.
-  /// Throws as ``init(probing:limits:)``, and `unreadableFile`.
+  ///
+  /// - Throws: As ``init(probing:limits:)``; `unreadableFile` if the file cannot be read.
   public init(
     probingFileAt path: String, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -99,7 +104,7 @@ extension PictureInfo {
     }
   }
 
-  /// The whole file, as far as it is there: what a ``PictureDecoder`` finds that gets it in one piece.
+  /// Reads as much of the file as there is: the result is that of a ``PictureDecoder`` that gets the file in one piece.
   init(
     inspecting bytes: UnsafeRawBufferPointer, minimumWidth: Int? = nil, limits: DecodingLimits, limitsSizes: Bool,
     watch: WorkWatch
@@ -110,12 +115,13 @@ extension PictureInfo {
       self = info
       return
     }
-    // The file ends within its header, and the codec has the words for it.
+    // The file ends within its header: let the codec make the error.
     let format = try unsafe PictureFormat(decodable: bytes.bytes)
     try unsafe self.init(headerOf: bytes, format: format, limits: limits, watch: watch)
   }
 
-  /// Without the data beside the pixels. `endsAtSize` is for the part of the header that has the size.
+  /// Reads the header without the data beside the pixels. `endsAtSize`: the bytes are only the part of the header that
+  /// has the size.
   init(
     headerOf bytes: UnsafeRawBufferPointer, endsAtSize: Bool = false, format: PictureFormat, limits: DecodingLimits,
     watch: WorkWatch
@@ -133,11 +139,11 @@ extension PictureInfo {
       format: .netpbm, width: header.width, height: header.height, pixelFormat: header.pixelFormat,
       isProgressive: false, codecByteCount: 0)
     embeddedByteCount = header.surplusByteCount
-    // With most other maxima, samples of 8 bits are rounded.
+    // If the maximum does not divide 255, samples are rounded when they become 8 bits.
     if 255 % header.maximum != 0 { richestFormat = header.channels == 1 ? .gray16 : .rgba16 }
   }
 
-  /// Takes what is known about the data beside the pixels, and reads what was not there when `known` was all of it.
+  /// Takes what is known about the data beside the pixels. Only what is not in `known` yet is read.
   mutating func take(
     _ embedded: EmbeddedData, since known: EmbeddedData?, in bytes: UnsafeRawBufferPointer, limits: DecodingLimits
   ) throws(BitmapError) {
@@ -154,7 +160,7 @@ extension PictureInfo {
       colorProfile = found ?? .sRGB
       isProfileUnreadable = found == nil
     }
-    // In an order that does not depend on when each was found.
+    // The order of warnings does not depend on when each was found.
     warnings = embedded.warnings
     if isExifUnreadable {
       PictureWarning.add(.damagedExif, to: &warnings)
@@ -166,10 +172,11 @@ extension PictureInfo {
 }
 
 extension PictureInfo {
-  /// The EXIF data of an encoded picture, a TIFF structure; nil where there is none that counts (<doc:Damaged-Files>).
-  /// Copied, and not understood.
+  /// The EXIF data of an encoded picture, a TIFF structure; nil if there is none that counts (<doc:Damaged-Files>). The
+  /// data is copied and not interpreted.
   ///
-  /// Throws `notAPicture`, `unsupported` or `cancelled`, and `limitExceeded` beyond ``DecodingLimits/embeddedByteCount``.
+  /// - Throws: `notAPicture`, `unsupported`; `cancelled` if the calling task is cancelled; `limitExceeded` if the data
+  ///   has more than ``DecodingLimits/embeddedByteCount`` bytes.
   public static func exifData(of bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) -> [UInt8]? {
     let format = try PictureFormat(decodable: bytes)
     guard let range = try EmbeddedData(of: bytes, format: format, watch: WorkWatch()).exif else { return nil }
@@ -184,7 +191,7 @@ extension PictureInfo {
 }
 
 extension RawSpan {
-  /// `withUnsafeBytes` with errors of this module.
+  /// `withUnsafeBytes`, with errors of this module.
   func reading<R>(_ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
     let result: Result<R, BitmapError> = unsafe withUnsafeBytes { bytes in
       do throws(BitmapError) {

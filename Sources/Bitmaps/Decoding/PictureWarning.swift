@@ -1,9 +1,9 @@
-/// Something that is wrong with a file of which every pixel was decoded from the file's own data.
+/// Something that is wrong with a file, although every pixel was decoded from the file's own data.
 ///
-/// No pixel depends on what is wrong, but for ``Code/guessedColors``.
-/// <doc:Damaged-Files> says what is a warning and what an error.
+/// No pixel depends on it, except for ``Code/guessedColors``. <doc:Damaged-Files> says what is a warning and what is an
+/// error.
 public struct PictureWarning: Hashable, Sendable {
-  /// What is wrong, coarsely: what a program would act on.
+  /// What kind of warning it is, for programs to act on.
   public struct Code: Hashable, Sendable {
     enum Kind: String {
       case missingEnd, damagedEnd, damagedMetadata, misplacedMetadata, irregularData, guessedColors
@@ -12,22 +12,23 @@ public struct PictureWarning: Hashable, Sendable {
     let kind: Kind
 
     /// The file ends before its format says that it is over: it was cut, or its writer left the end out. All pixels are
-    /// there; data beside them that lay further back is not.
+    /// there, but data beside the pixels that lay behind the cut is missing.
     public static let missingEnd = Code(kind: .missingEnd)
     /// What follows the pixels breaks the rules of the format, and was not read.
     public static let damagedEnd = Code(kind: .damagedEnd)
     /// Data beside the pixels has a wrong checksum, or cannot be read. It was not used.
     public static let damagedMetadata = Code(kind: .damagedMetadata)
-    /// Data beside the pixels lies where its format forbids it, or is not announced as its format asks. It was not used.
+    /// Data beside the pixels lies where its format forbids it, or is not announced as its format requires. It was not
+    /// used.
     public static let misplacedMetadata = Code(kind: .misplacedMetadata)
-    /// The codec's library found something odd in the data of the pixels, and had no need to guess any of them.
+    /// The codec's library found something odd in the data of the pixels, but did not have to guess any pixel.
     public static let irregularData = Code(kind: .irregularData)
-    /// The file says in no known way what the numbers of its pixels are as colours: the usual was taken, and may be wrong.
+    /// The file names a kind of colours that is not known. The usual kind was used, and the colours may be wrong.
     public static let guessedColors = Code(kind: .guessedColors)
   }
 
   public let code: Code
-  /// The segment or chunk, as "iCCP" or "EXIF"; nil where it is none in particular.
+  /// The segment or chunk, such as "iCCP" or "EXIF"; nil if the warning is not about a particular one.
   public let part: String?
   /// What is wrong, in words.
   public let reason: String
@@ -63,7 +64,7 @@ extension PictureWarning {
     reason: "Adobe: this segment names a kind of colours that is not known. The usual one was taken: YCbCr, or YCCK of "
       + "four components. Colours may be wrong.")
 
-  /// No more of them than this are kept, and no two alike: a file can have millions of damaged chunks.
+  /// The greatest number of warnings, which are all different. A file can have millions of damaged chunks.
   static let mostCount = 16
 
   static func add(_ warning: PictureWarning, to warnings: inout [PictureWarning]) {
@@ -73,7 +74,7 @@ extension PictureWarning {
 }
 
 extension BitmapError {
-  /// A picture that ``DecodingLimits/isStrict`` refuses.
+  /// The error for a picture that ``DecodingLimits/isStrict`` refuses.
   init(strict warning: PictureWarning, format: PictureFormat) {
     let rest = warning.code == .guessedColors ? ", and look at its colours." : ": no pixel depends on this."
     self.init(
@@ -83,7 +84,7 @@ extension BitmapError {
       format: format)
   }
 
-  /// Throws where something is to be warned of and nothing may be.
+  /// Throws if there is a warning and `limits` are strict.
   static func check(
     _ warnings: [PictureWarning], of format: PictureFormat, limits: DecodingLimits
   ) throws(BitmapError) {

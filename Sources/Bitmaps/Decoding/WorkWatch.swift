@@ -1,27 +1,26 @@
 import CImageCodecs
 
-/// What a long call asks, every so often, whether it may go on: not where its task was cancelled, and not where it
-/// has taken longer than allowed.
+/// Says whether a long call may continue. It may not if its task was cancelled, or if it has taken longer than allowed.
 ///
-/// Made once per call. Operations on pixels ask by way of a ``WorkPace``; codecs in C through ``withCodecWatch(_:)``.
-/// Outside of a task nothing is ever cancelled.
+/// A watch is made once per call. Operations on pixels ask it through a ``WorkPace``, codecs in C through
+/// ``withCodecWatch(_:)``. Outside of a task, nothing is ever cancelled.
 struct WorkWatch {
   private static let clock = ContinuousClock()
 
-  /// For tests: called before every answer of the watches that are made meanwhile. Looked up once per call of a function.
+  /// For tests: called before every answer of the watches that are made while it is set. Read once per watch.
   @TaskLocal static var questionHook: (@Sendable () -> Void)?
 
-  /// For tests: the clock of the watches that are made meanwhile. Looked up once per call of a function.
+  /// For tests: the clock of the watches that are made while it is set. Read once per watch.
   @TaskLocal static var clockHook: (@Sendable () -> ContinuousClock.Instant)?
 
   private let start: ContinuousClock.Instant
   private let time: (@Sendable () -> ContinuousClock.Instant)?
   private let wallTime: Duration?
   private let hook: (@Sendable () -> Void)?
-  /// Of the picture that is decoded, as soon as it is known: for errors.
+  /// The format of the picture that is decoded, as soon as it is known. Errors name it.
   var format: PictureFormat?
 
-  /// Nil: cancellation only. `spent` is the time that earlier calls for the same work took.
+  /// If `wallTime` is nil, only cancellation is checked. `spent` is the time that earlier calls for the same work took.
   init(wallTime: Duration? = nil, format: PictureFormat? = nil, spent: Duration = .zero) {
     self.wallTime = wallTime
     self.format = format
@@ -32,13 +31,13 @@ struct WorkWatch {
 
   private var now: ContinuousClock.Instant { time?() ?? Self.clock.now }
 
-  /// The time the work has taken so far, with what was spent before.
+  /// The time that the work has taken so far, including what was spent before.
   var elapsed: Duration { start.duration(to: now) }
 
-  /// Rows between two questions: a question takes some 30 ns, a row of pixels more than that.
+  /// Rows between two questions. A question takes about 30 ns, and a row of pixels takes more.
   private static var interval: Int { 16 }
 
-  /// For operations whose rows cost little, called for every row: asks at the first and then at every sixteenth.
+  /// For operations whose rows cost little, called for every row. Asks at the first row and then at every sixteenth.
   func check(row: Int) throws(BitmapError) {
     if row % Self.interval == 0 { try check() }
   }
@@ -51,7 +50,7 @@ struct WorkWatch {
     }
   }
 
-  /// The error where the time is up; it says how long the work had taken by then.
+  /// The error if the time is over. It says how long the work had taken by then.
   func outOfTime(format: PictureFormat?) -> BitmapError {
     let (needed, _) = elapsed.wholeMilliseconds.addingReportingOverflow(1)
     return BitmapError(
@@ -67,7 +66,7 @@ struct WorkWatch {
     return CIMAGE_OK
   }
 
-  /// Calls `body` with the watch as C asks it, valid until `body` returns.
+  /// Calls `body` with the watch in the form that C code asks. It is valid until `body` returns.
   func withCodecWatch<R>(_ body: (cimage_watch) throws(BitmapError) -> R) throws(BitmapError) -> R {
     var copy = self
     let result: Result<R, BitmapError> = unsafe withUnsafeMutablePointer(to: &copy) { pointer in
@@ -87,10 +86,10 @@ struct WorkWatch {
   }
 }
 
-/// Asks a watch after so much work, however many rows that is, or how small a part of one.
+/// Asks a watch after a certain amount of work, whether that is many rows or only a part of a row.
 struct WorkPace {
-  /// Work between two questions: about a millisecond of the kernels' loops, beside which a question is nothing. Tests
-  /// lower it, so that small pictures ask many times. Looked up once per call of a function.
+  /// The work between two questions: about a millisecond of the kernels' loops, so that the cost of a question does not
+  /// matter. Tests lower it, so that small pictures ask many times. Read once per pace.
   @TaskLocal static var interval = 1 << 22
 
   private let watch: WorkWatch
@@ -99,9 +98,9 @@ struct WorkPace {
 
   init(_ watch: WorkWatch) { self.watch = watch }
 
-  /// To be called before the work; asks at the first call, and then whenever there was enough of it.
+  /// Call this before the work. It asks the watch at the first call, and then whenever enough work was done.
   ///
-  /// - Parameter work: Numbers that are read, as multiplied and added: pixels times channels times taps.
+  /// - Parameter work: How many numbers are read to be multiplied and added: pixels times channels times taps.
   mutating func spend(_ work: Int) throws(BitmapError) {
     left -= work
     guard left < 0 else { return }
@@ -109,7 +108,7 @@ struct WorkPace {
     try watch.check()
   }
 
-  /// How many elements make the work between two questions, where each costs `work`: a multiple of `step`.
+  /// How many elements make up the work between two questions if each element costs `work`. A multiple of `step`.
   func elementCount(costing work: Int, step: Int) -> Int {
     max(step, interval / max(work, 1) / step * step)
   }
@@ -123,9 +122,9 @@ extension BitmapError {
 }
 
 extension Duration {
-  /// Rounded down; saturates.
+  /// Rounded down. Saturates.
   fileprivate var wholeMilliseconds: Int {
-    // A second less than what the milliseconds can hold, and far less than what `components` can.
+    // One second less than `Int` holds in milliseconds, and far less than `components` holds.
     let limit = Duration.seconds(Int.max / 1_000 - 1)
     guard self < limit else { return .max }
     guard self > .zero - limit else { return .min }
