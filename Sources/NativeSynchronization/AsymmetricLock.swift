@@ -1,18 +1,21 @@
 public import CNativeRuntime
 public import Synchronization
 
-/// A lock that one thread, its owner, takes often, with two plain stores and a load, and other threads, its visitors,
-/// seldom, with a system call. It is Dekker's algorithm over a one-sided barrier, as in liburcu and in the Linux kernel's
-/// documentation of membarrier.
+/// A lock with an owner, one thread that takes it often, and visitors, other threads that take it seldom. The owner
+/// pays two plain stores and a load, a visitor a system call. It is Dekker's algorithm over a one-sided barrier, as in
+/// liburcu and in the Linux kernel's documentation of membarrier.
 ///
-/// The owner says that it is inside and looks whether a visitor wants to come in. A visitor says that it wants to come in,
-/// makes all threads pass a barrier, and looks whether the owner is inside. At least one of them sees the other.
+/// The owner says that it is inside, and then looks whether a visitor wants to come in. A visitor says that it wants to
+/// come in, makes all threads pass a barrier, and then looks whether the owner is inside. At least one of them sees
+/// what the other said.
 @usableFromInline
 package struct AsymmetricLock: ~Copyable {
+  /// 1 while the owner is inside. Only the owner writes it.
   @usableFromInline let isHeld = Atomic<UInt32>(0)
+  /// 1 while a visitor is inside or waits for the owner. Only the visitor that changed it from 0 to 1 sets it to 0.
   @usableFromInline let isWanted = Atomic<UInt32>(0)
 
-  /// Only ``PerThread`` makes one, which `fork` knows.
+  /// Only ``PerThread`` makes these locks: it puts them on the list of locks that `fork` takes.
   init() {}
 
   // MARK: The owner
@@ -41,9 +44,10 @@ package struct AsymmetricLock: ~Copyable {
     } while isWanted.load(ordering: .acquiring) != 0
   }
 
-  // MARK: Visitors, of whom one at a time gets in
+  // MARK: Visitors (one at a time gets in)
 
-  /// Keeps the owner from entering. Then a heavy barrier, then ``waitForOwner()``.
+  /// Keeps the owner and other visitors from entering. The visitor must then pass a heavy barrier and call
+  /// ``waitForOwner()``.
   @inlinable
   @inline(__always)
   package func want() {

@@ -1,10 +1,11 @@
 import Glibc
 
-/// Milliseconds of the kernel's coarse clock, which moves every few milliseconds and takes 5 ns to read; in 32 bits, so
-/// that an entry has room for one. They begin again after 49 days: only differences mean anything.
+/// Milliseconds of the kernel's coarse clock, which moves every few milliseconds and takes 5 ns to read. A reading has
+/// 32 bits, so that a ledger entry has room for it. Readings start again from 0 after 49 days: only the difference
+/// between two of them has a meaning.
 ///
-/// The two lowest bits are no time: one is always set, so that a reading is never 0, and one says whether the process or
-/// its forked child read the clock.
+/// The two lowest bits are not part of the time. The lowest is always set, so that a reading is never 0. The second
+/// differs between a process and its forked child.
 package enum CoarseClock {
   package static var now: UInt32 {
     var time = timespec()
@@ -15,12 +16,12 @@ package enum CoarseClock {
 
   private static var processBit: UInt32 { UInt32(truncatingIfNeeded: ForkGuard.generation & 1) << 1 }
 
-  /// Whether this process took a reading, and not the one that it was forked from.
+  /// Whether this process took the reading, and not the process that it was forked from.
   package static func isOfThisProcess(_ reading: UInt32) -> Bool { reading & 2 == processBit }
 
-  /// Milliseconds between two readings.
+  /// Milliseconds between two readings; 0 if `start` is the later one.
   package static func milliseconds(from start: UInt32, to end: UInt32) -> Int {
-    // A reading that another thread made a moment later is no time ago.
+    // Another thread may have taken `start` a moment after this one took `end`.
     max(0, Int(Int32(bitPattern: end &- start)))
   }
 }

@@ -1,21 +1,23 @@
 import Glibc
 import Synchronization
 
-/// Keeps locks whole across `fork`: the forking thread takes all there are, in the order of ``LockRank``, so that the
-/// child does not inherit one in the hands of a thread that it does not have.
+/// Keeps locks usable across `fork`: the forking thread first takes all locks, in the order of ``LockRank``. So the
+/// child inherits no lock that is held by a thread which the child does not have.
 ///
-/// No lock can be made that is not on the list: its initialiser puts it there. The handlers count no references and
-/// allocate nothing, and what giving back needs of Swift's runtime, taking needed a moment before.
+/// Each lock's initialiser puts it on the list of locks, so none can be missing there. The handlers count no references
+/// and allocate nothing. Giving the locks back needs nothing of Swift's runtime that taking them did not need just
+/// before.
 package enum ForkGuard {
-  /// A lock, or several that are taken together, as `fork` knows it.
-  // SAFETY: a record on the list, which changes under `registration`.
+  /// A member of the list: a lock, several locks that are taken together, or an action for forked children.
+  // SAFETY: points to a record. Its links change under `registration`; `leave` writes its other variables before it
+  // pushes the record.
   @safe package struct Member: @unchecked Sendable {
     fileprivate let record: UnsafeMutablePointer<Record>
     /// Members are numbered from 1 on, in the order in which they were made.
     package var order: UInt64 { unsafe record.pointee.order }
 
-    /// Puts a lock on the list. Its memory must stay until ``leave(_:)`` frees it.
-    /// - Parameter take: waits for the lock, allocates nothing and runs no code of a client; nor does `giveBack`.
+    /// Puts a lock on the list. The lock's memory must stay until ``leave(_:)`` frees it.
+    /// - Parameter take: waits for the lock. Neither `take` nor `giveBack` may allocate, or run code of a client.
     package init(_ rank: LockRank, take: @escaping () -> Void, giveBack: @escaping () -> Void) {
       self.init(rank, take: take, giveBack: giveBack, inChild: nil)
     }
@@ -34,9 +36,11 @@ package enum ForkGuard {
       unsafe list.pointee.registration.unlock()
     }
 
-    /// Says that no thread holds or takes the lock any more, and has its memory freed once it is off the list: now, or by
-    /// whoever next changes the list. Waits for nobody, since the last reference to a lock's owner may go while another
-    /// lock is held, which a forking thread waits for while it keeps the list from changing.
+    /// Takes the lock off the list and then frees its memory. No thread may hold or take the lock any more.
+    ///
+    /// If another thread uses the list, the lock is removed and freed when the list changes next. This does not wait,
+    /// because the caller may hold another lock, and a forking thread may be waiting for that lock while it keeps the
+    /// list from changing.
     /// - Parameter free: frees the lock's memory, and does nothing else.
     package func leave(_ free: @escaping () -> Void) {
       let list = unsafe list
@@ -47,7 +51,7 @@ package enum ForkGuard {
       unsafe list.pointee.registration.unlock()
     }
 
-    /// Takes a child action off the list. By a thread that holds no lock.
+    /// Takes a child action off the list. The calling thread must hold no lock.
     package func leaveNow() {
       let list = unsafe list
       unsafe list.pointee.registration.lock()
@@ -59,6 +63,7 @@ package enum ForkGuard {
     }
   }
 
+  /// A member's entry in the list. `previous` and `next` are guarded by `registration`.
   @safe fileprivate struct Record {
     let rank: LockRank
     let order: UInt64
@@ -67,30 +72,31 @@ package enum ForkGuard {
     let inChild: (() -> Void)?
     var previous: UnsafeMutablePointer<Record>?
     var next: UnsafeMutablePointer<Record>?
-    /// Frees the lock's memory; nil until it has left.
+    /// Frees the lock's memory; nil until ``Member/leave(_:)`` is called.
     var free: (() -> Void)?
-    /// The record that left before it.
+    /// The address of the record that left before this one and is still in the list; 0 for none.
     var nextLeft: UInt = 0
   }
 
-  /// What changes without being atomic has memory of its own, and is reached by a constant that holds its address: the
-  /// thread sanitizer takes a change of one field for one of the whole.
+  /// The guard's state. What changes without being atomic has an allocation of its own, to which a constant points: the
+  /// thread sanitizer would take a change of one field for a change of the whole struct.
   @safe private struct List: ~Copyable {
     /// Held during a first use. Taken before every other lock.
     let gate = RankedLock.ofForkGuard(.firstUse)
     /// Guards `members`.
     let registration = RankedLock.ofForkGuard(.registration)
     let members: UnsafeMutablePointer<Members>
-    /// How many first uses the gate's holder has under way, one inside the other. Under `gate`.
+    /// How many first uses are running on the thread that holds the gate, one inside another. Guarded by `gate`.
     let depth: UnsafeMutablePointer<Int>
-    /// The thread that holds the gate; 0 for none. Only that thread finds its own number here.
+    /// The thread that holds the gate; 0 for none. Written under `gate`, so a thread finds its own number here only if
+    /// it holds the gate.
     let holder = Atomic<UInt>(0)
-    /// Whether anything was used so far.
+    /// Whether there was a first use, in this process or in one that it was forked from.
     let isUsed = Atomic<Bool>(false)
-    /// How many forks lie between the process that used the library first and this one.
+    /// How many forks lie between this process and the process that used the library first.
     let generation = Atomic<Int>(0)
-    /// The records that left and are on the list still, the latest first: any thread pushes one, and the holder of
-    /// `registration` takes them all.
+    /// The records of members that left but are still in the list, the latest first. Any thread may push one; only the
+    /// thread that holds `registration` takes them, all together.
     let left = Atomic<UInt>(0)
 
     init() {
@@ -112,9 +118,9 @@ package enum ForkGuard {
     }
   }
 
-  /// What the list holds, under `registration`.
+  /// The members of the list. Guarded by `registration`.
   @safe private struct Members: ~Copyable {
-    /// The members of each rank, in the order in which they were made.
+    /// The first and the last member of each rank. Members are linked in the order in which they were made.
     var first = unsafe InlineArray<32, UnsafeMutablePointer<Record>?>(repeating: nil)
     var last = unsafe InlineArray<32, UnsafeMutablePointer<Record>?>(repeating: nil)
     var lastOrder: UInt64 = 0
@@ -152,7 +158,7 @@ package enum ForkGuard {
   }
 
   /// Made before `main`.
-  // SAFETY: allocated once, never freed; what changes in it is atomic, or guarded as it says.
+  // SAFETY: allocated once, never freed; its variables are atomic, or guarded as their comments say.
   nonisolated(unsafe) private static let list: UnsafeMutablePointer<List> = {
     let list = UnsafeMutablePointer<List>.allocate(capacity: 1)
     unsafe list.initialize(to: List())
@@ -160,12 +166,12 @@ package enum ForkGuard {
     return unsafe list
   }()
 
-  /// Takes the records that left off the list, and frees what was theirs. Under `registration`.
+  /// Removes the members that left from the list, and frees them and their locks. The caller holds `registration`.
   private static func removeLeft() {
     let list = unsafe list
     let members = unsafe list.pointee.members
     var address = unsafe list.pointee.left.exchange(0, ordering: .acquiring)
-    // SAFETY: only `leave` pushes, and a record is its own until it is freed here.
+    // SAFETY: only `leave` pushes records, and only this loop frees the records that it pushed.
     while let record = unsafe UnsafeMutablePointer<Record>(bitPattern: address) {
       unsafe address = record.pointee.nextLeft
       unsafe members.pointee.remove(record)
@@ -177,15 +183,16 @@ package enum ForkGuard {
 
   // MARK: The child
 
-  /// Whether this process was forked from one that had used the library: no thread of that one goes on here, and neither
-  /// do Dispatch's queues and Swift's executors.
+  /// Whether this process was forked from a process that had used the library. The threads of that process do not run
+  /// here, and neither do Dispatch's queues and Swift's executors.
   package static var isForkedChild: Bool { generation > 0 }
 
   /// Differs between a process and its forked child.
   package static var generation: Int { unsafe list.pointee.generation.load(ordering: .relaxed) }
 
-  /// Has a closure called in every forked child, which has one thread and holds all locks, until the member leaves the
-  /// list. For a few stores: what takes longer is for the child that goes on.
+  /// Calls a closure in every forked child whose parent used the library, until the member leaves the list. The closure
+  /// runs while the child's only thread holds all locks, so it may do no more than a few stores: longer work must wait
+  /// until the child goes on.
   @discardableResult
   package static func onChild(_ body: @escaping () -> Void) -> Member {
     Member(.firstUse, take: {}, giveBack: {}, inChild: body)
@@ -228,7 +235,7 @@ package enum ForkGuard {
 
   private static func beginInChild() {
     let list = unsafe list
-    // The child of a process that used nothing yet is a process like any other.
+    // If the parent had used nothing of the library, its child needs no special treatment.
     guard unsafe list.pointee.isUsed.load(ordering: .relaxed) else { return giveBackAll() }
     unsafe list.pointee.generation.add(1, ordering: .relaxed)
     var rank = 0
@@ -245,12 +252,13 @@ package enum ForkGuard {
 
   // MARK: First uses
 
-  /// For tests: called within a first use, by the thread that makes it.
-  // SAFETY: set while there is one thread.
+  /// For tests: called in each first use, on its thread.
+  // SAFETY: set while the process has one thread.
   nonisolated(unsafe) package static var onFirstUse: (@Sendable () -> Void)?
 
-  /// Runs a closure that makes something for the process, one at a time, so that no child inherits it half made. A
-  /// first use may lead to another one. Runs no code of a client, and is begun by a thread that holds no lock.
+  /// Runs a closure that makes a value of which the process has one. Only one thread at a time does this, and `fork`
+  /// waits for it, so that no child inherits a value that is half made. A first use may lead to another one. The
+  /// closure must run no code of a client, and the calling thread must hold no lock.
   @inline(never)
   package static func firstUse(_ make: () -> Void) {
     let list = unsafe list
@@ -273,13 +281,13 @@ package enum ForkGuard {
 
   // MARK: Before `main`
 
-  /// Has a static made whose value nobody needs now: a child whose parent forked in the midst of a static's initialiser
-  /// would wait for ever at that static.
+  /// Makes a static without using its value. If a process forked while one of its threads ran a static's initialiser,
+  /// the child would wait for ever when it uses that static.
   @inline(never)
   @_optimize(none)
   package static func touch<Value: ~Copyable>(_ value: borrowing Value) {}
 
-  /// Makes the statics of this module. To be called before `main`.
+  /// Makes the statics of this module. Must be called before `main`.
   package static func makeStatics() {
     unsafe touch(list)
     unsafe touch(onFirstUse)

@@ -1,16 +1,19 @@
 package import Synchronization
 
-/// A static's value that is made at its first use, behind ``ForkGuard``'s gate: no child inherits it half made.
+/// A static's value that is made at its first use, under ``ForkGuard``'s gate, so that no forked child inherits it half
+/// made.
 ///
-/// Keep it in a `static let` that is made before `main`. A thread that may be the first to read the value must hold none
-/// of ForkGuard's locks.
+/// Keep it in a `static let` that is made before `main`. A thread that may be the first to read the value must hold no
+/// lock of ForkGuard's list.
 @safe package struct ForkSafeLazy<Value: Sendable>: ~Copyable, Sendable {
-  /// Where the value is, for ever; 0 until it is made. No pointer to `Value`, and no optional one: in code that is not
-  /// specialised, Swift's runtime would make those types before the gate.
+  /// The address of the value, which is never freed; 0 until it is made. Written once, under the gate. It is not a
+  /// pointer to `Value`, optional or not: in code that is not specialised, Swift's runtime would make those types
+  /// before the gate is taken.
   @usableFromInline let address = Atomic<UInt>(0)
   private let make: @Sendable () -> Value
 
-  /// - Parameter make: runs once, and no code of a client's. It may read other such values.
+  /// - Parameter make: makes the value. It is called once, must run no code of a client, and may read other such
+  ///   values.
   package init(_ make: @escaping @Sendable () -> Value) { self.make = make }
 
   @inlinable
@@ -26,13 +29,13 @@ package import Synchronization
   @inline(never)
   func makeOnce() -> UnsafeRawPointer {
     ForkGuard.firstUse {
-      // Another thread may have been in the gate before.
+      // Another thread may have made the value while this one waited for the gate.
       guard !isMade else { return }
       let place = UnsafeMutablePointer<Value>.allocate(capacity: 1)
       unsafe place.initialize(to: make())
       address.store(UInt(bitPattern: place), ordering: .releasing)
     }
-    // SAFETY: made now, by this thread or another.
+    // SAFETY: the value was made, by this thread or by another.
     return unsafe UnsafeRawPointer(bitPattern: address.load(ordering: .acquiring)).unsafelyUnwrapped
   }
 }

@@ -1,59 +1,61 @@
-/// The order in which this package takes its locks: whoever holds one takes no other but of a later rank. `fork` takes all
-/// of them in this order, so it waits for every holder and no holder waits for it.
+/// The order in which this package takes its locks: a thread that holds a lock takes only locks of later ranks. `fork`
+/// takes all locks in this order, so it waits for every thread that holds one, and no such thread waits for it.
 ///
-/// A debug build checks this at every lock (``LockWitness``). No lock is held while code of a client runs, but for the
-/// `==` of a cache's keys.
+/// A debug build checks this at every lock (``LockWitness``). No lock is held while code of a client runs, except for
+/// the `==` of a cache's keys.
 @usableFromInline
 package enum LockRank: UInt8, CaseIterable, Sendable {
-  /// The gate of ``ForkSafeLazy``: held while something is made that the process has one of.
+  /// The gate of ``ForkSafeLazy``: held while a value is made of which the process has one.
   case firstUse
-  /// The list of all locks (``ForkGuard``): no lock is made while another one is held. One may be destroyed then.
+  /// The list of all locks (``ForkGuard``). Its rank is early, so no lock can be made while another one is held. A lock
+  /// can be destroyed then.
   case registration
-  /// A cache's table, by the slot of each thread. Early, because the keys' `==` runs under it and may use buffers.
+  /// A cache's table: one lock for each thread slot. Its rank is early, because the keys' `==` runs under it and may
+  /// use buffers.
   case cache
-  /// The sweep of watched objects, piece by piece (`WatchTable`).
+  /// The sweep of watched objects: held while one piece of the table is swept (`WatchTable`).
   case sweep
-  /// A part of the table of watched objects.
+  /// One of the hash tables of watched objects.
   case watchShard
-  /// The registrations that hang on an anchor.
+  /// The registrations of an anchor.
   case anchor
-  /// Registrations that are held still for a look at their value (`Registration.peek`, `runsAtExit`).
+  /// Registrations whose value is being read, and which must not end meanwhile (`Registration.peek`, `runsAtExit`).
   case pinning
-  /// Which cleanups run at exit.
+  /// The registrations whose cleanups run at exit.
   case exitRuns
-  /// Which cleanups of a registry are due.
+  /// The queue of a registry's cleanups that are due.
   case deliveryQueue
-  /// Whether a registry still has its books.
+  /// Whether a registry's books are still open.
   case registryBooks
-  /// Free registrations of a registry that no thread slot has; the ledger grows under it.
+  /// Free registrations of a registry that are in no thread slot. The ledger may grow while it is held.
   case cellDepot
-  /// Registrations of a registry, by the slot of each thread.
+  /// Registrations of a registry: one lock for each thread slot.
   case registryStripe
-  /// Which descriptors were open at the start.
+  /// The file descriptors that were open at the start.
   case descriptors
-  /// Which caches let go of memory when it is short.
+  /// The list of caches that release memory when memory is short.
   case memoryRelief
-  /// Who waits for a cache's load.
+  /// The states of all loads of caches, with the closures that wait for them.
   case cacheLoad
   /// The list of domains.
   case domains
-  /// The care for unused memory of arenas: no arena is destroyed meanwhile.
+  /// The upkeep of arenas' unused memory. While it is held, no arena is destroyed.
   case upkeep
   /// The slow path of an arena. Several are held together in the order in which the arenas were made.
   case arena
   /// The list of arenas.
   case arenaDirectory
-  /// The beginning and end of the maintenance thread.
+  /// The start and the end of the maintenance thread.
   case maintenance
   /// The list of the threads' caches.
   case threadCaches
-  /// Room for idle blocks that moves between a depot's stripes.
+  /// Moves of room for idle blocks between a depot's stripes.
   case idleRoom
   /// Released blocks that are held back on purpose.
   case quarantine
   /// The deallocators of adopted memory.
   case adoptedMemory
-  /// Spare arenas of `MallocCapture`.
+  /// The spare arenas of `MallocCapture`.
   case capture
   /// The list of scopes.
   case scopes

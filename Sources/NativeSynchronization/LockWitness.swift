@@ -1,7 +1,7 @@
 #if DEBUG
   import CNativeRuntime
 
-  /// Checks the order of locks, at every lock in debug builds: what each thread holds, by rank. The idea is jemalloc's
+  /// Checks in debug builds, at every lock, that the thread keeps to the order of ``LockRank``. The idea is jemalloc's
   /// (`witness.h`).
   @usableFromInline
   package enum LockWitness {
@@ -15,12 +15,12 @@
       unsafe UnsafeMutableRawPointer(held.pointer(to: \.counts)!).assumingMemoryBound(to: UInt32.self)
     }
 
-    /// The latest of them, by the order in which they were made.
+    /// For each rank, the highest number of a lock that the thread holds.
     private static func latest(_ held: Held) -> UnsafeMutablePointer<UInt64> {
       unsafe UnsafeMutableRawPointer(held.pointer(to: \.latest)!).assumingMemoryBound(to: UInt64.self)
     }
 
-    /// Before a lock is taken. `order` is the lock's number, in the order in which locks were made.
+    /// Called before a lock is taken. `order` is the lock's number, in the order in which locks were made.
     @usableFromInline
     package static func willTake(_ rank: LockRank, order: UInt64) {
       let held = unsafe held
@@ -33,7 +33,7 @@
           + hint(last))
     }
 
-    /// After it was taken, or tried with success: a try waits for nobody, so it may be in any order.
+    /// Called after a lock was taken, or tried with success. A try never waits, so it may break the order.
     @usableFromInline
     package static func didTake(_ rank: LockRank, order: UInt64) {
       let held = unsafe held
@@ -43,7 +43,7 @@
       unsafe held.pointee.ranks |= 1 << UInt32(index)
     }
 
-    /// Before it is given back.
+    /// Called before a lock is given back.
     @usableFromInline
     package static func willGiveBack(_ rank: LockRank) {
       let held = unsafe held
@@ -57,7 +57,7 @@
       unsafe held.pointee.ranks &= ~(1 << UInt32(index))
     }
 
-    /// Before the process forks, which waits for every lock.
+    /// Called before the process forks. The forking thread waits for every lock, so it must hold none.
     static func willFork() {
       let ranks = unsafe held.pointee.ranks
       guard ranks != 0 else { return }
@@ -67,7 +67,7 @@
           + hint(last))
     }
 
-    /// What a client may have done: no other lock is held while code of a client runs.
+    /// What a client may have done wrong: code of a client runs under this lock only.
     private static func hint(_ rank: Int) -> String {
       rank == Int(LockRank.cache.rawValue)
         ? " The `==` of a cache's keys runs under that lock: ResourceCache says what it must not do." : ""

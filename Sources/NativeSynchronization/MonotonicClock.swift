@@ -8,7 +8,8 @@ package enum MonotonicClock {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
-  /// At most 146 years, so that adding some of them to a time of this clock cannot overflow.
+  /// Converts milliseconds to nanoseconds: at most 146 years, so that a time of this clock plus a few of them cannot
+  /// overflow.
   package static func nanoseconds(milliseconds: Int) -> UInt64 {
     let longest = UInt64.max / 4
     let (product, overflow) = UInt64(max(0, milliseconds)).multipliedReportingOverflow(by: 1_000_000)

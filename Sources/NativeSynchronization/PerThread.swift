@@ -1,21 +1,21 @@
 import CNativeRuntime
 import Synchronization
 
-/// A value for each of ``ThreadSlots``, each in cache lines of its own and behind a lock that costs its own thread next to
-/// nothing, and a way to hold all of them still. `fork` keeps the locks whole.
-// SAFETY: the memory is its owner's until `deallocate`; a value is used under its slot's lock.
+/// One value for each of ``ThreadSlots``, in cache lines of its own. Each has a lock that costs the slot's own thread
+/// very little; ``lockAll()`` takes all of these locks. They stay usable across `fork`.
+// SAFETY: the memory stays until `deallocate()`; a value is used under its slot's lock.
 @usableFromInline
 @safe package struct PerThread<Value: ~Copyable>: @unchecked Sendable {
   @usableFromInline package struct Slot: ~Copyable {
     @usableFromInline package var value: Value
-    // Not first: a thread sanitizer takes a change of `value` for one of the whole, at its first byte.
+    // Not the first field: the thread sanitizer takes a change of `value` for a change of the struct's first byte.
     @usableFromInline let lock = AsymmetricLock()
 
     init(_ value: consuming Value) { self.value = value }
   }
 
   @usableFromInline let base: UnsafeMutableRawPointer
-  /// Two cache lines: processors fetch them in pairs, and a neighbour's would be taken from it.
+  /// Whole pairs of cache lines: processors fetch lines in pairs, and a neighbour's line would be taken away from it.
   private static var stride: Int { (MemoryLayout<Slot>.size + 127) & ~127 }
   @usableFromInline let stride: Int
   private let member: ForkGuard.Member
@@ -41,7 +41,7 @@ import Synchronization
   }
 
   package func deallocate() {
-    // A fork may take the locks until they have left the list: their bits stay as they are until then.
+    // A fork may take the locks until they have left the list. Their memory stays until then, with its bits unchanged.
     for index in 0..<ThreadSlots.count { unsafe slot(index).deinitialize(count: 1) }
     let base = unsafe base
     member.leave { unsafe base.deallocate() }
@@ -57,9 +57,9 @@ import Synchronization
   @inline(__always)
   func slot(_ index: Int) -> UnsafeMutablePointer<Slot> { unsafe Self.slot(index, base, stride) }
 
-  // MARK: The thread's own
+  // MARK: The calling thread's slot
 
-  /// Locks this thread's slot. No code of a client may run until ``unlock(_:_:)``.
+  /// Locks the calling thread's slot. No code of a client may run until ``unlock(_:_:)``.
   @inlinable
   @inline(__always)
   package func lock(_ index: Int) -> UnsafeMutablePointer<Slot> {
@@ -83,9 +83,9 @@ import Synchronization
     if index != 0 { unsafe slot.pointee.lock.unlockAsOwner() } else { unsafe slot.pointee.lock.leave() }
   }
 
-  // MARK: Those of all threads
+  // MARK: The slots of all threads
 
-  /// Waits until no thread is in its slot, and keeps all out. About 4 microseconds.
+  /// Keeps all threads out of their slots, and waits until none is inside. Takes about 4 microseconds.
   package func lockAll() {
     #if DEBUG
       LockWitness.willTake(rank, order: order)
@@ -125,7 +125,8 @@ import Synchronization
     }
   }
 
-  /// With all locked, or for counts that may be a moment old.
+  /// Calls a closure with each value. Call it while all slots are locked, or to read counts that may be slightly out of
+  /// date.
   package func forEach(_ body: (inout Value) -> Void) {
     for index in 0..<ThreadSlots.count { unsafe body(&slot(index).pointee.value) }
   }

@@ -1,18 +1,19 @@
 import Glibc
 
-/// A mutual-exclusion lock that `fork` keeps whole, and that a forked child may give back: the standard library's `Mutex`
-/// records the thread that holds it, and a child's thread has another number.
+/// A mutual-exclusion lock that stays usable across `fork`, and that a forked child may give back. The standard
+/// library's `Mutex` does not allow that: it records which thread holds it, and the child's thread has another number.
 // SAFETY: a pthread mutex at a stable address, made for use by many threads.
 @safe package final class RankedLock: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let rank: LockRank
   private let member: ForkGuard.Member?
-  /// Locks are numbered in the order in which they were made.
+  /// The lock's number. Locks are numbered in the order in which they were made.
   package var order: UInt64 { member?.order ?? 0 }
 
   package convenience init(_ rank: LockRank) { self.init(rank, isMember: true) }
 
-  /// For the locks of the list itself, which `fork` takes before it reads the list.
+  /// Makes one of ``ForkGuard``'s own locks. These are not on the list, because `fork` takes them before it reads the
+  /// list.
   static func ofForkGuard(_ rank: LockRank) -> RankedLock { RankedLock(rank, isMember: false) }
 
   private init(_ rank: LockRank, isMember: Bool) {
@@ -46,7 +47,7 @@ import Glibc
     #endif
   }
 
-  /// Takes the lock if no thread has it.
+  /// Takes the lock if no thread holds it. Never waits.
   package func tryLock() -> Bool {
     guard unsafe pthread_mutex_trylock(mutex) == 0 else { return false }
     #if DEBUG

@@ -1,7 +1,7 @@
 public import Synchronization
 
-/// Locks for a few instructions each, in cache lines of their own; `fork` keeps them whole.
-// SAFETY: the memory is its owner's until `deallocate`; the words are atomic.
+/// Locks that are held for a few instructions each, in cache lines of their own. They stay usable across `fork`.
+// SAFETY: the memory stays until `deallocate()`; the words are atomic.
 @usableFromInline
 @safe package struct SpinLocks: @unchecked Sendable {
   @usableFromInline let words: UnsafeMutableRawPointer
@@ -27,7 +27,7 @@ public import Synchronization
     #endif
   }
 
-  /// No lock of these is held or taken any more.
+  /// Frees the locks. No thread may hold or take one of them any more.
   package func deallocate() {
     let words = unsafe words
     member.leave { unsafe words.deallocate() }
@@ -50,8 +50,9 @@ public import Synchronization
   }
 }
 
-/// One of ``SpinLocks``: two atomic operations where nobody waits. A waiter spins, then yields.
-// SAFETY: the word is there until the locks are deallocated.
+/// One of ``SpinLocks``. Costs two atomic operations if no other thread wants it. A thread that waits spins, then
+/// yields.
+// SAFETY: the word stays until the locks are deallocated.
 @usableFromInline
 @safe package struct SpinLock: @unchecked Sendable {
   @usableFromInline let word: UnsafeMutablePointer<Atomic<UInt32>>

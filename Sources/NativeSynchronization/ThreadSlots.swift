@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Numbers from 1 to 63 that no two running threads have at the same time. A thread that finds none free shares 0 with
-/// others.
+/// Gives threads numbers: no two running threads have the same one of 1 to 63 at the same time. A thread that finds
+/// none of these free shares 0 with other threads.
 package enum ThreadSlots {
   package static let count = 64
-  /// A bit per slot in use; the lowest, for the shared one, always.
+  /// One bit for each slot that is in use. The lowest bit, which stands for the shared slot, is always set.
   private static let used = Atomic<UInt64>(1)
   package static func makeStatics() { ForkGuard.touch(used) }
 
@@ -12,7 +12,7 @@ package enum ThreadSlots {
     var bits = used.load(ordering: .relaxed)
     while bits != .max {
       let slot = (~bits).trailingZeroBitCount
-      // Acquire: what the slot's last thread left behind is this one's now.
+      // Acquire: this thread takes over what the slot's last thread left in it.
       let (exchanged, original) = used.weakCompareExchange(
         expected: bits, desired: bits | 1 << UInt64(slot), successOrdering: .acquiring, failureOrdering: .relaxed)
       if exchanged { return slot }
@@ -25,6 +25,6 @@ package enum ThreadSlots {
     if slot != 0 { used.bitwiseAnd(~(1 << UInt64(slot)), ordering: .releasing) }
   }
 
-  /// In a forked child, which has one thread: the others' slots are free.
+  /// For a forked child, which has one thread: frees the slots of all other threads.
   package static func keepOnly(_ slot: Int) { used.store(1 | 1 << UInt64(slot), ordering: .relaxed) }
 }

@@ -3,9 +3,9 @@ import Synchronization
 
 /// Lets one thread sleep until another thread wakes it, or until a given time.
 ///
-/// Waking takes no lock, and a system call only if the thread is asleep. Several calls before the thread looks count as
-/// one.
-// SAFETY: never freed, and atomic.
+/// Waking takes no lock, and makes a system call only if the thread is asleep. Several calls count as one if the thread
+/// has not looked in between.
+// SAFETY: the word is never freed, and is atomic.
 @safe package struct Wakeup: @unchecked Sendable {
   private let word: UnsafeMutablePointer<Atomic<UInt32>>
 
@@ -18,7 +18,7 @@ import Synchronization
     unsafe word.initialize(to: Atomic(Self.quiet))
   }
 
-  // SAFETY: an atomic of 32 bits is those 32 bits.
+  // SAFETY: an `Atomic<UInt32>` is laid out as a `UInt32`.
   private var futex: UnsafeMutablePointer<UInt32> {
     unsafe UnsafeMutableRawPointer(word).assumingMemoryBound(to: UInt32.self)
   }
@@ -30,9 +30,10 @@ import Synchronization
     if before == Self.asleep { unsafe cnativeruntime_wake(futex) }
   }
 
-  /// Forgets the calls so far. The thread must look at everything that the callers may have left after this.
+  /// Forgets the calls so far. Afterwards, the thread must look at everything that the callers may have left for it.
   package func reset() { unsafe word.pointee.store(Self.quiet, ordering: .sequentiallyConsistent) }
 
+  /// Sleeps until a thread calls ``wake()``, or until the deadline. Only one thread may sleep.
   /// - Parameter deadline: nanoseconds of the monotonic clock; nil for none.
   /// - Returns: whether a thread called ``wake()``.
   package func wait(until deadline: UInt64?) -> Bool {
@@ -43,7 +44,7 @@ import Synchronization
       unsafe cnativeruntime_sleep(futex, Self.asleep, deadline ?? .max)
       if unsafe word.pointee.load(ordering: .acquiring) == Self.called { return true }
       if let deadline, MonotonicClock.now >= deadline {
-        // This thread is awake now; a call that comes meanwhile is not lost.
+        // The thread is awake now. A call that comes before this exchange is not lost: the exchange fails then.
         let (isQuiet, _) = unsafe word.pointee.compareExchange(
           expected: Self.asleep, desired: Self.quiet, ordering: .sequentiallyConsistent)
         return !isQuiet
