@@ -9,13 +9,13 @@
 
 // Before `main`
 
-// Swift, in the files BeforeMain.swift: the language itself has no way to run code before `main`. Weak, because a program
-// may use one of the modules without the other.
+// Implemented in Swift, in the files BeforeMain.swift: Swift itself has no way to run code before `main`. Weak, because
+// a program may use one of the two modules without the other.
 extern void nativebuffers_make_statics(void) __attribute__((weak));
 extern void finalization_make_statics(void) __attribute__((weak));
 
 __attribute__((constructor)) static void before_main(void) {
-  // First, because no thread may pass a light barrier of one kind while another passes the other kind.
+  // This comes first, because all threads must use the same kind of light barrier.
   cnativeruntime_is_barrier_one_sided = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
   if (nativebuffers_make_statics) nativebuffers_make_statics();
   if (finalization_make_statics) finalization_make_statics();
@@ -28,7 +28,7 @@ _Thread_local cnativeruntime_thread cnativeruntime_thread_record __attribute__((
 uint32_t cnativeruntime_take_number(void) {
   static uint32_t last;
   uint32_t number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-  // After 2^32 threads the numbers begin again, and 0 means none: any other number serves as well.
+  // After 2^32 threads the numbers start again. 0 means that a thread has no number, so 1 takes its place.
   cnativeruntime_thread_record.number = number != 0 ? number : 1;
   return cnativeruntime_thread_record.number;
 }
@@ -50,8 +50,9 @@ bool cnativeruntime_barrier_on_all_threads(void) {
 void cnativeruntime_heavy_barrier(void) {
   if (__atomic_load_n(&cnativeruntime_is_barrier_one_sided, __ATOMIC_RELAXED)) {
     if (cnativeruntime_barrier_on_all_threads()) return;
-    // A sandbox that was closed since then refuses it. Light barriers are full ones from now on; a store before one that
-    // still was not is in memory long before a millisecond is over.
+    // A sandbox that was set up after the start may refuse the call. From now on light barriers are full barriers. A
+    // thread may just have passed a light barrier that was not: its store is in memory long before this millisecond is
+    // over.
     __atomic_store_n(&cnativeruntime_is_barrier_one_sided, false, __ATOMIC_RELAXED);
     struct timespec wait = {0, 1000000};
     nanosleep(&wait, NULL);
@@ -63,7 +64,7 @@ void cnativeruntime_heavy_barrier(void) {
 
 void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline) {
   struct timespec time = {.tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u)};
-  // Of the waiting calls, this one takes a moment and not a length of time.
+  // FUTEX_WAIT_BITSET takes a point in time; FUTEX_WAIT would take a duration.
   syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline == UINT64_MAX ? NULL : &time, NULL,
           FUTEX_BITSET_MATCH_ANY);
 }

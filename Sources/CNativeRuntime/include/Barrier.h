@@ -4,12 +4,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-// A one-sided barrier: what one thread does often costs nothing, and what another does seldom pays for both. After a
-// store, a light barrier and a load on one thread, and a store, a heavy barrier and a load on another, at least one of them
-// sees the other's store. Linux's membarrier(2) makes every running thread of the process pass a full barrier; if the
-// kernel refuses it, both barriers are full ones.
+// A one-sided barrier: the light barrier, which threads pass often, costs nothing; the heavy barrier, which they pass
+// seldom, pays for both. If one thread executes a store, a light barrier and a load, and another thread executes a
+// store, a heavy barrier and a load, then at least one of them sees the other's store. Linux's membarrier(2) makes
+// every running thread of the process pass a full barrier; if the kernel refuses it, both barriers are full ones.
 
-/// Whether the light barrier only keeps the compiler from reordering. It changes from true to false at most.
+/// Whether the light barrier only keeps the compiler from reordering. Set before `main`; afterwards it changes only
+/// from true to false, by an atomic store.
 extern bool cnativeruntime_is_barrier_one_sided;
 
 static inline void cnativeruntime_light_barrier(void) {
@@ -24,11 +25,11 @@ static inline bool cnativeruntime_has_one_sided_barrier(void) {
   return __atomic_load_n(&cnativeruntime_is_barrier_one_sided, __ATOMIC_RELAXED);
 }
 
-/// A system call: from 0.3 to a few microseconds.
+/// Costs a system call: from 0.3 to a few microseconds.
 void cnativeruntime_heavy_barrier(void);
 
-/// Whether every other thread of the process has executed a full memory barrier. False if the kernel refuses: for callers
-/// whose other side has no light barrier.
+/// Makes every other thread of the process execute a full memory barrier; returns false if the kernel refuses. For
+/// callers whose other side uses no light barrier.
 bool cnativeruntime_barrier_on_all_threads(void);
 
 #endif

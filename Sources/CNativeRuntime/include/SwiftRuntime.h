@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Functions of Swift's runtime: the compiler emits calls to them (swift/Runtime/HeapObject.h in the Swift sources). An
-// object that is held by an unowned reference keeps its memory, though not its contents, until the last unowned reference
-// is gone: until then no other object has its address, and its reference count may be read. That gives a weak reference
-// without a side table, and a test for death that never makes the asker an owner. The language has no other way to ask.
+// Functions of Swift's runtime, to which the compiler emits calls (swift/Runtime/HeapObject.h in the Swift sources).
+// While there is an unowned reference to an object, the object keeps its memory, though not its contents: no other
+// object gets its address, and its reference count may be read. This gives a weak reference without a side table, and a
+// test whether an object is dead that never makes its caller an owner. The language has no other way to do this.
 
 #pragma clang assume_nonnull begin
 
@@ -17,9 +17,9 @@ bool swift_isDeallocating(void *object);
 void *_Nullable swift_tryRetain(void *object);
 void *swift_unownedRetain(void *object);
 void swift_unownedRelease(void *object);
-/// Whether the object has one strong reference; it is of a Swift class and not NULL.
+/// Whether the object has exactly one strong reference. It must be of a Swift class, and not NULL.
 bool swift_isUniquelyReferenced_nonNull_native(const void *object);
-/// Unowned references, one more until the object's deinit has ended.
+/// The number of unowned references, plus 1 until the object's deinit has ended.
 size_t swift_unownedRetainCount(void *object);
 
 #pragma clang assume_nonnull end

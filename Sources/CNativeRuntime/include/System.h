@@ -6,14 +6,14 @@
 
 #pragma clang assume_nonnull begin
 
-/// Sleeps while the word has this value, until `cnativeruntime_wake` or until CLOCK_MONOTONIC shows `deadline` nanoseconds
-/// (UINT64_MAX: without end). May return earlier.
+/// Sleeps if the word has this value, until `cnativeruntime_wake` is called, or until CLOCK_MONOTONIC reaches
+/// `deadline` nanoseconds (UINT64_MAX: no deadline). May return earlier.
 void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline);
 
-/// Wakes a thread that sleeps on the word.
+/// Wakes one thread that sleeps on the word.
 void cnativeruntime_wake(uint32_t *word);
 
-/// A clock that is cheap to read, the same for all threads, of no particular unit.
+/// Reads a clock that is cheap to read and the same for all threads. Its unit is not specified.
 static inline uint64_t cnativeruntime_ticks(void) {
 #if defined(__x86_64__)
   return __builtin_ia32_rdtsc();

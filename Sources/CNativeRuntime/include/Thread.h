@@ -9,29 +9,29 @@
 
 #pragma clang assume_nonnull begin
 
-/// What all modules know about a thread. Only the thread itself reads and writes it, except for `cache` and
+/// What all modules keep about a thread. Only the thread itself reads and writes it, except for `cache` and
 /// `uses_cache`: see ThreadCaches+Windows.swift.
 typedef struct {
-  /// The thread's block cache; NULL while it has none, and while another thread looks into it. Its own thread and the
-  /// holder of the caches' lock write it.
+  /// The thread's block cache; NULL while it has none, and while another thread looks into it. Written by the thread
+  /// itself and by the thread that holds the lock of the caches.
   void *_Nullable cache;
-  /// 1 while the thread uses its cache. Only its own thread writes it; others read it.
+  /// 1 while the thread uses its cache. Only the thread itself writes it; other threads read it.
   uint32_t uses_cache;
-  /// Threads are numbered from 1 on, in the order in which they asked; 0 before that.
+  /// The thread's number: threads are numbered from 1 on, in the order in which they first ask. 0 before that.
   uint32_t number;
-  /// What the Finalization module keeps for a thread (ThreadStorage.swift); NULL before the first use and once the thread
-  /// ends.
+  /// What the Finalization module keeps for the thread (ThreadStorage.swift); NULL before the first use and after the
+  /// thread has given it back.
   void *_Nullable storage;
-  /// Cells to deliver on this thread: the first and the last of a list.
+  /// The first and the last of a list of cells whose cleanups are to run on this thread.
   void *_Nullable first_pending;
   void *_Nullable last_pending;
-  /// Registrations made by this thread.
+  /// The number of registrations that this thread made.
   uint64_t registrations;
-  /// Objects that this thread had watched (WatchTable.swift).
+  /// The number of objects for which this thread added a watch (WatchTable.swift).
   uint64_t watches;
-  /// Cleanups under way on this thread, one inside the other.
+  /// The number of cleanups that are running on this thread, one inside another.
   uint32_t cleanup_depth;
-  /// Whether the thread gave its storage back: destructors that run later go without.
+  /// Whether the thread has given its storage back. Destructors that run later must work without it.
   bool has_ended;
 } cnativeruntime_thread;
 
@@ -40,29 +40,30 @@ extern _Thread_local cnativeruntime_thread cnativeruntime_thread_record __attrib
 /// The calling thread's record. It stays at this address until the thread ends.
 static inline cnativeruntime_thread *cnativeruntime_current_thread(void) { return &cnativeruntime_thread_record; }
 
-/// Gives the calling thread its number.
+/// Gives the calling thread its number and returns it.
 uint32_t cnativeruntime_take_number(void);
 
-/// The calling thread's number: threads that began one after the other have neighbouring numbers.
+/// The calling thread's number. Threads that first ask one after the other get neighbouring numbers.
 static inline uint32_t cnativeruntime_number(void) {
   uint32_t number = cnativeruntime_thread_record.number;
   return __builtin_expect(number != 0, 1) ? number : cnativeruntime_take_number();
 }
 
-/// The calling thread's cache, to read what never changes in it.
+/// The calling thread's cache, for reading what never changes in it.
 static inline void *_Nullable cnativeruntime_cache(void) {
   return __atomic_load_n(&cnativeruntime_thread_record.cache, __ATOMIC_ACQUIRE);
 }
 
-/// The same, to use it until `cnativeruntime_end_cache_use()`, which must follow even if the result is NULL. Two plain
-/// instructions: the fence is one for the compiler only, and the other side pays for both.
+/// The calling thread's cache, for use until `cnativeruntime_end_cache_use()`, which must follow even if the result is
+/// NULL. Costs two plain instructions: the fence is for the compiler only, because a thread that looks into this cache
+/// makes all threads pass a barrier.
 static inline void *_Nullable cnativeruntime_begin_cache_use(void) {
   __atomic_store_n(&cnativeruntime_thread_record.uses_cache, 1, __ATOMIC_RELAXED);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   return __atomic_load_n(&cnativeruntime_thread_record.cache, __ATOMIC_ACQUIRE);
 }
 
-/// One plain instruction.
+/// Ends the use of the calling thread's cache. Costs one plain instruction.
 static inline void cnativeruntime_end_cache_use(void) {
   __atomic_store_n(&cnativeruntime_thread_record.uses_cache, 0, __ATOMIC_RELEASE);
 }
@@ -75,23 +76,25 @@ static inline bool cnativeruntime_uses_cache(const cnativeruntime_thread *thread
   return __atomic_load_n(&thread->uses_cache, __ATOMIC_ACQUIRE) != 0;
 }
 
-/// Names the calling thread, for debuggers; 15 bytes are kept.
+/// Names the calling thread, for debuggers. The name must have at most 15 bytes: the system ignores a longer one.
 void cnativeruntime_set_thread_name(const char *name);
 
-/// Which locks a thread holds, by their rank: for `LockWitness`, in debug builds.
+/// The locks that a thread holds, by rank: for `LockWitness`, in debug builds. Only the thread itself reads and writes
+/// it.
 ///
-/// A thread-local record, and not one that a pthread key's destructor frees: the destructors of other keys, which may run
-/// after it when a thread ends, take locks too.
+/// It is thread-local and not memory that a pthread key's destructor frees: when a thread ends, destructors of other
+/// keys may run after that one, and they take locks, too.
 typedef struct {
   /// How many locks of each rank the thread holds.
   uint32_t counts[32];
-  /// The latest of them, by the order in which they were made.
+  /// For each rank, the highest number of a lock that the thread holds. Locks are numbered in the order in which they
+  /// were made.
   uint64_t latest[32];
-  /// A bit for each rank of which it holds one.
+  /// One bit for each rank of which the thread holds a lock.
   uint32_t ranks;
 } cnativeruntime_held_locks;
 
-/// The calling thread's record.
+/// The calling thread's record of the locks that it holds.
 cnativeruntime_held_locks *cnativeruntime_current_held_locks(void);
 
 #pragma clang assume_nonnull end
