@@ -3,12 +3,12 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// When a registration was made, as far as it matters to cleanups at exit.
+/// Says when a registration was made, for the order of cleanups at exit.
 ///
-/// A count that all threads share would make them wait for each other at every registration. So the order
-/// is by a clock that turns whenever `runsAtExit` is switched on, and between two turns by the number that
-/// the registration has on its own thread: exact on one thread; across threads exact where a switch lies
-/// between, and otherwise any.
+/// A count that all threads share would make them wait for each other at every registration. So the order is by a clock
+/// that advances whenever `runsAtExit` is set to true; registrations with the same clock are ordered by the number that
+/// each has on its own thread. The order is exact on one thread. Between threads it is exact if `runsAtExit` was set
+/// between the two registrations, and otherwise arbitrary.
 struct ExitOrder: Comparable {
   var clock: UInt64 = 0
   var count: UInt64 = 0
@@ -23,7 +23,7 @@ struct ExitOrder: Comparable {
   static func < (a: ExitOrder, b: ExitOrder) -> Bool { (a.clock, a.count) < (b.clock, b.count) }
 }
 
-/// The registrations whose cleanups run at exit.
+/// The registrations whose cleanups run when the process exits.
 enum ExitRuns {
   private struct Run {
     let cell: Cell
@@ -35,7 +35,7 @@ enum ExitRuns {
   private static let lock = RankedLock(.exitRuns)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var runs: [Int: Run] = [:]
-  // SAFETY: guarded by `lock`. The process that asked for cleanups at its exit; 0 for none.
+  // SAFETY: guarded by `lock`. The process that last added a registration; 0 if none did.
   nonisolated(unsafe) private static var process: pid_t = 0
   private static let turns = Atomic<UInt64>(0)
 
@@ -59,7 +59,7 @@ enum ExitRuns {
         unsafe runs = [:]
       }
       unsafe runs[index] = run
-      // Those that are over are still listed: now and then they go.
+      // Registrations that are over stay in the table: they are removed whenever its size is a multiple of 1,024.
       if unsafe runs.count & 0x3FF == 0 { unsafe runs = unsafe runs.filter { $1.entry.isUsable(key: $1.key) } }
     }
     turns.add(1, ordering: .relaxed)
@@ -77,14 +77,14 @@ enum ExitRuns {
     return lock.withLock { unsafe runs[index]?.key == key }
   }
 
-  /// Waits while another thread is in the midst of the cleanup, up to a second: it may never end.
+  /// Waits while another thread runs the cleanup, but only up to a second, because it may never end.
   private static func awaitEnd(of run: Run) {
-    // This thread may be the one: its cleanup called exit.
+    // A cleanup on this thread called `exit`: it may be the one to wait for.
     guard !DeliveringThread.isDelivering else { return }
     for _ in 0..<1_000 where run.entry.word.isSameLife(as: run.key) { usleep(1_000) }
   }
 
-  /// Runs them, the latest first; and those that a cleanup adds.
+  /// Runs the cleanups, the latest registration first, and then those that a cleanup added.
   private static func runAll() {
     while true {
       let due = lock.withLock { () -> [Run] in
@@ -94,7 +94,7 @@ enum ExitRuns {
         return due
       }
       if due.isEmpty { return }
-      // The entry is the ledger's and always readable; the cell only once it is claimed.
+      // An entry belongs to the ledger and is always readable; a cell may be used only once it is claimed.
       for run in due {
         guard Cell.claim(run.entry, key: run.key) else {
           awaitEnd(of: run)

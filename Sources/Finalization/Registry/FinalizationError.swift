@@ -1,39 +1,39 @@
 import NativeSynchronization
 public import ResourceLedger
 
-/// Why finalization refused something.
+/// Says why this module refused a call.
 public struct FinalizationError: Error, Sendable, CustomStringConvertible {
   public enum Code: Sendable, Equatable {
     /// The held value is the target itself: it would keep the target alive for ever.
     case heldValueIsTarget
-    /// The held value is the target's anchor, or an object with the same anchor, which could then never die.
+    /// The held value is the target's anchor, or an object with the same anchor: the anchor could then never die.
     case heldValueKeepsAnchor
-    /// The anchor belongs to another object, whose death it would report.
+    /// The target's anchor belongs to another object, and would report that object's death.
     case anchorIsShared
     /// The target's deinit has begun: there is no later death to wait for.
     case targetIsDying
     /// A number of bytes below 0, or beyond 2^48.
     case invalidByteCount(Int)
-    /// The resource was disposed, or handed on by `detach()`, before.
+    /// The resource was disposed or detached before.
     case disposed
-    /// Somebody uses the resource just now.
+    /// The resource is in use, so it cannot be detached.
     case inUse
-    /// 262,143 uses are under way already.
+    /// The resource is in use 262,143 times already.
     case tooManyUses
     /// A load of the named cache asked for the value that it is loading.
     case recursiveLoad(cache: String)
     /// The identifier stands for a domain that was removed.
     case domainRemoved
-    /// The domain is an arena, a registry or the like: only the library makes its entries.
+    /// The domain is an arena, a registry or the like, in which only the library makes entries.
     case domainHoldsNoResources(name: String, kind: DomainKind)
-    /// The ledger has no room.
+    /// The ledger cannot take one more resource or domain.
     case ledger(LedgerError)
-    /// The kernel refused; an errno value.
+    /// The kernel refused a system call, with this errno value.
     case system(errno: Int32)
   }
 
   public let code: Code
-  /// The line that created the resource, or that made the refused call; nil where neither is known.
+  /// The line that created the resource, or that made the refused call; nil if neither is known.
   public let site: Site?
 
   init(_ code: Code, site: Site? = nil) {
@@ -72,7 +72,7 @@ public struct FinalizationError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Several cleanups of one drain failed.
+/// The errors of one drain in which several cleanups failed.
 public struct CleanupFailures: Error, Sendable, CustomStringConvertible {
   /// In the order of delivery; two or more.
   public let errors: [any Error]

@@ -1,21 +1,23 @@
 import ResourceLedger
 
 extension FinalizationRegistry {
-  /// Asks for a cleanup after a target that reports its own death.
+  /// Registers a cleanup for a target that reports its own death.
   ///
-  /// The same target may be registered any number of times, here and elsewhere; each has its cleanup.
+  /// The same target may be registered any number of times, in this registry and in others; each registration has its
+  /// own cleanup.
   /// - Parameters:
   ///   - target: held weakly.
-  ///   - held: what the cleanup gets. Held strongly until the cleanup ran or the registration ended, and then
-  ///     released, under no lock.
-  ///   - unregisterToken: any object, the target too, with which ``unregister(_:)`` finds the registration.
-  ///     Held weakly; its death ends nothing.
-  ///   - byteCount: bytes of what the target stands for, 0 or more; for reports.
+  ///   - held: the value that the cleanup gets. It is held strongly until the cleanup has run or the registration has
+  ///     ended, and then released, under no lock.
+  ///   - unregisterToken: any object, possibly the target, with which ``unregister(_:)`` finds the registration. It is
+  ///     held weakly, and its death does not end the registration.
+  ///   - byteCount: bytes of the resource that the target stands for, 0 to 2^48; for reports.
   ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
-  /// - Throws: ``FinalizationError``: the held value is the target, its anchor or an object with the same anchor; the
-  ///   anchor is another object's; the byte count is negative or beyond 2^48; or the ledger is full. Then nothing is
-  ///   registered.
-  /// - Complexity: O(1); no lock that threads share, unless they register the same target.
+  /// - Throws: ``FinalizationError`` if the held value is the target, its anchor or an object with the same anchor; if
+  ///   the anchor belongs to another object; if the byte count is negative or beyond 2^48; or if the ledger is full.
+  ///   Then nothing is registered.
+  /// - Complexity: O(1). Threads seldom wait for each other: each uses the lock of its own thread slot, and an anchor's
+  ///   lock, which is one of 512.
   @discardableResult @inlinable
   public func register(
     _ target: some Finalizable, holding held: consuming HeldValue, unregisterToken: AnyObject? = nil,
@@ -34,7 +36,7 @@ extension FinalizationRegistry {
       function: function)
   }
 
-  /// As above, with a token that is known to be there: passed on without counting a reference.
+  /// The same with a token that is not optional, which avoids counting a reference to it.
   @discardableResult @inlinable
   public func register<Token: AnyObject>(
     _ target: some Finalizable, holding held: consuming HeldValue, unregisterToken: Token,
@@ -51,11 +53,11 @@ extension FinalizationRegistry {
     return Registration(try core.link(slot, anchor: anchor, target: target, token: unregisterToken))
   }
 
-  /// Asks for a cleanup after any object, which is watched where it is not ``Finalizable``. See the type's
-  /// documentation for when its death is found.
+  /// Registers a cleanup for any object. An object that is not ``Finalizable`` is watched; the type's documentation
+  /// says when its death is found.
   ///
-  /// Parameters and errors as for the other `register`; a target without an anchor that is in its deinit is
-  /// refused.
+  /// Parameters and errors are those of the other `register`. It also throws if the target has no anchor and is in its
+  /// deinit.
   @discardableResult @inlinable
   public func register(
     _ target: some AnyObject, holding held: consuming HeldValue, unregisterToken: AnyObject? = nil,
@@ -70,19 +72,20 @@ extension FinalizationRegistry {
   }
 
   /// Ends every registration of this registry that was made with this token.
-  /// - Returns: whether there was one whose cleanup had not begun.
+  /// - Returns: whether it ended any registration; one whose cleanup has begun cannot be ended.
   @discardableResult @inlinable
   public func unregister(_ token: some Finalizable) -> Bool { core.unregister(token.finalizationAnchor) }
 
   /// Ends every registration of this registry that was made with this token.
-  /// - Returns: whether there was one whose cleanup had not begun.
+  /// - Returns: whether it ended any registration; one whose cleanup has begun cannot be ended.
   @discardableResult
   public func unregister(_ token: some AnyObject) -> Bool {
     guard let anchor = WatchTable.shared.existingAnchor(for: token) else { return false }
     return core.unregister(anchor)
   }
 
-  /// A held value that keeps its own registration pending for ever. One that does by way of other objects is not seen.
+  /// Throws if the held value would keep its own registration pending for ever. A value that does so through other
+  /// objects is not detected.
   @usableFromInline
   func refuse(
     _ held: borrowing HeldValue, _ target: AnyObject, _ anchor: FinalizationAnchor, file: StaticString, line: UInt,

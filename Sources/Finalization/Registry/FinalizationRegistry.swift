@@ -8,41 +8,41 @@ import Synchronization
 ///     let textures = FinalizationRegistry<TextureName>(name: "textures") { name in release(name) }
 ///     try textures.register(handle, holding: name)
 ///
-/// A forgotten handle then no longer leaks what it stood for. Every registration is an entry in the ledger,
-/// with the line that made it.
+/// A forgotten handle then no longer leaks the resource that it stands for. Every registration is an entry in the
+/// ledger, with the line that made it.
 ///
-/// **Promised.** A cleanup runs at most once per registration; never before the target is gone (its deinit
-/// has ended and weak references to it are nil); never on the thread that released the target unless the
-/// registry delivers inline; never under a lock of this library. A cleanup that throws keeps no other from
-/// running. A registry that is dropped still delivers. One that blocks keeps those behind it waiting: an audit finds
-/// it (`stuck`), with its line.
+/// **Promised.** A cleanup runs at most once per registration, and never under a lock of this library. It never runs
+/// before the target is gone: its deinit has ended, and weak references to it are nil. Releasing a target does not run
+/// its cleanup on that thread, unless the registry delivers inline. If a cleanup throws, the others still run. If the
+/// registry is dropped, its cleanups still run. A cleanup that blocks delays the cleanups behind it; an audit reports
+/// it (`stuck`), with the line that registered it.
 ///
-/// **Not promised.** When a cleanup runs, on which thread of a queue, in which order; that it runs at all
-/// before the process ends (``Registration/runsAtExit`` asks for that).
-/// If one object holds another and both die together, and both are watched, the cleanup of the object that was held may
-/// run first: a sweep finds both dead and does not know which one died before. Anchored ones report in the order in
-/// which they die.
+/// **Not promised.** When a cleanup runs, on which thread of a queue, and in which order; and that it runs at all
+/// before the process ends (``Registration/runsAtExit`` asks for that). If one watched object holds another and both
+/// die together, the cleanup of the object that was held may run first, because a sweep finds both dead and does not
+/// know which one died first. Objects with an anchor report in the order in which they die.
 ///
-/// **How a death is learned of.** A target that is ``Finalizable`` reports its own, at once. Any other object
-/// is watched: a sweep finds it, by a timer within about a second, at every drain and flush, and in small pieces
-/// whenever more objects are watched. Its memory, not its contents, stays until then. Where the program itself keeps an
-/// `unowned` reference to such an object past its death, the sweep waits until that is gone, too. What dies in
-/// a cleanup is found by the next sweep: a chain of such deaths takes one for each.
+/// **How a registry learns of a death.** A target that is ``Finalizable`` reports its own death at once. Any other
+/// object is watched: a sweep finds that it died. A timer sweeps about every second, every drain and flush sweeps, and
+/// adding watched objects sweeps in small pieces. Until a sweep finds it, a dead object's memory stays allocated, but
+/// its contents are gone. If the program keeps an `unowned` reference to a dead object, the sweep cannot find it until
+/// that reference is gone, too. If a cleanup releases a watched object, the next sweep finds that death: so a chain of
+/// such deaths takes one sweep for each.
 ///
 /// In a forked child nothing is delivered in the background, whatever the delivery: call ``drain()`` or
 /// ``flush()`` there.
 ///
-/// Any thread may call anything at any time.
+/// Any thread may call any method at any time.
 public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   @usableFromInline let core: RegistryCore
-  /// Whether a held value can be the target itself.
+  /// Whether a held value may contain references, so that it can be the target itself.
   @usableFromInline let holdsReferences: Bool
 
   /// - Parameters:
-  ///   - name: what reports call this registry; cut after 56 bytes of UTF-8.
+  ///   - name: the registry's name in reports; cut after 56 bytes of UTF-8.
   ///   - delivery: where cleanups run.
-  ///   - errorHandler: hears of errors that cleanups throw where nobody waits for them: everywhere but in
-  ///     `drain` and ``Registration/clean()``. The default ignores them.
+  ///   - errorHandler: gets the errors that cleanups throw, except in `drain` and ``Registration/clean()``, which throw
+  ///     these errors themselves. The default ignores them.
   ///   - cleanup: gets the held value of a target that is gone. It must not capture the target, which would
   ///     then never die.
   @inlinable
@@ -51,7 +51,7 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
     errorHandler: @escaping @Sendable (any Error) -> Void = { _ in },
     cleanup: @escaping @Sendable (HeldValue) throws -> Void
   ) {
-    // Here, where the type is known: what is made of it is as fast as code for that one type.
+    // The closures are made here, where the type is known, so that the compiler specialises them for it.
     let cleanUp: @Sendable (HeldSlot) throws -> Void = { try cleanup($0.move(as: HeldValue.self)) }
     let drop: @Sendable (HeldSlot) -> Void = { $0.destroy(as: HeldValue.self) }
     let isTrivial = _isPOD(HeldValue.self)
@@ -60,25 +60,25 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
       drop: isTrivial ? nil : drop)
     core = RegistryCore(name: name, delivery: delivery, heldValues: heldValues, errorHandler: errorHandler)
     holdsReferences = !isTrivial
-    // Registrations keep the core alive: this is their share, given back by the last one.
+    // Registrations keep the core alive: all of them share this one reference, which the last one releases.
     _ = unsafe Unmanaged.passRetained(core)
   }
 
   deinit { core.orphan() }
 
-  /// Registrations that were neither delivered nor given up, those whose cleanup runs just now included.
+  /// The number of registrations that have not ended. While its cleanup runs, a registration has not ended.
   public var count: Int { census().count }
 
   // MARK: Delivering
 
   /// Delivers, on this thread, every death that is due, whatever the registry's delivery is.
   ///
-  /// Targets without an anchor are swept first (in pieces: no other thread waits longer than one takes).
-  /// Inside a cleanup it delivers what is left.
-  /// - Throws: what a cleanup threw, after all are delivered; ``CleanupFailures`` where several did.
+  /// It first sweeps for dead targets without an anchor, in pieces: another thread waits for at most one piece. A call
+  /// inside a cleanup delivers the deaths that are left.
+  /// - Throws: the error of a cleanup, after all deaths are delivered; ``CleanupFailures`` if several cleanups threw.
   public func drain() throws { try core.drain() }
 
-  /// As ``drain()``, with another cleanup in place of the registry's.
+  /// The same as ``drain()``, with another cleanup in place of the registry's.
   @inlinable
   public func drain(using cleanup: (HeldValue) throws -> Void) throws {
     try core.drain { try cleanup($0.move(as: HeldValue.self)) }
@@ -86,11 +86,10 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
 
   /// Waits until every death that happened before the call is delivered, by the registry's own delivery.
   ///
-  /// A registry that delivers manually is drained instead, and so is any where waiting would be waiting for
-  /// oneself: inside a cleanup, or on the registry's own queue; and any in a forked child, where queues and
-  /// executors stand still. Errors go to the registry's handler. Called on the thread of the executor that the
-  /// registry delivers to, or on a queue that its queue targets, it would wait for ever: use the asynchronous
-  /// one there.
+  /// The call drains the registry instead if the registry delivers manually; if the call is made inside a cleanup or on
+  /// the registry's own queue, where it would wait for itself; and in a forked child, where queues and executors do not
+  /// run. Errors go to the registry's handler. On the thread of the executor that the registry delivers to, or on a
+  /// queue that its queue targets, the call would wait for ever: use the asynchronous `flush` there.
   @available(*, noasync, message: "await flush() does not block the thread")
   public func flush() { core.flush() }
 

@@ -1,14 +1,15 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// Holds registrations still for a few instructions. Who claims one meanwhile waits for that, so `fork` does, too: a child
-/// has no thread that would end what another thread began.
+/// Pins registrations for a few instructions, so that their cells can be read. A thread that claims a pinned
+/// registration waits until the pin ends. `fork` waits for pins, too, because in the child the pinning thread would not
+/// exist, and the pin would never end.
 enum RegistrationPins {
   private static let slots = PerThread(.pinning) { 0 }
   static func makeStatics() { ForkGuard.touch(slots) }
 
-  /// - Returns: what `body`, which runs no code of a client, makes of the registration's cell; nil if the registration is
-  ///   over.
+  /// Calls `body` with the registration's cell, pinned. `body` must not run a client's code.
+  /// - Returns: what `body` returns; nil if the registration is over.
   static func with<R>(_ registration: RegistrationKey, _ body: (Cell) -> R) -> R? {
     let slot = ThreadStorage.slot
     let lock = unsafe slots.lock(slot)

@@ -3,10 +3,10 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-// A flush puts a mark behind everything that is queued and waits until a delivery comes to it: whatever lay
-// before it has then been taken by some *session* (a delivery of up to 256 cells, or one inline). It then
-// turns the epoch over and waits for the sessions of the old one. It does so twice: a session may have
-// read the epoch just before it turned.
+// A flush puts a mark behind all queued cells and waits until a delivery takes the mark from the queue. By then every
+// cell before the mark was taken by a *session*: a delivery of up to 256 cells, or an inline delivery of one. The flush
+// then increments the epoch and waits for the sessions of the old parity. It does this for both parities, because a
+// session may have read the epoch just before an increment.
 
 extension RegistryCore {
   var epochNow: Int { epoch.load(ordering: .sequentiallyConsistent) }
@@ -46,7 +46,7 @@ extension RegistryCore {
     }
   }
 
-  /// Where waiting would be waiting for oneself, and where nobody else delivers.
+  /// Whether the call would wait for itself, or no other thread delivers.
   private var mustNotWait: Bool {
     if delivery.isManual || DeliveringThread.isDelivering { return true }
     if ForkGuard.isForkedChild { return true }
@@ -56,7 +56,7 @@ extension RegistryCore {
 
   private func awaitMark() {
     let record = UnsafeMutablePointer<CellRecord>.allocate(capacity: 1)
-    // A mark has no entry; it names one that is never looked at.
+    // A mark has no entry; the one that it names is never used.
     unsafe record.initialize(to: CellRecord(entry: Ledger.shared.entry(at: 0), core: self))
     unsafe record.pointee.flags.store(CellRecord.Flags.isMark, ordering: .relaxed)
     if deaths.push(unsafe Cell(record: record)) { schedule() }

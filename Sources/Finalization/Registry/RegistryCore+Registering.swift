@@ -3,7 +3,7 @@ import Synchronization
 
 extension RegistryCore {
   /// Begins a registration in both books.
-  /// - Returns: where its held value goes. The caller puts one there, and then links.
+  /// - Returns: the place of its held value. The caller initialises it and then calls `link`.
   @usableFromInline
   func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> HeldSlot {
     let slot = ThreadStorage.slot
@@ -24,7 +24,7 @@ extension RegistryCore {
     FinalizationError(.targetIsDying, site: Ledger.shared.site(site))
   }
 
-  /// Links a registration whose target is its token, or that has none. From then on it can be found.
+  /// Links a registration that has no token, or whose token is its target. From then on other threads can find it.
   @usableFromInline
   func link(
     _ held: HeldSlot, anchor: FinalizationAnchor, target: AnyObject, isOwnToken: Bool
@@ -32,7 +32,7 @@ extension RegistryCore {
     let cell = stripes.cell(at: held)
     let object = unsafe UInt(bitPattern: Unmanaged.passUnretained(target).toOpaque())
     guard anchor.belongs(to: object) else { throw refusedAnchor(cell) }
-    // Before the cell is on a list: from then on others may end the registration.
+    // Read before the cell is on a list: from then on other threads may end the registration.
     let key = RegistrationKey(entry: cell.entry, key: cell.key)
     unsafe cell.record.pointee.flags.store(isOwnToken ? CellRecord.Flags.isOwnToken : 0, ordering: .relaxed)
     unsafe cell.record.pointee.order = ExitOrder(ExitRuns.clock, DeliveringThread.countRegistration())
@@ -51,11 +51,11 @@ extension RegistryCore {
     guard let token, token !== target else {
       return try link(held, anchor: anchor, target: target, isOwnToken: token != nil)
     }
-    // A token that is dying can end nothing any more.
+    // No call can unregister with a token that is in its deinit.
     guard let tokenAnchor = WatchTable.shared.anchor(for: token) else {
       return try link(held, anchor: anchor, target: target, isOwnToken: false)
     }
-    // The target first: who finds the cell by its token must find it on its target's list.
+    // The target is linked first: a thread that finds the cell by its token must find it on its target's list, too.
     let key = try link(held, anchor: anchor, target: target, isOwnToken: false)
     let cell = stripes.cell(at: held)
     locks.lock(of: tokenAnchor.address)
@@ -64,7 +64,7 @@ extension RegistryCore {
     return key
   }
 
-  /// Undoes the beginning of a registration whose anchor is another object's.
+  /// Undoes the beginning of a registration whose anchor belongs to another object.
   @inline(never)
   private func refusedAnchor(_ cell: Cell) -> FinalizationError {
     let site = Ledger.shared.site(cell.entry.site)
@@ -79,7 +79,7 @@ extension RegistryCore {
     var claimed = claimAll(withToken: token)
     let isAny = claimed != nil
     while let cell = claimed {
-      // Before `drop`, which gives the cell away.
+      // Read before `drop`, which gives the cell away.
       claimed = unsafe cell.record.pointee.tokenNext
       drop(cell)
     }
@@ -87,7 +87,7 @@ extension RegistryCore {
   }
 }
 
-/// One registration: an entry, and the word of the life in it that is the registration.
+/// Identifies a registration: its ledger entry, and the state word with which its life in that entry began.
 @usableFromInline
 struct RegistrationKey: Sendable {
   let entry: LedgerEntry

@@ -3,8 +3,8 @@ import Synchronization
 
 extension RegistryCore {
   /// Claims every cell of this registry that has the anchor's object as its token.
-  /// - Returns: a chain by `tokenNext`; the cells are off the token's list, and off the target's where it is
-  ///   the token.
+  /// - Returns: the cells, chained by `tokenNext`. They are off the token's list; if the token is the target, they are
+  ///   off the target's list.
   func claimAll(withToken anchor: FinalizationAnchor) -> Cell? {
     let address = anchor.address
     locks.lock(of: address)
@@ -17,7 +17,7 @@ extension RegistryCore {
       anchor.unlinkTarget(cell)
       unsafe cell.record.pointee.tokenNext = claimed
       claimed = cell
-      // The object is alive, so nobody queued the cell; that it is unlinked says so to `drop`.
+      // The object is alive, so the cell is not queued. The flag tells `drop` that the cell is off its target's list.
       cell.markUnlinked()
     }
     var token = Cell(address: anchor.tokens.load(ordering: .relaxed))

@@ -3,20 +3,20 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// What a registry is without its type of held values: the queue of deaths and its deliveries.
+/// The part of a registry that does not depend on the type of held values: the queue of deaths and their delivery.
 ///
-/// It outlives the registry object until its last registration is gone.
-// SAFETY: constants and atomics, and a queue that is made for many threads.
+/// It outlives the registry object until the last registration has ended.
+// SAFETY: its fields are constants and atomics; the objects that they refer to may be used by many threads.
 @usableFromInline
 final class RegistryCore: @unchecked Sendable {
-  /// What depends on the type of held values; each is given the held value's address.
+  /// The properties of the type of held values. Each closure gets the address of a held value.
   @usableFromInline
   struct HeldValues: Sendable {
     let size: Int
     let alignment: Int
-    /// Runs the registry's cleanup; moves the value out.
+    /// Moves the value out and runs the registry's cleanup with it.
     let cleanUp: @Sendable (HeldSlot) throws -> Void
-    /// Destroys the value; nil where there is nothing to destroy.
+    /// Destroys the value; nil if there is nothing to destroy.
     let drop: (@Sendable (HeldSlot) -> Void)?
 
     @usableFromInline
@@ -43,10 +43,12 @@ final class RegistryCore: @unchecked Sendable {
   let deaths: DeathQueue
   private let isOrphaned = Atomic<Bool>(false)
 
-  /// Deliveries under way, by the parity of `epoch` when they began: see ``flush()``.
+  /// `evenSessions` and `oddSessions` count the deliveries under way, by the parity of `epoch` when they began: see
+  /// ``flush()``.
   let epoch = Atomic<Int>(0)
   let evenSessions = Atomic<Int>(0)
   let oddSessions = Atomic<Int>(0)
+  /// Lets one flush at a time wait.
   let flushing = DispatchSemaphore(value: 1)
 
   @usableFromInline
@@ -85,7 +87,7 @@ final class RegistryCore: @unchecked Sendable {
 
   /// Runs a cleanup with the held value of a cell that the caller claimed and took off all lists, then
   /// retires the cell.
-  /// - Parameter start: about when it begins, for an audit: see ``CoarseClock``.
+  /// - Parameter start: about when the cleanup begins, which an audit reads: see ``CoarseClock``.
   func cleanUp(_ cell: Cell, start: UInt32, with cleanUp: (HeldSlot) throws -> Void) throws {
     defer { retire(cell) }
     try run(cell, start: start, with: cleanUp)
@@ -93,23 +95,23 @@ final class RegistryCore: @unchecked Sendable {
 
   private func run(_ cell: Cell, start: UInt32, with cleanUp: (HeldSlot) throws -> Void) throws {
     cell.entry.cleanupStart = start
-    // The held value goes when the cleanup is over, and what dies with it is delivered after that.
+    // The held value is released when the cleanup ends; the deaths that this causes are delivered after that.
     try DeliveringThread.run { try cleanUp(stripes.held(cell)) }
   }
 
-  /// An error that nobody waits for.
+  /// Gives the registry's handler an error that no caller waits for.
   func report(_ error: any Error) { errorHandler(error) }
 
   // MARK: The end of a registration
 
-  /// Ends a registration in the books. The cell is nobody's then, and the core may be gone.
+  /// Ends a registration in both books. After that the caller must not use the cell, and the core may be gone.
   @inline(__always)
   func retire(_ cell: Cell) {
     if stripes.retire(cell) { unsafe Unmanaged.passUnretained(self).release() }
   }
 
   /// Takes a claimed cell off its lists.
-  /// - Returns: false where its target's death put it into the queue, whose reader will find it claimed.
+  /// - Returns: false if its target's death put the cell into the queue, whose reader will find it claimed.
   @inline(__always)
   func unlink(_ cell: Cell) -> Bool {
     unlinkToken(cell)
@@ -138,8 +140,8 @@ final class RegistryCore: @unchecked Sendable {
     }
   }
 
-  /// After a claimed cell's held value is out and its token unlinked: the cell goes back to the pool, now or
-  /// when the queue's reader comes to it.
+  /// Gives a claimed cell, without its held value, back to the pool: now, or when the queue's reader takes it from the
+  /// queue.
   @inline(__always)
   func finish(_ cell: Cell) {
     if unlink(cell) || cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) }
@@ -149,17 +151,17 @@ final class RegistryCore: @unchecked Sendable {
   func cleanUpNow(_ cell: Cell) throws {
     let start = CoarseClock.now
     if unlink(cell) { return try cleanUp(cell, start: start, with: heldValues.cleanUp) }
-    // Its target died and it is queued: the queue's reader finds it claimed, maybe at this moment.
+    // The target died, so the cell is queued: the queue's reader finds it claimed, perhaps at this moment.
     defer { if cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) } }
     try run(cell, start: start, with: heldValues.cleanUp)
   }
 
   // MARK: The queue
 
-  /// Takes the cell of a target that died. The caller then calls ``DeliveringThread/deliverPending()``.
+  /// Queues the cell of a target that died. After that the caller must call ``DeliveringThread/deliverPending()``.
   ///
-  /// Static, since nothing keeps the core alive once the cell is in the queue: whoever delivers it may end the last
-  /// registration of a registry that is gone.
+  /// The method is static because nothing keeps the core alive once the cell is in the queue: its delivery may end the
+  /// last registration of a registry that is gone.
   static func enqueue(_ cell: Cell) {
     let core = unsafe cell.record.pointee.core
     var isKept = false
@@ -181,7 +183,7 @@ final class RegistryCore: @unchecked Sendable {
     if isFirst { kept.scheduleIfNeeded() }
   }
 
-  /// Not inlined: the compiler would take this reference for one that it need not count.
+  /// Not inlined, because the compiler would otherwise find this retain unnecessary and remove it.
   @inline(never)
   private func keepForScheduling() { _ = unsafe Unmanaged.passRetained(self) }
 
@@ -190,7 +192,7 @@ final class RegistryCore: @unchecked Sendable {
   }
 
   func schedule() {
-    // Nothing runs in the background there.
+    // Nothing runs in the background in a forked child.
     if ForkGuard.isForkedChild { return }
     if let queue {
       queue.async { self.deliverScheduled() }
@@ -216,20 +218,20 @@ final class RegistryCore: @unchecked Sendable {
     var start: UInt32 = 0
     for number in 0..<limit {
       guard let cell = deaths.pop() else { return false }
-      // Not for each: reading the clock takes a thirtieth of a delivery.
+      // The clock is not read for each cleanup, because that takes a thirtieth of a delivery.
       if number % Self.cleanupsPerReading == 0 { start = CoarseClock.now }
       do { try deliver(cell, start: start, using: cleanUp) } catch { failing(error) }
     }
     return true
   }
 
-  /// Of so many cleanups in a row the first says when they began.
+  /// How many cleanups in a row share one reading of the clock: that of the first.
   private static let cleanupsPerReading = 16
 
   /// Delivers a cell that came off the queue.
   private func deliver(_ cell: Cell, start: UInt32, using cleanUp: (HeldSlot) throws -> Void) throws {
     if cell.isMark {
-      // Its owner waits for it.
+      // The thread that queued the mark waits for this flag.
       _ = cell.set(CellRecord.Flags.isReached, andTest: 0)
     } else if Cell.claim(cell.entry, key: cell.key) {
       unlinkToken(cell)
@@ -245,7 +247,7 @@ final class RegistryCore: @unchecked Sendable {
   }
 
   private func deliverPending(_ cell: Cell, using cleanUp: (HeldSlot) throws -> Void) throws {
-    // The cell is somebody else's once it is delivered.
+    // Read before the delivery, which gives the cell away.
     let session = unsafe cell.record.pointee.session
     defer { endSession(session) }
     try deliver(cell, start: CoarseClock.now, using: cleanUp)
@@ -267,7 +269,7 @@ final class RegistryCore: @unchecked Sendable {
     throw errors.count == 1 ? first : CleanupFailures(errors: errors)
   }
 
-  /// Delivers everything that is due; nobody hears of errors but the registry's handler.
+  /// Delivers everything that is due; errors go to the registry's handler.
   func drainReporting() {
     do { try drain() } catch let failures as CleanupFailures {
       for error in failures.errors { report(error) }
@@ -276,7 +278,8 @@ final class RegistryCore: @unchecked Sendable {
     }
   }
 
-  /// The registry object is gone: what is due is delivered, what is pending goes on without it.
+  /// Called when the registry object goes away. Deaths that are due are delivered here, unless a delivery in the
+  /// background does so. Pending registrations stay in force.
   @usableFromInline
   func orphan() {
     isOrphaned.store(true, ordering: .sequentiallyConsistent)
