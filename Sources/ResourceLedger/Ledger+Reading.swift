@@ -1,36 +1,36 @@
 import Synchronization
 
-/// What a set of entries adds up to. Bytes are exact: 2^28 entries of up to 2^48 bytes are more than an `Int` holds.
+/// The sums of a set of entries. Bytes are exact: 2^28 entries of up to 2^48 bytes are more than an `Int` holds.
 public struct EntryTotals: Equatable, Sendable {
-  /// Entries that a handle owns, detached ones not counted.
+  /// Entries that a handle owns, without the detached ones.
   public var liveCount = 0
-  /// Bytes asked for, of those.
+  /// Bytes that were asked for, of the live entries.
   public var liveByteCount: Int128 = 0
-  /// Bytes the domain set aside, of those.
+  /// Bytes that the domain set aside, of the live entries.
   public var liveCapacity: Int128 = 0
   /// Entries kept for reuse.
   public var idleCount = 0
   public var idleCapacity: Int128 = 0
-  /// Entries released and held back on purpose.
+  /// Entries that were released and are held back on purpose.
   public var quarantinedCount = 0
   public var quarantinedCapacity: Int128 = 0
-  /// Entries whose pointer was handed out for good.
+  /// Detached entries: the pointer was handed out and will not come back.
   public var detachedCount = 0
   public var detachedCapacity: Int128 = 0
 
-  /// Of the live ones, those whose release was asked for and has not ended: a pin holds it up, or it is under way.
+  /// Live entries whose release was requested and has not ended: a pin delays it, or it is under way.
   package var releasingCount = 0
 
-  /// Lives that ended, of entries that still belong to the domain.
+  /// Lives that ended, counted over the entries that still belong to the domain.
   public var endedLives = 0
 
   public init() {}
 
-  /// Entries with a resource behind them.
+  /// Entries that have a resource.
   public var count: Int { liveCount + idleCount + quarantinedCount + detachedCount }
   /// Bytes set aside for them.
   public var capacity: Int128 { liveCapacity + idleCapacity + quarantinedCapacity + detachedCapacity }
-  /// Bytes as a domain's census gives them: as asked for where a handle owns them.
+  /// Bytes as a domain's census counts them: those asked for if a handle owns the entry, otherwise those set aside.
   package var byteCount: Int128 { liveByteCount + idleCapacity + quarantinedCapacity + detachedCapacity }
 
   public static func += (a: inout EntryTotals, b: EntryTotals) {
@@ -47,7 +47,7 @@ public struct EntryTotals: Equatable, Sendable {
     a.endedLives &+= b.endedLives
   }
 
-  /// Wraps instead of trapping: an entry that changes hands meanwhile may be read half-way.
+  /// Wraps instead of trapping, because an entry may be read while its owner changes it.
   @inline(__always)
   mutating func add(_ word: EntryWord, of entry: LedgerEntry) {
     let capacity = Int128(entry.capacity)
@@ -75,19 +75,19 @@ public struct EntryTotals: Equatable, Sendable {
 extension Ledger {
   /// Totals per bucket of each of the given domains, in one pass over the entries.
   ///
-  /// The number of entries with a resource behind them is exact for a domain whose resources are neither
-  /// added nor removed meanwhile (an arena: while its slow-path lock is held). Handles that change hands
-  /// meanwhile are counted as they were at some moment of the pass.
+  /// The number of entries that have a resource is exact if no resource of the domain is added or removed meanwhile (an
+  /// arena: while its slow-path lock is held). A handle that changes meanwhile is counted as it was at some moment of
+  /// the pass.
   /// Cost: 64 bytes of memory read per entry ever in use at the same time.
   package func totals(of domains: [DomainNumber], bucketCount: Int) -> [BucketTotals] {
     totals(of: domains, bucketCount: bucketCount, andWhole: []).sorted
   }
 
-  /// The same, and in the same pass the totals of further domains whatever the bucket.
+  /// Like ``totals(of:bucketCount:)``, and in the same pass the totals of further domains over all their buckets.
   package func totals(
     of domains: [DomainNumber], bucketCount: Int, andWhole whole: [DomainNumber]
   ) -> (sorted: [BucketTotals], whole: [EntryTotals]) {
-    // Where a domain's sums begin, and in how many buckets it is sorted: none means that the bucket counts for nothing.
+    // For each domain: where its sums begin, and into how many buckets it is sorted; 0 if the bucket does not matter.
     var rows = [(start: Int, buckets: Int)](repeating: (-1, 0), count: domainCount)
     for (index, domain) in domains.enumerated() where Int(domain.rawValue) < rows.count {
       rows[Int(domain.rawValue)] = (index * bucketCount, bucketCount)
@@ -96,10 +96,11 @@ extension Ledger {
     for (index, domain) in whole.enumerated() where Int(domain.rawValue) < rows.count {
       rows[Int(domain.rawValue)] = (firstWhole + index, 0)
     }
-    // Where a bucket's sum is, for those that have entries: the sums are large, and most buckets have none.
+    // For each bucket, the index of its sum, or -1 if it has no entries: sums are large, and most buckets have no
+    // entries.
     var places = [Int32](repeating: -1, count: firstWhole + whole.count)
     var sums: [EntryTotals] = []
-    // Neighbours are often alike: what they add up to stays in registers until one is not.
+    // Neighbours often have the same classification: their sum stays in registers until an entry has another one.
     var classification = LedgerEntry.Classification(rawValue: .max)
     var row: Int?
     var run = EntryTotals()
@@ -130,7 +131,7 @@ extension Ledger {
     return (sorted, places[firstWhole...].map { $0 < 0 ? EntryTotals() : sums[Int($0)] })
   }
 
-  /// Where the entries of a domain's bucket are added up; nil where nobody asked for them.
+  /// Where the entries of a domain's bucket are added up; nil if the caller did not ask for them.
   private static func row(
     of classification: LedgerEntry.Classification, in rows: [(start: Int, buckets: Int)]
   ) -> Int? {
@@ -141,7 +142,8 @@ extension Ledger {
     return bucket < rows[domain].buckets ? rows[domain].start + bucket : nil
   }
 
-  /// Calls `body` with every entry that holds a resource and does not change hands at that moment.
+  /// Calls `body` with every entry that has a resource, except for an entry that changes during each of nine tries to
+  /// read it.
   package func forEachResource(_ body: (LedgerEntry, EntrySnapshot) -> Void) {
     for index in 0..<entryCount {
       let entry = entry(at: index)

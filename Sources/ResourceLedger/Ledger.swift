@@ -3,24 +3,25 @@ import NativeSynchronization
 import Synchronization
 
 // Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift draws its bytes ·
-// LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word ·
-// Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources ·
-// Ledger+Reading.swift adds up.
+// LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word · Ledger+Sites.swift interns
+// lines of code · Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds up entries.
 //
-// The order of locks, for the whole package, is LockRank.
+// LockRank is the order of locks for the whole package.
 
-/// The registry's table: one 64-byte entry per resource, in memory reserved once and never moved.
+/// The registry's table: one 64-byte entry per resource, in memory that is reserved once and never moved.
 ///
-/// Entries are handed out and taken back without a lock, except where the ledger grows. The state of an
-/// entry changes by one atomic operation on its own word.
-// SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the named lock.
+/// Entries are handed out and taken back without a lock, except when the ledger grows. The state of an entry changes by
+/// one atomic operation on its own word.
+// SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the lock that its comment names.
 @safe public final class Ledger: @unchecked Sendable {
-  /// The process's ledger: room for 16,777,216 resources. If the process's address space is limited (`ulimit -v`), the
-  /// ledger takes at most a sixteenth of what is left of it at the first use, and has room for as many resources, and
-  /// lines of code, as fit there: one resource for each 1 to 2.5 KiB that is left from 64 MiB on, and 4,096 at least,
-  /// for which it takes 2.2 MiB. Nothing of it is resident before it is used.
+  /// The process's ledger. It has room for 16,777,216 resources.
   ///
-  /// Ends the process if there is no room even for that. What throws asks first: ``makeShared()``.
+  /// If the process's address space is limited (`ulimit -v`), the ledger takes at most a sixteenth of what is left at
+  /// the first use, and has room for as many resources and lines of code as fit there. From 64 MiB on, that is one
+  /// resource for each 1 to 2.5 KiB that is left. It has room for 4,096 resources at least, for which it takes 2.2 MiB.
+  /// None of its memory is resident before it is used.
+  ///
+  /// Ends the process if there is no room even for 4,096 resources. Code that can throw calls ``makeShared()`` first.
   public static var shared: Ledger {
     switch lateShared.value {
     case .success(let ledger): ledger
@@ -29,11 +30,11 @@ import Synchronization
   }
   private static let lateShared = ForkSafeLazy { Result { () throws(LedgerError) in try reserveShared() } }
 
-  /// Makes ``shared`` unless it is there.
-  /// - Throws: ``LedgerError`` if there is no room for it; the same one every time, as this is not tried again.
+  /// Makes ``shared`` if it does not exist yet.
+  /// - Throws: ``LedgerError`` if there is no room for it. This is tried once: later calls throw the same error.
   package static func makeShared() throws(LedgerError) { _ = try lateShared.value.get() }
 
-  /// Makes the statics of this module and of the one below. To be called before `main`: see ``ForkGuard``.
+  /// Makes the statics of this module and of NativeSynchronization. Must be called before `main`: see ``ForkGuard``.
   package static func makeStatics() {
     ForkGuard.makeStatics()
     ForkGuard.touch(lateShared)
@@ -42,40 +43,42 @@ import Synchronization
     ScopeTracking.makeStatics()
   }
 
-  /// Entries that the region has room for.
+  /// The number of entries that the region has room for.
   public let entryCapacity: Int
 
   let base: UnsafeMutableRawPointer
   let layout: LedgerLayout
   let entries: UnsafeMutablePointer<EntryRecord>
 
-  /// Entries handed out before and given back.
+  /// Entries that were handed out before and were given back.
   let freeEntries = EntryStack()
   /// Guards `committedEntries` and the growth of `entryCount`.
   let growth = RankedLock(.ledgerGrowth)
-  /// Entries whose memory is readable and writable. Changes under `growth`.
+  /// The number of entries whose memory is readable and writable. Guarded by `growth`.
   var committedEntries = 0
-  /// Guards the site, string and domain records that are not published yet, and `siteNames`, `strings`.
+  /// Guards the site, string and domain records that are not published yet, and the variables from `siteNames` to
+  /// `spareNumbers`.
   let interning = RankedLock(.ledgerRecords)
   var siteNames: [Site: SiteID] = [:]
   var strings: [String: (offset: UInt32, length: UInt32)] = [:]
-  /// Where the readable and writable bytes of sites and of their text end, as offsets. Change under `interning`.
+  /// The offsets where the readable and writable bytes of sites, and of their texts, end. Guarded by `interning`.
   var committedSites = LedgerLayout.sitesOffset
   var committedStrings: Int
-  /// Domains' numbers that were used and are not. Changes under `interning`.
+  /// Domain numbers that were given back. Guarded by `interning`.
   var spareNumbers = SpareDomainNumbers()
   let siteIndex: SiteIndex
   private let childAction: ForkGuard.Member
 
-  /// Reserves a ledger of its own; most code wants ``shared``.
-  /// - Parameter entryCapacity: entries to reserve address space for, 1 to 268,435,454, 64 bytes each.
+  /// Reserves a ledger of its own; most code uses ``shared``.
+  /// - Parameter entryCapacity: how many entries to reserve address space for, 1 to 268,435,454; each takes 64 bytes.
+  /// - Throws: ``LedgerError`` if the kernel gives no address space, or no memory for the first records.
   package init(entryCapacity: Int) throws(LedgerError) {
     precondition(MemoryLayout<EntryRecord>.stride == LedgerLayout.recordSize)
     precondition((1..<(1 << 28 - 1)).contains(entryCapacity), "a ledger has 1 to 268,435,454 entries")
     self.entryCapacity = entryCapacity
     layout = LedgerLayout(entryCapacity: entryCapacity)
     committedStrings = layout.stringsOffset
-    // First: what is refused from here on has nothing to undo.
+    // Made before the region, so that there is nothing to undo if this throws.
     siteIndex = try SiteIndex(siteCapacity: layout.siteCapacity)
     // SAFETY: a fresh private mapping; zero bytes are valid for every record (all integers and atomics).
     let region = unsafe mmap(nil, layout.regionSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
@@ -92,7 +95,7 @@ import Synchronization
     committedSites = committed
     unsafe entries = (region + layout.entriesOffset)
       .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
-    // A forked child goes on with a copy of its own.
+    // A forked child goes on with its own copy of the region, whose header must name the child.
     childAction = ForkGuard.onChild { unsafe Self.writeProcess(to: region) }
     writeHeader()
   }
@@ -105,8 +108,9 @@ import Synchronization
   static var largestCapacity: Int { 1 << 24 }
   private static var smallestCapacity: Int { 1 << 12 }
 
-  /// In proportion to the address space that is left: the memory that the entries are for needs room, too. The records of
-  /// lines are fewer where entries are few (see LedgerLayout), so this holds however small the space is.
+  /// The number of entries for the address space that is left. Only a part of that space is used, because the memory
+  /// that the entries stand for needs room, too. A ledger with few entries has fewer records of lines (see
+  /// LedgerLayout), so the proportion also holds in small spaces.
   static func capacity(reservable: Int?) -> Int {
     guard let reservable else { return largestCapacity }
     var capacities = smallestCapacity..<largestCapacity + 1
@@ -125,7 +129,7 @@ import Synchronization
       do throws(LedgerError) {
         return try Ledger(entryCapacity: capacity)
       } catch {
-        // Somebody else took it meanwhile, or the kernel has other reasons.
+        // Another thread took the space meanwhile, or the kernel has other reasons.
         guard capacity > smallestCapacity else { throw error }
         capacity = max(smallestCapacity, capacity / 2)
       }
@@ -151,7 +155,7 @@ import Synchronization
       of: UInt32(LedgerLayout.domainCapacity), toByteOffset: LedgerLayout.domainCapacityOffset, as: UInt32.self)
     unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.store(1, ordering: .releasing)
     unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.store(1, ordering: .releasing)
-    // Last, so that whoever sees the magic sees a whole header.
+    // Stored last, so that a reader that sees the magic sees a whole header.
     unsafe atomic64(at: 0).pointee.store(LedgerLayout.magic, ordering: .releasing)
   }
 
@@ -161,20 +165,20 @@ import Synchronization
     unsafe word.pointee.store(UInt32(bitPattern: getpid()), ordering: .releasing)
   }
 
-  /// The field of 8 bytes at an offset that LedgerLayout.swift names; alive as long as the ledger.
+  /// The field of 8 bytes at an offset that LedgerLayout.swift names. It is valid as long as the ledger exists.
   func atomic64(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
     // SAFETY: the layout puts an aligned integer of this width there, written by atomic operations only.
     unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
-  /// The same for 4 bytes.
+  /// The same for a field of 4 bytes.
   func atomic32(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
-    // SAFETY: as above.
+    // SAFETY: as in `atomic64(at:)`.
     unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
   // MARK: Entries
 
-  /// The record of index 0; entries follow one another.
+  /// The record of index 0. The other records follow it in order.
   package var firstRecord: UnsafeMutablePointer<EntryRecord> { unsafe entries }
 
   package func index(of entry: LedgerEntry) -> Int { unsafe entry.record - entries }
@@ -182,13 +186,14 @@ import Synchronization
   /// The entry at an index below ``entryCount``.
   package func entry(at index: Int) -> LedgerEntry { unsafe LedgerEntry(record: entries + index) }
 
-  /// Entries ever handed out: only these need to be read.
+  /// The number of entries ever handed out: only these need to be read.
   public var entryCount: Int {
     Int(unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.load(ordering: .acquiring))
   }
 
-  /// Takes an entry for a resource. It stays in state `free` until the caller says otherwise.
-  /// Cost: two atomic operations, or a lock where the ledger grows.
+  /// Takes an entry for a resource. It stays in state `free` until the caller changes that.
+  /// Cost: two atomic operations, or a lock if the ledger grows.
+  /// - Throws: ``LedgerError`` if every entry is in use, or if the kernel gives no memory for more.
   package func acquireEntry(_ classification: LedgerEntry.Classification) throws(LedgerError) -> LedgerEntry {
     let entry: LedgerEntry
     if let free = freeEntries.pop(in: self) {
@@ -200,18 +205,18 @@ import Synchronization
     return entry
   }
 
-  /// Gives an entry back. It must be owned by the caller and hold no resource any more.
-  /// - Returns: the lives it had in its domain, which the domain adds to what it remembers.
+  /// Gives an entry back. The caller owns it, and it has no resource any more.
+  /// - Returns: the number of lives that ended in its domain, which the domain adds to its own sum.
   @discardableResult
   package func releaseEntry(_ entry: LedgerEntry) -> Int {
     let lives = entry.endedLives
     entry.setState(.free)
-    // An entry that had its last generation stays free for good.
+    // An entry in its last generation stays free and is never handed out again.
     if entry.word.generation < EntryWord.lastGeneration { freeEntries.push(entry, in: self) }
     return lives
   }
 
-  /// Entries made readable and writable at a time: 1 MiB.
+  /// How many entries are made readable and writable at a time: 1 MiB of them.
   private static let growthStep = 16_384
 
   private func appendEntry() throws(LedgerError) -> LedgerEntry {

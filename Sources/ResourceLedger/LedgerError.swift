@@ -11,7 +11,7 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case full(entryCapacity: Int)
     /// Every domain record is in use.
     case tooManyDomains(capacity: Int)
-    /// Of this kind of domain only the library makes entries.
+    /// Only the library makes entries of this kind of domain.
     case reservedKind(DomainKind)
   }
 

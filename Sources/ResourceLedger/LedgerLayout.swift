@@ -1,8 +1,8 @@
 // The ledger's bytes, version 1.
 //
-// One mapped region, little endian, no pointers in it but block addresses. Another process that maps
-// it needs this page alone. Every field that changes after it was first written is changed by one
-// atomic store of its own width, so a reader never sees half of one.
+// One mapped region, little endian. It contains no pointers, except for the addresses of blocks. Another process that
+// maps it needs only this description. Every field that changes after it was first written is changed by one atomic
+// store of its own width, so a reader never sees half of a change.
 //
 //   offset 0             header, 4,096 bytes
 //   domainsOffset        domain records, 64 bytes each; record 0 means "no domain"
@@ -26,11 +26,12 @@
 //                   80–87   domainsOffset
 //                   88–91   domainCapacity
 //                   92–95   domainCount, record 0 included
-//                   96–103  resources created on lines that there was no room to record
+//                   96–103  number of resources created on lines for which there was no room
 //                   104–4095 zero
 //
-// domain record     0–3     kind (see DomainKind); 0 where no entry can carry the number
-//                   4–7     turn: one more each time that the number is given out or given back; odd where a domain has it
+// domain record     0–3     kind (see DomainKind); 0 if no entry can carry the number
+//                   4–7     turn: one more each time that the number is given out or given back; odd while a domain
+//                           has it
 //                   8–63    name, UTF-8, padded with zeros
 //
 // site record       0–3     file: offset into the strings
@@ -39,14 +40,14 @@
 //                   12–15   function: length, bytes
 //                   16–19   line
 //                   20–23   zero
-//                   24–31   rescued: resources released by deinit that nobody disposed
-//                   32–39   rescued: their bytes
+//                   24–31   rescued: number of resources that were not disposed and that deinit released
+//                   32–39   rescued: the bytes of these resources
 //                   40–63   zero
 //
 // entry             0–7     state word (see EntryWord)
-//                   8–15    address of the block; 0 where the resource is no memory
+//                   8–15    address of the block; 0 if the resource is no memory
 //                   16–23   bytes asked for
-//                   24–31   bytes the domain set aside (an arena: the size class)
+//                   24–31   bytes that the domain set aside (an arena: the size class)
 //                   32–35   site id
 //                   36–37   domain id
 //                   38–39   bucket: how the domain sorts its resources (an arena: the size class index)
@@ -57,7 +58,7 @@
 //                           the last maintenance pass that saw it idle; no meaning for readers
 //                   56–63   generation at which the entry joined its domain
 
-/// Where things are in a ledger's region, in bytes. See the top of this file for the whole layout.
+/// Where things are in a ledger's region, in bytes. The top of this file describes the whole layout.
 struct LedgerLayout {
   static let magic: UInt64 = 0x5245_4744_454C_5753  // "SWLEDGER"
   static let version: UInt32 = 1
@@ -84,24 +85,25 @@ struct LedgerLayout {
   static let domainsOffset = 4_096
   static let sitesOffset = domainsOffset + domainCapacity * recordSize
 
-  /// Sites and their text are made readable and writable by so many bytes at a time.
+  /// How many bytes of sites, or of their texts, are made readable and writable at a time.
   static let commitStep = 1 << 20
 
   let entryCapacity: Int
-  /// Records for lines of code, the unknown one included: 65,536, and up to 1,048,576 where there is room for 16 million
-  /// entries. Untouched ones cost address space only. Where that is so short that there is room for fewer than 262,144
-  /// entries, there is a record for each four of them, and 4,096 at least: the lines must not take what the entries need.
+  /// How many records there are for lines of code, the unknown line included: 65,536, and up to 1,048,576 if there is
+  /// room for 16 million entries. Unused records cost address space only. If there is room for fewer than 262,144
+  /// entries, there is one record for every four of them, but 4,096 at least: the lines must not take the space that
+  /// the entries need.
   let siteCapacity: Int
-  /// Texts are shared: a line takes some 20 bytes of its own.
+  /// The bytes of the lines' texts. Equal texts are stored once: a line takes some 20 bytes of its own.
   let stringsCapacity: Int
 
   init(entryCapacity: Int) {
     self.entryCapacity = entryCapacity
     let least = min(1 << 16, max(Self.smallestSiteCapacity, entryCapacity >> 2))
     let share = min(1 << 20, max(least, entryCapacity >> 4))
-    // A power of two: see SiteIndex.
+    // Rounded down to a power of two, which SiteIndex needs.
     siteCapacity = 1 << (Int.bitWidth - 1 - share.leadingZeroBitCount)
-    // 256 bytes for each line, and 64 where lines are many.
+    // 256 bytes for each line, or 64 if there are many lines.
     stringsCapacity = max(min(16 << 20, siteCapacity * 256), siteCapacity * 64)
   }
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the kernel lets this process map, and what it has.
+/// How much memory this process has, and how much more the kernel lets it map.
 package enum ProcessMemory {
   /// Bytes of this process that are in memory now.
   package static var residentByteCount: Int { pages(.resident) * pageByteCount }
@@ -12,7 +12,8 @@ package enum ProcessMemory {
   /// Bytes of address space that the process may still reserve (`ulimit -v`); nil for no limit.
   package static var reservableByteCount: Int? { room(under: .addressSpace)?.left }
 
-  /// The limit that the next mapping would meet first, and how far it is; nil for none.
+  /// The limit that further mappings will reach first, and the bytes that are left until then; nil if there is no
+  /// limit.
   package static var nearestLimit: (limit: Limit, byteCount: Int, left: Int)? {
     [Limit.addressSpace, .data].compactMap(room(under:)).min { $0.left < $1.left }
   }
@@ -44,7 +45,8 @@ package enum ProcessMemory {
     case data = 5
   }
 
-  /// 0 if the file cannot be read. Allocates nothing: it is asked where memory is short.
+  /// A field's number of pages; 0 if the file cannot be read. Allocates nothing, because it is called when memory is
+  /// short.
   private static func pages(_ field: Field) -> Int {
     let file = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return 0 }

@@ -1,11 +1,11 @@
-/// What a domain's entries add up to, bucket by bucket. Buckets without entries take no room: an arena has 232, and uses few.
+/// The sums of a domain's entries, by bucket. Buckets without entries take no memory: an arena has 232 and uses few.
 package struct BucketTotals: Sendable {
-  /// Those that have entries, ascending.
+  /// The buckets that have entries, ascending.
   package private(set) var buckets: [Int] = []
-  /// What these add up to, in their order.
+  /// The sums of these buckets, in the same order.
   package private(set) var sums: [EntryTotals] = []
 
-  /// Those that have entries here or a count there, ascending.
+  /// The buckets that have entries here or a count that is not 0 in `counts`, ascending.
   package func buckets(with counts: [Int]) -> [Int] {
     counts.indices.filter { counts[$0] != 0 || buckets.contains($0) }
   }

@@ -1,10 +1,11 @@
-/// What the entries of one domain add up to, small enough to be read while the domain's books are held.
+/// The sum of one domain's entries. It is small, so that it can be read while the domain's books are held.
 package struct DomainSum: Equatable, Sendable {
-  /// Entries with a resource behind them.
+  /// The number of entries that have a resource.
   package var count = 0
-  /// Their bytes, as a census gives them; exact.
+  /// The bytes of these entries as a census counts them; exact.
   package var byteCount: Int128 = 0
-  /// Made of each entry's number and life: equal to a later one only where the same resources are live.
+  /// Computed from each entry's index and generation: two sums have equal fingerprints only if the same resources are
+  /// live.
   package var fingerprint: UInt64 = 0
 
   package init() {}
@@ -13,15 +14,16 @@ package struct DomainSum: Equatable, Sendable {
     if word.state == .free { return }
     count += 1
     byteCount &+= Int128(word.state == .live && !word.isDetached ? entry.byteCount : entry.capacity)
-    // The index in the high bits, where no generation of this program's life reaches; spread by an odd factor.
+    // The index is in the high bits, which no generation reaches while the program runs. The odd factor spreads the
+    // bits.
     fingerprint &+= (UInt64(truncatingIfNeeded: index) << 36 ^ word.generation) &* 0x9E37_79B9_7F4A_7C15 | 1
   }
 }
 
 extension Ledger {
-  /// For each of the given domains, the entries that carry its number, with or without a resource behind
-  /// them: a domain sets entries aside far more seldom than it uses them, so that a sum over these soon
-  /// after is the domain's.
+  /// For each of the given domains, the indices of the entries that carry its number, with or without a resource. A
+  /// domain uses its entries far more often than it takes new ones, so a sum over these indices soon afterwards is the
+  /// domain's sum.
   /// Cost: 64 bytes of memory read per entry ever in use at the same time.
   package func entryIndices(of domains: [DomainNumber]) -> [[UInt32]] {
     var row = [Int](repeating: -1, count: domainCount)
@@ -36,7 +38,7 @@ extension Ledger {
     return indices
   }
 
-  /// Adds up the entries at these indices, as far as they are the domain's. Allocates nothing, takes no lock.
+  /// Adds up the entries at these indices that are the domain's. Allocates nothing, takes no lock.
   package func sum(of domain: DomainNumber, at indices: [UInt32]) -> DomainSum {
     var sum = DomainSum()
     for index in indices { add(Int(index), of: domain, to: &sum) }
@@ -44,7 +46,7 @@ extension Ledger {
   }
 
   /// Adds up every entry of a domain. Allocates nothing, takes no lock.
-  /// Cost: as ``entryIndices(of:)``.
+  /// Cost: the same as ``entryIndices(of:)``.
   package func sum(of domain: DomainNumber) -> DomainSum {
     var sum = DomainSum()
     for index in 0..<entryCount { add(index, of: domain, to: &sum) }

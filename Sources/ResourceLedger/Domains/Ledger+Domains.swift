@@ -3,7 +3,7 @@ import Synchronization
 
 /// The right to a domain's number. Its owner books resources under the number, and gives it back once.
 ///
-/// What goes away without giving it back leaves the number in use: entries may carry it.
+/// If an owner goes away without giving the number back, the number stays in use, because entries may carry it.
 package final class OwnedDomain: Sendable {
   package let id: DomainID
   private let ledger: Ledger
@@ -13,23 +13,24 @@ package final class OwnedDomain: Sendable {
     self.ledger = ledger
   }
 
-  /// Gives the number back. Only the first call has an effect, on whatever thread.
+  /// Gives the number back. Only the first call has an effect, whichever thread makes it.
   ///
-  /// Where the domain was a client's, entries may still carry the number: another domain gets it when none does. The
-  /// owner of any other domain saw to it that none does.
+  /// If a client added the domain, entries may still carry the number: another domain gets it when no entry carries it
+  /// any more. The owner of any other domain must have made sure before that no entry carries the number.
   package func giveBack() { ledger.giveBack(id) }
 }
 
-/// Domains' numbers that were used and are not.
+/// Domain numbers that were given back. Guarded by the ledger's `interning`.
 struct SpareDomainNumbers {
-  /// That no entry carries, of arenas, registries and the like.
+  /// Numbers of the library's own domains (arenas, registries and so on). No entry carries them.
   var ofLibrary: [UInt16] = []
-  /// That no entry carries, of clients' domains. Kept apart: a thread that creates a resource in a domain while another
-  /// thread removes it has the number in an entry for a moment, and finds out only then.
+  /// Numbers of clients' domains that no entry carries. They are kept apart: if a thread creates a resource in a domain
+  /// while another thread removes the domain, an entry carries the number for a moment, until the first thread finds
+  /// out.
   var ofClients: [UInt16] = []
-  /// Of clients' domains. Resources that were not released may carry them.
+  /// Numbers of clients' domains that may still be carried, by entries of resources that were not released.
   var carried: [UInt16] = []
-  /// Length of `carried` from which it is worth looking which are free.
+  /// The length of `carried` from which it is worth looking which of its numbers no entry carries any more.
   var firstLook = Self.shortestLook
 
   static let shortestLook = 64
@@ -41,7 +42,7 @@ extension Ledger {
   private static let reservedDomains = 16
   private static var nameCapacity: Int { LedgerLayout.recordSize - recordName }
 
-  /// A domain record's kind and turn: one word, so that they are read together.
+  /// The kind and the turn of a domain record, in one word so that they are read together.
   private struct DomainState {
     var kind: DomainKind
     var turn: UInt32
@@ -67,16 +68,17 @@ extension Ledger {
     DomainState(unsafe atomic64(at: record(of: number) + Self.recordState).pointee.load(ordering: .acquiring))
   }
 
-  /// Under `interning`.
+  /// The caller holds `interning`.
   private func setState(_ state: DomainState, of number: UInt16) {
     unsafe atomic64(at: record(of: number) + Self.recordState).pointee.store(state.word, ordering: .releasing)
   }
 
   // MARK: Giving out and taking back
 
-  /// Names a kind of resource. A name longer than 56 bytes of UTF-8 is cut.
-  /// - Parameter isOneOfMany: whether the last records are not for it: they are for what a process has one of, and
-  ///   notices late, as native resources and adopted memory.
+  /// Adds a domain and gives it a number. A name longer than 56 bytes of UTF-8 is cut.
+  /// - Parameter isOneOfMany: whether the domain may not have the last 16 records. They are kept for domains of which a
+  ///   process has one and which it may add late, such as native resources and adopted memory.
+  /// - Throws: ``LedgerError`` if all domain records are in use.
   package func addDomain(
     _ kind: DomainKind, name: String, isOneOfMany: Bool = false
   ) throws(LedgerError) -> OwnedDomain {
@@ -94,7 +96,7 @@ extension Ledger {
     return OwnedDomain(DomainID(number: DomainNumber(rawValue: number), turn: turn), of: self)
   }
 
-  /// Under `interning`.
+  /// A number that no entry carries; nil if there is none. The caller holds `interning`.
   private func takeNumber(isClients: Bool, isOneOfMany: Bool) -> UInt16? {
     if isClients, spareNumbers.ofClients.isEmpty, spareNumbers.carried.count >= spareNumbers.firstLook { look() }
     if let number = isClients ? spareNumbers.ofClients.popLast() : spareNumbers.ofLibrary.popLast() { return number }
@@ -104,8 +106,10 @@ extension Ledger {
     return spareNumbers.ofClients.popLast() ?? spareNumbers.ofLibrary.popLast()
   }
 
-  /// Finds out which numbers that were given back are carried by no entry any more. Under `interning`.
-  /// Cost: 64 bytes of memory read per entry ever in use at the same time; done once for 64 numbers or more.
+  /// Finds out which of the clients' numbers that were given back are carried by no entry any more. The caller holds
+  /// `interning`.
+  /// Cost: 64 bytes of memory read per entry ever in use at the same time. This is done once for 64 numbers or more,
+  /// unless all records are in use.
   private func look() {
     guard !spareNumbers.carried.isEmpty else { return }
     let candidates = Set(spareNumbers.carried)
@@ -127,16 +131,16 @@ extension Ledger {
   fileprivate func giveBack(_ id: DomainID) {
     interning.withLock {
       var state = state(of: id.rawValue)
-      // Another turn: the number was given back, and may be another domain's.
+      // If the turn is another one, the number was given back before, and may be another domain's by now.
       guard state.turn == id.turn else { return }
       let isClients = state.kind.isOfClients
       state.turn += 1
-      // A client's keeps its kind and name for reports of what is still live.
+      // A client's domain keeps its kind and name, for reports of resources that are still live.
       if !isClients { state.kind = DomainKind(rawValue: 0) }
       setState(state, of: id.rawValue)
-      // Whoever creates a resource stores its entry and then looks at the state: see `kind(of:)`.
+      // A thread that creates a resource first stores its entry and then looks at the state: see `kind(of:)`.
       atomicMemoryFence(ordering: .sequentiallyConsistent)
-      // A number that had its last turn is out of use: an identifier of long ago would be right again.
+      // A number whose turns are used up is never used again: an old identifier would be valid again after an overflow.
       guard state.turn < .max - 1 else { return }
       if isClients { spareNumbers.carried.append(id.rawValue) } else { spareNumbers.ofLibrary.append(id.rawValue) }
     }
@@ -144,21 +148,22 @@ extension Ledger {
 
   // MARK: Reading
 
-  /// Domain records ever used, record 0 ("no domain") included.
+  /// The number of domain records ever used, record 0 ("no domain") included.
   public var domainCount: Int {
     Int(unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.load(ordering: .acquiring))
   }
 
-  /// The kind of a domain, nil where it has given its number back.
+  /// The kind of a domain; nil if the domain has given its number back.
   ///
-  /// Whoever stored an entry with the number, and calls this behind a fence with sequentially consistent order, either
-  /// gets nil here, or is seen by all who look whether the number is carried.
+  /// A thread that has stored an entry with the number must pass a sequentially consistent fence before it calls this.
+  /// Then it either gets nil, or its entry is seen by every thread that looks whether the number is still carried.
   package func kind(of id: DomainID) -> DomainKind? {
     let state = state(of: id.rawValue)
     return state.isInUse && state.turn == id.turn ? state.kind : nil
   }
 
-  /// The kind of the domain that has a number, or of a client's that had it last; raw value 0 where there is none.
+  /// The kind of the domain that has a number, or of the client's domain that had it last; raw value 0 if there is
+  /// neither.
   public func domainKind(_ number: DomainNumber) -> DomainKind {
     guard Int(number.rawValue) < domainCount else { return DomainKind(rawValue: 0) }
     return state(of: number.rawValue).kind
@@ -176,7 +181,7 @@ extension Ledger {
     stride(from: 0, to: Self.nameCapacity, by: 8).map { record(of: number) + Self.recordName + $0 }
   }
 
-  /// By whole words: the name of a number's last domain may be read at this moment.
+  /// Stores whole words, because another thread may be reading the name of the number's last domain.
   private func setName(_ name: String, of number: UInt16) {
     var bytes = Array(name.utf8.prefix(Self.nameCapacity))
     bytes += Array(repeating: 0, count: Self.nameCapacity - bytes.count)

@@ -2,24 +2,24 @@ import NativeSynchronization
 
 /// The domains of this process that can count themselves.
 ///
-/// Domains are held weakly: one that is gone is no longer listed.
+/// Domains are held weakly: a domain that no longer exists is no longer listed.
 public enum ResourceDomains {
   /// A domain and the number under which the ledger books its resources.
   public struct Listing: Sendable {
     public let id: DomainID
     public let domain: any ResourceDomain
-    /// Whether the number is several domains', because the ledger's domain records were used up: its entries
-    /// are not this domain's alone.
+    /// Whether several domains have the number, because the ledger's domain records were used up: not all of its
+    /// entries are this domain's.
     package let sharesID: Bool
   }
 
-  /// An object, so that copies of the list make no weak references.
+  /// A class, so that copies of the list make no new weak references.
   private final class Slot: Sendable {
     let id: DomainID
     let sharesID: Bool
-    /// The number, where a client added the domain: nobody else's can be removed.
+    /// The right to the number if a client added the domain; nil for other domains, which cannot be removed.
     let owned: OwnedDomain?
-    /// When it was added.
+    /// The domain's place in the order in which domains were added.
     let order: Int
     weak let domain: (any ResourceDomain)?
 
@@ -33,7 +33,7 @@ public enum ResourceDomains {
   }
 
   private static let lock = RankedLock(.domains)
-  /// By the domain's address. A domain that is gone may have had the address of one that is not listed.
+  /// By the domain's address. A domain that no longer exists may have had the address of a domain that is not listed.
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var slots: [ObjectIdentifier: Slot] = [:]
   // SAFETY: guarded by `lock`.
@@ -48,13 +48,13 @@ public enum ResourceDomains {
     unsafe ForkGuard.touch(nextPruning)
   }
 
-  /// Lists a domain, and gives it a number that resources are created with.
+  /// Lists a domain, and gives it an identifier that resources are created with.
   ///
-  /// Adding a domain again returns the number it has, on whatever thread. The number is taken back by ``remove(_:)``
-  /// only: a domain that goes away without it leaves its number in use, because entries may still carry it.
-  /// An arena and a registry have their numbers from the start and are not listed under a second one.
-  /// - Throws: ``LedgerError`` where all domain records are in use, and for a kind whose entries only the library
-  ///   makes (``DomainKind/arena``, ``DomainKind/adoptedMemory``, ``DomainKind/finalizationRegistry``).
+  /// If the domain is already listed, this returns its identifier, whichever thread calls. Only ``remove(_:)`` takes
+  /// the number back: if a domain goes away without it, the number stays in use, because entries may still carry it. An
+  /// arena and a registry have their own numbers from the start and are not listed under a second one.
+  /// - Throws: ``LedgerError`` if all domain records are in use, or if only the library makes entries of the kind
+  ///   (``DomainKind/arena``, ``DomainKind/adoptedMemory``, ``DomainKind/finalizationRegistry``).
   public static func add(_ domain: any ResourceDomain, kind: DomainKind = .custom) throws(LedgerError) -> DomainID {
     if let id = id(of: domain) { return id }
     guard kind.isOfClients else { throw LedgerError(.reservedKind(kind)) }
@@ -72,19 +72,19 @@ public enum ResourceDomains {
     return id
   }
 
-  /// Lists a domain that has its number already. ``remove(_:)`` has no effect on it.
+  /// Lists a domain that already has a number. ``remove(_:)`` has no effect on it.
   package static func list(_ domain: any ResourceDomain, as id: DomainID, sharesID: Bool = false) {
     _ = list(domain, as: id, sharesID: sharesID, owned: nil)
     prune()
   }
 
-  /// The same without looking for domains that are gone, of which the last reference may go by that: runs no code of a
-  /// client.
+  /// Lists a domain like ``list(_:as:sharesID:)``, but does not look for domains that no longer exist, which could drop
+  /// the last reference to a domain. So this runs no code of a client.
   package static func listOnly(_ domain: any ResourceDomain, as id: DomainID) {
     _ = list(domain, as: id, sharesID: false, owned: nil)
   }
 
-  /// - Returns: the number that the domain is listed under, which another thread may have given it just now.
+  /// - Returns: the identifier that the domain is listed under. Another thread may have listed it just now.
   private static func list(
     _ domain: any ResourceDomain, as id: DomainID, sharesID: Bool, owned: OwnedDomain?
   ) -> DomainID {
@@ -97,14 +97,14 @@ public enum ResourceDomains {
     }
   }
 
-  /// Where a domain is listed. Under `lock`: the caller's reference is not the last one, so that reading the weak one
-  /// runs no deinit.
+  /// The slot of a listed domain. The caller holds `lock`. It also has a reference to the domain, so reading the weak
+  /// one runs no deinit.
   private static func slot(of domain: any ResourceDomain) -> Slot? {
     guard let slot = unsafe slots[ObjectIdentifier(domain)], slot.domain === domain else { return nil }
     return slot
   }
 
-  /// Takes domains that are gone off the list, each time that it has doubled.
+  /// Takes domains that no longer exist off the list, each time that the list has doubled in length.
   private static func prune() {
     guard lock.withLock({ unsafe slots.count >= nextPruning }) else { return }
     let dead = Set(current.filter { $0.domain == nil }.map(\.order))
@@ -114,7 +114,7 @@ public enum ResourceDomains {
     }
   }
 
-  /// The number of a listed domain.
+  /// The identifier of a listed domain; nil if the domain is not listed.
   public static func id(of domain: any ResourceDomain) -> DomainID? {
     if let domain = domain as? any NumberedDomain { return domain.domainID }
     return lock.withLock { slot(of: domain)?.id }
@@ -122,11 +122,10 @@ public enum ResourceDomains {
 
   /// Takes a domain that ``add(_:kind:)`` listed off the list, and its number out of use.
   ///
-  /// From then on no resource can be created with the number. Those that are live stay in the ledger, under the
+  /// From then on, no resource can be created with the number. Resources that are live stay in the ledger under the
   /// domain's name; audits compare them with nothing, and no other domain gets the number while there are any. The
-  /// library's own domains keep their numbers whoever asks: registries, arenas (until they are destroyed) and the file
-  /// descriptors.
-  /// - Returns: whether this call removed it; false for one that is not listed, or is the library's own.
+  /// library's own domains cannot be removed: registries, arenas (until they are destroyed) and the file descriptors.
+  /// - Returns: whether this call removed the domain; false if it is not listed, or is the library's own.
   @discardableResult
   public static func remove(_ domain: any ResourceDomain) -> Bool {
     let owned = lock.withLock { () -> OwnedDomain? in
@@ -138,19 +137,19 @@ public enum ResourceDomains {
     return owned != nil
   }
 
-  /// Takes a domain off the list that its owner listed there; its number stays.
+  /// Takes a domain off the list that ``list(_:as:sharesID:)`` put there. The domain keeps its number.
   package static func unlist(_ domain: any ResourceDomain) {
     lock.withLock { _ = unsafe slots.removeValue(forKey: ObjectIdentifier(domain)) }
   }
 
-  /// Every domain that is alive now, in the order in which they were added.
+  /// Every listed domain that exists now, in the order in which they were added.
   public static var all: [Listing] {
     current.compactMap { slot in
       slot.domain.map { Listing(id: slot.id, domain: $0, sharesID: slot.sharesID) }
     }
   }
 
-  /// A copy to look into without the lock: whoever reads a weak reference may become the last owner of a
-  /// domain, whose deinit may come here.
+  /// A copy of the list, for looking into it without the lock: a thread that reads a weak reference may become the last
+  /// owner of a domain, and the domain's deinit may take the lock.
   private static var current: [Slot] { lock.withLock { unsafe Array(slots.values) }.sorted { $0.order < $1.order } }
 }

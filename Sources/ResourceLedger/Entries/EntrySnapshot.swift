@@ -1,13 +1,13 @@
 import Synchronization
 
-/// One entry's fields, all of the same life.
+/// The fields of one entry, all from the same life.
 public struct EntrySnapshot: Sendable {
   public let word: EntryWord
-  /// Address of the block, 0 where the resource is no memory.
+  /// Address of the block; 0 if the resource is no memory.
   public let address: UInt
-  /// Bytes asked for.
+  /// Bytes that were asked for.
   public let byteCount: Int
-  /// Bytes the domain set aside.
+  /// Bytes that the domain set aside.
   public let capacity: Int
   public let site: SiteID
   public let domain: DomainNumber
@@ -16,8 +16,8 @@ public struct EntrySnapshot: Sendable {
 }
 
 extension LedgerEntry {
-  /// The entry's fields as they were together at one moment, or nil where it is changing hands just now
-  /// (then it was no long-lived resource; a caller that must not miss it asks again).
+  /// The entry's fields as they were together at one moment; nil if a life of the entry begins or ends meanwhile. Such
+  /// a resource is not long-lived; a caller that must not miss it asks again.
   package func snapshot() -> EntrySnapshot? {
     let before = word
     let classification = classification

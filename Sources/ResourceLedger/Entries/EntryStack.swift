@@ -3,10 +3,10 @@ public import Synchronization
 /// A list of entries that any thread pushes to and pops from without a lock (Treiber's stack), linked
 /// through the entries themselves.
 ///
-/// The head holds the top entry's index plus one in its low 28 bits and a count of pops in the high 36:
-/// a thread that slept between reading the head and exchanging it would have to miss exactly 2^36 pops
-/// to be fooled. A popped entry may still be read by a thread that will then fail its exchange, which is
-/// sound because entries stay mapped.
+/// The head holds the top entry's index plus one in its low 28 bits and a count of pops in the high 36. If a thread
+/// sleeps between reading the head and exchanging it, the exchange could be wrong only after exactly 2^36 pops. A
+/// thread may still read an entry that was popped meanwhile; its exchange then fails. That is sound because entries
+/// stay mapped.
 @usableFromInline
 package struct EntryStack: ~Copyable, Sendable {
   @usableFromInline let head = Atomic<UInt64>(0)
@@ -16,7 +16,7 @@ package struct EntryStack: ~Copyable, Sendable {
 
   @inlinable package init() {}
 
-  /// Index plus one of the entry on top, 0 for none. It may be popped at any time.
+  /// Index plus one of the entry on top; 0 for none. Another thread may pop it at any time.
   package var top: UInt32 { UInt32(truncatingIfNeeded: head.load(ordering: .sequentiallyConsistent) & Self.indexMask) }
 
   package func push(_ entry: LedgerEntry, in ledger: Ledger) { unsafe push(entry, records: ledger.entries) }
@@ -38,7 +38,7 @@ package struct EntryStack: ~Copyable, Sendable {
     while true {
       last.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
       let desired = expected & ~Self.indexMask | index
-      // Sequentially consistent: see DepotShelves.push, whose next look is at another word.
+      // Sequentially consistent, because DepotShelves.push looks at another word afterwards.
       let (exchanged, original) = head.weakCompareExchange(
         expected: expected, desired: desired, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
       if exchanged { return }
@@ -64,8 +64,9 @@ package struct EntryStack: ~Copyable, Sendable {
     }
   }
 
-  /// Pops up to `limit` (1 or more) entries by one exchange: a chain whose last entry has no link. The walk to its
-  /// end reads links that may change under it; then the exchange fails, as every pop changes the head for good.
+  /// Pops up to `limit` (1 or more) entries by one exchange: a chain whose last entry has no link. Other threads may
+  /// change the links while this follows them. The exchange then fails, because every pop changes the count in the
+  /// head.
   package func pop(
     atMost limit: Int, records: UnsafeMutablePointer<EntryRecord>
   ) -> (first: LedgerEntry, count: Int)? {

@@ -1,4 +1,4 @@
-/// What is behind a ledger entry.
+/// What a ledger entry stands for.
 public enum EntryState: UInt64, Sendable, CaseIterable {
   /// No resource.
   case free = 0
@@ -16,10 +16,11 @@ public enum EntryState: UInt64, Sendable, CaseIterable {
 ///     bits 0–2    state
 ///     bit 3       release requested: no new pin; the last pin's end, or the requester, releases
 ///     bit 4       exclusive pin held
-///     bit 5       detached: the pointer was handed out for good
+///     bit 3       release requested: no new pin; the last pin's end, or the requester, releases
+///     bit 4       exclusive pin held
+///     bit 5       detached: the pointer was handed out and will not come back
 ///     bits 6–23   shared pins
-///     bits 24–63  generation: lives this entry has had, one more at each end of a life
-///
+///     bits 24–63  generation: the number of lives of this entry that have ended
 /// The generation makes a handle's word unequal to that of every later owner of the same entry. It
 /// never wraps: an entry that reaches the last generation is taken out of use.
 public struct EntryWord: Equatable, Sendable {
@@ -51,7 +52,7 @@ public struct EntryWord: Equatable, Sendable {
   @inlinable public var isDetached: Bool { rawValue & Self.detachedBit != 0 }
   @inlinable public var pinCount: Int { Int((rawValue & Self.pinMask) / Self.pinUnit) }
 
-  /// Same life of the same resource, whatever its pins.
+  /// Whether both words are of the same life of the same resource, whatever its pins and its bits 3 to 5.
   package func isSameLife(as other: EntryWord) -> Bool {
     (rawValue ^ other.rawValue) & ~(Self.pinMask | Self.exclusiveBit | Self.releaseRequestedBit | Self.detachedBit) == 0
   }

@@ -1,20 +1,20 @@
 public import Synchronization
 
-// The state word's protocol. A handle keeps a *key*: the word its life began with (state live, no pins).
-// Every step below is one atomic operation on the word, and each says what it costs where it is hot.
+// The state word's protocol. A handle keeps a *key*: the word with which its life began (state live, no pins). Every
+// step below is one atomic operation on the word. A step that is on a hot path says what it costs.
 //
 //   key ──pin──► key + pins ──requestRelease──► … + releaseRequested ──last unpin──► released by it
 //    └──────────requestRelease with no pin──► releaseRequested, released by the requester
 //
-// Exactly one caller is told to release: the requester when there is no pin, otherwise whoever ends the
-// last pin. That caller ends the life with ``endLife(as:)`` when the resource is out of use.
+// Exactly one caller is told to release: the requester if there is no pin, otherwise the caller that ends the last pin.
+// That caller calls ``endLife(as:)`` when the resource is out of use.
 
 @usableFromInline
 package enum PinOutcome: Sendable {
   case pinned
   /// The handle's life is over, or its release was requested.
   case released
-  /// Held exclusively (for a shared pin), or held at all (for an exclusive one).
+  /// For a shared pin: the exclusive pin is held. For the exclusive pin: any pin is held.
   case conflict
   /// No room for one more shared pin in the word.
   case tooMany
@@ -26,16 +26,16 @@ package enum ReleaseOutcome: Sendable {
   case releaseNow
   /// The end of the last pin releases it.
   case deferred
-  /// Some earlier request did, or will.
+  /// An earlier request released the resource, or will release it.
   case alreadyReleased
 }
 
 extension LedgerEntry {
-  /// Begins a life. The caller owns the entry: it came off a list, or was just acquired.
+  /// Begins a life. The caller owns the entry: it popped the entry from a list, or just acquired it.
   /// - Returns: the key of the new life.
   @inlinable
   package func beginLife(byteCount: Int, site: SiteID, scope: UInt32) -> EntryWord {
-    // The fields must not be seen with the word of the life before: see snapshot().
+    // The fields must not be seen together with the word of the life before: see snapshot().
     atomicMemoryFence(ordering: .releasing)
     self.byteCount = byteCount
     self.site = site
@@ -45,20 +45,20 @@ extension LedgerEntry {
     return key
   }
 
-  /// Ends a life. The caller was told to release, or owns the entry outright.
-  /// - Returns: false where the entry has had its last life and must not be used again.
+  /// Ends a life. The caller was told to release, or is the entry's only owner.
+  /// - Returns: false if the entry has had its last life and must not be used again.
   @inlinable
   @inline(__always)
   package func endLife(as state: EntryState) -> Bool {
     let word = unsafe record.pointee.word.load(ordering: .relaxed)
     guard word < (EntryWord.lastGeneration - 1) << EntryWord.generationShift else { return endLastLife(as: state) }
-    // The next generation, with no bit but the state's below it.
+    // The next generation; of the bits below it, only those of the state are set.
     let next = (word | (1 << EntryWord.generationShift - 1)) &+ (1 + state.rawValue)
     unsafe record.pointee.word.store(next, ordering: .releasing)
     return true
   }
 
-  /// Leaves the entry in its last generation, however often it is called: such an entry is out of use already.
+  /// Puts the entry into its last generation, however often this is called: such an entry is out of use already.
   @usableFromInline
   @inline(never)
   package func endLastLife(as state: EntryState) -> Bool {
@@ -67,14 +67,14 @@ extension LedgerEntry {
     return false
   }
 
-  /// Changes the state of an entry that the caller owns and no handle does.
+  /// Changes the state of an entry that the caller owns and no handle owns.
   @inlinable
   package func setState(_ state: EntryState) {
     let word = EntryWord(state: state, generation: word.generation)
     unsafe record.pointee.word.store(word.rawValue, ordering: .releasing)
   }
 
-  /// Takes a shared pin. One load and one compare-and-exchange where nobody interferes.
+  /// Takes a shared pin. Costs one load and one compare-and-exchange if no other thread changes the word meanwhile.
   @inlinable
   package func pin(key: EntryWord) -> PinOutcome {
     var expected = unsafe record.pointee.word.load(ordering: .relaxed)
@@ -92,14 +92,14 @@ extension LedgerEntry {
   }
 
   /// Ends a shared pin.
-  /// - Returns: true where this was the last one of a resource whose release was requested: the caller releases.
+  /// - Returns: true if this was the last pin of a resource whose release was requested: the caller must release it.
   @inlinable
   package func unpin() -> Bool {
     let word = unsafe record.pointee.word.subtract(EntryWord.pinUnit, ordering: .acquiringAndReleasing).newValue
     return word & (EntryWord.releaseRequestedBit | EntryWord.pinMask) == EntryWord.releaseRequestedBit
   }
 
-  /// Takes the exclusive pin: only where no other pin is held.
+  /// Takes the exclusive pin, if no pin is held.
   @inlinable
   package func pinExclusively(key: EntryWord) -> PinOutcome {
     let (exchanged, original) = unsafe record.pointee.word.compareExchange(
@@ -110,14 +110,15 @@ extension LedgerEntry {
   }
 
   /// Ends the exclusive pin.
-  /// - Returns: true where the release was requested meanwhile: the caller releases.
+  /// - Returns: true if the release was requested meanwhile: the caller must release the resource.
   @inlinable
   package func unpinExclusively() -> Bool {
     let word = unsafe record.pointee.word.bitwiseAnd(~EntryWord.exclusiveBit, ordering: .acquiringAndReleasing).newValue
     return word & EntryWord.releaseRequestedBit != 0
   }
 
-  /// Asks for the release of the life that `key` began. Any number of threads may ask; one is told to act.
+  /// Requests the release of the life that `key` began. Any number of threads may request it; only one is told to
+  /// release.
   @inlinable
   package func requestRelease(key: EntryWord) -> ReleaseOutcome {
     var expected = unsafe record.pointee.word.load(ordering: .relaxed)
@@ -132,7 +133,7 @@ extension LedgerEntry {
     }
   }
 
-  /// Marks an unpinned life as detached: its handle is done, the resource stays live in the books.
+  /// Marks a life without pins as detached: its handle is out of use, and the resource stays live in the books.
   @inlinable
   package func detach(key: EntryWord) -> PinOutcome {
     let (exchanged, original) = unsafe record.pointee.word.compareExchange(

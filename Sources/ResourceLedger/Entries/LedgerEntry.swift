@@ -17,11 +17,11 @@ package struct EntryRecord: ~Copyable {
   @usableFromInline package let firstGeneration: Atomic<UInt64>
 }
 
-/// A ledger entry: a reference to 64 bytes that stay mapped as long as their ledger.
+/// A ledger entry: a reference to 64 bytes that stay mapped as long as their ledger exists.
 ///
-/// Synchronisation: `word` is the entry's lock and its publication. The other fields are written by the
-/// owner alone, before the `live` word is published with release order; a reader takes the word with
-/// acquire order, reads, and takes the word again (``snapshot()``).
+/// Synchronisation: `word` is the entry's lock, and publishes its fields. Only the owner writes the other fields
+/// (except for `idleMark`), before it stores the `live` word with release order. A reader loads the word with acquire
+/// order, reads the fields, and loads the word again (``snapshot()``).
 // SAFETY: points into a ledger's region, which is unmapped only with its ledger; every field is atomic.
 @usableFromInline
 @safe package struct LedgerEntry: @unchecked Sendable, Equatable {
@@ -32,7 +32,7 @@ package struct EntryRecord: ~Copyable {
 
   @inlinable package var word: EntryWord { EntryWord(rawValue: unsafe record.pointee.word.load(ordering: .acquiring)) }
 
-  /// 256 TiB, more than a process can address: the most bytes that one resource may stand for.
+  /// The most bytes that one resource may have: 256 TiB, more than a process can address.
   @inlinable package static var largestByteCount: Int { 1 << 48 }
 
   @inlinable package var address: UInt {
@@ -63,18 +63,18 @@ package struct EntryRecord: ~Copyable {
     get { unsafe record.pointee.scope.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.scope.store(newValue, ordering: .relaxed) }
   }
-  /// The entry's generation when it joined its domain: the difference is the lives it had there.
+  /// The entry's generation when it joined its domain. The generation now minus this one is the lives that ended there.
   @inlinable package var firstGeneration: UInt64 {
     get { unsafe record.pointee.firstGeneration.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.firstGeneration.store(newValue, ordering: .relaxed) }
   }
-  /// Puts an entry without a resource into a domain. The caller owns it.
+  /// Puts an entry without a resource into a domain. The caller owns the entry.
   @inlinable
   package func beginMembership(_ classification: Classification) {
     self.classification = classification
     firstGeneration = word.generation
   }
-  /// Lives that ended since the entry joined its domain.
+  /// The number of lives that ended since the entry joined its domain.
   package var endedLives: Int { Int(clamping: Int64(bitPattern: word.generation &- firstGeneration)) }
 
   @inlinable package var link: UInt32 {
@@ -82,14 +82,15 @@ package struct EntryRecord: ~Copyable {
     nonmutating set { unsafe record.pointee.link.store(newValue, ordering: .relaxed) }
   }
 
-  /// What a maintenance pass leaves on an idle entry to know it by: written by one pass at a time, whoever owns
-  /// the entry. No meaning for readers.
+  /// A mark that a maintenance pass leaves on an idle entry, to recognise it later. Only one pass at a time writes it,
+  /// even if another thread owns the entry. It has no meaning for readers.
   @inlinable package var idleMark: UInt32 {
     get { unsafe record.pointee.idleMark.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.idleMark.store(newValue, ordering: .relaxed) }
   }
 
-  /// When the cleanup of a registration began: see ``CoarseClock``; 0 before. In the word that blocks have their mark in.
+  /// When the cleanup of a registration began: a reading of ``CoarseClock``; 0 before. Blocks have their mark in this
+  /// word.
   @inlinable package var cleanupStart: UInt32 {
     get { idleMark }
     nonmutating set { idleMark = newValue }
@@ -97,7 +98,7 @@ package struct EntryRecord: ~Copyable {
 
   @inlinable package static func == (a: LedgerEntry, b: LedgerEntry) -> Bool { unsafe a.record == b.record }
 
-  /// Which domain an entry belongs to, and where the domain sorts it.
+  /// The domain that an entry belongs to, and the bucket that the domain sorts it into.
   @usableFromInline
   package struct Classification: Equatable, Sendable {
     @usableFromInline package var rawValue: UInt32

@@ -13,10 +13,10 @@ extension Ledger {
   private static let recordRescuedCount = 24
   private static let recordRescuedBytes = 32
 
-  /// The number of a line of code. No lock and no string work where the line was seen before.
+  /// The number of a line of code. Takes no lock and reads no text if the line was seen before.
   /// - Parameter isCreation: whether a resource is created there, for ``unrecordedCount``.
-  /// - Returns: the unknown site where all records (see LedgerLayout), or the room for their text, are used up. Callers
-  ///   do not keep that one, so that the next creation is counted, too.
+  /// - Returns: the unknown site if all records (see LedgerLayout), or the room for their texts, are used up. Callers
+  ///   must not keep the unknown site, so that the next creation is counted, too.
   package func intern(
     file: StaticString, line: UInt, function: StaticString, isCreation: Bool = true
   ) -> SiteID {
@@ -31,7 +31,7 @@ extension Ledger {
     return site
   }
 
-  /// Resources that were created on lines which there was no room to record.
+  /// The number of resources that were created on lines for which there was no room.
   package var unrecordedCount: Int {
     Int(clamping: unsafe atomic64(at: LedgerLayout.unrecordedOffset).pointee.load(ordering: .relaxed))
   }
@@ -47,7 +47,7 @@ extension Ledger {
     }
   }
 
-  /// Under `interning`.
+  /// Adds a site; the unknown site if there is no room for it. The caller holds `interning`.
   private func append(_ site: Site) -> SiteID {
     let count = siteCount
     let record = LedgerLayout.sitesOffset + count * LedgerLayout.recordSize
@@ -66,7 +66,7 @@ extension Ledger {
     return id
   }
 
-  /// Puts a text into the region once. Under `interning`.
+  /// Puts a text into the region once; nil if there is no room for it. The caller holds `interning`.
   private func place(_ text: String) -> (offset: UInt32, length: UInt32)? {
     if let placed = strings[text] { return placed }
     let bytes = Array(text.utf8)
@@ -85,10 +85,11 @@ extension Ledger {
     return placed
   }
 
-  /// Makes more bytes of sites or of their text readable and writable, where `end` lies behind those that are. Under
-  /// `interning`.
-  /// - Parameter areaEnd: where the area ends that the bytes are of; there may be less than a whole step before it.
-  /// - Returns: whether the bytes before `end` are.
+  /// Makes more bytes of sites or of their texts readable and writable, unless all bytes before `end` already are. The
+  /// caller holds `interning`.
+  /// - Parameter areaEnd: the end of the sites or of their texts. The last step before it may be shorter than the
+  ///   others.
+  /// - Returns: whether all bytes before `end` are readable and writable.
   private func commit(_ committed: inout Int, upTo end: Int, of areaEnd: Int) -> Bool {
     while committed < end {
       let added = min(LedgerLayout.commitStep, areaEnd - committed)
@@ -98,12 +99,12 @@ extension Ledger {
     return true
   }
 
-  /// Sites interned, the unknown one included.
+  /// The number of interned sites, the unknown one included.
   public var siteCount: Int {
     Int(unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.load(ordering: .acquiring))
   }
 
-  /// The line of code behind a number; the unknown site for a number never given out.
+  /// The line of code that has a number; the unknown site if the number was never given out.
   public func site(_ id: SiteID) -> Site {
     guard id.rawValue > 0, Int(id.rawValue) < siteCount else { return .unknown }
     let record = LedgerLayout.sitesOffset + Int(id.rawValue) * LedgerLayout.recordSize
@@ -128,11 +129,12 @@ extension Ledger {
     unsafe Self.recordRescue(at: site, byteCount: byteCount, siteRecords: siteRecords)
   }
 
-  /// The record of site 0; sites follow one another.
+  /// The record of site 0. The other records follow it in order.
   package var siteRecords: UnsafeMutableRawPointer { unsafe base + LedgerLayout.sitesOffset }
 
-  /// The same by way of ``siteRecords``, which the caller has at hand. Bytes stay at 2^63 and some once they are that
-  /// many. Cost: two atomic additions.
+  /// The same for a caller that already has ``siteRecords``. Once the bytes are 2^63 or slightly more, they no longer
+  /// grow.
+  /// Cost: two atomic additions.
   @inline(__always)
   package static func recordRescue(at site: SiteID, byteCount: Int, siteRecords: UnsafeMutableRawPointer) {
     // SAFETY: the layout puts aligned integers of 8 bytes there, changed by atomic operations only.
@@ -140,14 +142,14 @@ extension Ledger {
     let count = unsafe (record + recordRescuedCount).assumingMemoryBound(to: Atomic<UInt64>.self)
     let bytes = unsafe (record + recordRescuedBytes).assumingMemoryBound(to: Atomic<UInt64>.self)
     unsafe count.pointee.add(1, ordering: .relaxed)
-    // One resource has 2^48 bytes at most: 32,768 threads would have to be between the two operations to make this wrap.
+    // One resource has 2^48 bytes at most, so this wraps only if 32,768 threads are between the two operations.
     if unsafe bytes.pointee.load(ordering: .relaxed) < 1 << 63 {
       unsafe bytes.pointee.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
     }
   }
 
-  /// Rescues of one site since the process began: how many, and bytes asked for, `Int.max` where they are that many or
-  /// more.
+  /// The rescues of one site since the process began: how many, and the bytes that were asked for (`Int.max` if they
+  /// are that many or more).
   public func rescues(at site: SiteID) -> (count: Int, byteCount: Int) {
     guard Int(site.rawValue) < siteCount else { return (0, 0) }
     let record = LedgerLayout.sitesOffset + Int(site.rawValue) * LedgerLayout.recordSize

@@ -1,9 +1,9 @@
 import NativeSynchronization
 public import Synchronization
 
-/// Which scope a thread or task tree is in, so that a resource can carry the scope it was created in.
+/// Knows which scope a thread or task tree is in, so that a resource can carry the scope in which it was created.
 ///
-/// While no scope is open anywhere, creating a resource pays one relaxed load for this.
+/// While no scope is open in the process, this costs one relaxed load for each new resource.
 @usableFromInline
 package enum ScopeTracking {
   /// The innermost scope of this task, or of this thread outside tasks; 0 for none. Child tasks inherit it.
@@ -22,7 +22,7 @@ package enum ScopeTracking {
 
   private struct State {
     var lastScope: UInt32 = 0
-    /// The scope around each scope that is open, or that closed inside one that is.
+    /// The scope around each scope. Contains the scopes that are open, and those that closed inside an open one.
     var parents: [UInt32: UInt32] = [:]
     var rescues: [UInt32: Rescues] = [:]
     var open: Set<UInt32> = []
@@ -39,12 +39,12 @@ package enum ScopeTracking {
     unsafe ForkGuard.touch(openCount)
   }
 
-  /// The scope for a resource created now; 0 for none. One relaxed load while no scope is open.
+  /// The scope for a resource that is created now; 0 for none. Costs one relaxed load while no scope is open.
   package static var scopeForNewResource: UInt32 {
     unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? 0 : current
   }
 
-  /// The same by way of ``openCount``, whose address the caller has at hand.
+  /// The same for a caller that already has the address ``openCount``.
   @inlinable
   package static func scopeForNewResource(openCount: UnsafeMutablePointer<Atomic<Int>>) -> UInt32 {
     unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? 0 : currentScope
@@ -53,7 +53,7 @@ package enum ScopeTracking {
   @usableFromInline
   package static var currentScope: UInt32 { current }
 
-  /// Scopes that are open in the process, at an address that never changes.
+  /// The number of scopes that are open in the process, at an address that never changes.
   // SAFETY: allocated once, never freed, atomic.
   @usableFromInline nonisolated(unsafe) package static let openCount: UnsafeMutablePointer<Atomic<Int>> = {
     let count = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
@@ -84,8 +84,8 @@ package enum ScopeTracking {
   }
 
   /// Closes a scope.
-  /// - Returns: the scopes whose resources belong to it (itself and those closed or open inside it), and
-  ///   what was rescued of them so far.
+  /// - Returns: the scopes whose resources belong to it (itself, and those that closed or are open inside it), and what
+  ///   was rescued of them so far.
   package static func close(_ scope: UInt32) -> (scopes: Set<UInt32>, rescues: Rescues) {
     unsafe openCount.pointee.subtract(1, ordering: .relaxed)
     return lock.withLock {
@@ -98,14 +98,14 @@ package enum ScopeTracking {
           unsafe state.rescues[around, default: Rescues()].add(sum.count, byteCount: sum.byteCount, at: site)
         }
       } else {
-        // Nobody will ask for these any more.
+        // No open scope is around these, so their parents will not be needed any more.
         for closed in inside where unsafe !state.open.contains(closed) { unsafe state.parents[closed] = nil }
       }
       return (inside, rescues)
     }
   }
 
-  /// The scope itself where it is open, or the innermost open one around it. Under `lock`.
+  /// The scope itself if it is open, otherwise the innermost open scope around it. The caller holds `lock`.
   private static func openScope(around scope: UInt32) -> UInt32? {
     var scope = scope
     while scope != 0 {
@@ -115,7 +115,7 @@ package enum ScopeTracking {
     return nil
   }
 
-  /// Under `lock`.
+  /// Whether `scope` is `ancestor`, or is inside it. The caller holds `lock`.
   private static func isInside(_ scope: UInt32, _ ancestor: UInt32) -> Bool {
     var scope = scope
     while scope != 0 {
@@ -129,7 +129,7 @@ package enum ScopeTracking {
   package static func recordRescue(in scope: UInt32, at site: SiteID, byteCount: Int) {
     guard scope != 0 else { return }
     lock.withLock {
-      // A resource may outlive its scope: the innermost one that is still open hears of it.
+      // A resource may outlive its scope: the rescue counts for the innermost scope around it that is still open.
       guard let open = openScope(around: scope) else { return }
       unsafe state.rescues[open, default: Rescues()].add(1, byteCount: Int128(byteCount), at: site)
     }

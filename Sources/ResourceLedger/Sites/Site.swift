@@ -12,13 +12,13 @@ public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Compar
     self.function = function
   }
 
-  /// From the literals of a call.
+  /// Makes a site from the literals of a call.
   package init(file: StaticString, line: UInt, function: StaticString) {
     self.init(file: "\(file)", line: Int(clamping: line), function: "\(function)")
   }
 
-  /// What stands for a line that the ledger had no room to record: there is room for 1,048,575 lines, for fewer
-  /// where the process may reserve little address space, and for 4,095 at least. An audit counts the resources concerned.
+  /// Stands for every line that the ledger had no room to record. There is room for 1,048,575 lines; for fewer if the
+  /// process may reserve little address space, and for 4,095 at least. An audit counts the resources of such lines.
   public static let unknown = Site(file: "(unknown)", line: 0, function: "(unknown)")
 
   public var description: String { "\(file):\(line) in \(function)" }
@@ -31,6 +31,6 @@ public struct SiteID: Hashable, Sendable {
   public let rawValue: UInt32
   @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  /// Stands for lines that there was no room to record.
+  /// Stands for lines for which there was no room.
   @inlinable package static var unknown: SiteID { SiteID(rawValue: 0) }
 }

@@ -1,5 +1,5 @@
-/// The lines of code that one thread saw last, by the address of their file's literal and their number: a
-/// plain table without atomic operations in front of the ledger's ``SiteIndex``.
+/// The lines of code that one thread saw last, by the address of the file's literal and the line number. It is a plain
+/// table without atomic operations in front of the ledger's ``SiteIndex``.
 @usableFromInline
 package struct SiteCache: ~Copyable {
   @usableFromInline struct Slot {
@@ -18,7 +18,7 @@ package struct SiteCache: ~Copyable {
   @inlinable
   @inline(__always)
   package mutating func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    // A text of one character may have no address. Of a literal that the compiler sees, this costs nothing.
+    // A text of one character may have no address. If the compiler sees the literal, this check costs nothing.
     guard file.hasPointerRepresentation else { return Self.intern(file: file, line: line, function: function) }
     let address = UInt64(UInt(bitPattern: unsafe file.utf8Start))
     let key = address | UInt64(line) << 47

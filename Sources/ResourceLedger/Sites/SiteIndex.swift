@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
 
-/// From a `#fileID` literal's address and a line to a site id: an open-addressing hash table of two slots for each site
-/// that there is room for, which is read without a lock and only ever added to (under the ledger's `interning` lock).
+/// Finds the site id for a `#fileID` literal's address and a line. It is an open-addressing hash table with two slots
+/// for each site that there is room for. It is read without a lock; sites are added under the ledger's `interning`
+/// lock, and never removed.
 ///
-/// The address of a string literal identifies its text as long as the program runs, so a hit compares one
-/// word and touches no string.
+/// The address of a string literal identifies its text as long as the program runs, so a lookup that succeeds compares
+/// one word and touches no string.
 // SAFETY: slots are atomic; a slot's id is stored before its key is published with release order.
 @safe final class SiteIndex: @unchecked Sendable {
   private struct Slot: ~Copyable {
@@ -15,10 +16,10 @@ import Synchronization
 
   private let slotCount: Int
   private let slots: UnsafeMutablePointer<Slot>
-  /// Slots in use. Changes under the ledger's `interning` lock.
+  /// Slots in use. Guarded by the ledger's `interning` lock.
   private var count = 0
 
-  /// Bytes of the table for so many sites.
+  /// The bytes of a table for so many sites.
   static func byteCount(siteCapacity: Int) -> Int { 2 * siteCapacity * MemoryLayout<Slot>.stride }
 
   /// - Parameter siteCapacity: a power of two.
@@ -34,19 +35,20 @@ import Synchronization
 
   deinit { unsafe munmap(slots, slotCount * MemoryLayout<Slot>.stride) }
 
-  /// A user-space address has 47 bits; the line takes the other 17. 0 is no key: a line too large for it.
+  /// The key of a line; 0 if it has none, because its number is too large or its file has no address. A user-space
+  /// address has 47 bits; the line takes the other 17.
   static func key(file: StaticString, line: UInt) -> UInt64 {
     guard line < 1 << 17, file.hasPointerRepresentation else { return 0 }
     return unsafe UInt64(UInt(bitPattern: file.utf8Start)) | UInt64(line) << 47
   }
 
-  /// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4). Of the product only the highest bits depend
-  /// on all bits of the key: the line lies in the key's highest ones.
+  /// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4). Only the highest bits of the product
+  /// depend on all bits of the key, and the line is in the key's highest bits.
   private func firstSlot(for key: UInt64) -> Int {
     Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> UInt64(64 - slotCount.trailingZeroBitCount))
   }
 
-  /// For tests: how many slots a look for a key passes.
+  /// For tests: how many slots a search for a key looks at.
   func probeCount(for key: UInt64) -> Int {
     var count = 1
     var slot = firstSlot(for: key)
@@ -70,7 +72,8 @@ import Synchronization
     }
   }
 
-  /// Adds a key that is not there. Full at three quarters: later keys take the slow way each time.
+  /// Adds a key that is not there yet. If three quarters of the slots are in use, it adds nothing, and the key is found
+  /// the slow way each time.
   func add(_ key: UInt64, site: SiteID) {
     guard key != 0, count < slotCount / 4 * 3 else { return }
     var slot = firstSlot(for: key)
