@@ -23,9 +23,10 @@ extension Bitmap {
   ///     and height, and `minimumWidth`, are those of the upright picture. This needs a second bitmap for a while, but
   ///     nothing if the picture is upright already.
   ///   - limits: What the picture may cost.
-  /// - Throws: `unreadableFile`, `notAPicture`, `unsupported`, `corrupt`, `truncated`, `limitExceeded`, `outOfMemory`;
-  ///   `invalidArgument` if `minimumWidth` is below 1; `cancelled` if the calling task is cancelled, which is checked
-  ///   every few rows.
+  /// - Throws: `unreadableFile` if the file cannot be read; `notAPicture`, `unsupported`, `corrupt` or `truncated` if
+  ///   its content is not a whole picture that can be decoded; `limitExceeded` if it exceeds `limits`; `outOfMemory` if
+  ///   there is no memory for it; `invalidArgument` if `minimumWidth` is below 1; `cancelled` if the calling task is
+  ///   cancelled, which is checked every few rows.
   public init(
     decodingFileAt path: String, format: PixelFormat? = nil, minimumWidth: Int? = nil,
     appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,

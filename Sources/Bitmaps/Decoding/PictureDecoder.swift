@@ -58,8 +58,9 @@ public struct PictureDecoder: ~Copyable {
   /// The time that this takes counts for ``DecodingLimits/wallTime``, together with that of earlier calls and of
   /// `finish`; the time between calls does not count. Cancellation of the task is checked.
   ///
-  /// - Throws: `notAPicture`, `unsupported`, `corrupt`, `limitExceeded`, as soon as the bytes that have arrived show
-  ///   it; `outOfMemory`, `cancelled`. After an error the decoder cannot be used any more, and should be discarded.
+  /// - Throws: `notAPicture`, `unsupported`, `corrupt` or `limitExceeded`, as soon as the bytes that have arrived show
+  ///   it; `outOfMemory` if there is no memory for the bytes; `cancelled` if the calling task is cancelled. After an
+  ///   error the decoder cannot be used any more, and should be discarded.
   public mutating func append(_ bytes: RawSpan) throws(BitmapError) {
     let watch = WorkWatch(wallTime: limits.wallTime, format: info?.format, spent: spent)
     defer { spent = watch.elapsed }

@@ -77,11 +77,13 @@ extension PictureInfo {
 extension PictureInfo {
   /// Reads the header of an encoded picture.
   ///
-  /// Sizes are reported and not limited. Only two limits apply: ``DecodingLimits/colorProfileByteCount``, and
-  /// ``DecodingLimits/embeddedByteCount`` for the header of a Netpbm.
+  /// Sizes of the picture are reported and not limited. These limits apply: ``DecodingLimits/colorProfileByteCount``;
+  /// for the header of a Netpbm ``DecodingLimits/embeddedByteCount``; for a PNG
+  /// ``DecodingLimits/workingMemoryByteCount``.
   ///
-  /// - Throws: `notAPicture`, `unsupported`, `corrupt` or `truncated`; `limitExceeded` if one of these limits is
-  ///   exceeded; `cancelled` if the calling task is cancelled.
+  /// - Throws: `notAPicture`, `unsupported`, `corrupt` or `truncated` if the header is not one that can be read;
+  ///   `limitExceeded` if one of these limits is exceeded; `outOfMemory` if there is no memory for the codec;
+  ///   `cancelled` if the calling task is cancelled.
   public init(probing bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) {
     let watch = WorkWatch()
     try watch.check()
@@ -92,7 +94,8 @@ extension PictureInfo {
 
   /// Reads the header of the picture in a file. The file is read whole, into a native buffer.
   ///
-  /// - Throws: As ``init(probing:limits:)``; `unreadableFile` if the file cannot be read.
+  /// - Throws: As ``init(probing:limits:)``; `unreadableFile` if the file cannot be read; `limitExceeded` if it is
+  ///   larger than ``DecodingLimits/encodedByteCount``.
   public init(
     probingFileAt path: String, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

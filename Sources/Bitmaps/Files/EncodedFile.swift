@@ -2,14 +2,14 @@ import Glibc
 import NativeBuffers
 import NativeSynchronization
 
-/// Reading a picture's file whole, into a native buffer.
+/// Reads a picture's file whole, into a native buffer.
 ///
-/// Read, not mapped: a file that shrinks while a mapping of it is decoded ends the process with SIGBUS.
+/// The file is read and not mapped: if a mapped file shrinks while it is decoded, SIGBUS ends the process.
 enum EncodedFile {
-  /// Calls `body` with the bytes of a file that starts like a picture that can be decoded.
+  /// Calls `body` with the bytes of a file that begins like a picture that can be decoded.
   ///
-  /// Errors name the file, those of `body` too. Ends with its task, looked at at the start, between pieces of a large
-  /// file, and at the end. Cost: one copy of the file; a file that is no picture costs a kilobyte.
+  /// Errors name the file, including errors of `body`. Cancellation of the task is checked at the start and after each
+  /// piece of the file. Costs one copy of the file; a file that is not a picture costs a kilobyte.
   static func withBytes<R>(
     ofFileAt path: String, limits: DecodingLimits, origin: Origin,
     _ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R
@@ -33,7 +33,7 @@ enum EncodedFile {
         try unsafe read(descriptor, into: bytes, watch)
       }
       return try unsafe buffer.reading { bytes throws(BitmapError) in
-        // Fewer than expected if the file was cut meanwhile: then the codec says that the data ends early.
+        // Fewer bytes than expected if the file was cut meanwhile; then the codec reports that the data ends early.
         try unsafe body(UnsafeRawBufferPointer(rebasing: bytes[..<readCount]))
       }
     } catch {
@@ -45,7 +45,7 @@ enum EncodedFile {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw BitmapError(.unreadableFile, "this is no path of a file: it is empty or has a NUL in it.")
     }
-    // O_NONBLOCK: opening a FIFO must not wait for a writer. It changes nothing for regular files.
+    // O_NONBLOCK: opening a FIFO must not wait for a writer. The flag changes nothing for regular files.
     let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {
       throw BitmapError(.unreadableFile, "the file cannot be opened", systemErrorNumber: errno).explained()
@@ -79,7 +79,7 @@ enum EncodedFile {
     guard result >= 0 else {
       throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
     }
-    // SAFETY: bytes are what the array holds; every bit of them is initialised.
+    // SAFETY: the array holds bytes, and all of them are initialised.
     _ = try unsafe PictureFormat(decodable: signature.span.bytes.extracting(..<result))
   }
 
@@ -112,7 +112,7 @@ func retryingInterrupted(_ call: () -> Int) -> Int {
 }
 
 extension BitmapError {
-  /// The same error with what the system says and what helps, in words.
+  /// The same error, with the system's reason and advice in words.
   func explained() -> BitmapError {
     guard let number = systemErrorNumber else { return self }
     let explanation: String

@@ -5,15 +5,16 @@ public import NativeBuffers
 extension Bitmap {
   /// A copy blurred by a Gaussian of standard deviation `sigma`, in pixels.
   ///
-  /// The curve is cut at three sigma and its weights add up to 1; beyond the border the outermost pixels are repeated.
-  /// Colours are weighted with their alpha; a pixel that comes out wholly transparent is all zeros. Results are within
-  /// 1 of 255 of the exact ones, of 16 bits within 2 of 65,535, of floats within 0.00001.
+  /// The curve is cut at three sigma, and its weights add up to 1. Beyond the border, the outermost pixels are
+  /// repeated. Colours are weighted with their alpha; a pixel that becomes wholly transparent is all zeros. Results are
+  /// within 1 of 255 of the exact ones, within 2 of 65,535 for 16 bits, and within 0.00001 for floats.
   ///
-  /// Costs time in proportion to pixels times sigma, and scratch memory: 4 bytes per channel of a row that is six sigma
+  /// The time is proportional to pixels times sigma. Scratch memory: 4 bytes per channel of a row that is six sigma
   /// longer.
   ///
-  /// - Throws: `invalidArgument` where `sigma` is not above 0, or above 1,000; `outOfMemory`, `pixelsUnavailable`,
-  ///   `cancelled`.
+  /// - Throws: `invalidArgument` if `sigma` is not above 0, or is above 1,000; `outOfMemory` if there is no memory for
+  ///   the copy or for scratch memory; `pixelsUnavailable` if this bitmap was disposed or is being written; `cancelled`
+  ///   if the calling task is cancelled.
   public func blurred(
     sigma: Double, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -44,21 +45,22 @@ private struct BlurLayout {
   let weights: ScratchLayout.Part<Float>
   /// One row, with repeated pixels on both sides.
   let sums: ScratchLayout.Part<Float>
-  /// A row before it is stored; nil where the byte kernels do that themselves.
+  /// A row before it is stored; nil if the byte kernels store rows themselves.
   let blurred: ScratchLayout.Part<Float>?
 
   init(_ bitmap: Bitmap, radius: Int) {
     self.radius = radius
     weights = scratch.add(Float.self, count: radius + 1)
     sums = scratch.add(Float.self, count: (bitmap.width + 2 * radius) * bitmap.format.channelCount)
-    // Premultiplied colour needs no weighing, and weights that are not negative keep it below alpha.
+    // Premultiplied colour needs no weighting with alpha, and weights that are not negative keep it below alpha.
     let isForBytes =
       bitmap.format.hasByteKernels || bitmap.format.isPremultiplied && bitmap.format.channel == .uint8
     blurred = isForBytes ? nil : scratch.add(Float.self, count: bitmap.width * bitmap.format.channelCount)
   }
 }
 
-// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
+// SAFETY: the pointers lead into the scratch memory and the source, and are used only inside the closure that lent
+// both.
 @safe
 private struct BlurPass {
   let radius: Int
@@ -66,7 +68,7 @@ private struct BlurPass {
   let isOpaque: Bool
   let weights: UnsafeMutablePointer<Float>
   let sums: UnsafeMutablePointer<Float>
-  /// Nil where the byte kernels store.
+  /// Nil if the byte kernels store rows.
   let blurred: UnsafeMutablePointer<Float>?
   let samples: cpixel_samples
   let bytesPerPixel: Int
@@ -84,7 +86,8 @@ private struct BlurPass {
     unsafe weights = layout.weights.zeroed(in: scratch)
     unsafe sums = layout.sums.zeroed(in: scratch)
     unsafe blurred = layout.blurred?.zeroed(in: scratch)
-    // Divided before it is squared: the square of a tiny sigma is 0, and the curve would be 0 / 0 in the middle.
+    // The division comes before the square: the square of a tiny sigma is 0, and the middle of the curve would be 0 /
+    // 0.
     func height(_ distance: Int) -> Double {
       let ratio = Double(distance) / sigma
       return exp(-ratio * ratio / 2)
@@ -123,8 +126,8 @@ private struct BlurPass {
     if let blurred = unsafe blurred { unsafe cpixel_store_row(blurred, samples, source.width, target) }
   }
 
-  /// Calls `body` for parts of a row, by their first pixel and how many there are, so that none takes long. Parts start
-  /// where the kernels' vectors do: the result is the same as of the whole row.
+  /// Calls `body` for parts of a row, with the first pixel and the number of pixels, so that no part takes long. Parts
+  /// start where the kernels' vectors start, so the result is the same as for the whole row.
   private func forParts(
     _ pace: inout WorkPace, _ body: (_ start: Int, _ count: Int) -> Void
   ) throws(BitmapError) {
@@ -137,7 +140,7 @@ private struct BlurPass {
     }
   }
 
-  /// As `cpixel_blur_rows`, of samples of any kind.
+  /// Like `cpixel_blur_rows`, for samples of any kind.
   private func addRows(around y: Int, from start: Int, count: Int, to row: UnsafeMutablePointer<Float>) {
     unsafe row.update(repeating: 0, count: count * source.channels)
     let part = unsafe source.base + start * bytesPerPixel

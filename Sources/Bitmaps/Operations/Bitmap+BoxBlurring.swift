@@ -2,17 +2,18 @@ import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
-  /// A copy of which every pixel is the mean of the square of 2 × `radius` + 1 pixels around it.
+  /// A copy in which every pixel is the mean of the square of 2 × `radius` + 1 pixels around it.
   ///
-  /// Beyond the border the outermost pixels are repeated. Colours are weighted with their alpha; a pixel that comes out
-  /// wholly transparent is all zeros. Results are within 1 of 255 of the exact ones, of 16 bits within 2 of 65,535, of
-  /// floats of 0 to 1 within 0.00001; a float that is not finite spoils the rest of its rows and columns.
+  /// Beyond the border, the outermost pixels are repeated. Colours are weighted with their alpha; a pixel that becomes
+  /// wholly transparent is all zeros. Results are within 1 of 255 of the exact ones, within 2 of 65,535 for 16 bits,
+  /// and within 0.00001 for floats of 0 to 1. A float that is not finite spoils the rest of its rows and columns.
   ///
-  /// Costs one pass, by running sums: the time does not depend on the radius. Scratch memory: 20 bytes per channel of a
-  /// row.
+  /// Costs one pass with running sums, so the time does not depend on the radius. Scratch memory: 20 bytes per channel
+  /// of a row.
   ///
-  /// - Throws: `invalidArgument` where `radius` is below 0 or above 2^31 - 1; `outOfMemory`, `pixelsUnavailable`,
-  ///   `cancelled`.
+  /// - Throws: `invalidArgument` if `radius` is below 0 or above 2^31 - 1; `outOfMemory` if there is no memory for the
+  ///   copy or for scratch memory; `pixelsUnavailable` if this bitmap was disposed or is being written; `cancelled` if
+  ///   the calling task is cancelled.
   public func boxBlurred(
     radius: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -52,8 +53,9 @@ private struct BoxLayout {
   }
 }
 
-/// Sums of the rows around the current one, column by column, of which a row is made.
-// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
+/// Keeps, for each column, the sum of the rows around the current row. These sums make the row's pixels.
+// SAFETY: the pointers lead into the scratch memory and the source, and are used only inside the closure that lent
+// both.
 @safe
 private struct BoxPass {
   let source: UnsafeRows
@@ -93,7 +95,7 @@ private struct BoxPass {
     }
   }
 
-  /// Those around row 0: rows above it are row 0 again, rows beyond the last one the last again.
+  /// Adds the rows around row 0. Rows above it are row 0 again, and rows beyond the last row are the last row again.
   private func addFirstRows(_ count: Int, _ watch: WorkWatch) throws(BitmapError) {
     let below = min(radius, height - 1)
     for y in 0...below {

@@ -2,22 +2,24 @@ import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
-  /// A copy with another picture laid over it: Porter and Duff's "over" ("Compositing Digital Images", 1984).
+  /// A copy with another picture laid over it, by Porter and Duff's "over" ("Compositing Digital Images", 1984).
   ///
-  /// What of the other picture lies beyond this one's borders is cut off; where it does not lie, pixels stay exactly as
-  /// they are. It may be of another format: it is converted first, to this one's depth and colours, its alpha kept.
-  /// Results are within 1 of 255 of the exact ones, of 16 bits within 2 of 65,535, of floats of 0 to 1 within 0.00001. A
-  /// pixel that comes out wholly transparent is all zeros.
+  /// The part of the other picture that lies beyond this one's borders is cut off. Pixels that the other picture does
+  /// not cover stay exactly as they are. If the other picture has another depth or order of colours, it is converted
+  /// first, and its alpha is kept. Results are within 1 of 255 of the exact ones, within 2 of 65,535 for 16 bits, and
+  /// within 0.00001 for floats of 0 to 1. A pixel that becomes wholly transparent is all zeros.
   ///
-  /// Costs a copy, a pass over the pixels that lie over each other, and scratch memory: 4 bytes per channel of a row of
-  /// both.
+  /// Costs a copy, a pass over the pixels that overlap, and scratch memory: 4 bytes per channel of an overlapping row
+  /// of both pictures.
   ///
   /// - Parameters:
-  ///   - overlay: What is laid on top.
-  ///   - x: Where its left border comes to lie in this picture, in pixels; may be negative.
-  ///   - y: Where its upper border comes to lie.
-  ///   - opacity: What its alpha is multiplied by, 0 to 1.
-  /// - Throws: `invalidArgument` where `opacity` is not within 0 and 1; `outOfMemory`, `pixelsUnavailable`, `cancelled`.
+  ///   - overlay: The picture that is laid on top.
+  ///   - x: Where the overlay's left border lies in this picture, in pixels. May be negative.
+  ///   - y: Where the overlay's upper border lies in this picture, in pixels. May be negative.
+  ///   - opacity: The factor for the overlay's alpha, 0 to 1.
+  /// - Throws: `invalidArgument` if `opacity` is not within 0 and 1; `outOfMemory` if there is no memory for the copy
+  ///   or for scratch memory; `pixelsUnavailable` if a bitmap was disposed or is being written; `cancelled` if the
+  ///   calling task is cancelled.
   public func composited(
     with overlay: Bitmap, atX x: Int = 0, y: Int = 0, opacity: Double = 1, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -33,8 +35,8 @@ extension Bitmap {
     }
   }
 
-  /// Lays another picture over this one, as ``composited(with:atX:y:opacity:arena:file:line:function:)`` does, without a
-  /// copy unless the pixels are shared: see ``Bitmap``. Where this throws, a part of the rows may be done.
+  /// Lays another picture over this one, like ``composited(with:atX:y:opacity:arena:file:line:function:)``, but without
+  /// a copy unless the pixels are shared: see ``Bitmap``. If this throws, a part of the rows may be changed already.
   public mutating func composite(
     with overlay: Bitmap, atX x: Int = 0, y: Int = 0, opacity: Double = 1,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -44,7 +46,7 @@ extension Bitmap {
     try lay(overlay, atX: x, y: y, opacity: opacity, origin: origin)
   }
 
-  /// Writes to the pixels without a copy.
+  /// Lays the overlay over these pixels, without a copy of them.
   private func lay(
     _ overlay: Bitmap, atX x: Int, y: Int, opacity: Double, origin: Origin
   ) throws(BitmapError) {
@@ -57,7 +59,7 @@ extension Bitmap {
     }
   }
 
-  /// As above; `overlay` can be laid on as it is.
+  /// The same for an `overlay` that needs no conversion.
   private func lay(
     _ overlay: Bitmap, _ overlap: Overlap, opacity: Double, origin: Origin
   ) throws(BitmapError) {
@@ -85,7 +87,8 @@ extension Bitmap {
     }
   }
 
-  /// Calls `body` with this picture in a format that can be laid on one of `format`: itself where it has one.
+  /// Calls `body` with this picture in a format that can be laid on a picture of `format`. Converts it only if
+  /// necessary.
   private func withFormat(
     composableWith format: PixelFormat, origin: Origin, _ body: (Bitmap) throws(BitmapError) -> Void
   ) throws(BitmapError) {
@@ -97,8 +100,8 @@ extension Bitmap {
 }
 
 extension PixelFormat {
-  /// What a picture of this format is converted to before it is laid on one of another; nil where it can be laid on as
-  /// it is, for which depth and order of colours must be the same.
+  /// The format that a picture of this format is converted to before it is laid on a picture of format `bottom`. Nil if
+  /// it needs no conversion, which is so if depth and order of colours are the same.
   func converted(toLieOn bottom: PixelFormat) -> PixelFormat? {
     let isTurned = !isGray && isBlueFirst != bottom.isBlueFirst
     guard channel != bottom.channel || isTurned else { return nil }
@@ -114,18 +117,18 @@ extension PixelFormat {
   private var isBlueFirst: Bool { straight == .bgra8 }
 }
 
-/// The part of two pictures where they lie over each other.
+/// The part in which two pictures overlap.
 private struct Overlap {
-  /// Of the lower picture, in pixels.
+  /// The position in the lower picture, in pixels.
   let x: Int
   let y: Int
-  /// Of the upper one.
+  /// The position in the upper picture, in pixels.
   let left: Int
   let top: Int
   let width: Int
   let height: Int
 
-  /// Nil where they do not meet.
+  /// Nil if the pictures do not overlap.
   init?(of overlay: Bitmap, atX x: Int, y: Int, on bitmap: Bitmap) {
     guard let columns = Self.range(overlay.width, at: x, in: bitmap.width),
       let rows = Self.range(overlay.height, at: y, in: bitmap.height)
@@ -138,7 +141,7 @@ private struct Overlap {
     height = rows.count
   }
 
-  /// Any position is possible, as far away as numbers go.
+  /// `position` may be any number: nothing overflows.
   private static func range(_ count: Int, at position: Int, in limit: Int) -> Range<Int>? {
     guard position < limit, position > -count else { return nil }
     return max(0, position)..<(position > limit - count ? limit : position + count)

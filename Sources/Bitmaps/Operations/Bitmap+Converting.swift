@@ -2,20 +2,21 @@ import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
-  /// A new bitmap of the same picture in another pixel format: to a gray one it is grayscale.
+  /// A new bitmap of the same picture in another pixel format. In a gray format it is grayscale.
   ///
-  /// Alpha that the new format cannot hold is laid on white. Gray is the luma of BT.601 (0.299, 0.587, 0.114), as in
-  /// JPEG. Colours of pixels without alpha are lost where they are multiplied by it: not to be had back.
+  /// If the new format has no alpha, the picture is laid on white. Gray is the luma of BT.601 (0.299, 0.587, 0.114), as
+  /// in JPEG. If the new format is premultiplied, the colours of wholly transparent pixels are lost.
   ///
-  /// Between formats of 8 bits every result is the exact one, rounded to the nearest, where alpha is laid on white after
-  /// that step, too. In the same channels of another depth, integers become the nearest float or integer, and floats the
-  /// nearest integer give or take a float's own rounding. Anything else is within 1 of the exact one on the scale of
-  /// integers, and within 0.000001 where floats come out. The colour profile is kept where it fits the new format, see
-  /// ``ColorProfile/fitting(_:)``.
+  /// Between formats of 8 bits, every result is the exact one, rounded to the nearest; if alpha is laid on white, the
+  /// result of that step is rounded, too. If only the depth changes, integers become the nearest float or integer, and
+  /// floats become the nearest integer, apart from a float's own rounding. All other results are within 1 of the exact
+  /// one on the scale of integers, and within 0.000001 for floats. The colour profile is kept if it fits the new
+  /// format, see ``ColorProfile/fitting(_:)``.
   ///
   /// Costs a pass over the pixels.
   ///
-  /// - Throws: `outOfMemory`, `pixelsUnavailable`, `cancelled`.
+  /// - Throws: `outOfMemory` if there is no memory for the new bitmap; `pixelsUnavailable` if this bitmap was disposed
+  ///   or is being written; `cancelled` if the calling task is cancelled.
   public func converted(
     to format: PixelFormat, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -23,7 +24,7 @@ extension Bitmap {
     try converted(to: format, origin: Origin(arena: arena, file: file, line: line, function: function))
   }
 
-  /// The same picture in grays of the same depth, with its alpha where there is such a format; as
+  /// The same picture in grays of the same depth. Alpha is kept if there is such a format. Like
   /// ``converted(to:arena:file:line:function:)`` to ``PixelFormat/grayscale``.
   public func grayscaled(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -31,10 +32,11 @@ extension Bitmap {
     try converted(to: format.grayscale, arena: arena, file: file, line: line, function: function)
   }
 
-  /// The same picture with colours multiplied by alpha: a copy where they are, or where there is no alpha.
+  /// The same picture with colours multiplied by alpha. It is a plain copy if they are multiplied already, or if there
+  /// is no alpha.
   ///
-  /// - Throws: `unsupported` for formats with alpha of 16 bits and floats, of which there is no premultiplied one; else as
-  ///   ``converted(to:arena:file:line:function:)``.
+  /// - Throws: `unsupported` if the format has alpha and 16 bits or floats, since no such format is premultiplied; else
+  ///   as ``converted(to:arena:file:line:function:)``.
   public func premultiplied(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
@@ -44,10 +46,12 @@ extension Bitmap {
     return try converted(to: multiplied, arena: arena, file: file, line: line, function: function)
   }
 
-  /// The same picture with colours that are not multiplied by alpha: a copy where they are not.
+  /// The same picture with colours that are not multiplied by alpha. It is a plain copy if they are not multiplied now.
   ///
-  /// Multiplied and divided again, a colour of 8 bits is the old one give or take 127 / alpha; under an alpha of 0 it is
-  /// lost. Throws as ``converted(to:arena:file:line:function:)``.
+  /// If a colour of 8 bits is multiplied by alpha and divided again, the result differs from the old colour by up to
+  /// 127 / alpha. If alpha is 0, the colour is lost.
+  ///
+  /// - Throws: As ``converted(to:arena:file:line:function:)``.
   public func unpremultiplied(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
@@ -73,7 +77,7 @@ extension Bitmap {
 extension PixelFormat {
   var kernelFormat: cpixel_format { cpixel_format(UInt32(kind.rawValue)) }
 
-  /// The channels of the formats that the oldest kernels know by no more than that; nil for the others.
+  /// The number of channels of the formats that the oldest kernels identify by this number; nil for other formats.
   var plainChannelCount: Int? {
     switch kind {
     case .gray8, .rgb8, .rgba8: channelCount

@@ -2,18 +2,20 @@ import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
-  /// A copy of which every pixel is the weighted sum of itself and its neighbours, by a kernel of 3×3 or 5×5.
+  /// A copy in which every pixel is the weighted sum of itself and its neighbours, by a kernel of 3×3 or 5×5.
   ///
-  /// Beyond the border the outermost pixels are repeated. Integers are rounded and clamped, and within 1 of 255 of the
-  /// exact result; floats are as they come out, of sums that are within 0.00001 of a full value
-  /// (straight colours are quotients of two such sums).
+  /// Beyond the border, the outermost pixels are repeated. Integers are rounded and clamped, and are within 1 of 255 of
+  /// the exact result. Floats are not clamped; they come from sums that are within 0.00001 of a full value (straight
+  /// colours are quotients of two such sums).
   ///
-  /// Costs one pass, and scratch memory: 4 bytes per channel of seven rows at most.
+  /// Costs one pass, and scratch memory: 4 bytes per channel of at most seven rows.
   ///
-  /// - Parameter preservesAlpha: false: colours are weighted with their alpha, and alpha is made by the kernel, too; with
-  ///   weights that add up to 0 everything opaque becomes transparent. True: alpha stays as it is, and colours are
-  ///   taken as they are stored, those of transparent pixels too. As `preserveAlpha` of SVG's `feConvolveMatrix`.
-  /// - Throws: `outOfMemory`, `pixelsUnavailable`, `cancelled`.
+  /// - Parameter preservesAlpha: If false, colours are weighted with their alpha, and the kernel applies to alpha, too;
+  ///   if the weights add up to 0, everything opaque becomes transparent. If true, alpha stays as it is, and colours
+  ///   are used as they are stored, those of transparent pixels, too. This is `preserveAlpha` of SVG's
+  ///   `feConvolveMatrix`.
+  /// - Throws: `outOfMemory` if there is no memory for the copy or for scratch memory; `pixelsUnavailable` if this
+  ///   bitmap was disposed or is being written; `cancelled` if the calling task is cancelled.
   public func convolved(
     with kernel: ConvolutionKernel, preservesAlpha: Bool = false, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -37,7 +39,7 @@ extension Bitmap {
 private struct ConvolutionLayout {
   private(set) var scratch = ScratchLayout()
   let weights: ScratchLayout.Part<Float>
-  /// One after the other: as many as the kernel is high, each with the repeated pixels on both sides.
+  /// As many rows as the kernel is high, one after another, each with repeated pixels on both sides.
   let rows: ScratchLayout.Part<Float>
   let result: ScratchLayout.Part<Float>
   let rowStride: Int
@@ -52,7 +54,8 @@ private struct ConvolutionLayout {
 }
 
 /// A window of loaded rows that moves down the picture: each row is loaded once.
-// SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
+// SAFETY: the pointers lead into the scratch memory and the source, and are used only inside the closure that lent
+// both.
 @safe
 private struct ConvolutionPass {
   let source: UnsafeRows
@@ -84,7 +87,7 @@ private struct ConvolutionPass {
     for (index, weight) in kernel.weights.enumerated() { unsafe weights[index] = weight / kernel.divisor }
   }
 
-  /// Straight colours that keep their alpha are loaded and stored as if they had none.
+  /// If alpha is kept, straight colours are loaded and stored as if there were no alpha.
   private var samples: cpixel_samples {
     var samples = format.samples
     if preservesAlpha, !format.isPremultiplied { samples.alpha = CPIXEL_OPAQUE }
@@ -109,7 +112,7 @@ private struct ConvolutionPass {
     }
   }
 
-  /// Where a row is kept, by its number, which may be beyond the border.
+  /// The place of a row in the window. `y` may lie beyond the border.
   private func slot(_ y: Int) -> Int { (y + side) % side }
 
   private func restoreAlpha(of y: Int) {

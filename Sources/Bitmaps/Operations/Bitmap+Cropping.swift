@@ -1,15 +1,17 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// A part of this picture, which shares the pixels. O(1), nothing is copied.
+  /// A part of this picture, which shares its pixels. O(1), nothing is copied.
   ///
-  /// A crop is a value of its own: a change of it, or of the whole, copies first what is changed, so that neither sees the
-  /// other's. It keeps the memory of the whole until it is disposed, and disposing either ends both. To let the whole go
-  /// and keep the part, ``copied(arena:file:line:function:)`` it.
+  /// A crop is a value of its own. If the crop or the whole picture is changed, the changed value first gets a copy, so
+  /// that neither sees the other's changes. The crop keeps the memory of the whole picture until it is disposed, and
+  /// disposing either of them ends both. To keep the part and release the whole picture, use
+  /// ``copied(arena:file:line:function:)`` on the part.
   ///
-  /// Rows of a crop start wherever the rectangle does: not at multiples of 64, and what lies between them is other pixels.
+  /// Rows of a crop start wherever the rectangle does, not at multiples of 64 bytes, and the padding between them is
+  /// other pixels of the whole picture.
   ///
-  /// - Throws: `invalidArgument` where the rectangle is empty or not inside the picture.
+  /// - Throws: `invalidArgument` if the rectangle is empty or not inside the picture.
   public func cropped(to rect: PixelRect) throws(BitmapError) -> Bitmap {
     guard rect.isInside(width: width, height: height) else {
       throw BitmapError(
@@ -19,28 +21,30 @@ extension Bitmap {
     return cropped(toValid: rect)
   }
 
-  /// The rectangle lies inside.
+  /// The rectangle must lie inside.
   func cropped(toValid rect: PixelRect) -> Bitmap {
     Bitmap(
       part: rect, of: self, offset: offset + rect.y * bytesPerRow + rect.x * format.bytesPerPixel)
   }
 
-  /// The same picture in pixels of its own, with rows at multiples of 64 bytes.
+  /// The same picture in its own pixels, with rows at multiples of 64 bytes.
   ///
-  /// - Throws: `outOfMemory`, `pixelsUnavailable`, `cancelled`.
+  /// - Throws: `outOfMemory` if there is no memory for the copy; `pixelsUnavailable` if this bitmap was disposed or is
+  ///   being written; `cancelled` if the calling task is cancelled.
   public func copied(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     try copied(origin: Origin(arena: arena, file: file, line: line, function: function))
   }
 
-  /// Overwrites the pixels from (`x`, `y`) on with those of another bitmap of the same format, whole.
+  /// Overwrites the pixels from (`x`, `y`) on with all pixels of another bitmap of the same format.
   ///
-  /// Overwrites, and does not compose: alpha is copied as it is. The other one may be a crop of this one; then it keeps
-  /// what it has, by a copy.
+  /// Alpha is copied as it is: the pictures are not composed. The other bitmap may be a crop of this one. Then this
+  /// bitmap gets a copy of its pixels, and the crop stays unchanged.
   ///
-  /// - Throws: `invalidArgument` where formats differ, or the other one does not lie inside this one; `outOfMemory`,
-  ///   `pixelsUnavailable`; `cancelled`, after which some rows may be replaced and others not.
+  /// - Throws: `invalidArgument` if formats differ, or the other bitmap does not fit inside this one; `outOfMemory` if
+  ///   there is no memory for a copy; `pixelsUnavailable` if a bitmap was disposed or is being written; `cancelled` if
+  ///   the calling task is cancelled. After `cancelled`, some rows may be replaced and others not.
   public mutating func replacePixels(
     atX x: Int, y: Int, with other: Bitmap,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -54,7 +58,7 @@ extension Bitmap {
       throw BitmapError(
         .invalidArgument, "pixels of \(format) cannot be replaced by those of \(other.format). Convert one of them.")
     }
-    // Whoever shares the pixels with the other one, this copies: so that source and target are never the same memory.
+    // This copies if the other bitmap shares the pixels, so that source and target are never the same memory.
     try makeUnique(file: file, line: line, function: function)
     try other.copyRows(to: cropped(toValid: rect))
   }

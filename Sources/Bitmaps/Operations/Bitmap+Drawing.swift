@@ -1,17 +1,18 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// A picture drawn by rule: a gradient, a disc, stripes and a board. For demonstrations and tests without files.
+  /// A computed picture: a gradient, a disc, stripes and a board. It is for demonstrations and tests without files.
   ///
-  /// The same arguments give the same pixels on every machine. `variant` changes colours and places. The format is
-  /// `rgb8`. Costs some nanoseconds a pixel.
+  /// The same arguments give the same pixels on every machine. `variant` changes colours and positions. The format is
+  /// `rgb8`. Costs a few nanoseconds for each pixel.
   ///
-  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^31 - 1; `outOfMemory`.
+  /// - Throws: `invalidArgument` if a side is below 1 or above 2^31 - 1; `outOfMemory` if there is no memory for the
+  ///   pixels.
   public static func drawn(
     width: Int, height: Int, variant: Int = 0, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    // Squares and products of sides are counted with.
+    // The drawing computes squares and products of sides, which must not overflow.
     let sides = 1...Int(Int32.max)
     guard sides.contains(width), sides.contains(height) else {
       throw BitmapError(
@@ -35,7 +36,7 @@ extension Bitmap {
   }
 }
 
-/// Integers only, so that no compiler or processor can round differently.
+/// Uses only integers, so that no compiler or processor can round differently.
 private struct Drawing {
   let width: Int
   let height: Int
@@ -45,7 +46,7 @@ private struct Drawing {
   let disc: SIMD3<UInt8>
 
   init(width: Int, height: Int, variant: Int) {
-    // Fibonacci hashing: neighbours among the variants look nothing alike.
+    // Fibonacci hashing: neighbouring variants look very different.
     func hash(_ salt: Int) -> Int {
       let key = UInt64(truncatingIfNeeded: variant &* 8 &+ salt) &+ 1
       return Int((key &* 0x9E37_79B9_7F4A_7C15) >> 33)

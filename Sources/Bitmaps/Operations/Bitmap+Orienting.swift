@@ -2,12 +2,13 @@ import CPixelKernels
 public import NativeBuffers
 
 extension Bitmap {
-  /// A flipped or turned copy. Exact, for every format; where the orientation swaps sides, the copy is as wide as this
-  /// is high.
+  /// A flipped or turned copy. It is exact for every format. If the orientation swaps sides, the copy is as wide as
+  /// this bitmap is high.
   ///
   /// Costs one pass over the pixels and no scratch memory.
   ///
-  /// - Throws: `outOfMemory`, `pixelsUnavailable`, `cancelled`.
+  /// - Throws: `outOfMemory` if there is no memory for the copy; `pixelsUnavailable` if this bitmap was disposed or is
+  ///   being written; `cancelled` if the calling task is cancelled.
   public func oriented(
     _ orientation: Orientation, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -23,7 +24,7 @@ extension Bitmap {
       result throws(BitmapError) in
       try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
         let path = OrientedPath(orientation, of: self)
-        // A band at a time, to look in between whether anybody still wants it.
+        // Works in bands, and checks for cancellation before each of them.
         for y in stride(from: 0, to: newHeight, by: 256) {
           try watch.check()
           // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
@@ -36,7 +37,8 @@ extension Bitmap {
   }
 }
 
-/// Where the pixels of the oriented picture come from, in bytes: its first one, and its right and lower neighbours.
+/// Where the pixels of the oriented picture lie in the source, in bytes: its first pixel, and the steps to the pixels
+/// at its right and below it.
 private struct OrientedPath {
   let start: Int
   let stepX: Int

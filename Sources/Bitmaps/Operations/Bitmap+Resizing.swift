@@ -1,23 +1,25 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// A copy in another size, larger or smaller, each side for itself.
+  /// A copy in another size. Each side can become larger or smaller, independent of the other side.
   ///
-  /// Colours are weighted with their alpha, so that transparent pixels do not bleed; a pixel that comes out wholly
+  /// Colours are weighted with their alpha, so that transparent pixels do not bleed; a pixel that becomes wholly
   /// transparent is all zeros. Weights apply to the encoded (sRGB) values. Results are within 1 of 255 of the exact
-  /// ones, of 16 bits within 2 of 65,535, of floats within 0.00001. In the same size the copy is exact.
+  /// ones, within 2 of 65,535 for 16 bits, and within 0.00001 for floats. In the same size the copy is exact.
   ///
-  /// Cost: one axis after the other. Each takes as many multiplications as its result has samples, times the source
-  /// pixels that make one of them: for ``ResizeFilter/area`` the one or two that it touches when enlarging, all that it
-  /// covers when shrinking, so that the source is read once; for ``ResizeFilter/bilinear`` 2 and for
-  /// ``ResizeFilter/lanczos3`` 6, times as many as the picture shrinks by. The order of the axes is the cheaper one, or
-  /// takes about twice its work at most.
+  /// Cost: the axes are resized one after the other. Each axis takes as many multiplications as its result has samples,
+  /// times the number of source pixels that make one sample. For ``ResizeFilter/area`` this number is one or two when
+  /// enlarging, and all pixels that the sample covers when shrinking, so that the source is read once. For
+  /// ``ResizeFilter/bilinear`` it is 2 and for ``ResizeFilter/lanczos3`` 6, multiplied by the factor by which the
+  /// picture shrinks. Uses the cheaper axis order, or one that costs at most about twice as much.
   ///
-  /// Scratch memory: 4 bytes per channel of a source row, of two where hundreds make one, and where the picture becomes
-  /// narrower and taller of up to 8 target rows; per target column and row 16 bytes, and 4 for each pixel that counts.
+  /// Scratch memory: 4 bytes per channel of a source row; of two source rows if hundreds of rows make one; and of up to
+  /// 8 target rows if the picture becomes narrower and taller. Also 16 bytes per target column and row, and 4 bytes for
+  /// each source pixel that counts for it.
   ///
-  /// - Throws: `invalidArgument` where a side is below 1, or beyond 2^31 - 1; `outOfMemory`, which says whether for the
-  ///   pixels or for scratch memory; `pixelsUnavailable`, `cancelled`.
+  /// - Throws: `invalidArgument` if a side is below 1 or above 2^31 - 1; `outOfMemory` if there is no memory for the
+  ///   pixels or for scratch memory, and the error says which; `pixelsUnavailable` if this bitmap was disposed or is
+  ///   being written; `cancelled` if the calling task is cancelled.
   public func resized(
     toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter = .area, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -26,11 +28,11 @@ extension Bitmap {
     return try resized(toWidth: newWidth, height: newHeight, filter: filter, origin: origin)
   }
 
-  /// A smaller copy by the area filter: ``resized(toWidth:height:filter:arena:file:line:function:)`` that refuses to
-  /// enlarge.
+  /// A smaller copy by the area filter. Like ``resized(toWidth:height:filter:arena:file:line:function:)``, but it
+  /// refuses to enlarge.
   ///
-  /// - Throws: `invalidArgument` where a side is below 1 or larger than it was: enlarging takes another filter. Else as
-  ///   ``resized(toWidth:height:filter:arena:file:line:function:)``.
+  /// - Throws: `invalidArgument` if a side is below 1 or larger than this bitmap's; enlarging needs another filter.
+  ///   Else as ``resized(toWidth:height:filter:arena:file:line:function:)``.
   public func downscaled(
     toWidth newWidth: Int, height newHeight: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -39,11 +41,11 @@ extension Bitmap {
     return try downscaled(toWidth: newWidth, height: newHeight, origin: origin)
   }
 
-  /// A copy that is at most `newWidth` pixels wide, of the same proportions.
+  /// A copy that is at most `newWidth` pixels wide, with the same proportions.
   ///
   /// A picture that is not wider than that is copied as it is: pictures are never enlarged.
   ///
-  /// - Throws: as ``downscaled(toWidth:height:arena:file:line:function:)``.
+  /// - Throws: As ``downscaled(toWidth:height:arena:file:line:function:)``.
   public func downscaled(
     toWidth newWidth: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -54,7 +56,7 @@ extension Bitmap {
 
   func downscaled(toWidth newWidth: Int, origin: Origin) throws(BitmapError) -> Bitmap {
     let newWidth = min(newWidth, width)
-    // Rounded to nearest, and a row is left even of a picture that is a thousand times wider than high.
+    // Rounded to the nearest. At least one row is left, even if the picture is a thousand times wider than high.
     let doubled = width.dividingFullWidth(height.multipliedFullWidth(by: 2 * max(newWidth, 0))).quotient
     let newHeight = max(1, (doubled + 1) / 2)
     return try downscaled(toWidth: newWidth, height: min(newHeight, height), origin: origin)
@@ -73,7 +75,7 @@ extension Bitmap {
   private func resized(
     toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter, origin: Origin
   ) throws(BitmapError) -> Bitmap {
-    // Products of two sides are counted with.
+    // Products of two sides are computed, and must not overflow.
     let sides = 1...Int(Int32.max)
     guard [newWidth, newHeight, width, height].allSatisfy(sides.contains) else {
       throw BitmapError(

@@ -3,13 +3,12 @@ public import NativeBuffers
 extension Bitmap {
   /// Decodes the picture in a file and downscales it to `width` pixels, with little memory and time.
   ///
-  /// JPEGs are already shrunk while they are decoded, and pictures that EXIF data calls turned become upright. A picture
-  /// that is not wider than `width` comes as it is. Nothing but the thumbnail is left when this returns, and nothing at
-  /// all when it throws.
+  /// A JPEG or WebP is already reduced while it is decoded, and a picture that is turned by its EXIF data becomes
+  /// upright. A picture that is not wider than `width` keeps its size. When this returns, only the thumbnail is left in
+  /// memory; if it throws, nothing is left.
   ///
-  /// - Throws: as
-  ///   ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``, and
-  ///   `invalidArgument` where `width` is below 1.
+  /// - Throws: As ``init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``, and
+  ///   `invalidArgument` if `width` is below 1.
   public init(
     thumbnailOfFileAt path: String, width: Int, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

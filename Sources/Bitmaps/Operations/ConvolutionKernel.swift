@@ -1,20 +1,20 @@
-/// The weights of a pixel's neighbours for ``Bitmap/convolved(with:preservesAlpha:arena:file:line:function:)``: a square
-/// of 3×3 or 5×5.
+/// The weights of a pixel's neighbours for ``Bitmap/convolved(with:preservesAlpha:arena:file:line:function:)``: a
+/// square of 3×3 or 5×5.
 public struct ConvolutionKernel: Hashable, Sendable {
   /// 3 or 5.
   public let side: Int
-  /// Row by row from the upper left, as they lie over the picture: nothing is turned around.
+  /// The weights, row by row from the upper left, as they lie over the picture. The kernel is not rotated.
   public let weights: [Float]
-  /// What the sum of weighted pixels is divided by.
+  /// The sum of weighted pixels is divided by this number.
   public let divisor: Float
-  /// What is added to colours after that, as a share of the full value: 0.5 is the middle between black and white.
+  /// This number is then added to colours, as a share of the full value: 0.5 is the middle between black and white.
   public let bias: Float
 
   /// - Parameters:
-  ///   - weights: 9 or 25.
-  ///   - divisor: nil for the sum of the weights, or 1 where that is 0.
-  /// - Throws: `invalidArgument` where there are neither 9 nor 25 weights, the divisor is 0, a number is not
-  ///   finite, or a weight divided is too large.
+  ///   - weights: 9 or 25 weights.
+  ///   - divisor: Nil for the sum of the weights, or for 1 if that sum is 0.
+  /// - Throws: `invalidArgument` if there are neither 9 nor 25 weights, the divisor is 0, a number is not finite, or a
+  ///   weight divided by the divisor is too large.
   public init(weights: [Float], divisor: Float? = nil, bias: Float = 0) throws(BitmapError) {
     guard weights.count == 9 || weights.count == 25 else {
       throw BitmapError(
@@ -27,7 +27,7 @@ public struct ConvolutionKernel: Hashable, Sendable {
         .invalidArgument,
         "a kernel with a divisor of \(divisor), a bias of \(bias) and weights of \(weights) has no result.")
     }
-    // Of 65,535, which is the largest sample but those of floats.
+    // For samples of 65,535, the largest samples apart from floats.
     let greatest = weights.reduce(abs(bias) * 65_535) { $0 + abs($1 / divisor) * 65_535 }
     guard greatest.isFinite else {
       throw BitmapError(
@@ -41,10 +41,10 @@ public struct ConvolutionKernel: Hashable, Sendable {
     side = weights.count == 9 ? 3 : 5
   }
 
-  /// Makes edges harder: five times the pixel less its four neighbours.
+  /// Makes edges sharper: five times the pixel minus its four neighbours.
   public static let sharpening = ConvolutionKernel(side: 3, weights: [0, -1, 0, -1, 5, -1, 0, -1, 0])
 
-  /// What is left of a picture where a pixel differs from its eight neighbours; flat areas are black.
+  /// Shows how much a pixel differs from its eight neighbours. Flat areas are black.
   public static let edges = ConvolutionKernel(side: 3, weights: [-1, -1, -1, -1, 8, -1, -1, -1, -1])
 
   private init(side: Int, weights: [Float]) {

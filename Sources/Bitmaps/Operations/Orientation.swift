@@ -1,11 +1,11 @@
-/// What is to be done to a picture so that it is upright: one of the eight ways to flip and turn a rectangle.
+/// The change that makes a picture upright: one of the eight ways to flip and turn a rectangle.
 ///
-/// A struct and not an enum, as the other descriptions of pictures are.
+/// It is a struct and not an enum, like the other descriptions of pictures.
 public struct Orientation: Hashable, Sendable {
-  /// The value that EXIF and TIFF have for it, 1 to 8.
+  /// The value of this orientation in EXIF and TIFF, 1 to 8.
   public let exifValue: Int
 
-  /// Nil where EXIF knows no such value.
+  /// Nil if EXIF does not define the value.
   public init?(exifValue: Int) {
     guard (1...8).contains(exifValue) else { return nil }
     self.exifValue = exifValue
@@ -13,7 +13,7 @@ public struct Orientation: Hashable, Sendable {
 
   private init(_ exifValue: Int) { self.exifValue = exifValue }
 
-  /// As it is.
+  /// No change.
   public static let upright = Orientation(1)
   /// Left and right change places.
   public static let mirrored = Orientation(2)
@@ -33,7 +33,7 @@ public struct Orientation: Hashable, Sendable {
   /// Whether width and height change places.
   public var swapsSides: Bool { exifValue >= 5 }
 
-  /// What undoes it.
+  /// The orientation that undoes this one.
   public var inverse: Orientation {
     switch self {
     case .rotated90: .rotated270

@@ -1,11 +1,13 @@
 import CPixelKernels
 
 extension Resampler {
-  /// The other order, for pictures that become narrower and taller: each source row is resampled to the target's width
-  /// once, and target rows are made of those. Rows of sums would be as wide as the source and as many as the target's.
+  /// The opposite order, for pictures that become narrower and taller. Each source row is resampled to the target's
+  /// width once, and target rows are made of these rows. In the usual order, there would be as many rows of sums as
+  /// target rows, each as wide as the source.
   ///
-  /// In floats, whatever the format is.
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
+  /// All computation is in floats, whatever the format is.
+  // SAFETY: the pointers lead into the scratch memory and the source, and are used only inside the closure that lent
+  // both.
   @safe
   struct NarrowingPass {
     let layout: Layout
@@ -14,11 +16,11 @@ extension Resampler {
     let samples: cpixel_samples
     let columns: ResamplingAxis
     let rows: ResamplingAxis
-    /// A source row.
+    /// A source row, as floats.
     let loaded: UnsafeMutablePointer<Float>
     /// A target row before it is stored.
     let blended: UnsafeMutablePointer<Float>
-    /// The last source rows in the target's width: row `y` at `y` modulo their number.
+    /// The last source rows in the target's width. Row `y` is at index `y` modulo the number of rows.
     let ring: UnsafeMutablePointer<Float>
 
     init(
@@ -29,7 +31,7 @@ extension Resampler {
       self.narrowed = narrowed
       unsafe self.source = unsafe source
       self.samples = samples
-      // Vectors reach behind the last sum, and what is there must be finite.
+      // Vectors reach behind the last sum, and the floats there must be finite.
       unsafe loaded = layout.sums.zeroed(in: scratch)
       unsafe self.blended = unsafe blended
       unsafe ring = narrowed.rows.uninitialized(in: scratch)
@@ -40,13 +42,14 @@ extension Resampler {
     func run(into target: UnsafeMutableRows, _ pace: inout WorkPace) throws(BitmapError) {
       let channels = samples.channels
       let width = layout.horizontal.target
-      // What is added up is floats already, and colour is multiplied by alpha.
+      // The numbers that are added up are floats already, and colour is multiplied by alpha.
       let sums = cpixel_samples(depth: CPIXEL_FLOAT, alpha: CPIXEL_OPAQUE, channels: channels)
       var next = 0
       for y in 0..<layout.vertical.target {
         let span = unsafe rows.spans[y]
         let (first, count) = (Int(span.first), Int(span.count))
-        // Spans begin and end no earlier than the one before: no row is needed again once it was overwritten.
+        // A span never begins or ends earlier than the span before it, so no row is needed again after it was
+        // overwritten.
         while next < first + count {
           try unsafe pace.spend(source.width * channels + layout.horizontal.work * channels)
           let row = unsafe source.base + next * source.bytes_per_row

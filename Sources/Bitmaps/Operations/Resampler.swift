@@ -1,11 +1,11 @@
 import CPixelKernels
 
-/// Resizing, separably: the rows that make a target row first, into one row of sums, then that row into pixels. Where
-/// that takes at least twice the work, in the other order: ``NarrowingPass``.
+/// Resizes one axis after the other. First the rows that make a target row are added up to one row of sums; then that
+/// row becomes pixels. If this takes at least twice the work of the opposite order, ``NarrowingPass`` uses that order.
 ///
-/// The loops over pixels are in C, see CPixelKernels.h; here is which rows they get, and what they get beside them.
+/// The loops over pixels are in C, see CPixelKernels.h. This code chooses the rows and prepares the other arguments.
 enum Resampler {
-  /// Fills `result` with `bitmap` in the size of `result`. They have the same format.
+  /// Fills `result` with `bitmap` in the size of `result`. Both have the same format.
   static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
     let layout = Layout(from: bitmap, to: result, filter: filter)
     var pace = WorkPace(WorkWatch())
@@ -32,18 +32,19 @@ enum Resampler {
     let vertical: ResamplingAxis.Layout
     /// A row as wide as the source.
     let sums: ScratchLayout.Part<Float>
-    /// Another one, of the rows of a block; nil where few make a target row, or byte kernels do.
+    /// A second row as wide as the source, for the rows of a block; nil if few rows make a target row, or the byte
+    /// kernels are used.
     let block: ScratchLayout.Part<Float>?
-    /// Nil where rows of sums come first.
+    /// Nil if rows of sums come first.
     let narrowed: Narrowed?
-    /// A target row before it is stored; nil where the byte kernels do that themselves.
+    /// A target row before it is stored; nil if the byte kernels store rows themselves.
     let blended: ScratchLayout.Part<Float>?
     let isHalf: Bool
 
     /// Rows in the target's width, as many as a target row can be made of.
     struct Narrowed {
       let rowCount: Int
-      /// Floats from one row to the next.
+      /// The distance from one row to the next, in floats.
       let stride: Int
       let rows: ScratchLayout.Part<Float>
     }
@@ -54,7 +55,7 @@ enum Resampler {
       horizontal = .init(source: source.width, target: target.width, filter: filter, in: &scratch)
       vertical = .init(source: source.height, target: target.height, filter: filter, in: &scratch)
       narrowed = Self.narrowed(horizontal, vertical, channels: source.format.channelCount, in: &scratch)
-      // Multiplied colours are weighed as they are, but by weights below 0 they would come out larger than alpha.
+      // Premultiplied colours need no weighting with alpha, but negative weights could make them larger than alpha.
       let isForBytes =
         source.format.hasByteKernels
         || source.format.isPremultiplied && source.format.channelCount == 4 && filter != .lanczos3
@@ -67,14 +68,15 @@ enum Resampler {
         filter == .area && isForBytes && source.width == 2 * target.width && source.height == 2 * target.height
     }
 
-    /// Narrowing first pays where the picture becomes narrower and taller. In all other cases it saves less than half;
-    /// and few rows need to be kept only where the height does not shrink: a target row is then made of 7 at most.
+    /// Narrowing first pays off if the picture becomes narrower and taller. In all other cases it saves less than half
+    /// of the work. Also, few rows must be kept only if the height does not shrink: then at most 7 rows make a target
+    /// row.
     private static func narrowed(
       _ horizontal: ResamplingAxis.Layout, _ vertical: ResamplingAxis.Layout, channels: Int,
       in scratch: inout ScratchLayout
     ) -> Narrowed? {
       guard horizontal.target < horizontal.source, vertical.target > vertical.source else { return nil }
-      // Numbers multiplied and added, per channel; as floating point, since products of sides may be beyond Int.
+      // Counts numbers multiplied and added, per channel. It is a Double, because products of sides may exceed Int.
       func work(ofRows rows: Int, width: Int) -> Double {
         Double(rows) * Double(horizontal.work) + Double(vertical.work) * Double(width)
       }
@@ -87,13 +89,14 @@ enum Resampler {
     }
   }
 
-  // SAFETY: pointers into the scratch memory and the source, used inside the closure that lent both.
+  // SAFETY: the pointers lead into the scratch memory and the source, and are used only inside the closure that lent
+  // both.
   @safe
   private struct Pass {
     let layout: Layout
     let source: cpixel_source
     let sums: UnsafeMutablePointer<Float>
-    /// Nil where the byte kernels store.
+    /// Nil if the byte kernels store rows.
     let blended: UnsafeMutablePointer<Float>?
     let block: UnsafeMutablePointer<Float>?
     let samples: cpixel_samples
@@ -136,11 +139,12 @@ enum Resampler {
       }
     }
 
-    /// The rows of a span, part by part, so that none takes long. Returns whether all of them are opaque.
+    /// Adds up the rows of a span, part by part, so that no part takes long. Returns whether all rows are opaque.
     private func blendRows(of span: cpixel_span, _ pace: inout WorkPace) throws(BitmapError) -> Bool {
       let channels = unsafe source.channels
       let work = Int(span.count) * channels
-      // No number depends on its neighbours: the result is that of whole rows, but for what is opaque only in parts.
+      // No number depends on its neighbours, so the result is the same as for whole rows, unless only some parts are
+      // opaque.
       let length = pace.elementCount(costing: work, step: 64)
       var isOpaque = true
       for start in unsafe stride(from: 0, to: source.width, by: length) {
@@ -157,14 +161,14 @@ enum Resampler {
       return isOpaque
     }
 
-    /// A target row of samples of any kind: of the rows of a span, as floats.
+    /// Makes a target row of samples of any kind from the rows of a span, with floats.
     private func blendSamples(
       of span: cpixel_span, in blended: UnsafeMutablePointer<Float>, into target: UnsafeMutablePointer<UInt8>,
       _ pace: inout WorkPace
     ) throws(BitmapError) {
       let count = Int(span.count)
       if let block = unsafe block {
-        // Colour is multiplied by alpha already in sums.
+        // In sums, colour is multiplied by alpha already.
         let floats = cpixel_samples(depth: CPIXEL_FLOAT, alpha: CPIXEL_OPAQUE, channels: samples.channels)
         unsafe sums.update(repeating: 0, count: layout.sums.count)
         for start in stride(from: 0, to: count, by: ResamplingAxis.blockLength) {
@@ -194,7 +198,7 @@ enum Resampler {
 }
 
 extension Bitmap {
-  /// The rows as the C kernels take them.
+  /// The rows in the form that the C kernels take.
   func kernelSource(_ rows: UnsafeRows) -> cpixel_source {
     unsafe cpixel_source(
       base: rows[0], bytes_per_row: bytesPerRow, width: width, height: height, channels: format.channelCount,

@@ -1,10 +1,10 @@
 import CPixelKernels
 
-/// Which source pixels make a target pixel on one axis, and how much each of them counts, for all target pixels.
+/// Which source pixels make each target pixel on one axis, and how much each source pixel counts.
 ///
-/// Made once per axis: finding them costs divisions and sines, which would be more than the sums themselves.
-// SAFETY: the pointers lie in scratch memory that the caller of the initialiser lends; it keeps the value inside the
-// closure that lent it. All spans and weights are written by the initialiser.
+/// It is made once per axis, because it takes divisions and sines, which would cost more than the sums themselves.
+// SAFETY: the pointers lead into scratch memory that the caller of the initialiser lends. The caller keeps the value
+// inside the closure that lent it. The initialiser writes all spans and weights.
 @safe
 struct ResamplingAxis {
   let spans: UnsafeMutablePointer<cpixel_span>
@@ -12,19 +12,20 @@ struct ResamplingAxis {
   private let target: Int
   private let isLong: Bool
 
-  /// What a share costs, which is a division, and a weight, which is up to four sines: see ``WorkPace``.
+  /// The work of a share, which is a division, and of a weight, which is up to four sines: see ``WorkPace``.
   private static let (shareWork, weightWork) = (16, 128)
 
-  /// Pixels that are added up one by one.
+  /// The greatest number of pixels that are added up one by one.
   static let blockLength = 256
 
   struct Layout {
     let source: Int
     let target: Int
     let filter: ResizeFilter
-    /// The most source pixels that make a target pixel.
+    /// The greatest number of source pixels that make a target pixel.
     let tapLimit: Int
-    /// Floats from a target pixel's first weight to the next one's: a multiple of 4, see `cpixel_span`.
+    /// The number of floats from a target pixel's first weight to that of the next target pixel: a multiple of 4, see
+    /// `cpixel_span`.
     let weightStride: Int
     let spans: ScratchLayout.Part<cpixel_span>
     let weights: ScratchLayout.Part<Float>
@@ -40,10 +41,11 @@ struct ResamplingAxis {
       weights = scratch.add(Float.self, count: target * weightStride)
     }
 
-    /// Whether so many pixels make one that the rounding of their sum would add up: then they are added in blocks.
+    /// Whether so many pixels make one that the rounding errors of their sum would accumulate. Then they are added in
+    /// blocks.
     var isLong: Bool { tapLimit > ResamplingAxis.blockLength }
 
-    /// What a row of it costs, per channel, see ``WorkPace``.
+    /// The work of one row, per channel: see ``WorkPace``.
     var work: Int { target * weightStride }
   }
 
@@ -64,7 +66,7 @@ struct ResamplingAxis {
     }
   }
 
-  /// A row of floats in the target's width, by the C kernel for it.
+  /// Resamples a row of floats to the target's width, with the C kernel that fits.
   func blend(_ row: UnsafePointer<Float>, channels: Int, into blended: UnsafeMutablePointer<Float>) {
     if isLong {
       unsafe cpixel_blend_long_floats(row, channels, spans, weights, target, blended)
@@ -73,8 +75,8 @@ struct ResamplingAxis {
     }
   }
 
-  /// In integers: cut every source pixel into `target` parts; then every target pixel covers exactly `source` parts,
-  /// and no fraction is ever rounded.
+  /// The computation is in integers. Cut every source pixel into `target` parts: then every target pixel covers exactly
+  /// `source` parts, and no fraction is rounded.
   private static func fillShares(
     of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>, _ pace: inout WorkPace
   ) throws(BitmapError) -> Range<Int> {
@@ -90,7 +92,7 @@ struct ResamplingAxis {
     return range
   }
 
-  /// Weights beyond the border are left out, and the others make up for them.
+  /// Weights beyond the border are left out, and the other weights are scaled so that they add up to 1.
   private static func fillWeights(
     of index: Int, _ layout: Layout, _ weights: UnsafeMutableBufferPointer<Float>, _ pace: inout WorkPace
   ) throws(BitmapError) -> Range<Int> {
@@ -98,7 +100,7 @@ struct ResamplingAxis {
     let stretch = max(1, scale)
     let center = (Double(index) + 0.5) * scale
     let reach = layout.filter.radius * stretch
-    // Pixels whose middles are within reach.
+    // Pixels whose centres are within reach.
     let first = max(0, Int((center - reach - 0.5).rounded(.up)))
     let last = min(layout.source - 1, Int((center + reach - 0.5).rounded(.down)))
     var sum = 0.0

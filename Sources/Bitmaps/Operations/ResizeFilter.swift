@@ -2,7 +2,7 @@ import Glibc
 
 /// How the pixels of a resized picture are made from those of the old one.
 ///
-/// A struct and not an enum, so that filters can be added without breaking anybody's `switch`.
+/// It is a struct and not an enum, so that new filters do not break a client's `switch`.
 public struct ResizeFilter: Hashable, Sendable {
   enum Kind: UInt8 {
     case area, bilinear, lanczos3
@@ -12,19 +12,19 @@ public struct ResizeFilter: Hashable, Sendable {
 
   /// Every new pixel is the average of the area that it covers, fractions of pixels included: the exact box filter.
   ///
-  /// The fastest for smaller pictures, without the aliasing that skipping pixels gives, a little softer than Lanczos.
-  /// Enlarged, old pixels stay visible as rectangles.
+  /// It is the fastest filter for smaller pictures, and slightly softer than Lanczos. It avoids the aliasing that
+  /// skipping pixels causes. In enlarged pictures, the old pixels stay visible as rectangles.
   public static let area = ResizeFilter(kind: .area)
 
-  /// A triangle of 1 pixel to each side; for smaller pictures as many times wider as the picture shrinks. Smooth when
-  /// enlarging, soft when shrinking.
+  /// A triangle that reaches 1 pixel to each side. If the picture shrinks, the triangle is wider by the same factor.
+  /// Smooth when enlarging, soft when shrinking.
   public static let bilinear = ResizeFilter(kind: .bilinear)
 
-  /// A windowed sinc of 3 pixels to each side; for smaller pictures as many times wider as the picture shrinks. The
-  /// sharpest, the slowest, and it overshoots a little beside hard edges.
+  /// A windowed sinc that reaches 3 pixels to each side. If the picture shrinks, it is wider by the same factor. It is
+  /// the sharpest and the slowest filter, and it overshoots slightly beside hard edges.
   public static let lanczos3 = ResizeFilter(kind: .lanczos3)
 
-  /// How far the filter reaches from its middle, in pixels of the coarser picture. Nothing is known of area's.
+  /// How far the filter reaches from its middle, in pixels of the coarser picture.
   var radius: Double {
     switch kind {
     case .area: 0.5
@@ -33,7 +33,8 @@ public struct ResizeFilter: Hashable, Sendable {
     }
   }
 
-  /// The weight of a pixel at a distance from the middle, not yet normalised. Not for area, whose weights are shares.
+  /// The weight of a pixel at a distance from the middle, not yet normalised. Not used for area, whose weights are
+  /// shares.
   func weight(at distance: Double) -> Double {
     let x = abs(distance)
     switch kind {

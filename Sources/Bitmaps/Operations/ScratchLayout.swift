@@ -1,19 +1,19 @@
-/// How one piece of scratch memory is divided into arrays: each starts at a multiple of 64 bytes.
+/// Divides one piece of scratch memory into arrays. Each array starts at a multiple of 64 bytes.
 struct ScratchLayout {
   /// An array of the memory that the layout describes.
   struct Part<Element> {
     let offset: Int
     let count: Int
 
-    /// With whatever is there, for what is written before it is read.
+    /// The array with undefined contents, for code that writes every element before it reads it.
     func uninitialized(in scratch: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Element> {
-      // SAFETY: the layout gave this part to nobody else, aligned.
+      // SAFETY: the layout gave these bytes to no other part, and they are aligned.
       unsafe (scratch + offset).bindMemory(to: Element.self, capacity: count)
     }
 
-    /// All zeros.
+    /// The array, filled with zeros.
     func zeroed(in scratch: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Element> {
-      // SAFETY: as above; zeros are a value of the numbers that parts hold.
+      // SAFETY: as above; zero bytes are a value of every number type that parts hold.
       unsafe (scratch + offset).initializeMemory(
         as: UInt8.self, repeating: 0, count: count * MemoryLayout<Element>.stride)
       return unsafe uninitialized(in: scratch)
