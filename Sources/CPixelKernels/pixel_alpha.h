@@ -1,4 +1,4 @@
-// Rows of pixels with alpha: whether it matters, and sums of colours multiplied by it.
+// Rows of pixels with alpha: whether all pixels are opaque, and sums of colours multiplied by alpha.
 
 #ifndef PIXEL_ALPHA_H
 #define PIXEL_ALPHA_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Of `count` bytes, a multiple of 4.
+// Whether every alpha is 255. `count` is in bytes, a multiple of 4.
 static inline __attribute__((always_inline)) bool is_opaque(const uint8_t *row, size_t count) {
   uint32_t all = 0xFFFFFFFF;
   for (size_t i = 0; i + 4 <= count; i += 4) {
@@ -20,7 +20,7 @@ static inline __attribute__((always_inline)) bool is_opaque(const uint8_t *row, 
   return ((const uint8_t *)&all)[3] == 0xFF;
 }
 
-// sums[i] += weight * pixel, colour multiplied by alpha / 255. Of `count` bytes, a multiple of 4.
+// sums[i] += weight * pixel, with colour multiplied by alpha / 255. `count` is in bytes, a multiple of 4.
 PIXEL_BODY add_premultiplied_row(const uint8_t *row, float weight, size_t count, float *restrict sums) {
   float scaled = weight / 255;
   size_t i = 0;

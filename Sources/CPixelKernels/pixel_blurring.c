@@ -32,7 +32,7 @@ PIXEL_BODY cpixel_blur_rows_body(cpixel_source source, bool opaque, size_t y, si
     }
     return;
   }
-  // So many columns at a time stay in registers for all rows; rows of the same weight are added as integers.
+  // This many columns stay in registers for all rows. Rows of the same weight are added as integers.
   enum { lanes = 16, vectors = 3 };
   for (; i + vectors * lanes <= count; i += vectors * lanes) {
     u8x16 bytes, other;
@@ -69,7 +69,7 @@ PIXEL_BODY store_premultiplied(const float *sums, size_t count, uint8_t *target)
     float alpha = sums[i + 3], scale = alpha >= 0.5f ? 255 / alpha : 0;
     for (size_t c = 0; c < 3; c++) {
       float value = sums[i + c] * scale + 0.5f;
-      target[i + c] = (uint8_t)(value > 255 ? 255 : value); // the quotient of two sums can be a hair above
+      target[i + c] = (uint8_t)(value > 255 ? 255 : value); // rounding can make the quotient slightly larger
     }
     target[i + 3] = (uint8_t)(alpha + 0.5f);
   }

@@ -1,7 +1,7 @@
 #include "CPixelSamples.h"
 #include "pixel_dispatch.h"
 
-// Sums are doubles: of integers they are exact, so that what enters and leaves them again leaves nothing behind.
+// Sums are doubles: for integers they are exact, so a value that enters a sum and leaves it again leaves no error.
 
 PIXEL_BODY cpixel_box_add_body(const float *row, double weight, size_t count, double *columns) {
   for (size_t i = 0; i < count; i++) columns[i] += weight * row[i];
@@ -18,7 +18,7 @@ PIXEL_KERNEL(cpixel_box_step, (const float *entering, const float *leaving, size
 PIXEL_BODY box_columns(const double *columns, size_t channels, size_t width, size_t radius, double scale,
                        float *target) {
   const double *last = columns + (width - 1) * channels;
-  size_t inside = radius < width - 1 ? radius : width - 1; // so many columns lie to the right of the first
+  size_t inside = radius < width - 1 ? radius : width - 1; // how many columns right of the first one the box covers
   double sums[4];
   for (size_t c = 0; c < channels; c++) {
     sums[c] = ((double)radius + 1) * columns[c] + (double)(radius - inside) * last[c];

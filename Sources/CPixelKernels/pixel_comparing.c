@@ -1,7 +1,7 @@
 #include "CPixelKernels.h"
 #include "pixel_dispatch.h"
 
-// The squares of so many bytes fit into 32 bits.
+// The squares of this many bytes have a sum that fits into 32 bits.
 enum { stretch = 65536 };
 
 PIXEL_BODY cpixel_compare_row_body(const uint8_t *a, const uint8_t *b, size_t count, uint64_t *square_sum,

@@ -1,6 +1,6 @@
 #include "pixel_samples.h"
 
-// A pixel's colour in the bottom's channels: gray is the luma of BT.601, as where pictures are converted.
+// A pixel's colour in the bottom's channels. Gray is the luma of BT.601, as in conversions.
 static inline __attribute__((always_inline)) float color_of(const float *pixel, size_t colors, size_t wanted, size_t c) {
   if (colors == wanted) return pixel[c];
   return colors == 1 ? pixel[0] : 0.299f * pixel[0] + 0.587f * pixel[1] + 0.114f * pixel[2];
@@ -22,7 +22,7 @@ PIXEL_BODY lay_over(float *bottom, size_t bottom_channels, const float *top, siz
 
 PIXEL_BODY lay_over_of(float *bottom, size_t bottom_channels, const float *top, size_t top_channels, float opacity,
                        float full, size_t width) {
-  // Each pair of pixel sizes is a loop of its own, which the compiler sees through.
+  // Each pair of pixel sizes has its own loop with constant sizes, which the compiler can optimise.
   if (top_channels == 1) lay_over(bottom, bottom_channels, top, 1, opacity, full, width);
   if (top_channels == 2) lay_over(bottom, bottom_channels, top, 2, opacity, full, width);
   if (top_channels == 3) lay_over(bottom, bottom_channels, top, 3, opacity, full, width);

@@ -3,35 +3,36 @@
 #include "pixel_dispatch.h"
 #include "pixel_formats.h"
 
-// The conversions that are asked for most, between formats of 8 bits; all others go by floats, in pixel_formats.c.
+// The conversions that are used most, between formats of 8 bits. All others go by floats, in pixel_formats.c.
 //
-// By own loops and not by libyuv's: measured on 4K frames (Debian's 2023-01-23), it swaps red and blue in the 2.1 ms that
-// these take, too, multiplies by alpha in the same 1.7 ms but 1 of 255 off for a quarter of all values, and divides by it
-// in 2.3 ms instead of 3.3 but up to 2 off.
+// These loops are used and not libyuv's (Debian's 2023-01-23), because of measurements on 4K frames. libyuv swaps red
+// and blue in the same 2.1 ms. It multiplies by alpha in the same 1.7 ms, but a quarter of all values are off by 1 of
+// 255. It divides by alpha in 2.3 ms instead of 3.3, but values are off by up to 2.
 
-// Pixels that are looked at for alpha at once.
+// How many pixels are checked for alpha at once.
 enum { stretch = 256 };
 
 // The weights of BT.601 in 16-bit fixed point; they add up to 65,536.
 #define LUMA(red, green, blue) (uint8_t)((19595u * (red) + 38470u * (green) + 7471u * (blue) + 32768u) >> 16)
 
-// (sum + 1 + sum / 256) / 256 is sum / 255 for all sums that can be: no division, so that the loops become vectors.
+// For all sums that are possible, (sum + 1 + sum / 256) / 256 is sum / 255. It needs no division, so the compiler can
+// make the loops vectors.
 static inline __attribute__((always_inline)) uint32_t on_white(uint32_t color, uint32_t alpha, bool premultiplied) {
   if (premultiplied) {
     uint32_t value = color + 255 - alpha;
-    return value < 255 ? value : 255; // more than alpha is no colour, but must not run over
+    return value < 255 ? value : 255; // a colour above alpha is invalid, but must not overflow
   }
   uint32_t sum = color * alpha + 255 * (255 - alpha) + 127;
   return (sum + 1 + (sum >> 8)) >> 8;
 }
 
-// A pixel as one number, the first channel lowest: all that Swift on Linux runs on is little-endian. One number per
-// lane becomes a better loop than every fourth byte does.
+// A pixel as one number, with the first channel in the lowest bits: all processors of Swift on Linux are little-endian.
+// Loops with one number per lane become faster code than loops over every fourth byte.
 #define PIXEL(pixel, address)                                                                                          \
   uint32_t pixel;                                                                                                      \
   memcpy(&pixel, (address), 4)
 
-// Pixels of four channels; `blue_first` and `premultiplied` are constants wherever these are called.
+// Functions for pixels of four channels. All callers pass constants for `blue_first` and `premultiplied`.
 
 PIXEL_BODY gray_of_four(const uint8_t *restrict source, uint8_t *restrict target, size_t width, bool blue_first,
                         bool premultiplied) {
@@ -87,7 +88,7 @@ PIXEL_BODY rgb_of_four(const uint8_t *restrict source, uint8_t *restrict target,
   }
 }
 
-// Both multiplied by alpha, or neither.
+// Source and target are both multiplied by alpha, or neither is.
 PIXEL_BODY gray_alpha_of_four(const uint8_t *restrict source, uint8_t *restrict target, size_t width, bool blue_first) {
   uint32_t red_shift = blue_first ? 16 : 0, blue_shift = 16 - red_shift;
   for (size_t x = 0; x < width; x++) {
@@ -108,7 +109,8 @@ PIXEL_BODY four_of_gray_alpha(const uint8_t *restrict source, uint8_t *restrict 
 typedef enum alpha_change { KEEP, MULTIPLY, DIVIDE } alpha_change;
 
 static inline __attribute__((always_inline)) uint32_t multiplied(uint32_t pixel) {
-  // Red and blue in one multiplication, 16 bits each. (sum + sum / 256) / 256 with 128 added is the sum / 255, rounded.
+  // Red and blue share one multiplication, with 16 bits each. If 128 is added to the sum, (sum + sum / 256) / 256 is
+  // sum / 255, rounded.
   uint32_t alpha = pixel >> 24, outer = (pixel & 0xFF00FF) * alpha + 0x800080, green = (pixel >> 8 & 255) * alpha + 128;
   outer = (outer + (outer >> 8 & 0xFF00FF)) >> 8 & 0xFF00FF;
   return outer | ((green + (green >> 8)) >> 8) << 8 | alpha << 24;
@@ -125,8 +127,8 @@ PIXEL_BODY four_of_four(const uint8_t *restrict source, uint8_t *restrict target
     PIXEL(pixel, source + 4 * x);
     if (change == MULTIPLY) pixel = multiplied(pixel);
     if (change == DIVIDE) {
-      // Floats divide several at a time, and exactly: quotients of 8 bits are never nearer to a half than floats tell
-      // apart.
+      // Several floats are divided at a time, and the result is exact: a float can always tell whether a quotient of
+      // numbers of 8 bits is below or above one half.
       uint32_t alpha = pixel >> 24;
       float divisor = alpha ? (float)(int32_t)alpha : 1, full = alpha ? 255 : 0;
       pixel = divided(pixel & 255, divisor, full) | divided(pixel >> 8 & 255, divisor, full) << 8 |
@@ -170,7 +172,7 @@ PIXEL_BODY from_four(const uint8_t *restrict source, cpixel_format source_format
   } else if (target_format == CPIXEL_RGB8) {
     BY_ORDER_AND_ALPHA(rgb_of_four, source_format);
   } else if (is_multiplied(source_format) == is_multiplied(target_format)) {
-    four_of_four(source, target, width, KEEP, true); // the same order would be the same format
+    four_of_four(source, target, width, KEEP, true); // with the same order, both formats would be the same
   } else if (is_multiplied(target_format)) {
     if (swap) four_of_four(source, target, width, MULTIPLY, true);
     else four_of_four(source, target, width, MULTIPLY, false);

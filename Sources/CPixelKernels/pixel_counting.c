@@ -7,7 +7,7 @@ static inline __attribute__((always_inline)) size_t bin_of_float(float value) {
   return scaled >= 255 ? 255 : scaled >= 1 ? (size_t)scaled : 0;
 }
 
-// A pixel's channels have a table each, so that neighbours of one value do not wait for each other.
+// Each channel has its own table, so that equal values in neighbouring channels do not wait for each other.
 #define COUNT_ALL(type, bin)                                                                                           \
   do {                                                                                                                 \
     const type *values = row;                                                                                          \
@@ -31,7 +31,7 @@ void cpixel_count_row(const void *row, cpixel_samples samples, size_t width, uin
   do {                                                                                                                 \
     const type *one = a, *other = b;                                                                                   \
     for (size_t i = 0; i < count; i++) {                                                                               \
-      /* Of two infinities, too, the same is no difference. */                                                         \
+      /* Equal infinities have no difference: subtracting them would give NaN. */                                      \
       double distance = one[i] == other[i] ? 0 : fabs((double)one[i] - (double)other[i]);                              \
       most = distance > most ? distance : most;                                                                        \
       sum += distance * distance;                                                                                      \

@@ -1,11 +1,11 @@
-// One body, compiled for every processor and for those with AVX2, and chosen at run time.
+// Compiles one function body twice, for every processor and for those with AVX2 and FMA, and chooses at run time.
 //
-// By hand and not by target_clones: that resolves at load time, before a sanitizer has set itself up.
+// This is done by hand, because target_clones chooses at load time, before a sanitizer has set itself up.
 
 #ifndef PIXEL_DISPATCH_H
 #define PIXEL_DISPATCH_H
 
-// Takes part in the function it is called from, and so is compiled for that function's processor.
+// A body is inlined into the function that calls it, and so is compiled for that function's processor.
 #define PIXEL_BODY static inline __attribute__((always_inline)) void
 
 #if defined(__x86_64__)

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-// Pixels that are floats at once: their four channels stay in the first-level cache.
+// How many pixels are held as floats at once: their four channels stay in the first-level cache.
 enum { stretch = 256 };
 
-// One plane per channel. Gray pixels have their luminance in planes[0] alone.
+// One plane per channel. Gray pixels have their luminance in `red` alone.
 typedef struct planes {
   float red[stretch], green[stretch], blue[stretch], alpha[stretch];
 } planes;
@@ -35,8 +35,8 @@ PIXEL_BODY unpack(const void *row, traits t, size_t count, planes *p) {
   if (t.bytes == 4) UNPACK(float);
 }
 
-// From one scale to the other, with one rounding: every product of an integer and the full value is exact, save of
-// floats and of gray of 16 bits. A NaN fails both comparisons and becomes 0.
+// Converts from one scale to another, and rounds once: the product of an integer and the full value is exact, except
+// for floats and for gray of 16 bits. A NaN is not above 0, so it becomes 0.
 #define STORE_INTEGER(type, limit)                                                                                     \
   do {                                                                                                                 \
     float value = plane[x] * to_full / from_full + 0.5f;                                                               \
@@ -57,7 +57,7 @@ PIXEL_BODY pack_channel(const float *plane, void *row, traits t, size_t index, s
   }
 }
 
-// What integers can hold, before anything is made of it; NaN becomes 0.
+// Clamps floats to 0 to 1, the range of integers, before any other step. NaN becomes 0.
 PIXEL_BODY clamp(float *plane, size_t count) {
   for (size_t x = 0; x < count; x++) {
     float value = plane[x] > 0 ? plane[x] : 0;
@@ -69,7 +69,7 @@ PIXEL_BODY premultiply(float *plane, const float *alpha, float limit, size_t cou
   for (size_t x = 0; x < count; x++) plane[x] = plane[x] * alpha[x] / limit;
 }
 
-// Colours above alpha are not possible, and come out as the most there is. Where there is no alpha, there is no colour.
+// Colours above alpha are invalid, and become the full value. If alpha is 0, the colour becomes 0.
 PIXEL_BODY unpremultiply(float *plane, const float *alpha, float limit, size_t count) {
   for (size_t x = 0; x < count; x++) {
     float value = alpha[x] > 0 ? plane[x] * limit / alpha[x] : 0;
@@ -87,12 +87,12 @@ PIXEL_BODY lay_on_white(float *plane, const float *alpha, float limit, bool prem
     for (size_t x = 0; x < count; x++) plane[x] = (plane[x] * alpha[x] + limit * (limit - alpha[x])) / limit;
 }
 
-// As 8-bit pixels would be stored between two steps, so that all ways to gray agree.
+// Rounds as if pixels of 8 bits were stored between two steps, so that all ways to gray give the same result.
 PIXEL_BODY round_bytes(float *plane, size_t count) {
   for (size_t x = 0; x < count; x++) plane[x] = (float)(int32_t)(plane[x] + 0.5f);
 }
 
-// The weights of BT.601 in 65,536ths, as integers: of 8-bit channels the sum is exact.
+// The weights of BT.601 in 65,536ths, as integers: for channels of 8 bits the sum is exact.
 PIXEL_BODY add_up_luma(planes *p, size_t count) {
   for (size_t x = 0; x < count; x++)
     p->red[x] = (p->red[x] * 19595 + p->green[x] * 38470 + p->blue[x] * 7471) / 65536;
@@ -115,7 +115,7 @@ PIXEL_BODY change_alpha(planes *p, traits from, traits to, size_t count) {
   }
 }
 
-// The same channels in another depth: one number after the other.
+// Converts the same channels to another depth, number by number.
 #define CONVERT_NUMBERS(source_type)                                                                                   \
   do {                                                                                                                 \
     const source_type *numbers = source;                                                                               \

@@ -1,4 +1,4 @@
-// What the formats of CPixelKernels.h are made of, and the conversion that knows them all.
+// The properties of the formats of CPixelKernels.h, and the conversion that supports all of them.
 
 #ifndef PIXEL_FORMATS_H
 #define PIXEL_FORMATS_H
@@ -7,7 +7,7 @@
 
 typedef struct traits {
   uint8_t channels;
-  uint8_t bytes; // of a channel
+  uint8_t bytes; // per channel
   bool premultiplied;
   bool blue_first;
 } traits;
@@ -30,14 +30,14 @@ static const traits pixel_traits[CPIXEL_FORMAT_COUNT] = {
 static inline bool has_alpha(traits t) { return t.channels == 2 || t.channels == 4; }
 static inline bool is_gray(traits t) { return t.channels <= 2; }
 
-// What a channel holds where it is full.
+// The value of a channel at its full intensity.
 static inline float full(traits t) { return t.bytes == 1 ? 255.0f : t.bytes == 2 ? 65535.0f : 1.0f; }
 
 static inline size_t cpixel_bytes_per_pixel(cpixel_format format) {
   return (size_t)pixel_traits[format].channels * pixel_traits[format].bytes;
 }
 
-// Any format to any other one, by way of floats; with the results of cpixel_convert_row.
+// Converts any format to any other by way of floats. The results are those of cpixel_convert_row.
 void cpixel_convert_by_floats(const void *source, cpixel_format source_format, void *target,
                               cpixel_format target_format, size_t width);
 

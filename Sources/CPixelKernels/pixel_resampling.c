@@ -3,12 +3,13 @@
 #include "pixel_dispatch.h"
 #include "pixel_vectors.h"
 
-// A part of a row, in bytes, a multiple of 4: all rows of a span pass through the first-level cache part by part.
+// The length of a part of a row in bytes, a multiple of 4. Rows are added part by part, so that the sums of a part stay
+// in the first-level cache for all rows of a span.
 enum { stretch = 1024 };
 
 static inline __attribute__((always_inline)) size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-// Four rows at a time, so that the sums are loaded and stored once for four.
+// Adds four rows at a time, so that the sums are loaded and stored once for four rows.
 PIXEL_BODY add_weighted(const uint8_t *rows, size_t bytes_per_row, size_t row_count, const float *weights, size_t count,
                         float *restrict sums) {
   for (size_t i = 0; i < count; i++) sums[i] = 0;
@@ -32,7 +33,7 @@ PIXEL_BODY add_alike(const uint8_t *rows, size_t bytes_per_row, size_t row_count
   for (size_t i = 0; i < count; i++) sums[i] = first * top[i] + last * bottom[i];
   for (size_t k = 1; k < row_count - 1;) {
     uint16_t whole[stretch];
-    size_t end = least(row_count - 1, k + 257); // 257 * 255 is what 16 bits hold
+    size_t end = least(row_count - 1, k + 257); // 257 * 255 is the most that 16 bits hold
     const uint8_t *row = rows + k++ * bytes_per_row;
     for (size_t i = 0; i < count; i++) whole[i] = row[i];
     for (; k < end; k++) {
@@ -74,8 +75,8 @@ PIXEL_KERNEL(cpixel_blend_rows,
               bool *opaque),
              (source, first, count, weights, inner_alike, sums, opaque))
 
-// Σ of `channels` floats a pixel, in the first lanes of the result; the others hold part of a neighbour. In two sums,
-// since one addition would wait for the other.
+// The weighted sum of pixels of `channels` floats, in the first lanes of the result; the other lanes hold parts of a
+// neighbour. There are two partial sums, because additions to one sum would wait for each other.
 #define WEIGHTED_SUM(value, sums, span, weights, channels)                                                             \
   f32x4 value = {0};                                                                                                   \
   do {                                                                                                                 \
@@ -107,7 +108,7 @@ PIXEL_BODY blend_gray(const float *sums, const cpixel_span *spans, const float *
   for (size_t x = 0; x < width; x++) {
     f32x4 four = {0};
     const float *from = sums + spans[x].first, *weight = weights + spans[x].weights;
-    // Weights are padded with zeros to a multiple of four, sums with anything finite.
+    // Zeros follow the weights up to a multiple of four, and finite numbers follow the sums.
     for (size_t k = 0; k < spans[x].count; k += 4) {
       f32x4 values, shares;
       VECTOR_LOAD(values, from + k);
@@ -124,7 +125,7 @@ PIXEL_BODY blend_rgb(const float *sums, const cpixel_span *spans, const float *w
     WEIGHTED_SUM(value, sums, spans[x], weights, 3);
     ROUNDED(bytes, value);
     if (x + 1 < width) {
-      VECTOR_STORE(target + 3 * x, bytes); // the fourth byte is the next pixel's, and written again
+      VECTOR_STORE(target + 3 * x, bytes); // the fourth byte belongs to the next pixel, which overwrites it
     } else {
       memcpy(target + 3 * x, &bytes, 3);
     }

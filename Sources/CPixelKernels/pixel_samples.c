@@ -31,7 +31,7 @@ PIXEL_BODY cpixel_store_row_body(const float *values, cpixel_samples samples, si
 PIXEL_KERNEL(cpixel_store_row, (const float *values, cpixel_samples samples, size_t width, void *row),
              (values, samples, width, row))
 
-// Four floats a pixel, of which the last ones may be the next pixel's.
+// Processes four floats for each pixel; the last of them may belong to the next pixel.
 PIXEL_BODY blend(const float *sums, size_t channels, const cpixel_span *spans, const float *weights, size_t width,
                  float *target) {
   for (size_t x = 0; x < width; x++) {
@@ -57,8 +57,9 @@ PIXEL_KERNEL(cpixel_blend_floats,
               float *target),
              (sums, channels, spans, weights, target_width, target))
 
-// In blocks: of 65,536 pixels added up one by one, each would be rounded to what the sum so far leaves of it, mostly in
-// the same direction. A kernel of its own, since for few pixels the second loop costs a fifth of the time.
+// Adds in blocks. If 65,536 pixels were added one by one, each would be rounded to the precision of the sum so far,
+// mostly in the same direction. This is a separate kernel, because for few pixels the second loop costs a fifth of the
+// time.
 enum { block_length = 256 };
 
 PIXEL_BODY cpixel_blend_long_floats_body(const float *sums, size_t channels, const cpixel_span *spans,

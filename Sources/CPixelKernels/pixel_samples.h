@@ -1,4 +1,4 @@
-// Samples of any depth as floats, and floats as samples, a piece of a row at a time.
+// Converts samples of any depth to floats and back, one piece of a row at a time.
 
 #ifndef PIXEL_SAMPLES_H
 #define PIXEL_SAMPLES_H
@@ -9,22 +9,22 @@
 
 #include <stdbool.h>
 
-// Samples that are converted at once where a row need not be: they stay in the first-level cache. Whole pixels of 1 to 4
-// channels, and whole vectors.
+// How many samples are converted at once if a whole row is not needed at once: they stay in the first-level cache. The
+// number makes whole pixels of 1 to 4 channels, and whole vectors.
 enum { piece = 240 };
 
 static inline __attribute__((always_inline)) float full_value(cpixel_depth depth) {
   return depth == CPIXEL_8_BIT ? 255 : depth == CPIXEL_16_BIT ? 65535 : 1;
 }
 
-// Every lane of a pixel its alpha.
+// Sets every lane of a pixel to the pixel's alpha.
 #define ALPHAS_OF_4(v) __builtin_shufflevector(v, v, 3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15)
 #define ALPHAS_OF_2(v) __builtin_shufflevector(v, v, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15)
-// The colours of one vector, and alpha of another.
+// Takes the colours of one vector and the alpha of another.
 #define WITH_ALPHA_4(v, w) __builtin_shufflevector(v, w, 0, 1, 2, 19, 4, 5, 6, 23, 8, 9, 10, 27, 12, 13, 14, 31)
 #define WITH_ALPHA_2(v, w) __builtin_shufflevector(v, w, 0, 17, 2, 19, 4, 21, 6, 23, 8, 25, 10, 27, 12, 29, 14, 31)
 
-// values[i] for which the mask is set, 0 for the others.
+// values[i] if the mask is set for i, else 0.
 #define SELECTED(mask, values) ((f32x16)((i32x16)(values) & (mask)))
 
 PIXEL_BODY multiply_by_alpha(float *values, size_t channels, size_t count, float full) {
@@ -53,7 +53,7 @@ PIXEL_BODY multiply_by_alpha(float *values, size_t channels, size_t count, float
   }
 }
 
-// `count` samples from the given one on, the first of a pixel.
+// Loads `count` samples from index `start` on, which is the first sample of a pixel.
 PIXEL_BODY load_samples(const void *row, cpixel_samples samples, size_t start, size_t count, float *out) {
   if (samples.depth == CPIXEL_8_BIT) {
     const uint8_t *from = (const uint8_t *)row + start;
@@ -67,7 +67,8 @@ PIXEL_BODY load_samples(const void *row, cpixel_samples samples, size_t start, s
   if (samples.alpha == CPIXEL_STRAIGHT) multiply_by_alpha(out, samples.channels, count, full_value(samples.depth));
 }
 
-// One vector of pixels with alpha, of which the last channel is in `alphas` for all: as they are stored.
+// Changes a vector of pixels with alpha to the form in which they are stored. `alphas` has each pixel's alpha in all
+// its lanes.
 #define AS_STORED(v, alphas, with_alpha)                                                                               \
   do {                                                                                                                 \
     if (samples.alpha == CPIXEL_STRAIGHT) {                                                                            \
@@ -83,7 +84,7 @@ PIXEL_BODY load_samples(const void *row, cpixel_samples samples, size_t start, s
 
 PIXEL_BODY divide_by_alpha(const float *values, cpixel_samples samples, size_t count, float *out) {
   float full = full_value(samples.depth), least = samples.depth == CPIXEL_FLOAT ? 0x1p-17f : 0.5f;
-  // The rest of a row is done in a vector, too: one way of rounding for all pixels.
+  // The rest of a row is processed in a vector, too, so that all pixels are rounded in the same way.
   for (size_t i = 0; i < count; i += 16) {
     f32x16 v = {0};
     size_t left = count - i < 16 ? count - i : 16;
@@ -104,12 +105,12 @@ PIXEL_BODY divide_by_alpha(const float *values, cpixel_samples samples, size_t c
     type *to = (type *)row + start;                                                                                    \
     for (size_t i = 0; i < count; i++) {                                                                               \
       float value = from[i] + 0.5f;                                                                                    \
-      value = value > 0 ? value : 0; /* what is no number becomes 0 */                                                 \
+      value = value > 0 ? value : 0; /* NaN becomes 0 */                                                               \
       to[i] = (type)(int32_t)(value < (full) ? value : (full));                                                        \
     }                                                                                                                  \
   } while (0)
 
-// At most a piece.
+// Stores at most `piece` samples.
 PIXEL_BODY store_samples(const float *values, cpixel_samples samples, size_t start, size_t count, void *row) {
   float changed[piece];
   const float *from = values;

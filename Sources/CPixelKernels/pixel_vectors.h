@@ -1,5 +1,5 @@
-// Vectors as the compiler offers them for every processor. Only for locals: passing one to a function has an ABI that
-// depends on the processor.
+// Vectors as the compiler offers them for every processor. Use them only for local variables: if a vector is passed to
+// a function, the ABI depends on the processor.
 
 #ifndef PIXEL_VECTORS_H
 #define PIXEL_VECTORS_H
@@ -20,7 +20,7 @@ typedef int32_t i32x16 __attribute__((vector_size(64)));
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef float f32x16 __attribute__((vector_size(64)));
 
-// From and to any address.
+// The address need not be aligned.
 #define VECTOR_LOAD(vector, address) memcpy(&(vector), (address), sizeof(vector))
 #define VECTOR_STORE(address, vector) memcpy((address), &(vector), sizeof(vector))
 

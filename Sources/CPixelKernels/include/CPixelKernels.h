@@ -1,17 +1,18 @@
 // Pixel loops for Bitmaps.
 //
-// They are own C because no library has them in this shape: libyuv's scaler is a box filter only at exactly 1/2 and
-// aliases below that, zimg takes planes only, and neither weights colour with alpha while it filters. C and not Swift
-// because a function can be compiled twice here, for any x86-64 and for AVX2, and because debug builds stay usable.
+// They are written here because no library has them in this form: libyuv's scaler is a box filter only at exactly 1/2
+// and aliases below that, zimg takes planes only, and neither weights colour with alpha while it filters. They are in C
+// and not in Swift, because here a function can be compiled twice, for any x86-64 and for AVX2, and because debug
+// builds stay fast enough.
 //
 // Five rules hold for every function below.
-// 1. No allocation and no state: memory comes from the caller, and any number of threads may call at once.
+// 1. No allocation and no state: memory comes from the caller, and any number of threads may call at the same time.
 // 2. Rows are read and written within their pixels; padding is never touched. Source and target do not overlap.
-// 3. Where nothing else is said, `channels` is 1, 3 or 4 bytes a pixel; the fourth is alpha, and colour is not multiplied
-//    by it.
-// 4. Sums of rows are floats, one per byte of a row; in pixels with alpha, colour is multiplied by alpha / 255.
-// 5. Where alpha comes out below one half, and so rounds to 0, the pixel is all zeros: its colour would be the quotient
-//    of two numbers of which rounding may have left nothing.
+// 3. If nothing else is said, `channels` is the number of bytes of a pixel: 1, 3 or 4. The fourth is alpha, and colour
+//    is not multiplied by it.
+// 4. Sums of rows are floats, one for each byte of a row. In pixels with alpha, colour is multiplied by alpha / 255.
+// 5. If the resulting alpha is below one half, and so rounds to 0, the pixel is all zeros. Its colour would be the
+//    quotient of two numbers that are too small to be exact.
 
 #ifndef CPIXELKERNELS_H
 #define CPIXELKERNELS_H
@@ -26,23 +27,23 @@ typedef struct cpixel_source {
   size_t width; // pixels
   size_t height;
   size_t channels;
-  bool premultiplied; // cpixel_blend_rows and cpixel_find_opacity weigh all four channels alike, and say "opaque"
+  bool premultiplied; // cpixel_blend_rows and cpixel_find_opacity treat the channels alike, and report "opaque"
 } cpixel_source;
 
-// Which source pixels (or rows) a target pixel is made of.
+// Which source pixels (or rows) make a target pixel.
 typedef struct cpixel_span {
   uint32_t first;
   uint32_t count;
-  size_t weights; // the index of its first weight; after its weights are zeros up to a multiple of four
+  size_t weights; // the index of its first weight; zeros follow its weights up to a multiple of four
 } cpixel_span;
 
 enum {
-  // Floats that must be there, and finite, behind the last sum: a vector load of the last pixels may reach them.
+  // How many floats must follow the last sum, all finite: a vector load of the last pixels may reach them.
   CPIXEL_SUM_PADDING = 8,
 };
 
-// sums[i] = Σ weights[k] * row[first + k][i]. With `inner_alike`, all weights but the first and last are the same, and
-// those rows may be added up as integers. *opaque says whether every alpha was 255 (true where there is no alpha).
+// sums[i] = Σ weights[k] * row[first + k][i]. With `inner_alike`, all weights except the first and last are the same,
+// and those rows may be added up as integers. *opaque says whether every alpha was 255 (true if there is no alpha).
 void cpixel_blend_rows(cpixel_source source, size_t first, size_t count, const float *weights, bool inner_alike,
                        float *sums, bool *opaque);
 
@@ -50,28 +51,29 @@ void cpixel_blend_rows(cpixel_source source, size_t first, size_t count, const f
 void cpixel_blend_columns(const float *sums, size_t channels, bool opaque, const cpixel_span *spans,
                           const float *weights, size_t target_width, uint8_t *target);
 
-// Averages of 2×2 pixels, rounded half up. *opaque is as above; where it comes out false the target is of no use.
+// Averages of 2×2 pixels, rounded half up. *opaque is as above. If it is false, the target is right only for colour
+// that is multiplied by alpha.
 void cpixel_halve_rows(const uint8_t *upper, const uint8_t *lower, size_t channels, size_t target_width,
                        uint8_t *target, bool *opaque);
 
-// Target pixel (x, y) is the one at origin + x * step_x + y * step_y: all flips and quarter turns, by their steps. Of any
-// format: pixels are so many bytes.
+// Target pixel (x, y) is the source pixel at origin + x * step_x + y * step_y: the steps make all flips and quarter
+// turns. Works for any format: a pixel is 1, 2, 3, 4, 8 or 16 bytes.
 void cpixel_gather(const uint8_t *origin, ptrdiff_t step_x, ptrdiff_t step_y, size_t pixel_bytes, uint8_t *target,
                    size_t bytes_per_row, size_t width, size_t height);
 
-// *opaque: whether every alpha is 255; true where there is no alpha. Stops at the first row with another.
+// *opaque says whether every alpha is 255 (true if there is no alpha). Stops at the first row with another alpha.
 void cpixel_find_opacity(cpixel_source source, bool *opaque);
 
-// sums[i] = Σ weights[|k|] * row[y + k][i] for k from -radius to radius; beyond the border the outermost row counts
-// again. `opaque` is what cpixel_find_opacity says.
+// sums[i] = Σ weights[|k|] * row[y + k][i] for k from -radius to radius. Beyond the border, the outermost row is
+// repeated. `opaque` is the result of cpixel_find_opacity.
 void cpixel_blur_rows(cpixel_source source, bool opaque, size_t y, size_t radius, const float *weights, float *sums);
 
-// Target pixel x = Σ weights[|k|] * pixel[x + k], rounded, of `width` pixels of sums that lie between `radius` further
-// pixels on both sides.
+// Target pixel x = Σ weights[|k|] * pixel[x + k], rounded. On each side of the `width` pixels of sums there are
+// `radius` further pixels.
 void cpixel_blur_columns(const float *sums, size_t channels, bool opaque, size_t radius, const float *weights,
                          size_t width, uint8_t *target);
 
-// How a pixel lies in memory: PixelFormat.Kind of the module Bitmaps, which says what each is.
+// How a pixel lies in memory: PixelFormat.Kind of the module Bitmaps, which describes each format.
 typedef enum cpixel_format {
   CPIXEL_GRAY8,
   CPIXEL_GRAY_ALPHA8,
@@ -88,9 +90,10 @@ typedef enum cpixel_format {
   CPIXEL_FORMAT_COUNT
 } cpixel_format;
 
-// Any format to any other: gray by the weights of BT.601, alpha that has no place is laid on white. Rounded to the nearest,
-// halves up: between formats of 8 bits after each step (alpha, then gray), else once. Exact where the exact result needs
-// no more than the 24 bits of a float (all of 8 bits), else within 1 of 65,535. The rows are aligned for their channels.
+// Converts any format to any other. Gray has the weights of BT.601. If the target has no alpha, the pixels are laid on
+// white. Results are rounded to the nearest, halves up: between formats of 8 bits after each step (alpha, then gray),
+// else once. Results are exact if the exact result needs no more than the 24 bits of a float (as all results of 8
+// bits), else within 1 of 65,535. The rows are aligned for their channels.
 void cpixel_convert_row(const void *source, cpixel_format source_format, void *target, cpixel_format target_format,
                         size_t width);
 

@@ -1,7 +1,7 @@
-// Rows of any pixel format as rows of floats and back, and what is done to such rows.
+// Converts rows of any pixel format to rows of floats and back, and processes such rows.
 //
-// The rules of CPixelKernels.h hold here but the third: a row is what its cpixel_samples says. Floats are in the units
-// of the samples, 0 to 255, to 65,535 or to 1, and colour is multiplied by alpha / full.
+// The rules of CPixelKernels.h hold here, except the third: a row is what its cpixel_samples says. Floats are in the
+// units of the samples, 0 to 255, to 65,535 or to 1, and colour is multiplied by alpha / full.
 
 #ifndef CPIXELSAMPLES_H
 #define CPIXELSAMPLES_H
@@ -11,7 +11,7 @@
 
 typedef enum cpixel_depth {
   CPIXEL_8_BIT = 1,
-  CPIXEL_16_BIT = 2, // of the processor's own byte order
+  CPIXEL_16_BIT = 2, // in the processor's byte order
   CPIXEL_FLOAT = 4,  // nominally 0 to 1; other values are kept
 } cpixel_depth; // the value is the number of bytes of a sample
 
@@ -28,7 +28,7 @@ typedef struct cpixel_samples {
 } cpixel_samples;
 
 enum {
-  // Floats that must be there behind the last pixel of a row of floats: vectors of four may reach them.
+  // How many floats must follow the last pixel of a row of floats: vectors of four may reach them.
   CPIXEL_ROW_PADDING = 8,
 };
 
@@ -38,8 +38,8 @@ void cpixel_load_row(const void *row, cpixel_samples samples, size_t width, floa
 // sums += weight * row
 void cpixel_add_row(const void *row, cpixel_samples samples, float weight, size_t width, float *sums);
 
-// row = values. Integers are rounded and clamped; where they are premultiplied, colour comes out no larger than alpha.
-// Straight alpha below one half of a step (of floats: below 2^-17) makes the pixel all zeros.
+// row = values. Integers are rounded and clamped. If they are premultiplied, colour does not become larger than alpha.
+// If straight alpha is below one half of a step (for floats: below 2^-17), the pixel is all zeros.
 void cpixel_store_row(const float *values, cpixel_samples samples, size_t width, void *row);
 
 // Target pixel x = Σ weights[spans[x].weights + k] * pixel[spans[x].first + k]
@@ -47,11 +47,11 @@ struct cpixel_span;
 void cpixel_blend_floats(const float *sums, size_t channels, const struct cpixel_span *spans, const float *weights,
                          size_t target_width, float *target);
 
-// The same for spans of more than some hundred pixels, so that rounding does not add up.
+// The same for spans of more than a few hundred pixels: rounding errors do not accumulate.
 void cpixel_blend_long_floats(const float *sums, size_t channels, const struct cpixel_span *spans, const float *weights,
                               size_t target_width, float *target);
 
-// Target pixel x = Σ weights[|k|] * pixel[x + k], of `width` pixels of sums between `radius` further ones on both sides.
+// Target pixel x = Σ weights[|k|] * pixel[x + k]. The `width` pixels of sums have `radius` further pixels on each side.
 void cpixel_blur_floats(const float *sums, size_t channels, size_t radius, const float *weights, size_t width,
                         float *target);
 
@@ -63,37 +63,38 @@ void cpixel_box_add(const float *row, double weight, size_t count, double *colum
 // columns += entering - leaving
 void cpixel_box_step(const float *entering, const float *leaving, size_t count, double *columns);
 
-// Target pixel x = scale * Σ columns[x + k] for k from -radius to radius; beyond the border the outermost pixel counts
-// again. By a running sum: the time does not depend on the radius.
+// Target pixel x = scale * Σ columns[x + k] for k from -radius to radius. Beyond the border, the outermost pixel is
+// repeated. A running sum makes the time independent of the radius.
 void cpixel_box_columns(const double *columns, size_t channels, size_t width, size_t radius, double scale,
                         float *target);
 
 // ---- Convolution ----
 
-// target[i] = Σ weights[r * side + k] * row(r)[i + k * channels] for r and k from 0 to side - 1. `rows` holds `side` rows,
-// row_stride floats apart and beginning side / 2 pixels left of the first target pixel; row(0) is the one at `first`, and
-// after the last comes the one at 0.
+// target[i] = Σ weights[r * side + k] * row(r)[i + k * channels] for r and k from 0 to side - 1. `rows` holds `side`
+// rows, which are row_stride floats apart and begin side / 2 pixels left of the first target pixel. row(0) is the row
+// at index `first`; the row at index 0 follows the row at the last index.
 void cpixel_convolve_rows(const float *rows, size_t row_stride, size_t first, size_t side, const float *weights,
                           size_t channels, size_t width, float *target);
 
-// The last channel of each pixel from another row.
+// Copies the last channel of each pixel from another row.
 void cpixel_copy_alpha(const float *from, size_t channels, size_t width, float *values);
 
-// Adds to the colours of each pixel bias * alpha / full, or bias where there is no alpha.
+// Adds bias * alpha / full to the colours of each pixel, or bias if there is no alpha.
 void cpixel_add_bias(float *values, cpixel_samples samples, size_t width, float bias);
 
 // ---- Porter and Duff's "over" ----
 
-// bottom = opacity * top + (1 - opacity * top's alpha) * bottom. Channels are 1 (gray), 2 (gray, alpha), 3 or 4; both
-// have the same depth, of which `full` is the full value, and the same order of colours. Colours become gray or gray
-// colours where the bottom has others.
+// bottom = opacity * top + (1 - opacity * top's alpha) * bottom. Channels are 1 (gray), 2 (gray, alpha), 3 or 4. Both
+// rows have the same depth, of which `full` is the full value, and the same order of colours. If only one row is gray,
+// the top's colours are converted to the bottom's.
 void cpixel_lay_over(float *bottom, size_t bottom_channels, const float *top, size_t top_channels, float opacity,
                      float full, size_t width);
 
 // ---- Counting ----
 
-// counts[c * 256 + bin] += 1 for each sample of channel c. Bins are the value, the upper 8 bits of 16, and of floats
-// 256 equal parts of 0 to 1; what lies outside, and 1 itself, is in the first or last, what is no number in the first.
+// counts[c * 256 + bin] += 1 for each sample of channel c. The bin is the value for 8 bits, the upper 8 bits for 16
+// bits, and one of 256 equal parts of 0 to 1 for floats. Floats below 0 and NaN are in the first bin, floats of 1 and
+// above in the last.
 void cpixel_count_row(const void *row, cpixel_samples samples, size_t width, uint64_t *counts);
 
 // Adds to *square_sum the squares of the differences of all samples, and raises *maximum to the largest difference.
