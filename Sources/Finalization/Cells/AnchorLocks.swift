@@ -1,8 +1,8 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// The locks of all anchors: which one is an anchor's follows from its address, so that it can be taken
-/// before it is known whether the anchor still exists.
+/// The locks of all anchors. An anchor's address selects its lock, so that a thread can take the lock before it knows
+/// whether the anchor still exists.
 struct AnchorLocks: Sendable {
   private let locks = SpinLocks(.anchor, count: 512)
 

@@ -8,21 +8,23 @@ import Synchronization
 //
 // - Pending: the ledger entry is live, and the cell is on its target's list and perhaps on a token's.
 // - Claim: one compare-and-exchange on the entry's state word (``LedgerEntry/requestRelease(key:)``). One
-//   caller wins: a delivery, `cancel`, `clean`, `unregister` or the exit. Only the winner touches the held value.
-// - The target's death takes the cell off its list and puts it into the registry's queue, whether it is
-//   claimed or not. A claimer that finds it queued leaves it to the queue's reader; whichever of the two
-//   comes second retires it (`Flags.left`, `Flags.dequeued`).
+//   caller wins: a delivery, `cancel`, `clean`, `unregister` or the exit. Only the winner takes the held value out.
+// - The target's death takes the cell off its list and puts it into the registry's queue, whether it is claimed or not.
+//   If the claimer finds the cell queued, the cell stays in the queue until the queue's reader takes it out. The second
+//   of the two to be done with the cell retires it (`Flags.left`, `Flags.dequeued`).
 //
 // Fields: `targetNext`, `targetPrevious` and `target` change under the lock of the anchor that `target` names;
-// `tokenNext`, `tokenPrevious` and `token` under that of `token`. The rest belongs to the owner of the moment.
+// `tokenNext`, `tokenPrevious` and `token` change under the lock of the anchor that `token` names. Any other field that
+// is not atomic is used by the cell's current owner only.
 
-/// The fixed part of a cell; its registry lives as long as it is pending or claimed. The held value lies behind it, at ``Cell/heldOffset(for:)``.
+/// The fixed part of a cell. The held value lies behind it, at ``Cell/heldOffset(for:)``.
 @safe struct CellRecord: ~Copyable {
   let entry: LedgerEntry
+  /// Alive as long as the cell is pending or claimed.
   let core: Unmanaged<RegistryCore>
-  /// Address of the target's anchor; 0 once it died, and while the cell is on no list.
+  /// Address of the target's anchor; 0 once the target died, and while the cell is on no target's list.
   let target = Atomic<UInt>(0)
-  /// Address of the anchor of a token that is not the target; 0 for none, or a dead one.
+  /// Address of the anchor of a token that is not the target; 0 if there is no such token, or it died.
   let token = Atomic<UInt>(0)
   let flags = Atomic<UInt32>(0)
   var key = EntryWord(rawValue: 0)
@@ -33,7 +35,8 @@ import Synchronization
   var tokenPrevious: Cell?
   /// Next in the registry's queue, in a thread's pending list, or in the pool.
   var queueNext: Cell?
-  /// The session that a death began which is delivered inline: see ``RegistryCore/flush()``.
+  /// The epoch of the session that began with the target's death, if the registry delivers inline: see
+  /// ``RegistryCore/flush()``.
   var session = 0
   /// For cleanups at exit: see ``ExitOrder``.
   var order = ExitOrder()
@@ -46,21 +49,21 @@ import Synchronization
   enum Flags {
     /// The claimer took the cell off its target's list.
     static let isUnlinked: UInt32 = 32
-    /// The target is the token, too.
+    /// The target is also the token.
     static let isOwnToken: UInt32 = 1
-    /// The claimer is done and found the cell queued.
+    /// The claimer found the cell queued, and is done with it.
     static let left: UInt32 = 2
     /// The queue's reader found the cell claimed.
     static let dequeued: UInt32 = 4
-    /// No registration, but a mark in the queue: see ``RegistryCore/flush()``.
+    /// The cell is no registration, but a mark in the queue: see ``RegistryCore/flush()``.
     static let isMark: UInt32 = 8
-    /// A mark that the queue's reader came to.
+    /// The queue's reader took this mark out of the queue.
     static let isReached: UInt32 = 16
   }
 }
 
 /// A reference to a cell's memory, which lives as long as its registry's core.
-// SAFETY: see the top of this file for who may touch what when; the memory outlives every registration.
+// SAFETY: the top of this file says which thread may use which field when; the memory outlives every registration.
 @safe struct Cell: @unchecked Sendable, Equatable {
   let record: UnsafeMutablePointer<CellRecord>
 
@@ -79,9 +82,9 @@ import Synchronization
 
   var address: UInt { unsafe UInt(bitPattern: record) }
   var entry: LedgerEntry { unsafe record.pointee.entry }
-  /// The registry that the cell belongs to: alive as long as the cell is pending or claimed.
+  /// The core of the cell's registry: alive as long as the cell is pending or claimed.
   var core: RegistryCore { unsafe record.pointee.core.takeUnretainedValue() }
-  /// The same, without counting a reference. `body` may end the registration as the last thing it does.
+  /// Calls `body` with the core, without counting a reference. `body` may end the registration, as its last step.
   @inline(__always)
   func withCore<R>(_ body: (RegistryCore) -> R) -> R { unsafe record.pointee.core._withUnsafeGuaranteedRef(body) }
   var queueNext: Cell? {
@@ -94,15 +97,15 @@ import Synchronization
 
   var isUnlinked: Bool { unsafe record.pointee.flags.load(ordering: .relaxed) & CellRecord.Flags.isUnlinked != 0 }
 
-  /// For the owner of a cell that is claimed and on no target's list: nobody else writes the flags then.
+  /// For the owner of a claimed cell that is on no target's list: no other thread writes its flags then.
   @inline(__always)
   func markUnlinked() {
     let flags = unsafe record.pointee.flags.load(ordering: .relaxed)
     unsafe record.pointee.flags.store(flags | CellRecord.Flags.isUnlinked, ordering: .relaxed)
   }
 
-  /// Sets a flag.
-  /// - Returns: whether the other one was set before.
+  /// Sets `flag`.
+  /// - Returns: whether the flag `other` was set before.
   func set(_ flag: UInt32, andTest other: UInt32) -> Bool {
     unsafe record.pointee.flags.bitwiseOr(flag, ordering: .acquiringAndReleasing).oldValue & other != 0
   }
@@ -121,7 +124,7 @@ import Synchronization
     case .releaseNow: return true
     case .alreadyReleased: return false
     case .deferred:
-      // Somebody copies the held value just now (``Registration/peek``): a few instructions.
+      // Another thread pins the registration, for a few instructions: see ``RegistrationPins``.
       let spin = PinWait(entry: entry)
       spin.wait()
       return true
@@ -129,7 +132,7 @@ import Synchronization
   }
 }
 
-/// Waits until no thread pins an entry any more.
+/// Waits until no thread pins an entry.
 private struct PinWait {
   let entry: LedgerEntry
 

@@ -1,14 +1,15 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// A registry's cells, and its count of registrations: the registry's own book beside the ledger's.
+/// Owns a registry's cells, and counts its registrations: the registry's own book beside the ledger.
 ///
-/// Cells and their ledger entries are set aside together, 64 at a time, and stay together until the pool is
-/// gone. A free cell waits in the stripe of a thread slot, which only the slot's thread uses; the slot's
-/// next thread goes on with what it finds. A stripe that has more than 128 free cells hands 64 to the depot,
-/// where the others find them.
+/// Cells are made together with their ledger entries, 64 at a time, and keep them until the pool is gone. A free cell
+/// waits in the stripe of a thread slot. Only the slot's thread takes cells from that stripe; when the thread has
+/// ended, the next thread with that slot does. A stripe that has more than 128 free cells gives 64 of them to the
+/// depot, from which every stripe may take them.
 ///
-/// A registration enters and leaves both books under its stripe's lock: with all held they are equal.
+/// A registration enters and leaves both books under a stripe's lock: while all stripes are locked, the books are
+/// equal.
 final class CellPool: Sendable {
   let depot: CellDepot
   let stripes: PoolStripes
@@ -37,9 +38,9 @@ final class CellPool: Sendable {
   func refill(_ core: RegistryCore) throws(LedgerError) { stripes.add(try depot.take(core)) }
 }
 
-/// A registry as a domain. Apart from the pool, because the list of domains refers to it weakly, and weak
-/// references make every other use of an object slower.
-// SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before they go.
+/// A registry as a domain that counts itself. It is an object apart from the pool, because the list of domains refers
+/// to it weakly, and weak references make every other use of an object slower.
+// SAFETY: `stripes` is used and `isOpen` changes under `lock`; the pool closes this before it deallocates the stripes.
 final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
   let name: String
   let domain: DomainID
@@ -71,19 +72,19 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
   }
 }
 
-/// Where a pool's cells come from, and where stripes leave what they have too much of.
-// SAFETY: everything that changes does so under `lock`.
+/// Makes a pool's cells, and keeps those that a stripe has too many of.
+// SAFETY: `chains` and `slabs` change under `lock`, and in `close`, when no other thread uses the depot.
 @safe final class CellDepot: @unchecked Sendable {
   private let lock = RankedLock(.cellDepot)
   private let domain: DomainID
   private let stride: Int
   private let alignment: Int
-  /// Chains of 64 free cells, by their first.
+  /// Chains of 64 free cells; each is named by its first cell.
   private var chains: [Cell] = []
   private var slabs: [Slab] = []
 
-  /// Memory of so many cells.
-  // SAFETY: the depot's until `close`.
+  /// One allocation, which holds `count` cells.
+  // SAFETY: the depot owns the memory until `close`.
   @safe private struct Slab {
     let base: UnsafeMutableRawPointer
     let count: Int
@@ -95,7 +96,7 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
     stride = (cellSize + self.alignment - 1) & ~(self.alignment - 1)
   }
 
-  /// Gives everything back. No cell is used any more.
+  /// Gives all entries and all memory back. No cell may be in use.
   func close() {
     for slab in slabs {
       for index in 0..<slab.count { Ledger.shared.releaseEntry(cell(index, of: slab).entry) }
@@ -106,7 +107,8 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
 
   func add(_ chain: Cell) { lock.withLock { chains.append(chain) } }
 
-  /// A chain of free cells: 64, or as many new ones as the ledger has entries for.
+  /// Takes a chain of free cells: 64, or as many new ones as the ledger has entries for.
+  /// - Throws: `LedgerError` if the depot has no chain and the ledger has no entry.
   @inline(never)
   func take(_ core: RegistryCore) throws(LedgerError) -> Cell {
     lock.lock()
@@ -131,12 +133,12 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
   }
 
   private func cell(_ index: Int, of slab: Slab) -> Cell {
-    // SAFETY: every cell of a slab was made when the slab was.
+    // SAFETY: the cells of a slab are made when the slab is.
     unsafe Cell(record: (slab.base + index * stride).assumingMemoryBound(to: CellRecord.self))
   }
 
   private func makeCell(at address: UnsafeMutableRawPointer, _ entry: LedgerEntry, _ core: RegistryCore) -> Cell {
-    // SAFETY: fresh memory of the right size and alignment, the cell's own.
+    // SAFETY: fresh memory of the right size and alignment, which belongs to this cell.
     let record = unsafe address.bindMemory(to: CellRecord.self, capacity: 1)
     unsafe record.initialize(to: CellRecord(entry: entry, core: core))
     let cell = unsafe Cell(record: record)
@@ -146,7 +148,7 @@ final class RegistryBooks: @unchecked Sendable, SteadyDomain, DeliveringDomain {
   }
 }
 
-/// A registry's number in the ledger. Where the ledger has no record left, registries share one.
+/// A registry's domain number in the ledger. If the ledger has no domain record left, registries share one number.
 struct RegistryNumber: Sendable {
   private static let spare = ForkSafeLazy {
     try? Ledger.shared.addDomain(.finalizationRegistry, name: "other finalization registries")
@@ -154,7 +156,7 @@ struct RegistryNumber: Sendable {
   static func makeStatics() { ForkGuard.touch(spare) }
 
   let id: DomainID
-  /// Nil where the number is not this registry's alone.
+  /// Nil if registries share the number.
   private let owned: OwnedDomain?
 
   init(_ name: String) {
@@ -165,6 +167,6 @@ struct RegistryNumber: Sendable {
 
   var isShared: Bool { owned == nil }
 
-  /// After the last registration: no entry carries the number.
+  /// Called after the last registration has ended, when no entry carries the number.
   func giveBack() { owned?.giveBack() }
 }

@@ -7,39 +7,42 @@ import Synchronization
 ///       let finalizationAnchor = FinalizationAnchor()
 ///     }
 ///
-/// Cleanups that are registered on it are due at once when it dies. Store the anchor in a `let`, one per
-/// object; an anchor that is computed, replaced or shared reports another moment than the object's death: the end of the
-/// anchor that the object showed when it was registered. Each held value is delivered or released once all the same. One
-/// that owns that anchor would keep it for ever: it is refused where that is plain to see; where it owns the anchor by way
-/// of other objects, that is a retain cycle, which the registry's `count` and a scope of the audit (`held`) show.
+/// Cleanups that are registered for it are due at once when it dies. Store the anchor in a `let`, one per object. If
+/// the anchor is computed, replaced or shared, the registration does not report the object's death, but the end of the
+/// anchor that the object had when it was registered. Even then each held value is delivered or released exactly once.
 ///
-/// The anchor dies with the class that stores it. Swift destroys a base class's fields before a derived
-/// class's: so where a base class has the anchor, the cleanup is due while the derived class's fields still
-/// exist (after its deinit has run). Store the anchor in the most derived class where that matters.
+/// A held value that owns the anchor would keep it alive for ever. The registry refuses a value that is the anchor or
+/// has it. If the value owns the anchor through other objects, that is a retain cycle, which the registry's `count` and
+/// a scope of the audit (`held`) show.
+///
+/// The anchor dies with the fields of the class that stores it. Swift destroys a base class's fields before a derived
+/// class's fields. So if a base class stores the anchor, the cleanup is due while the derived class's fields still
+/// exist (after its deinit has run). If that matters, store the anchor in the most derived class.
 public protocol Finalizable: AnyObject {
   var finalizationAnchor: FinalizationAnchor { get }
 }
 
-/// The part of an object whose own end reports the object's: see ``Finalizable``.
+/// Reports the death of the object that stores it: see ``Finalizable``.
 ///
-/// Not `Equatable`, and of no use but to be stored. Whoever else holds it delays the report.
-// SAFETY: atomics only; so are those of its one subclass, ``Watch``.
+/// Store it, and do nothing else with it. Any other reference to it delays the report.
+// SAFETY: all fields are atomics; its one subclass, ``Watch``, has a note of its own.
 public class FinalizationAnchor: @unchecked Sendable {
-  /// First of the cells whose target this is. Changes under `lock`.
+  /// Address of the first cell whose target this is; 0 for none. Changes under the anchor's lock: see ``AnchorLocks``.
   final let targets = Atomic<UInt>(0)
-  /// First of the cells whose token this is, and is not their target. Changes under `lock`.
+  /// Address of the first cell whose token this is, and whose target is another; 0 for none. Changes under the anchor's
+  /// lock.
   final let tokens = Atomic<UInt>(0)
-  /// The object that this anchor was first used for; 0 for none. Compared, never followed.
+  /// Address of the object that this anchor was first used for; 0 for none. It is compared, but never dereferenced.
   private final let owner = Atomic<UInt>(0)
 
   public init() {}
 
   deinit {
-    // Acquire: whoever unlinked the last cell is done with this anchor.
+    // Acquiring, so that the thread that unlinked the last cell is done with this anchor.
     if targets.load(ordering: .acquiring) | tokens.load(ordering: .acquiring) != 0 { reportDeath() }
   }
 
-  /// Whether this anchor may stand for an object: for the first one that asks, always.
+  /// Whether this anchor belongs to an object. It belongs to the first object that it is asked about.
   @inline(__always)
   final func belongs(to object: UInt) -> Bool {
     let known = owner.load(ordering: .relaxed)
@@ -57,12 +60,13 @@ public class FinalizationAnchor: @unchecked Sendable {
   /// Whether no registration names this object.
   final var isUnused: Bool { targets.load(ordering: .acquiring) | tokens.load(ordering: .acquiring) == 0 }
 
-  /// Under the anchor's lock, for an anchor that has a cell on a list: it exists, though its end may have
-  /// begun.
+  /// Calls `body` with the anchor at an address. The caller holds the anchor's lock, and the anchor has a cell on a
+  /// list: so it exists, though its deinit may have begun.
   @inline(__always)
   static func with(_ address: UInt, _ body: (FinalizationAnchor) -> Void) {
     guard let pointer = unsafe UnsafeRawPointer(bitPattern: address) else { return }
-    // SAFETY: its deinit waits for this lock before it ends. Without a retain, which a dying object forbids.
+    // SAFETY: its deinit waits for this lock before it ends. There is no retain, because an object in its deinit must
+    // not be retained.
     unsafe Unmanaged<FinalizationAnchor>.fromOpaque(pointer)._withUnsafeGuaranteedRef { body($0) }
   }
 
@@ -87,7 +91,8 @@ public class FinalizationAnchor: @unchecked Sendable {
     tokens.store(cell.address, ordering: .releasing)
   }
 
-  // The store to the list's head is the last that either does to the anchor: it may be gone right after.
+  // In both functions below, the store to the list's head is the last access to the anchor, which may be gone right
+  // after.
 
   @inline(__always)
   final func unlinkTarget(_ cell: Cell) {
@@ -116,7 +121,7 @@ public class FinalizationAnchor: @unchecked Sendable {
 
   // MARK: Death
 
-  /// Hands the cells of the object that died to their registries; nobody links any more.
+  /// Queues the cells of the object that died in their registries. No thread links a cell to the anchor any more.
   @inline(never)
   final func reportDeath() {
     let dead = AnchorLocks.shared.withLock(of: address) { () -> Cell? in
@@ -138,7 +143,7 @@ public class FinalizationAnchor: @unchecked Sendable {
     }
     var next = dead
     while let cell = next {
-      // Before `enqueue`, which gives the cell away.
+      // Read before `enqueue`, which gives the cell away.
       next = cell.queueNext
       RegistryCore.enqueue(cell)
     }

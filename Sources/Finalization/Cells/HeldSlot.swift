@@ -1,6 +1,6 @@
-/// Where a cell's held value is.
-// SAFETY: a cell of a registry has room for a value of the registry's type there; the cell's owner of the
-// moment puts it in, moves it out or destroys it, once each.
+/// The place of a cell's held value.
+// SAFETY: a registry's cell has room there for a value of the registry's type. The cell's current owner initialises it
+// once, and once moves it out or destroys it.
 @safe @usableFromInline
 struct HeldSlot {
   @usableFromInline let address: UnsafeMutableRawPointer

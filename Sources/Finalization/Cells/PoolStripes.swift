@@ -2,17 +2,17 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// The stripes of a ``CellPool``, one for each thread slot, and where its cells keep their held values: what
-/// every registration touches, as plain pointers, so that none of it is reference-counted.
+/// The part of a ``CellPool`` that every registration uses: the stripes, one for each thread slot, and the offset of
+/// the held value in a cell. It consists of plain pointers, so that its use counts no references.
 // SAFETY: the pool owns the memory and outlives its users; a stripe changes under its lock.
 @safe struct PoolStripes: @unchecked Sendable {
   struct Stripe: ~Copyable {
     var isOrphaned = false
     var freeCount = 0
     var free: Cell?
-    /// Registrations begun less ended on this stripe; negative where other threads begin them.
+    /// Registrations begun on this stripe less those ended on it; negative if more ended on it than began.
     var count = 0
-    /// Exact: so many registrations of up to 2^48 bytes can have more than an `Int` holds.
+    /// Exact: many registrations of up to 2^48 bytes can have more bytes than an `Int` can hold.
     var byteCount: Int128 = 0
   }
 
@@ -21,9 +21,10 @@ import Synchronization
 
   private let perThread: PerThread<Stripe>
   let heldOffset: Int
-  /// Takes free cells that a stripe has too many of.
+  /// Gets the free cells that a stripe has too many of.
   private let depot: Unmanaged<CellDepot>
-  /// Registrations of a registry that is gone, all stripes together; 0 ends its core.
+  /// Registrations that are left of a registry that is gone, all stripes together. When it becomes 0, the core is
+  /// released.
   private let orphans: UnsafeMutablePointer<Atomic<Int>>
 
   init(heldOffset: Int, depot: CellDepot) {
@@ -40,7 +41,7 @@ import Synchronization
     unsafe orphans.deallocate()
   }
 
-  /// Where a cell's held value is.
+  /// The place of a cell's held value.
   @inline(__always)
   func held(_ cell: Cell) -> HeldSlot { unsafe HeldSlot(UnsafeMutableRawPointer(cell.record) + heldOffset) }
 
@@ -52,7 +53,8 @@ import Synchronization
 
   // MARK: Taking and returning
 
-  /// A cell whose registration has begun in both books, linked to nothing yet; nil where the stripe has none.
+  /// Begins a registration in both books.
+  /// - Returns: its cell, which is on no list yet; nil if the stripe has no free cell.
   @inline(__always)
   func begin(byteCount: Int, site: SiteID, slot: Int) -> Cell? {
     let scope = ThreadStorage.scope
@@ -76,7 +78,7 @@ import Synchronization
 
   /// Ends a registration in both books. The caller claimed the cell, took it off all lists and moved the
   /// held value out.
-  /// - Returns: whether it was the last one of a registry that is gone.
+  /// - Returns: whether it was the last registration of a registry that is gone.
   @inline(__always)
   func retire(_ cell: Cell) -> Bool {
     let slot = ThreadStorage.slot
@@ -85,7 +87,7 @@ import Synchronization
     let stripe = unsafe perThread.lock(slot)
     unsafe stripe.pointee.value.count &-= 1
     unsafe stripe.pointee.value.byteCount &-= Int128(byteCount)
-    // An entry that had its last generation leaves the pool with its cell.
+    // If the entry has had its last generation, its cell is not used again.
     if cell.entry.endLife(as: .free) {
       cell.queueNext = unsafe stripe.pointee.value.free
       unsafe stripe.pointee.value.free = cell
@@ -101,7 +103,7 @@ import Synchronization
     return unsafe orphans.pointee.subtract(1, ordering: .acquiringAndReleasing).newValue == 0
   }
 
-  /// Under the stripe's lock.
+  /// Takes 64 cells off the stripe's list. The caller holds the stripe's lock.
   @inline(never)
   private static func takeBatch(from stripe: inout Stripe) -> Cell? {
     let first = stripe.free
@@ -131,7 +133,7 @@ import Synchronization
 
   // MARK: The book
 
-  /// With all stripes locked.
+  /// The registry's count of its registrations. The caller holds the locks of all stripes.
   var census: ExactCensus {
     var census = ExactCensus(count: 0, byteCount: 0)
     perThread.forEach {
@@ -144,8 +146,8 @@ import Synchronization
   func lockAll() { perThread.lockAll() }
   func unlockAll() { perThread.unlockAll() }
 
-  /// Says that no registration will be added: the registry is gone.
-  /// - Returns: whether none is left.
+  /// Called when the registry is gone, after which no registration is added.
+  /// - Returns: whether no registration is left.
   func orphan() -> Bool {
     lockAll()
     defer { unlockAll() }
