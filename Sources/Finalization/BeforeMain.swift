@@ -1,7 +1,7 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// Makes this module's statics, and the ledger's, while there is one thread; ForkGuard says why.
+/// Makes this module's statics, and the ledger's, while the process has one thread; ForkGuard says why.
 /// CNativeRuntime.c calls it before `main`.
 @_cdecl("finalization_make_statics")
 func makeStaticsBeforeMain() {

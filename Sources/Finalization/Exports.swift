@@ -1,4 +1,4 @@
-// Users of finalization name sites, domains and ledger errors: they get them with this one import.
+// Clients of this module use sites, domains and ledger errors. These exports save them a second import.
 @_exported public import struct ResourceLedger.Census
 @_exported public import struct ResourceLedger.DomainID
 @_exported public import struct ResourceLedger.DomainKind

@@ -4,9 +4,9 @@ import NativeSynchronization
 public import ResourceLedger
 public import Synchronization
 
-/// What a thread keeps for itself, so that it need not ask others: its slot, the lines it saw last, ledger
-/// entries without a resource, and which types report their own death.
-// SAFETY: only its thread uses it; pointers in it lead to memory that is never freed.
+/// What each thread keeps for itself, so that it seldom needs what threads share: its slot, the sites that it used
+/// last, ledger entries without a resource, and which types are ``Finalizable``.
+// SAFETY: only its thread uses it; its pointers lead to memory that is never freed.
 @usableFromInline
 @safe struct ThreadStorage: ~Copyable {
   /// See ``ThreadSlots``.
@@ -15,7 +15,7 @@ public import Synchronization
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
   @usableFromInline var entries = EntryReserve()
   var types = KnownTypes()
-  /// The domain of native resources that name none, once this thread asked for it.
+  /// The domain of native resources that are created without a domain; nil until this thread has looked it up.
   @usableFromInline var nativeResources: DomainNumber?
 
   init(slot: Int) {
@@ -25,7 +25,7 @@ public import Synchronization
 
   @usableFromInline typealias Pointer = UnsafeMutablePointer<ThreadStorage>
 
-  /// This thread's, made where it has none; nil while the thread ends.
+  /// This thread's storage, which is made if the thread has none; nil while the thread ends.
   @inlinable
   @inline(__always)
   static var current: Pointer? {
@@ -36,19 +36,19 @@ public import Synchronization
     return unsafe make()
   }
 
-  /// The thread's slot; the shared one while the thread ends.
+  /// The thread's slot; while the thread ends, the shared slot 0.
   @inlinable
   @inline(__always)
   static var slot: Int { unsafe current?.pointee.slot ?? 0 }
 
-  /// The same without making the thread its storage.
+  /// The same, without making a storage: 0 if the thread has none.
   static var slotIfMade: Int {
     guard let storage = unsafe cnativeruntime_current_thread().pointee.storage else { return 0 }
     // SAFETY: nothing else is stored there.
     return unsafe storage.assumingMemoryBound(to: ThreadStorage.self).pointee.slot
   }
 
-  /// The number of a line of code.
+  /// The ledger's id of a line of code.
   @inlinable
   @inline(__always)
   static func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
@@ -67,7 +67,7 @@ public import Synchronization
   @inline(__always)
   var scope: UInt32 { unsafe ScopeTracking.scopeForNewResource(openCount: openScopeCount) }
 
-  /// The same for a thread that may have ended.
+  /// The same for a thread that may be ending.
   @inline(__always)
   static var scope: UInt32 { unsafe current?.pointee.scope ?? ScopeTracking.scopeForNewResource }
 
@@ -108,8 +108,8 @@ public import Synchronization
   }
 }
 
-/// Which classes are ``Finalizable``, of those that a thread asked for last: the language's own question takes
-/// longer than all the rest of a registration.
+/// Remembers which classes are ``Finalizable``, of those that a thread asked about last, because Swift's dynamic cast
+/// takes longer than all the rest of a registration.
 struct KnownTypes: ~Copyable {
   private struct Answer {
     var type: UInt = 0
@@ -119,7 +119,8 @@ struct KnownTypes: ~Copyable {
   private var answers = InlineArray<32, Answer>(repeating: Answer())
 
   mutating func isFinalizable(_ object: AnyObject) -> Bool {
-    // SAFETY: a class's metadata is never freed, so its address is its own; compared, never followed.
+    // SAFETY: a class's metadata is never freed, so no other class gets its address, which is compared, never
+    // dereferenced.
     let type = unsafe unsafeBitCast(Swift.type(of: object) as AnyObject.Type, to: UInt.self)
     let slot = Int(truncatingIfNeeded: type >> 4) & 31
     if answers[slot].type == type { return answers[slot].isFinalizable }

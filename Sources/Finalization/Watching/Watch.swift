@@ -1,16 +1,17 @@
 import CNativeRuntime
 import Synchronization
 
-/// The anchor of an object that has none of its own: the object is watched through an unowned reference, so
-/// its address stays its own, and asking whether it died never makes the asker an owner.
-// SAFETY: `object` is unowned-retained as long as this exists.
+/// The anchor of an object that stores none. It holds an unowned reference to the object, so that no other object gets
+/// the address, and so that a test whether the object died does not retain it.
+// SAFETY: `object` is unowned-retained as long as this exists. Only the sweep that took the watch out of the table uses
+// `nextRemoved`.
 @safe final class Watch: FinalizationAnchor, @unchecked Sendable {
   let object: UnsafeMutableRawPointer
-  /// Where a sweep took it out of the table together with others.
+  /// The next of the watches that the same piece of a sweep took out of the table.
   @exclusivity(unchecked) var nextRemoved: Unmanaged<Watch>?
 
   init(_ object: AnyObject) {
-    // SAFETY: undone in deinit.
+    // SAFETY: the deinit releases it.
     unsafe self.object = swift_unownedRetain(Unmanaged.passUnretained(object).toOpaque())
     super.init()
   }
@@ -22,21 +23,21 @@ import Synchronization
     unsafe swift_isDeallocating(Unmanaged.passUnretained(object).toOpaque())
   }
 
-  /// The object, where its deinit has not begun.
+  /// The object; nil if its deinit has begun.
   var target: AnyObject? {
     guard let object = unsafe swift_tryRetain(object) else { return nil }
     // SAFETY: retained just now.
     return unsafe Unmanaged<AnyObject>.fromOpaque(object).takeRetainedValue()
   }
 
-  /// Whether the watched object at an address died: its deinit has ended, and nobody but the watch holds an
-  /// unowned reference to it.
+  /// Whether the watched object at an address died: its deinit has ended, and only the watch holds an unowned reference
+  /// to it.
   ///
-  /// Deinit ending takes one unowned reference away; only when the watch's is the last one is it certain
-  /// that it has ended, and no deinit still uses what a cleanup is about to release.
+  /// The end of the deinit takes one unowned reference away. So it is only certain that the deinit has ended, and no
+  /// longer uses what a cleanup is about to release, if the watch's unowned reference is the last one.
   @inline(__always)
   static func isGone(_ address: UInt) -> Bool {
-    // SAFETY: the caller knows of a watch of this address, which keeps the object's header.
+    // SAFETY: the caller knows that a watch of this address exists, which keeps the object's header.
     guard let object = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return false }
     return unsafe swift_isDeallocating(object) && swift_unownedRetainCount(object) == 1
   }

@@ -3,7 +3,7 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// Where a sweep is in a shard.
+/// The position of a sweep in a shard.
 struct ShardPosition {
   var slot = 0
   /// The shard's version when the sweep began; -1 before that.
@@ -11,8 +11,8 @@ struct ShardPosition {
   var isAtEnd = false
 }
 
-/// The shards of a ``WatchTable``, which are never freed: reached without counting references.
-// SAFETY: written once, before anybody reads it.
+/// The shards of a ``WatchTable``. They are never freed, so that their use counts no references.
+// SAFETY: written once, before any thread reads it.
 @safe struct WatchShards: @unchecked Sendable {
   private let shards: UnsafeMutablePointer<Unmanaged<WatchShard>>
   private let shardCount: Int
@@ -37,16 +37,16 @@ struct ShardPosition {
     return with(Int(truncatingIfNeeded: Self.hash(address) >> 56), body)
   }
 
-  /// Exact, unless somebody adds a watch meanwhile.
+  /// Watches in all shards. Exact if no watch is added or removed meanwhile.
   var count: Int { (0..<shardCount).reduce(0) { sum, index in sum + with(index) { $0.lockedLiveCount() } } }
 
   @inline(__always)
   static func hash(_ address: UInt) -> UInt64 { UInt64(address >> 4) &* 0x9E37_79B9_7F4A_7C15 }
 }
 
-/// A hash table of watches with open addressing. A removed one leaves a gap that lookups step over, so
-/// nothing moves but when the table is rebuilt, which `version` counts.
-// SAFETY: everything below changes under `lock`.
+/// A hash table of watches with open addressing. A removed watch leaves a gap that lookups step over. So watches move
+/// only when the table is rebuilt; `version` counts how often that happened.
+// SAFETY: all fields that change do so under `lock`.
 @safe final class WatchShard: @unchecked Sendable {
   private let lock: SpinLock
   @exclusivity(unchecked) private var slots: UnsafeMutablePointer<Slot>
@@ -55,11 +55,11 @@ struct ShardPosition {
   @exclusivity(unchecked) private var version = 0
   private let live = Atomic<Int>(0)
 
-  // SAFETY: see `watch`.
+  // SAFETY: the slot owns a reference to its watch.
   @safe private struct Slot {
-    /// 0 for a slot never used, 1 for a gap.
+    /// Address of the watched object; 0 in a slot that was never used, 1 in a gap.
     var address: UInt = 0
-    /// With a reference that is the slot's.
+    /// Nil in a slot that was never used, and in a gap.
     var watch: Unmanaged<Watch>?
   }
 
@@ -73,7 +73,7 @@ struct ShardPosition {
     unsafe slots.deallocate()
   }
 
-  /// Watches in the table; of a moment ago where the lock is not held.
+  /// Watches in the table. For a caller that does not hold `lock`, the number may be out of date.
   var liveCount: Int { live.load(ordering: .relaxed) }
 
   func lockedLiveCount() -> Int {
@@ -94,7 +94,7 @@ struct ShardPosition {
     unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
   }
 
-  /// The watch of an address, nil where it has none. Under `lock`.
+  /// The watch of an address; nil if it has none. The caller holds `lock`.
   @inline(__always)
   private func find(_ address: UInt) -> Unmanaged<Watch>? {
     guard unsafe capacity > 0 else { return nil }
@@ -140,8 +140,8 @@ struct ShardPosition {
     unsafe slots[slot] = Slot(address: address, watch: watch)
   }
 
-  /// Rebuilds the table where three quarters of its slots were used.
-  /// - Returns: the old table, to be deallocated after the lock.
+  /// Rebuilds the table if three quarters of its slots are or were used.
+  /// - Returns: the old table, which the caller deallocates after it has given the lock back.
   private func makeRoom() -> UnsafeMutablePointer<Slot>? {
     guard unsafe usedCount >= capacity / 4 * 3 else { return nil }
     let old = unsafe slots
@@ -161,9 +161,9 @@ struct ShardPosition {
 
   // MARK: Sweeping
 
-  /// Takes out the dead among the next `limit` slots, and where `tidying` watches that nobody needs. Their
-  /// deaths are reported after the lock.
-  /// - Returns: slots looked at.
+  /// Takes the watches of dead objects out of the next `limit` slots, and watches that are not needed if `tidying` is
+  /// true. It reports the deaths after it has given the lock back.
+  /// - Returns: the number of slots that it looked at.
   func removeDead(from position: inout ShardPosition, limit: Int, tidying: Bool) -> Int {
     var removed: Unmanaged<Watch>?
     lock.lock()
@@ -178,14 +178,14 @@ struct ShardPosition {
       let address = unsafe slots[slot].address
       guard address > 1, let watch = unsafe slots[slot].watch, Watch.isGone(address) || tidying && isUnneeded(slot)
       else { continue }
-      // The slot's reference is the chain's now.
+      // The chain takes over the slot's reference.
       unsafe watch._withUnsafeGuaranteedRef { unsafe $0.nextRemoved = removed }
       unsafe removed = watch
       unsafe slots[slot] = Slot(address: 1, watch: nil)
       removedCount += 1
     }
     live.store(liveCount - removedCount, ordering: .relaxed)
-    // What the dying threads did comes before the cleanups.
+    // What other threads did to the objects before they died happens before the cleanups.
     atomicMemoryFence(ordering: .acquiring)
     position.slot = end
     position.isAtEnd = unsafe end >= capacity
@@ -200,8 +200,8 @@ struct ShardPosition {
     return end - start
   }
 
-  /// Whether only the table holds the watch, and no registration hangs on it. Under `lock`, where nobody
-  /// else can get hold of it.
+  /// Whether only the table holds the watch, and no registration uses it. The caller holds `lock`, so that no other
+  /// thread can get a reference to the watch.
   private func isUnneeded(_ slot: Int) -> Bool {
     guard let watch = unsafe slots[slot].watch, unsafe swift_isUniquelyReferenced_nonNull_native(watch.toOpaque())
     else { return false }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// All watched objects of the process, by address: 256 hash tables with a lock each.
 ///
-/// A sweep looks at every slot in pieces of at most 512 and hands the dead ones to their registries.
+/// A sweep looks at every slot, in pieces of at most 512, and reports the dead objects to their registries.
 @usableFromInline
 final class WatchTable: Sendable {
   static let shared = WatchTable()
@@ -13,19 +13,21 @@ final class WatchTable: Sendable {
   private static let shardCount = 256
   private static let piece = 512
   private let shards: WatchShards
-  /// Held while a piece is swept and its deaths are queued: whoever gets it knows that no death found
-  /// earlier is still on its way to a queue.
+  /// Held while a piece is swept and its deaths are queued: a thread that takes it knows that every death found before
+  /// is in its queue.
   private let gate = RankedLock(.sweep)
-  /// Where the next thread's share of the sweeping begins: shard, and slot in it. Under `gate`.
+  /// Where the next share of the sweeping begins: the shard in the low 8 bits, the slot in it above them. Guarded by
+  /// `gate`.
   private let cursor = Atomic<Int>(0)
+  /// Whether a sweep by the timer is scheduled.
   private let timer = Atomic<Bool>(false)
 
   private init() { shards = WatchShards(count: Self.shardCount) }
 
   // MARK: Finding
 
-  /// The anchor that stands for an object: its own, or its watch; nil for an object without one that is in its
-  /// deinit.
+  /// The anchor that stands for an object: its own, or its watch; nil for an object without an anchor of its own that
+  /// is in its deinit.
   func anchor(for object: AnyObject) -> FinalizationAnchor? {
     if let anchor = Self.ownAnchor(of: object) { return anchor }
     return watch(object)
@@ -36,7 +38,7 @@ final class WatchTable: Sendable {
     return unsafe storage.pointee.types.isFinalizable(object)
   }
 
-  /// The anchor that an object has by itself; nil for one that is not ``Finalizable``.
+  /// The anchor that an object stores; nil for an object that is not ``Finalizable``.
   static func ownAnchor(of object: AnyObject) -> FinalizationAnchor? {
     guard isFinalizable(object), let finalizable = object as? any Finalizable else { return nil }
     return finalizable.finalizationAnchor
@@ -46,12 +48,12 @@ final class WatchTable: Sendable {
   @usableFromInline
   static func anchor(of target: AnyObject) -> FinalizationAnchor? { shared.anchor(for: target) }
 
-  /// The watch of an object; the same one as long as the object lives or the watch is held. Nil for an object that is in
-  /// its deinit: its memory may be anything's afterwards, the stack's for one.
+  /// The watch of an object; the same one as long as the object lives or the watch is held. Nil for an object that is
+  /// in its deinit: its memory may get another use afterwards, for example if it is on the stack.
   ///
-  /// Whoever adds watches takes a share in the sweeping: threads that watch many short-lived objects are faster than the
-  /// one that sweeps by the timer, and the table would grow without end. So this may report deaths, and is called by
-  /// threads that hold no lock.
+  /// A thread that adds watches also does a share of the sweeping. Without that, threads that watch many short-lived
+  /// objects would be faster than the sweeps by the timer, and the table would grow without end. So this method may
+  /// report deaths, and its caller holds no lock.
   func watch(_ object: AnyObject) -> Watch? {
     if Watch.isDying(object) { return nil }
     var isNew = false
@@ -62,40 +64,42 @@ final class WatchTable: Sendable {
     return watch
   }
 
+  /// A thread sweeps a share for every so many watches that it adds.
   private static let watchesPerShare: UInt64 = 16
-  /// Slots to look at for so many new watches. A third of a table's slots or more are in use, so this finds more dead
-  /// objects than came, where all die.
+  /// Slots that a share looks at: four for each new watch. At least a quarter of a shard's slots are in use after it
+  /// was rebuilt, so that sweeping keeps up with the new watches if all objects die.
   private static let shareLength = 64
 
-  /// A watch that keeps an object's address and asks for its life: the one that is listed where there has
-  /// to be one, for of two each would wait for the other to go.
+  /// A watch that keeps an object's address and can tell whether the object is alive. For an object that is not
+  /// ``Finalizable`` it is the watch in the table: with a second watch, which holds one more unowned reference, the
+  /// sweep would not find the death.
   func watchForCache(_ object: AnyObject) -> Watch? {
     if Self.isFinalizable(object) { return Watch.isDying(object) ? nil : Watch(object) }
     return watch(object)
   }
 
-  /// The anchor that stands for an object, nil where nothing was ever registered for it.
+  /// The anchor that stands for an object; nil if the object is not ``Finalizable`` and not watched.
   func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
     if let anchor = Self.ownAnchor(of: object) { return anchor }
     return shards.with(shardOf: object) { $0.existingWatch(for: object) }
   }
 
-  /// Objects watched.
+  /// The number of watched objects.
   var count: Int { shards.count }
 
   // MARK: Sweeping
 
-  /// Looks at every watched object, in pieces; deaths are queued when it returns, those of registries that
-  /// deliver inline are delivered.
-  /// - Parameter tidying: whether watches that nobody needs go, too. It takes longer.
+  /// Looks at every watched object, in pieces. When it returns, the deaths that it found are queued, or delivered if
+  /// their registries deliver inline.
+  /// - Parameter tidying: whether it also removes watches that are not needed, which takes longer.
   func sweep(tidying: Bool = false) {
     var index = 0
     var position = ShardPosition()
-    // At least one piece: a table that is empty may be so by a sweeper who is about to queue what it took out.
+    // At least one piece, even if the table is empty: another sweep may have emptied it, and not queued the deaths yet.
     repeat {
       gate.lock()
       DeliveringThread.holdPending()
-      // Deaths are reported into queues, or this thread's pending list.
+      // Deaths go into queues, or into this thread's pending list.
       var rest = Self.piece
       while rest > 0, index < Self.shardCount {
         if position.slot > 0 || shards.with(index, { $0.liveCount }) > 0 {
@@ -131,11 +135,11 @@ final class WatchTable: Sendable {
 
   // MARK: The timer
 
-  /// Seconds between two sweeps by the timer, which runs while anything is watched.
+  /// Seconds between two sweeps by the timer, which runs while any object is watched.
   static let sweepInterval = 1
 
   private func startTimer() {
-    // Nothing runs in the background there.
+    // Nothing runs in the background in a forked child.
     if ForkGuard.isForkedChild { return }
     guard !timer.load(ordering: .relaxed), !timer.exchange(true, ordering: .acquiringAndReleasing) else { return }
     scheduleSweep()
@@ -146,7 +150,7 @@ final class WatchTable: Sendable {
       self.sweep(tidying: true)
       if self.shards.count == 0 {
         self.timer.store(false, ordering: .sequentiallyConsistent)
-        // One that was added just before that saw the timer running.
+        // A watch that was added just before the store did not start the timer, which still ran.
         if self.shards.count > 0 { self.startTimer() }
       } else {
         self.scheduleSweep()
