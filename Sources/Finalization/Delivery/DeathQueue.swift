@@ -2,25 +2,27 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// A registry's queue: cells whose targets died, and marks of a ``RegistryCore/flush()``, first one first.
+/// A registry's queue of the cells whose targets died, and of the marks of ``RegistryCore/flush()``, in order of
+/// arrival.
 ///
-/// Any thread pushes without a lock; whoever pops holds one for a moment. Apart from the registry's core, so that the
-/// registry's books can count what waits without keeping the core alive.
-// SAFETY: `taken` changes under `lock`; a cell in the queue is the queue's.
+/// Any thread pushes without a lock; a thread that pops holds a lock for a moment. The queue is an object apart from
+/// the registry's core, so that the registry's books can count the waiting cells without keeping the core alive.
+// SAFETY: `taken` changes under `lock`; a cell in the queue belongs to the queue.
 final class DeathQueue: @unchecked Sendable {
-  /// Last one first: pushed by any thread, taken whole.
+  /// Address of the cell that was pushed last; the others follow by `queueNext`. A pop takes all of them at once.
   private let ready = Atomic<UInt>(0)
   private let locks = SpinLocks(.deliveryQueue)
   private let lock: SpinLock
-  /// Taken from `ready`, first one first.
+  /// Cells taken from `ready`, the one that was pushed first at the front. Guarded by `lock`.
   @exclusivity(unchecked) private var taken: Cell?
 
   init() { lock = locks[0] }
 
   deinit { locks.deallocate() }
 
-  /// - Parameter beforeFirst: called at most once, before the cell is in the queue, and always if nothing else is there.
-  /// - Returns: whether nothing was in `ready`: then a delivery has to be scheduled.
+  /// - Parameter beforeFirst: called at most once, before the cell is in the queue, and always if `ready` is empty
+  ///   then.
+  /// - Returns: whether `ready` was empty. Then the caller must schedule a delivery.
   @inline(__always)
   func push(_ cell: Cell, beforeFirst: () -> Void = {}) -> Bool {
     var head = ready.load(ordering: .relaxed)
@@ -54,12 +56,12 @@ final class DeathQueue: @unchecked Sendable {
     return cell
   }
 
-  /// Cells that wait, of registrations that others ended meanwhile, too. Keeps those who pop waiting while it counts, and
-  /// by that the cells in their registry's memory.
+  /// Cells that wait, including those whose registrations were ended meanwhile. While it counts, no thread can pop, so
+  /// that the cells stay in the queue.
   var count: Int {
     lock.lock()
     defer { lock.unlock() }
-    // Nobody takes a cell out of `ready` without the lock; those that are pushed meanwhile come before the head.
+    // No thread takes cells out of `ready` without the lock. Cells that are pushed meanwhile come before the head.
     return unsafe Self.count(from: taken) + Self.count(from: Cell(address: ready.load(ordering: .acquiring)))
   }
 

@@ -3,23 +3,25 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// This thread's part in deliveries.
+/// Runs cleanups on this thread, and delivers inline the deaths that this thread reports.
 ///
-/// A cleanup raises `depth`; a target that dies meanwhile, and whose registry delivers inline, goes on the
-/// thread's pending list, which is delivered when no cleanup runs: never inside one, and without
-/// recursion however long a chain of deaths is.
+/// A cleanup raises `cleanup_depth`. If a target dies and its registry delivers inline, its cell goes on the thread's
+/// pending list. The list is delivered when no cleanup runs on the thread, so that a long chain of deaths causes no
+/// recursion.
 enum DeliveringThread {
   @inline(__always)
   private static var record: UnsafeMutablePointer<cnativeruntime_thread> { unsafe cnativeruntime_current_thread() }
 
-  /// How many registrations this thread made, this one included.
+  /// Counts a registration of this thread.
+  /// - Returns: how many registrations this thread made, this one included.
   @inline(__always)
   static func countRegistration() -> UInt64 {
     unsafe record.pointee.registrations &+= 1
     return unsafe record.pointee.registrations
   }
 
-  /// How many objects this thread had watched, this one included.
+  /// Counts a watch that this thread added.
+  /// - Returns: how many watches this thread added, this one included.
   static func countWatch() -> UInt64 {
     unsafe record.pointee.watches &+= 1
     return unsafe record.pointee.watches
@@ -28,7 +30,7 @@ enum DeliveringThread {
   /// Whether a cleanup of some registry runs on this thread.
   static var isDelivering: Bool { unsafe record.pointee.cleanup_depth > 0 }
 
-  /// Runs a cleanup; then what died in it, unless another cleanup is around this one.
+  /// Runs a cleanup, and then delivers the deaths in it, unless this cleanup runs inside another one.
   @inline(__always)
   static func run<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
     unsafe record.pointee.cleanup_depth += 1
@@ -51,7 +53,7 @@ enum DeliveringThread {
     unsafe record.pointee.last_pending = address
   }
 
-  /// The first pending cell of one registry, or of any.
+  /// Takes the first pending cell of the given registry, or of any registry if none is given.
   static func takePending(of core: RegistryCore? = nil) -> Cell? {
     var previous: Cell?
     // SAFETY: the list holds cells only.
@@ -75,7 +77,7 @@ enum DeliveringThread {
     return cell
   }
 
-  /// Delivers the thread's pending cells, unless a cleanup is under way on it.
+  /// Delivers the thread's pending cells, unless a cleanup runs on the thread.
   static func deliverPending() {
     guard unsafe record.pointee.cleanup_depth == 0, unsafe record.pointee.first_pending != nil else { return }
     unsafe record.pointee.cleanup_depth = 1
@@ -83,7 +85,7 @@ enum DeliveringThread {
     unsafe record.pointee.cleanup_depth = 0
   }
 
-  /// Keeps pending cells back while a lock is held. Pairs nest.
+  /// Keeps cells pending until ``releasePending()``, while this thread holds a lock. Pairs of the two may nest.
   static func holdPending() { unsafe record.pointee.cleanup_depth += 1 }
 
   static func releasePending() {

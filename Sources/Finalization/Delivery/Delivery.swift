@@ -19,7 +19,7 @@ public struct Delivery: Sendable {
   /// On a Dispatch queue.
   public static func queue(_ queue: DispatchQueue) -> Delivery { Delivery(kind: .queue(queue)) }
 
-  /// On an executor: the one thread that owns a graphics context, the main actor's.
+  /// On a serial executor, for example that of the main actor, or of the one thread that owns a graphics context.
   public static func executor(_ executor: any SerialExecutor) -> Delivery { Delivery(kind: .serialExecutor(executor)) }
 
   /// On a task executor. Cleanups may then run at the same time, on several threads.
@@ -27,22 +27,22 @@ public struct Delivery: Sendable {
     Delivery(kind: .taskExecutor(executor))
   }
 
-  /// On the thread that releases the target's last reference, inside that release; what dies in a cleanup
-  /// is delivered after it.
+  /// On the thread that releases the target's last reference, inside that release. A death in a cleanup is delivered
+  /// after that cleanup.
   ///
-  /// The cleanup must do with whatever that thread holds: a lock it takes may be the one that the releaser
-  /// has. A target without an anchor is delivered by the thread whose sweep finds it.
+  /// The releasing thread may hold any lock, so a cleanup that takes a lock can deadlock. The death of a target without
+  /// an anchor is delivered by the thread whose sweep finds it.
   public static var inlineOnReleasingThread: Delivery { Delivery(kind: .inline) }
 
-  /// Only where somebody calls ``FinalizationRegistry/drain()``. What is left is delivered when the registry
-  /// goes away; what dies after that, on a queue in the background.
+  /// Only when the program calls ``FinalizationRegistry/drain()`` or `flush`. When the registry goes away, it delivers
+  /// the deaths that are due; later deaths are delivered on a queue in the background.
   public static var manual: Delivery { Delivery(kind: .manual) }
 
   var isInline: Bool { if case .inline = kind { true } else { false } }
   var isManual: Bool { if case .manual = kind { true } else { false } }
 }
 
-/// An actor on a given executor, to run deliveries there.
+/// An actor that runs deliveries on a given executor.
 actor ExecutorHost {
   private let executor: any SerialExecutor
 

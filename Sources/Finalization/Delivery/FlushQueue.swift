@@ -1,6 +1,6 @@
 import Dispatch
 
-/// Where asynchronous flushes wait.
+/// The queue whose threads asynchronous flushes block.
 enum FlushQueue {
   static let shared = DispatchQueue(label: "finalization flush", qos: .utility, attributes: .concurrent)
 }

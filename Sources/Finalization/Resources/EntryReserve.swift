@@ -1,14 +1,14 @@
 public import ResourceLedger
 
 /// Ledger entries without a resource that one thread keeps, so that creating and releasing a native resource
-/// need not go to the list that all threads share.
+/// seldom uses the list that all threads share.
 @usableFromInline
 struct EntryReserve: ~Copyable {
   @inlinable static var limit: Int { 64 }
   @usableFromInline var entries = InlineArray<64, LedgerEntry?>(repeating: nil)
   @usableFromInline var count = 0
 
-  /// An entry in no domain; nil where none is kept.
+  /// Takes an entry without a resource; nil if none is kept.
   @inlinable
   @inline(__always)
   mutating func take() -> LedgerEntry? {

@@ -4,18 +4,18 @@ public import ResourceLedger
 
 /// The process's open file descriptors, counted by the kernel.
 ///
-/// Its census is what `/proc/self/fd` lists, less what was open when the domain began and is still the same
-/// file. A descriptor that somebody opened without an ``OwnedFileDescriptor`` is in the census and not in the
-/// ledger: an audit reports it as an orphan. One that was open at the start counts from when an
-/// ``OwnedFileDescriptor`` takes it.
+/// Its census counts the descriptors that `/proc/self/fd` lists, less those that were open when the domain began and
+/// still refer to the same file. A descriptor that is opened without an ``OwnedFileDescriptor`` is in the census and
+/// not in the ledger: an audit reports it as an orphan. A descriptor that was open when the domain began is counted
+/// from the moment at which an ``OwnedFileDescriptor`` takes it.
 // SAFETY: `baseline` is used under `lock`.
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
-  /// The process's. It begins when it is first used: use it early.
+  /// The domain of this process. It begins when it is first used, so use it early.
   public static var shared: FileDescriptorDomain { lateShared.value }
   private static let lateShared = ForkSafeLazy { FileDescriptorDomain(name: "file descriptors") }
 
   public let name: String
-  /// The ledger's number for the shared one, which ``OwnedFileDescriptor``s are created with; nil where the ledger had no
+  /// The ledger's number of the shared domain, in which ``OwnedFileDescriptor``s are created; nil if the ledger had no
   /// room for one more domain.
   public static var sharedID: DomainID? { lateID.value }
   private static let lateID = ForkSafeLazy { () -> DomainID? in
@@ -31,7 +31,8 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   }
 
   private let lock = RankedLock(.descriptors)
-  /// Descriptors open at the start that nobody owned since, and what they referred to.
+  /// Descriptors that were open when the domain began and that no ``OwnedFileDescriptor`` took since, with what they
+  /// referred to. Guarded by `lock`.
   private var baseline: [Int32: String]
 
   private init(name: String) {
@@ -39,8 +40,8 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
     baseline = (try? Self.open()) ?? [:]
   }
 
-  /// Descriptors open now and not at the start. Bytes are 0: the kernel's memory is not counted.
-  /// - Throws: ``FinalizationError`` where `/proc` cannot be read.
+  /// Descriptors that are open now and were not when the domain began. Bytes are 0: the kernel's memory is not counted.
+  /// - Throws: ``FinalizationError`` if `/proc/self/fd` cannot be opened.
   /// - Complexity: two system calls per descriptor.
   public func census() throws(FinalizationError) -> Census {
     let open = try Self.open()
@@ -48,7 +49,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
     return Census(count: count, byteCount: 0)
   }
 
-  /// A descriptor is owned from now on.
+  /// Counts a descriptor from now on, because an ``OwnedFileDescriptor`` owns it.
   func adopt(_ descriptor: Int32) { lock.withLock { baseline[descriptor] = nil } }
 
   private static func open() throws(FinalizationError) -> [Int32: String] {
@@ -70,7 +71,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   private static func target(of descriptor: Int32) -> String {
     var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-      // Not empty, so it has an address.
+      // The buffer is not empty, so it has an address.
       guard let base = buffer.baseAddress else { return 0 }
       return unsafe readlink("/proc/self/fd/\(descriptor)", base, buffer.count)
     }

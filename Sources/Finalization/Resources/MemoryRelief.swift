@@ -1,14 +1,15 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// Something that can let go of memory it only keeps to be faster.
+/// An object that can release memory that it keeps only to be faster.
 protocol MemoryRelieving: AnyObject, Sendable {
-  /// - Returns: bytes let go of.
+  /// - Parameter limit: bytes that it may still keep.
+  /// - Returns: bytes that it no longer keeps.
   @discardableResult
   func evict(keeping limit: Int) -> Int
 }
 
-/// What this module does when memory is short. Whoever watches memory calls ``relieve()``.
+/// Releases memory of this module when memory is short. The code that notices the shortage calls ``relieve()``.
 package enum MemoryRelief {
   private struct Slot: Sendable {
     let identity: ObjectIdentifier
@@ -28,17 +29,17 @@ package enum MemoryRelief {
     lock.withLock { unsafe slots.append(Slot(identity: ObjectIdentifier(relieving), relieving: relieving)) }
   }
 
-  /// Called by a deinit; its identity is nobody else's yet.
+  /// Called by the object's deinit, while no other object can have its identity.
   static func remove(_ relieving: any MemoryRelieving) {
     let identity = ObjectIdentifier(relieving)
     lock.withLock { unsafe slots.removeAll { $0.identity == identity } }
   }
 
-  /// A copy, looked at without the lock: reading a weak reference may release a cache.
+  /// A copy, which is read without the lock, because reading a weak reference may release a cache.
   private static var current: [Slot] { lock.withLock { unsafe slots } }
 
-  /// Makes every cache's strong values weak, and looks for objects that died.
-  /// - Returns: bytes that caches let go of; they are free once nobody else holds them.
+  /// Makes every cache's strong values weak, and sweeps for objects that died.
+  /// - Returns: bytes that caches no longer keep; they are free once nothing else holds them.
   @discardableResult
   package static func relieve() -> Int {
     let freed = Int.clampedSum(current.map { $0.relieving?.evict(keeping: 0) ?? 0 })

@@ -7,25 +7,25 @@ public import ResourceLedger
 ///     try texture.withHandle { name in draw(name) }
 ///     texture.dispose()
 ///
-/// The handle is released exactly once: by ``dispose()``; by the last release of the object where nobody
-/// disposed it, which the ledger records as a rescue with the line that created it; or by whoever
-/// ``detach()`` handed it to. Any thread may call anything at any time; handing an object
-/// to another thread takes a `Sendable` handle.
+/// The handle is released exactly once: by ``dispose()``; or by the caller of ``detach()``, which takes the handle
+/// over; or else by the last release of the object, which the ledger records as a rescue with the line that created the
+/// object. Any thread may call any method at any time; an object can be passed to another thread if its handle is
+/// `Sendable`.
 public final class NativeResource<Handle> {
   @usableFromInline let handle: Handle
   @usableFromInline let claim: ResourceClaim
   @usableFromInline let release: @Sendable (Handle) -> Void
 
   /// - Parameters:
-  ///   - handle: from now on the object's own. Where this throws it stays the caller's.
-  ///   - domain: what sort of resource it is, from ``ResourceDomains/add(_:kind:)``; the audit compares that
-  ///     domain's census with its entries. The default is a domain without a census.
-  ///   - byteCount: bytes it stands for, 0 to 2^48; for reports.
+  ///   - handle: owned by the object from now on. If this throws, it still belongs to the caller.
+  ///   - domain: the domain of the resource, from ``ResourceDomains/add(_:kind:)``; an audit compares that domain's
+  ///     census with its entries. The default is a domain without a census.
+  ///   - byteCount: bytes that the resource stands for, 0 to 2^48; for reports.
   ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
-  ///   - release: called once, on the thread that disposes, ends the last use or drops the last reference,
-  ///     under no lock.
-  /// - Throws: ``FinalizationError`` for another `byteCount`, for the number of an arena, of a registry or of a domain
-  ///   that was removed, and where the ledger is full.
+  ///   - release: called once, under no lock, on the thread that disposes, ends the last use or drops the last
+  ///     reference.
+  /// - Throws: ``FinalizationError`` if `byteCount` is out of range; if `domain` is an arena, a registry or a domain
+  ///   that was removed; or if the ledger is full.
   @inlinable
   public init(
     _ handle: Handle, domain: DomainID? = nil, byteCount: Int = 0,
@@ -42,17 +42,17 @@ public final class NativeResource<Handle> {
     if !claim.isReleased, claim.rescue() { releaseHandle() }
   }
 
-  /// The line that created it.
+  /// The line that created the resource.
   public var site: Site { claim.site }
 
-  /// Whether it was disposed or detached. Another thread may do so right after.
+  /// Whether the resource was disposed or detached. If it was not, another thread may do so right after.
   public var isDisposed: Bool { claim.isReleased }
 
   /// Releases the handle: now, or at the end of the last use that is under way.
   ///
   /// May be called any number of times, from any thread, but not in a signal handler: it may need a lock that the
   /// interrupted code holds.
-  /// - Returns: whether this call was the one that disposed it.
+  /// - Returns: whether this call disposed the resource.
   @discardableResult @inlinable
   public func dispose() -> Bool {
     switch claim.requestRelease() {
@@ -65,7 +65,8 @@ public final class NativeResource<Handle> {
   }
 
   /// Calls a closure with the handle, which is not released before the closure returns.
-  /// - Throws: ``FinalizationError`` after dispose or detach; what the closure throws.
+  /// - Throws: ``FinalizationError`` after dispose or detach, and if 262,143 uses are under way; what the closure
+  ///   throws.
   @inlinable
   public func withHandle<R>(_ body: (Handle) throws -> R) throws -> R {
     try claim.pin()
@@ -73,7 +74,8 @@ public final class NativeResource<Handle> {
     return try body(handle)
   }
 
-  /// Hands the handle and the duty to release it to the caller; the object is disposed, the ledger entry ends.
+  /// Gives the handle, and the duty to release it, to the caller. The object is then disposed, and its ledger entry
+  /// ends.
   /// - Throws: ``FinalizationError`` after dispose or detach, and while the handle is in use.
   @inlinable
   public func detach() throws(FinalizationError) -> Handle {
@@ -81,14 +83,14 @@ public final class NativeResource<Handle> {
     return handle
   }
 
-  /// The caller was told to release.
+  /// Releases the handle. Only a caller that `claim` told to release may call this.
   @inlinable
   func releaseHandle() {
-    // The entry ends after the resource does: the books never have less than there is.
+    // The entry ends after the resource, so that the ledger never has less than there is.
     release(handle)
     claim.end()
   }
 }
 
-// SAFETY: constants, and a ledger entry, which is atomic; the closure is Sendable.
+// SAFETY: its fields are constants and a ledger entry, which is atomic; the closure is Sendable.
 extension NativeResource: @unchecked Sendable where Handle: Sendable {}

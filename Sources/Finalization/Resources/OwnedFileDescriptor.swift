@@ -1,6 +1,6 @@
 public import SystemPackage
 
-/// A file descriptor that is closed once, and not forgotten: a ``NativeResource`` in the domain
+/// A file descriptor that is closed exactly once, by deinit at the latest: a ``NativeResource`` in the
 /// ``FileDescriptorDomain``.
 ///
 ///     let (reader, writer) = try OwnedFileDescriptor.pipe()
@@ -9,8 +9,8 @@ public import SystemPackage
 public typealias OwnedFileDescriptor = NativeResource<FileDescriptor>
 
 extension NativeResource where Handle == FileDescriptor {
-  /// Owns an open descriptor. Closing errors that nobody can hear of (those of `dispose()`) are ignored.
-  /// - Throws: ``FinalizationError`` where the ledger is full; the descriptor then stays the caller's.
+  /// Owns an open descriptor. If `dispose()` or the deinit closes it, an error of the closing is ignored.
+  /// - Throws: ``FinalizationError`` if the ledger is full; the descriptor then still belongs to the caller.
   public convenience init(
     owning descriptor: FileDescriptor, file: StaticString = #fileID, line: UInt = #line,
     function: StaticString = #function
@@ -29,7 +29,7 @@ extension NativeResource where Handle == FileDescriptor {
     permissions: FilePermissions? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws -> OwnedFileDescriptor {
-    // Before the descriptor exists: the domain's start does not count it.
+    // Before the descriptor exists, so that the domain does not take it for one that was open when the domain began.
     _ = FileDescriptorDomain.shared
     let descriptor = try FileDescriptor.open(path, mode, options: options, permissions: permissions)
     return try adopt(descriptor, file: file, line: line, function: function)
@@ -49,7 +49,7 @@ extension NativeResource where Handle == FileDescriptor {
     return (reader, try adopt(writeEnd, file: file, line: line, function: function))
   }
 
-  /// Closes the descriptor, and says what the kernel said: a full disk shows here.
+  /// Closes the descriptor, and throws the error of the kernel, for example if the disk is full.
   /// - Throws: `Errno` from the kernel; ``FinalizationError`` after dispose or detach, and while it is in use.
   public func close() throws { try detach().close() }
 

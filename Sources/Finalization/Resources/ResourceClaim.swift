@@ -2,14 +2,14 @@ import NativeSynchronization
 public import ResourceLedger
 import Synchronization
 
-/// A native resource's life in the ledger.
+/// A native resource's life in the ledger: its entry, and the key of that life.
 @usableFromInline
 struct ResourceClaim: Sendable {
   @usableFromInline let entry: LedgerEntry
   @usableFromInline let key: EntryWord
   @usableFromInline let createdSite: SiteID
 
-  /// What a request for release comes to: see ``ReleaseOutcome``.
+  /// The result of a request for release: see ``ReleaseOutcome``.
   @frozen @usableFromInline
   enum Outcome {
     case releaseNow
@@ -17,7 +17,7 @@ struct ResourceClaim: Sendable {
     case alreadyReleased
   }
 
-  /// Domain of resources that name none.
+  /// The domain of resources that are created without a domain.
   private static let common = ForkSafeLazy {
     Result { () throws(LedgerError) in
       try Ledger.shared.addDomain(.nativeResource, name: "native resources").id.number
@@ -25,7 +25,7 @@ struct ResourceClaim: Sendable {
   }
   static func makeStatics() { ForkGuard.touch(common) }
 
-  /// Begins a life of an entry that is the caller's.
+  /// Begins a life of an entry that the caller owns.
   @inlinable
   @inline(__always)
   init(_ entry: LedgerEntry, domain: DomainNumber, byteCount: Int, site: SiteID, scope: UInt32) {
@@ -37,8 +37,8 @@ struct ResourceClaim: Sendable {
     key = entry.beginLife(byteCount: byteCount, site: site, scope: scope)
   }
 
-  /// Cost: the thread's own entries serve it in a few loads and stores; the ledger's list otherwise. A call and a fence
-  /// more where a domain is named.
+  /// Cost: a few loads and stores if the thread keeps an entry; otherwise the entry comes from the ledger's list. If a
+  /// domain is named, it costs a call and a fence more.
   @inlinable
   @inline(__always)
   init(
@@ -60,7 +60,7 @@ struct ResourceClaim: Sendable {
     }
   }
 
-  /// In the domain of resources that name none.
+  /// Makes a claim in the domain of resources that are created without a domain.
   @usableFromInline
   @inline(never)
   static func make(byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceClaim {
@@ -72,8 +72,9 @@ struct ResourceClaim: Sendable {
     return try make(numbered: number, byteCount: byteCount, site: site)
   }
 
-  /// In a domain that the caller names: refused where the identifier stands for none any more, or for one of which only
-  /// the library makes entries.
+  /// Makes a claim in a domain that the caller names.
+  /// - Throws: ``FinalizationError`` if that domain was removed, if only the library makes entries in it, if the byte
+  ///   count is out of range, or if the ledger is full.
   @usableFromInline
   @inline(never)
   static func make(in domain: DomainID, byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceClaim {
@@ -84,8 +85,8 @@ struct ResourceClaim: Sendable {
         .domainHoldsNoResources(name: ledger.domainName(domain.number), kind: kind), site: ledger.site(site))
     }
     let claim = try make(numbered: domain.number, byteCount: byteCount, site: site)
-    // The domain may have been removed meanwhile. Then either this is seen here, or the entry by who looks for a number
-    // that no entry carries: both store, then fence, then load.
+    // Another thread may have removed the domain meanwhile. Either this thread sees that here, or the thread that looks
+    // for a number without entries sees this entry: both threads store, then fence, then load.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     if ledger.kind(of: domain) == nil {
       claim.end()
@@ -128,14 +129,14 @@ struct ResourceClaim: Sendable {
     }
   }
 
-  /// As ``requestRelease()`` by a deinit, recorded as a rescue.
-  /// - Returns: whether the caller releases the handle.
+  /// Requests the release for a deinit, and records it as a rescue.
+  /// - Returns: whether the caller must release the handle.
   @usableFromInline
   @inline(never)
   func rescue() -> Bool {
     guard entry.isUsable(key: key) else { return false }
     let byteCount = entry.byteCount
-    // Before the release, which hands the entry to a next owner.
+    // Recorded before the release, which gives the entry to its next owner.
     ScopeTracking.recordRescue(in: entry.scope, at: createdSite, byteCount: byteCount)
     Ledger.shared.recordRescue(at: createdSite, byteCount: byteCount)
     return requestRelease() == .releaseNow
@@ -147,7 +148,7 @@ struct ResourceClaim: Sendable {
     guard outcome == .pinned else { throw error(for: outcome) }
   }
 
-  /// - Returns: whether the caller releases the handle.
+  /// - Returns: whether the caller must release the handle.
   @usableFromInline
   func unpin() -> Bool { entry.unpin() }
 
@@ -158,7 +159,7 @@ struct ResourceClaim: Sendable {
     end()
   }
 
-  /// Ends the life; the resource is released, or somebody else's.
+  /// Ends the life, after the resource was released or detached.
   @inlinable
   @inline(__always)
   func end() {
