@@ -1,27 +1,28 @@
 public import CNativeRuntime
 import Synchronization
 
-/// One key of a cache. Fixed when it is made, but for what is said to change, in a write section of its cache.
-// SAFETY: see above; `stamp` is atomic. `watch` keeps what `object` points to.
+/// One key of a cache, with its value or the load of its value. Its variables change only in a write section of its
+/// cache.
+// SAFETY: see above; `stamp` is atomic. `watch` keeps the memory that `object` points to.
 @usableFromInline
 @safe final class CacheEntry<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
   @usableFromInline let key: Key
   @usableFromInline let hash: Int
-  /// Unlike any other entry's of the cache, so that a late cleanup knows its own.
+  /// Unique in the cache, so that a late cleanup removes only the entry that it was registered for.
   let serial: UInt64
   /// The value, held weakly; nil while it is being loaded. Set once.
   @exclusivity(unchecked) @usableFromInline private(set) var object: UnsafeMutableRawPointer?
   private var watch: Watch?
-  /// Where the value is being loaded. Changes.
+  /// The load of the value; nil once it is over.
   var load: CacheLoad<Value>?
   private(set) var registration: FinalizationRegistry<CacheDeath>.Registration?
-  /// Where the strong tier has it. Changes.
+  /// The value, if the strong tier holds it.
   var strong: Value? {
     didSet { unsafe isStrong = strong != nil }
   }
   @exclusivity(unchecked) @usableFromInline private(set) var isStrong = false
   @exclusivity(unchecked) @usableFromInline private(set) var byteCount = 0
-  /// When it was last used, in ticks.
+  /// When the value was last used, in ticks.
   @usableFromInline let stamp = Atomic<UInt64>(0)
 
   init(key: Key, hash: Int, serial: UInt64, load: CacheLoad<Value>) {
@@ -31,7 +32,7 @@ import Synchronization
     self.load = load
   }
 
-  /// Gives an entry whose load is over its value.
+  /// Gives the entry the value of its load, which is over.
   func settle(
     _ watch: Watch, registration: FinalizationRegistry<CacheDeath>.Registration, byteCount: Int
   ) {
@@ -42,14 +43,14 @@ import Synchronization
     unsafe object = watch.object
   }
 
-  /// The value, where it is alive.
+  /// The value; nil if it is not alive.
   var value: Value? {
     guard let retained = unsafe retainedValue() else { return nil }
-    // SAFETY: retained just now; a Value, see `settle`.
+    // SAFETY: retained just now; it is a `Value`, because `settle` got the watch of one.
     return unsafe Unmanaged<Value>.fromOpaque(retained).takeRetainedValue()
   }
 
-  /// The same with a reference counted that the caller gives back.
+  /// The same as a pointer with one strong reference, which the caller releases.
   @inlinable
   @inline(__always)
   func retainedValue() -> UnsafeMutableRawPointer? {
@@ -58,7 +59,7 @@ import Synchronization
   }
 }
 
-/// What a cache knows of a value that died.
+/// Names the entry of a value, for the cleanup after its death.
 @usableFromInline
 struct CacheDeath: Sendable {
   let hash: Int

@@ -2,13 +2,13 @@ import Dispatch
 import NativeSynchronization
 import ResourceLedger
 
-/// The lock of all loads' states, held for a few instructions each.
+/// The lock that guards the states of all loads. It is held for a few instructions.
 enum CacheLoads {
   static let lock = RankedLock(.cacheLoad)
   static func makeStatics() { ForkGuard.touch(lock) }
 }
 
-/// A load under way, and those who wait for it.
+/// A load under way, and the callers that wait for it.
 // SAFETY: `state` changes under `CacheLoads.lock`.
 @usableFromInline
 final class CacheLoad<Value: Sendable>: @unchecked Sendable {
@@ -19,11 +19,11 @@ final class CacheLoad<Value: Sendable>: @unchecked Sendable {
 
   private var state = State.running([])
   private let generation = ForkGuard.generation
-  /// Whether the load was under way when this process was forked: no thread of the parent's goes on here, neither the one
-  /// that loads nor those that wait.
+  /// Whether the load began before this process was forked. The other threads of the parent do not exist in this
+  /// process, neither one that loads nor those that wait.
   var isParents: Bool { generation != ForkGuard.generation }
 
-  /// Calls `body` with the outcome: later, on the thread that ends the load, or at once.
+  /// Calls `body` with the outcome: at once if the load is over, otherwise later, on the thread that ends it.
   private func whenDone(_ body: @escaping @Sendable (Result<Value, any Error>) -> Void) {
     let outcome = CacheLoads.lock.withLock { () -> Result<Value, any Error>? in
       switch state {

@@ -1,13 +1,13 @@
-/// What happened in a cache.
+/// Counts what happened in a cache.
 public struct CacheStatistics: Sendable, Equatable {
-  /// Asked for and alive.
+  /// Requests for a value that was there and alive.
   public var hits = 0
-  /// Asked for and not there, or dead, or being loaded.
+  /// Requests for a value that was not there, was dead, or was being loaded.
   public var misses = 0
-  /// Loads begun, failed ones included.
+  /// Loads that began, including those that failed.
   public var loads = 0
-  /// Values that the strong tier let go of to keep its limit.
+  /// Values that the strong tier stopped holding: to keep its limit, by `trim`, or because memory was short.
   public var evictions = 0
-  /// Entries removed because their value had died.
+  /// Entries that were removed because their value had died.
   public var dead = 0
 }

@@ -2,20 +2,20 @@ public import CNativeRuntime
 import NativeSynchronization
 import Synchronization
 
-/// A cache without its registry, which refers to this.
+/// A cache without its registry. It is an object of its own, because the registry's cleanup refers to it.
 ///
-/// Who asks for a value that is there reads the table under the lock of its own thread slot, which no other
-/// thread writes to. Whatever changes the table does so in a *write section*, with the locks of all slots
-/// held: a few microseconds, beside a load that takes much longer. No value is released and no code of a
-/// client runs in one, but for the keys' `==`.
-// SAFETY: what changes does so in write sections.
+/// A thread that asks for a value that is there reads the table under the lock of its own thread slot, which it seldom
+/// shares. All changes of the table happen in a *write section*, under the locks of all slots. It takes a few
+/// microseconds; a load takes much longer. In a write section no value is released, and no code of a client runs except
+/// the keys' `==`.
+// SAFETY: its variables change in write sections; a reader's `hits` changes under its slot's lock.
 @usableFromInline
 final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable, MemoryRelieving {
   @usableFromInline typealias Entry = CacheEntry<Key, Value>
 
   private static var largestByteCount: Int { 1 << 61 }
 
-  /// Of one thread slot.
+  /// The counts of one thread slot. Guarded by the lock of the slot.
   @usableFromInline struct Reader: ~Copyable {
     @usableFromInline var hits = 0
   }
@@ -25,7 +25,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   private var tier = StrongTier<Key, Value>()
   private var counts = CacheStatistics()
   private var lastSerial: UInt64 = 0
-  /// Bytes that the strong tier may hold; 0 for no tier.
+  /// Bytes that the strong tier may hold; 0 for no strong tier.
   @usableFromInline let strongByteLimit: Int
   private let byteCount: @Sendable (Value) -> Int
 
@@ -58,14 +58,14 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     case lead(CacheLoad<Value>, serial: UInt64)
   }
 
-  /// The value of a key, where it is alive.
+  /// The value of a key; nil if it is not there or not alive.
   @inlinable
   @inline(__always)
   func hit(_ key: Key, hash: Int) -> Value? {
     let slot = ThreadStorage.slot
     let reader = unsafe readers.lock(slot)
     var isOutOfTier = false
-    // A plain pointer with a reference counted, so that no other is on the way out.
+    // A plain pointer with one strong reference, so that returning the value counts no other.
     var retained: UnsafeMutableRawPointer?
     if let entry = unsafe table.find(key, hash: hash) {
       unsafe entry._withUnsafeGuaranteedRef { entry in
@@ -85,14 +85,14 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     return unsafe value.takeRetainedValue()
   }
 
-  /// As ``hit(_:hash:)``, for who does not load: counts a miss, too.
+  /// The same as ``hit(_:hash:)``, for a caller that does not load: it also counts a miss.
   func ask(_ key: Key, hash: Int) -> Value? {
     if let value = hit(key, hash: hash) { return value }
     write { counts.misses += 1 }
     return nil
   }
 
-  /// Finds the value, or the load to wait for, or makes the caller the one who loads.
+  /// Finds the value or the load to wait for. If there is neither, the caller must load.
   @usableFromInline
   func begin(_ key: Key, hash: Int) -> Beginning {
     let load = CacheLoad<Value>()
@@ -108,7 +108,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
           counts.misses += 1
           return .join(other)
         }
-        // Dead, and its cleanup not here yet; or its load is the parent's, in a forked child.
+        // The value died and its cleanup has not run yet; or this is a forked child, and the load is its parent's.
         if entry.load == nil { counts.dead += 1 }
         dead = unsafe table.remove(entry)
       }
@@ -127,7 +127,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   func keep(
     _ value: Value, hash: Int, serial: UInt64, registration: FinalizationRegistry<CacheDeath>.Registration
   ) {
-    // At least 1, so that a tier of empty values has an end, too; and no sum overflows.
+    // At least 1, so that the tier holds a limited number of empty values; and limited, so that no sum overflows.
     let size = strongByteLimit > 0 ? min(max(1, byteCount(value)), Self.largestByteCount) : 0
     guard let watch = WatchTable.shared.watchForCache(value) else {
       registration.cancel()
@@ -145,14 +145,14 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     if isFull { evict(keeping: strongByteLimit) }
   }
 
-  /// Ends a load without one.
+  /// Ends a load without a value.
   func abandon(hash: Int, serial: UInt64) { _ = remove(hash: hash, serial: serial, isDead: false) }
 
   // MARK: Removing
 
   func removeDead(_ death: CacheDeath) { _ = remove(hash: death.hash, serial: death.serial, isDead: true) }
 
-  /// - Returns: what is released by being ignored, outside the write section.
+  /// - Returns: the entry, which the caller releases, outside the write section.
   private func remove(hash: Int, serial: UInt64, isDead: Bool) -> Entry? {
     write {
       guard let entry = unsafe table.find(serial: serial, hash: hash) else { return nil }
@@ -177,10 +177,10 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
 
   // MARK: The strong tier
 
-  /// Makes a value strong again that is asked for after it was let go of.
+  /// Makes a value strong again, if it is asked for after the strong tier stopped holding it.
   @usableFromInline
   func admit(_ value: Value, key: Key, hash: Int) {
-    // Of a later load, it may be nobody else's by now: it is released behind the write section.
+    // It may be the value of a later load, and this its last reference: it is released after the write section.
     var known: Value?
     defer { withExtendedLifetime(known) {} }
     let isFull = write {
@@ -195,6 +195,8 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     if isFull { evict(keeping: strongByteLimit) }
   }
 
+  /// Makes values weak, the least recently used first, until the strong ones have `limit` bytes or less.
+  /// - Returns: the bytes of the values that it made weak.
   @discardableResult
   func evict(keeping limit: Int) -> Int {
     var evicted: [Value] = []

@@ -1,8 +1,9 @@
 import Glibc
 
-/// A cache's entries by their keys: a hash table with open addressing that grows a little at every insertion
-/// and never all at once. Removed entries leave gaps that lookups step over, until the table is moved.
-// SAFETY: a slot's entry is retained by the slot.
+/// A cache's entries by their keys: a hash table with open addressing. When it grows, every insertion moves a few
+/// entries, so that no insertion takes long. A removed entry leaves a gap that lookups step over, until the table is
+/// moved.
+// SAFETY: a slot retains its entry.
 @usableFromInline
 @safe struct CacheTable<Key: Hashable & Sendable, Value: AnyObject & Sendable>: ~Copyable {
   @usableFromInline typealias Entry = CacheEntry<Key, Value>
@@ -10,23 +11,23 @@ import Glibc
   @usableFromInline
   @safe struct Slot {
     @usableFromInline var hash: Int
-    /// Nil in a slot never used, and in a gap.
+    /// Nil in a slot that was never used, and in a gap.
     @usableFromInline var entry: Unmanaged<Entry>?
     var isGap: Bool { unsafe entry == nil && hash == Self.gap }
     @inlinable static var gap: Int { 1 }
-    /// Never used: what calloc returns.
+    /// Whether the slot was never used: calloc returns such slots.
     @inlinable
     var isEmpty: Bool { unsafe entry == nil && hash == 0 }
   }
 
-  /// An array of slots, a power of two.
+  /// An array of slots, whose number is a power of two.
   @usableFromInline
   @safe struct Slots {
     @usableFromInline let base: UnsafeMutablePointer<Slot>
     @usableFromInline let mask: Int
     var capacity: Int { mask + 1 }
 
-    /// Untouched zero pages, however many.
+    /// The memory is zero pages that are not touched yet, so that many slots take no longer than few.
     init(capacity: Int) {
       guard let memory = unsafe calloc(capacity, MemoryLayout<Slot>.stride) else {
         fatalError("Finalization: no memory for \(capacity) slots of a cache")
@@ -76,7 +77,7 @@ import Glibc
   }
 
   @usableFromInline private(set) var slots = Slots(capacity: 16)
-  /// What the table grew out of; its entries from `movedCount` on are still there.
+  /// The slots from before the table grew. Slots from `movedCount` on still have their entries.
   @usableFromInline private(set) var old: Slots?
   private var movedCount = 0
   /// Slots of `slots` that are or were used.
@@ -87,7 +88,7 @@ import Glibc
   @inlinable
   static func hash(_ key: Key) -> Int { key.hashValue | 2 }
 
-  /// The entry of a key, not retained.
+  /// The entry of a key, which is not retained for the caller.
   @inlinable
   @inline(__always)
   func find(_ key: Key, hash: Int) -> Unmanaged<Entry>? {
@@ -105,15 +106,15 @@ import Glibc
     return nil
   }
 
-  /// Adds an entry whose key is not there.
-  /// - Returns: memory to be deallocated after the write section.
+  /// Adds an entry whose key is not in the table.
+  /// - Returns: slots that the caller deallocates after the write section.
   mutating func insert(_ entry: Entry) -> Slots? {
     let done = move()
     if old == nil, usedCount >= slots.capacity / 4 * 3 {
       old = slots
       movedCount = 0
       usedCount = 0
-      // Where most of it was gaps, no larger than it was.
+      // The table gets no larger if fewer than half of its slots have entries: the rest were gaps.
       slots = Slots(capacity: count * 2 >= slots.capacity ? slots.capacity * 2 : slots.capacity)
     }
     if unsafe slots.insert(Unmanaged.passRetained(entry), hash: entry.hash) { usedCount += 1 }
@@ -121,8 +122,8 @@ import Glibc
     return done
   }
 
-  /// Moves up to 128 slots' entries to where the table grew.
-  /// - Returns: the old slots, where that was the last of them.
+  /// Moves the entries of up to 128 old slots to the new slots.
+  /// - Returns: the old slots, if all their entries have been moved.
   private mutating func move() -> Slots? {
     guard let old else { return nil }
     let end = min(movedCount + 128, old.capacity)
@@ -138,29 +139,29 @@ import Glibc
   }
 
   /// Takes an entry out.
-  /// - Returns: the entry, to be released after the write section; nil where it is not there.
+  /// - Returns: the entry, which the caller releases after the write section; nil if it is not in the table.
   mutating func remove(_ entry: Entry) -> Entry? {
     for slots in [slots, old] {
       guard let slots, let index = slots.index(where: { $0 === entry }, hash: entry.hash) else { continue }
       unsafe slots.base[index] = Slot(hash: Slot.gap, entry: nil)
       count -= 1
-      // SAFETY: the slot's share.
+      // SAFETY: this takes over the slot's reference.
       return unsafe Unmanaged.passUnretained(entry).takeRetainedValue()
     }
     return nil
   }
 
-  /// The end of an empty table.
+  /// Deallocates the slots of an empty table.
   mutating func deallocate() { slots.deallocate() }
 
   /// Empties the table.
-  /// - Returns: its entries, and memory to be deallocated after the write section.
+  /// - Returns: its entries and slots, which the caller releases and deallocates after the write section.
   mutating func removeAll() -> (entries: [Entry], slots: [Slots]) {
     let dropped = [slots, old].compactMap { $0 }
     var entries: [Entry] = []
     for slots in dropped {
       for index in 0..<slots.capacity {
-        // SAFETY: the slot's share.
+        // SAFETY: this takes over the slot's reference.
         if let entry = unsafe slots.base[index].entry { unsafe entries.append(entry.takeRetainedValue()) }
       }
     }

@@ -1,7 +1,8 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// The loads that this task, or this thread, is inside of: who asks for one of them would wait for itself.
+/// The loads that run in this task or on this thread, one inside the other. A caller that asks for one of them would
+/// wait for itself.
 enum LoadChain {
   private final class Link: Sendable {
     let load: ObjectIdentifier

@@ -1,27 +1,27 @@
 import Synchronization
 
-/// Keeps what was loaded for as long as somebody uses it, and hot values a little longer.
+/// Keeps loaded values while they are in use, and recently used values a little longer.
 ///
 ///     let textures = ResourceCache<String, Texture>(name: "textures", strongByteLimit: 64 << 20) { $0.byteCount }
 ///     let texture = try textures.value(for: path) { try Texture(contentsOf: path) }
 ///
-/// The cache refers to its values weakly: a value that nobody else holds dies, and its entry goes. The
-/// strong tier, off at first, holds the most recently used ones up to a number of bytes.
+/// The cache refers to its values weakly: a value that nothing else holds dies, and its entry is removed. The strong
+/// tier, which is off by default, holds the most recently used values, up to a number of bytes.
 ///
-/// For one key there is one load at a time, however many ask; all of them get its value, or its error. A load
-/// that fails leaves nothing behind. Any thread may call anything at any time.
+/// For one key there is at most one load at a time. All callers that ask for the key meanwhile get the value or the
+/// error of that load. A load that fails leaves nothing behind. Any thread may call any method at any time.
 ///
-/// The keys' `hash(into:)` is called under no lock. Their `==` is called while the cache's table is locked, so it must only
-/// compare: other threads that use the cache wait for it meanwhile, and so does `fork` on any thread. It must not
+/// The keys' `hash(into:)` is called under no lock. Their `==` is called while the cache's table is locked, so it must
+/// only compare: other threads that use the cache wait for it, and so does `fork` on any thread. It must not
 /// - use a cache, this one or another, or make one;
 /// - use or make a registry, a weak reference, or a resource with a cleanup;
 /// - be the first in the process to use buffers, arenas or audits, or anything else of this package that is made at its
 ///   first use (buffers may be used there if some were made before);
-/// - call `fork`, or start a program by something that does;
+/// - call `fork`, or start a program with a function that does;
 /// - wait for another thread that does one of these.
 ///
-/// A debug build ends the process there, with a message that names the lock `cache`, where the thread itself takes a lock of
-/// this package in the wrong order, or forks. A release build waits for ever.
+/// If the thread forks there, or takes a lock of this package in the wrong order, a debug build ends the process with a
+/// message that names the lock `cache`. A release build waits for ever.
 public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendable {
   @usableFromInline let storage: CacheStorage<Key, Value>
   /// Removes the entries of values that died.
@@ -29,10 +29,10 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   private var name: String { registry.name }
 
   /// - Parameters:
-  ///   - name: what reports call the cache's registry.
-  ///   - strongByteLimit: bytes that the strong tier may hold; 0 for no strong tier. A larger value is held
-  ///     weakly.
-  ///   - byteCount: a value's bytes, asked for once when it was loaded.
+  ///   - name: the name of the cache's registry in reports.
+  ///   - strongByteLimit: bytes that the strong tier may hold; 0 for no strong tier. A value that has more bytes is
+  ///     only held weakly.
+  ///   - byteCount: gives the bytes of a value. It is called at most once for each load, after the load.
   public init(name: String, strongByteLimit: Int = 0, byteCount: @escaping @Sendable (Value) -> Int = { _ in 0 }) {
     let storage = CacheStorage<Key, Value>(strongByteLimit: max(0, strongByteLimit), byteCount: byteCount)
     self.storage = storage
@@ -41,18 +41,19 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
 
   deinit { removeAll() }
 
-  /// The value for a key, where it is alive. Does not load, and counts as a hit or a miss.
+  /// The value for a key; nil if it is not there or not alive. Does not load, and counts as a hit or a miss.
   public func cachedValue(for key: Key) -> Value? {
     storage.ask(key, hash: CacheTable<Key, Value>.hash(key))
   }
 
-  /// The value for a key; loads it where it is not there.
+  /// The value for a key; loads it if it is not there.
   ///
-  /// Waits where somebody loads it already. Costs a hash of the key and about 40 ns where it is there.
-  /// - Parameter load: called on this thread, under no lock. Two loads that each ask for what the other is
-  ///   loading wait for ever.
-  /// - Throws: what the load throws; ``FinalizationError/Code/recursiveLoad`` where a load, or what it calls,
-  ///   asks for what it loads. Where it throws `CancellationError`, those who wait load in their turn.
+  /// If another caller is already loading the value, this call waits. If the value is there, the call costs a hash of
+  /// the key and about 40 ns.
+  /// - Parameter load: called on this thread, under no lock. Two loads that each ask for the value that the other one
+  ///   is loading wait for ever.
+  /// - Throws: what the load throws; ``FinalizationError/Code/recursiveLoad`` if a load, or what it calls, asks for the
+  ///   value that it is loading. If a load throws `CancellationError`, the callers that wait for it load in their turn.
   @available(*, noasync, message: "await the asynchronous value(for:load:), with an async closure: this one blocks")
   @inlinable
   public func value(for key: Key, load: () throws -> Value) throws -> Value {
@@ -69,7 +70,7 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
       case .join(let other):
         if LoadChain.contains(other) { throw FinalizationError(.recursiveLoad(cache: name)) }
         do { return try other.wait() } catch is CancellationError {
-          // Not this caller's: it asks again.
+          // Another caller was cancelled, not this one, which asks again.
         }
       case .lead(let own, let serial):
         return try finish(own, hash: hash, serial: serial, with: Result { try LoadChain.run(own, load) })
@@ -77,10 +78,10 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
     }
   }
 
-  /// The value for a key; loads it where it is not there. As the other `value(for:load:)`, without blocking a
+  /// The value for a key; loads it if it is not there. The same as the other `value(for:load:)`, but without blocking a
   /// thread.
   ///
-  /// A task that is cancelled while it waits for another one's load waits to that load's end.
+  /// If a task is cancelled while it waits for the load of another task, it still waits until that load ends.
   public func value(
     for key: Key, isolation: isolated (any Actor)? = #isolation, load: () async throws -> Value
   ) async throws -> Value {
@@ -92,7 +93,7 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
       case .join(let other):
         if LoadChain.contains(other) { throw FinalizationError(.recursiveLoad(cache: name)) }
         do { return try await other.wait() } catch is CancellationError {
-          // The loader's task was cancelled; this one goes on unless it was, too.
+          // The task that loads was cancelled. This task goes on, unless it was cancelled, too.
           try Task.checkCancellation()
         }
       case .lead(let own, let serial):
@@ -107,7 +108,7 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
     _ load: CacheLoad<Value>, hash: Int, serial: UInt64, with outcome: Result<Value, any Error>
   ) throws -> Value {
     if case .success(let value) = outcome,
-      // Where the ledger is full the value is handed out and not kept.
+      // If the ledger is full, the value is returned but not kept.
       let registration = try? registry.register(value, holding: CacheDeath(hash: hash, serial: serial))
     {
       storage.keep(value, hash: hash, serial: serial, registration: registration)
@@ -118,12 +119,13 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
     return try outcome.get()
   }
 
-  /// Forgets every value. Those that others hold live on; loads under way are handed out and not kept.
+  /// Forgets every value. Values that are held elsewhere stay alive. Values that are being loaded are returned to their
+  /// callers, but not kept.
   public func removeAll() { storage.removeAll() }
 
-  /// Lets go of strong values, least recently used first.
+  /// Makes strong values weak, the least recently used first.
   /// - Parameter byteCount: bytes that may stay strong.
-  /// - Returns: bytes let go of.
+  /// - Returns: the bytes of the values that it made weak.
   @discardableResult
   public func trim(keeping byteCount: Int = 0) -> Int { storage.evict(keeping: max(0, byteCount)) }
 
@@ -131,12 +133,12 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   @available(*, noasync, message: "it blocks the thread")
   public func flush() { registry.flush() }
 
-  /// Entries, those whose value died just now or is being loaded included.
+  /// The number of entries, including those whose value has just died or is being loaded.
   public var count: Int { storage.count }
 
   /// Bytes that the strong tier holds.
   public var strongByteCount: Int { storage.strongByteCount }
 
-  /// What happened so far.
+  /// What has happened in the cache so far.
   public var statistics: CacheStatistics { storage.statistics }
 }

@@ -1,9 +1,10 @@
 import Synchronization
 
-/// A cache's strong entries, the least recently used first: a heap by the time of the last use that was known
-/// when an entry was put there. A use only changes the entry's stamp; whoever takes the first looks whether
-/// it was used since, and if so puts it back. Times only grow, so what is taken is exactly the least
-/// recently used.
+/// The entries whose values a cache holds strongly, the least recently used first.
+///
+/// They form a heap, ordered by the stamps that were known when each entry was put in its place. A use changes only the
+/// entry's own stamp. If the first entry was used since, `evictOldest` puts it back with its new stamp. Stamps only
+/// grow, so that the entry which it takes out is exactly the least recently used one.
 struct StrongTier<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendable {
   typealias Entry = CacheEntry<Key, Value>
 
@@ -25,7 +26,7 @@ struct StrongTier<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendab
   }
 
   /// Makes the least recently used entry weak.
-  /// - Returns: its value, to be released after the write section, and its bytes; nil where none is strong.
+  /// - Returns: its value, which the caller releases after the write section, and its bytes; nil if no entry is strong.
   mutating func evictOldest() -> (value: Value, byteCount: Int)? {
     while let first = heap.first {
       let stamp = first.entry.stamp.load(ordering: .relaxed)
