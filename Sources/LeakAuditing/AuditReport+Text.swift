@@ -1,6 +1,6 @@
 import ResourceLedger
 
-// The report as a person reads it. Sizes are in bytes, grouped by thousands; nothing is rounded.
+// The report as text for people. Sizes are in bytes, grouped by thousands and not rounded.
 
 extension AuditReport {
   /// The books of every arena and domain, the findings and the verdict, as plain text of several lines.
@@ -35,14 +35,14 @@ extension Verdict {
 }
 
 extension Finding {
-  /// A heading and a line per finding and per site; nothing where there are no findings.
+  /// A heading, and lines for each finding and each site; nothing if there are no findings.
   public static func textLines(_ findings: [Finding]) -> [String] {
     guard !findings.isEmpty else { return [] }
     var lines = ["findings"]
     for finding in findings {
       let kind = finding.kind.isFault ? finding.kind.rawValue : "\(finding.kind.rawValue) (note)"
       var line = "  \(kind): \(finding.count.grouped)"
-      // Of what has no size, or none that is counted, nothing is said.
+      // Nothing is said of bytes if the resources have none, or their bytes are not counted.
       if finding.byteCount != 0 { line += " of \(finding.byteCount.grouped) bytes" }
       if let sizeClass = finding.sizeClass { line += ", size class \(sizeClass.grouped)" }
       if let arena = finding.arena { line += ", arena \"\(arena)\"" }
@@ -68,7 +68,7 @@ extension SiteTotals {
 }
 
 extension DomainBooks {
-  /// A table with a row per domain, and the lines of what is booked where a domain's books differ.
+  /// A table with a row for each domain; if a domain's books differ, also the lines that created what the ledger has.
   public static func textLines(_ domains: [DomainBooks]) -> [String] {
     guard !domains.isEmpty else { return [] }
     let rows = domains.map { domain in
@@ -87,7 +87,7 @@ extension DomainBooks {
 }
 
 extension ArenaBooks {
-  /// The two books side by side, what they differ by, and what is kept.
+  /// The two books, the difference between them, and the memory that is kept.
   public var textLines: [String] {
     let ledger = [live, idle, quarantined, detached]
     let ledgerCount = Int.clampedSum(ledger.map(\.count))
@@ -112,7 +112,7 @@ extension ArenaBooks {
   }
 }
 
-/// Columns as wide as their widest cell, the first to the left, the others to the right.
+/// Columns as wide as their widest cell; the first is aligned left, the others are aligned right.
 private func table(_ rows: [[String]]) -> [String] {
   let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
   return rows.map { row in
@@ -125,7 +125,7 @@ private func table(_ rows: [[String]]) -> [String] {
 }
 
 extension Double {
-  /// With one digit behind the point: 12.3. Whatever a report from a file says.
+  /// With one digit after the decimal point: 12.3. No value traps, because a report may come from a file.
   fileprivate var formattedSeconds: String {
     let tenths = (self * 10).rounded()
     guard tenths.magnitude < 1e15 else { return "\(self)" }
@@ -135,7 +135,7 @@ extension Double {
 }
 
 extension Int {
-  /// With a comma at every thousand: 33,177,600.
+  /// With a comma between groups of three digits: 33,177,600.
   package var grouped: String {
     let digits = String(magnitude)
     var text = ""

@@ -1,12 +1,13 @@
-/// Both books of every arena and every other domain, what differs, and where the rest of the memory is.
+/// The result of an audit: both books of every arena and every other domain, what differs, and where the rest of the
+/// memory is.
 public struct AuditReport: Codable, Sendable {
   public let verdict: Verdict
   /// Faults first; within a kind, most bytes first.
   public let findings: [Finding]
   public let arenas: [ArenaBooks]
-  /// Domains that count themselves and are no arenas, in the order in which they were listed.
+  /// The domains that count themselves and are no arenas, in the order in which they were listed.
   public let domains: [DomainBooks]
-  /// Memory that buffers adopted: in one book only, so nothing audits it.
+  /// Memory that buffers adopted. It is in one book only, so it cannot be audited.
   public let adopted: AdoptedTotals
   public let outside: OutsideMemory
 
@@ -22,8 +23,8 @@ public struct AuditReport: Codable, Sendable {
     self.outside = outside
   }
 
-  /// Reads a report that was encoded before reports had domains, too.
-  /// - Throws: `DecodingError`, also where the verdict does not follow from the findings.
+  /// Reads a report, even if it was encoded before reports had domains.
+  /// - Throws: `DecodingError`, also if the verdict does not follow from the findings.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     let findings = try values.decode([Finding].self, forKey: .findings)
@@ -42,21 +43,21 @@ public struct AuditReport: Codable, Sendable {
     public let byteCount: Int
   }
 
-  /// Memory of the process that is not in our arenas, in bytes.
+  /// Memory of the process that is not in this library's arenas, in bytes.
   public struct OutsideMemory: Codable, Sendable, Equatable {
-    /// Allocated with malloc by everything in the process, our arenas not counted.
+    /// Allocated with malloc anywhere in the process, without this library's arenas.
     public let allocated: Int
-    /// jemalloc's own structures, all arenas.
+    /// jemalloc's own structures, of all arenas.
     public let metadata: Int
-    /// The whole process's resident set, from `/proc/self/statm`; 0 where that cannot be read.
+    /// The whole process's resident set, from `/proc/self/statm`; 0 if that cannot be read.
     public let residentSet: Int
   }
 }
 
-/// One arena's two books.
+/// The two books of an arena.
 public struct ArenaBooks: Codable, Sendable {
   public let name: String
-  /// jemalloc's number for it.
+  /// jemalloc's number of the arena.
   public let index: Int
   /// Live allocations as jemalloc counts them, and their bytes by its own totals.
   public let allocatorCount: Int
@@ -65,12 +66,12 @@ public struct ArenaBooks: Codable, Sendable {
   public let live: BookTotals
   public let idle: BookTotals
   public let quarantined: BookTotals
-  /// Handed on by `unsafeDetach()` and not seen freed.
+  /// Blocks that `unsafeDetach()` gave away, and that were not yet seen freed.
   public let detached: BookTotals
-  /// Blocks that one book has and the other has not, added up over the size classes: orphans and ghosts
-  /// do not cancel out. 0 where the books agree.
+  /// Blocks that one book has and the other does not, added up over the size classes, so that orphans and ghosts do not
+  /// cancel out. 0 if the books agree.
   public let difference: Int
-  /// The bytes of those, as size classes.
+  /// The bytes of those blocks, as size classes.
   public let differenceByteCount: Int
   /// Size classes with a block in either book, smallest first.
   public let sizeClasses: [SizeClassBooks]
@@ -95,15 +96,15 @@ public struct SizeClassBooks: Codable, Sendable, Equatable {
   public let quarantinedCount: Int
   public let detachedCount: Int
 
-  /// Allocator less ledger, in blocks.
+  /// The allocator's blocks less the ledger's blocks.
   public var difference: Int {
-    // A report may come from a file: no figure in it traps.
+    // A report may come from a file, and no number in it may cause a trap.
     let ledger = Int128(liveCount) + Int128(idleCount) + Int128(quarantinedCount) + Int128(detachedCount)
     return Int(clamping: Int128(allocatorCount) - ledger)
   }
 }
 
-/// Memory that is kept and no leak, in bytes.
+/// Memory that is kept on purpose and is no leak, in bytes.
 public struct Retention: Codable, Sendable, Equatable {
   /// Idle blocks of the block cache.
   public let idle: Int
@@ -113,18 +114,18 @@ public struct Retention: Codable, Sendable, Equatable {
   public let muzzy: Int
   /// Address space without memory behind it.
   public let retained: Int
-  /// Size classes beyond what live buffers asked for.
+  /// The bytes of the size classes of live buffers, less the bytes that these buffers asked for.
   public let rounding: Int
 }
 
-/// How buffers ended.
+/// Counts the buffers of an arena, by how they ended.
 public struct BufferTotals: Codable, Sendable, Equatable {
   public let created: Int
-  /// By `dispose()`.
+  /// Released by `dispose()`.
   public let disposed: Int
-  /// By deinit.
+  /// Released by deinit.
   public let rescued: Int
   public let live: Int
-  /// Handed on by `unsafeDetach()`, and not seen freed.
+  /// Given away by `unsafeDetach()`, and not yet seen freed.
   public let detached: Int
 }

@@ -1,9 +1,10 @@
 import JemallocArenas
 import ResourceLedger
 
-/// Blocks that `unsafeDetach()` handed to C: the ledger does not hear of their `free`, the allocator does.
+/// Settles the blocks that `unsafeDetach()` gave to C: the allocator knows when they are freed, and the ledger does
+/// not.
 enum DetachedBlocks {
-  /// Takes detached blocks that the allocator no longer has out of the ledger. Under the arena's lock.
+  /// Takes out of the ledger the detached blocks that the allocator no longer has. The caller holds the arena's lock.
   static func settle(of arena: Arena, counts: ArenaCounts, totals: inout BucketTotals, in ledger: Ledger) {
     var freed: [Int: Int] = [:]
     for bucket in totals.buckets {

@@ -1,27 +1,28 @@
 import ResourceLedger
 
-/// A domain's two books: one that counts itself and is no arena.
+/// The two books of a domain that counts itself and is no arena.
 public struct DomainBooks: Codable, Sendable, Equatable {
   public let name: String
   /// What sort of domain it is: "file descriptors", "finalization registry", "custom", ….
   public let kind: String
-  /// What the domain counts; nil where its census threw. Of bytes that are more than an `Int` holds, the book that has
-  /// more says `Int.max`, and the other one less by what it lacks.
+  /// What the domain counts; nil if its census threw, or counts too many bytes for a comparison. If a book has more
+  /// bytes than an `Int` can hold, the greater book says `Int.max`, and the lesser book says as much less as it has
+  /// less.
   public let census: BookTotals?
-  /// What the census threw.
+  /// Why `census` is nil: the error that the census threw, or that it counts too many bytes.
   public let censusError: String?
   /// What the ledger has: entries with a resource behind them, and the bytes those were created with.
   public let ledger: BookTotals
-  /// Whether bytes were compared, too: the census gave some.
+  /// Whether bytes are compared, too: only if the census gave any.
   public let countsBytes: Bool
-  /// Resources that one book has and the other has not. 0 where the books agree, or cannot be compared.
+  /// Resources that one book has and the other does not. 0 if the books agree or cannot be compared.
   public let difference: Int
-  /// The bytes by which the books differ; 0 where bytes are not compared.
+  /// The bytes by which the books differ; 0 if bytes are not compared.
   public let differenceByteCount: Int
-  /// Whether the books stood still while they were compared. Where they did not, a difference may be
-  /// resources that were just made or released.
+  /// Whether the books did not change while they were compared. If they changed, a difference may come from resources
+  /// that were just made or released.
   public let isSettled: Bool
-  /// Where the books differ: the lines that created what the ledger has, most bytes first.
+  /// If the books differ, the lines that created what the ledger has, most bytes first.
   public let sites: [SiteTotals]
 }
 
@@ -49,11 +50,11 @@ extension DomainBooks {
       difference: difference, differenceByteCount: differenceByteCount, isSettled: isSettled, sites: sites)
   }
 
-  /// What there is to say: nothing where the books agree.
+  /// The findings about this domain: none if the books agree.
   ///
-  /// The two books are compared in resources and, where the census counts them, in bytes. Whatever the
-  /// domain has beyond the ledger is an orphan, whatever the ledger has beyond the domain a ghost: both
-  /// where one has more resources and the other more bytes.
+  /// The two books are compared in resources and, if the census counts them, in bytes. What the domain has beyond the
+  /// ledger is an orphan; what the ledger has beyond the domain is a ghost. There are both if one book has more
+  /// resources and the other more bytes.
   var findings: [Finding] {
     guard let census else { return [finding(.uncounted, ledger.count, ledger.byteCount, reason: censusError)] }
     guard difference > 0 || differenceByteCount > 0 else { return [] }
@@ -81,11 +82,11 @@ extension DomainBooks {
   }
 }
 
-/// How far apart two numbers are, as far as an `Int` can say.
+/// The distance between two numbers, at most `Int.max`.
 private func distance(_ a: Int128, _ b: Int128) -> Int { Int(clamping: (a - b).magnitude) }
 
-/// Two sums as an `Int` can say them: the greater one saturates, and the other stays below it by as much as it is less,
-/// so that books that differ never look equal.
+/// Two sums as `Int`s. If the greater sum is beyond `Int.max`, it becomes `Int.max`, and the lesser sum keeps its
+/// distance from it, so that books that differ never look equal.
 private func shown(_ census: Int128, _ ledger: Int128) -> (census: Int, ledger: Int) {
   let greatest = Int128(Int.max)
   let (less, more) = census < ledger ? (census, ledger) : (ledger, census)

@@ -3,24 +3,24 @@ import ResourceLedger
 
 /// Compares the census of every listed domain with its ledger entries.
 ///
-/// A first look costs no pass over the ledger of its own: a census before and one after the pass that the
-/// arenas need anyway. A domain whose two censuses and whose entries are equal is done. The others are
-/// looked at again:
+/// The first look needs no pass over the ledger of its own: it takes one census before and one census after the pass
+/// that the arenas need anyway. If a domain's two censuses and its entries are equal, the domain is done. The others
+/// are looked at again:
 ///
-/// - The ledger is read once for all of them, to find their entries. Reading a domain's entries alone then
-///   takes microseconds, between two censuses, or with a steady domain's books held.
-/// - A steady domain that still differs after two looks is read whole with its books held: what that finds is
-///   exact.
-/// - Any other is looked at six times, over about 30 ms: a thread may just be between making a resource and
-///   booking it. A difference counts as settled where no book moved from the first look to the last, no
-///   entry ended its life and none began one.
+/// - Each further look reads the ledger once for all of them, to find their entries. After that, reading only a
+///   domain's entries takes microseconds; this happens between two censuses, or while a steady domain's books are held.
+/// - If a steady domain still differs after two of these looks, the third reads the whole ledger while the domain's
+///   books are held. Its result is exact.
+/// - Any other domain is looked at six times, over about 30 ms, because a thread may just have made a resource and not
+///   yet recorded it. A difference counts as settled if from the first look to the last neither book changed, and no
+///   entry began or ended a life.
 struct DomainComparison {
   private struct Subject {
     let id: DomainNumber
     let domain: any ResourceDomain
     let steady: (any SteadyDomain)?
     var observed: Observation?
-    /// Whether a later observation was another one than the first.
+    /// Whether a later observation differed from the first.
     var moved = false
   }
 
@@ -28,46 +28,49 @@ struct DomainComparison {
     let census: ExactCensus
     let sum: DomainSum
 
-    /// Equal in resources, and in bytes where the census counts any.
+    /// Whether both books have as many resources, and as many bytes if the census counts any.
     var agrees: Bool {
       census.count == sum.count && (census.byteCount == 0 || census.byteCount == sum.byteCount)
     }
   }
 
   private enum Outcome {
-    /// Nothing more to find out: the last observation is what there is to say.
+    /// The observation is final.
     case settled(Observation)
-    /// The books differ, and may move.
+    /// The books differ, and may change.
     case open(Observation)
-    /// With what the ledger has.
+    /// The census threw; the sum says what the ledger has.
     case failed(any Error, DomainSum)
   }
 
+  /// Microseconds to wait before each look.
   private static var pauses: [UInt32] { [0, 1_000, 2_000, 4_000, 8_000, 16_000] }
+  /// The number, from 0, of the look that reads the whole ledger while a steady domain's books are held.
   private static let heldLook = 2
 
   private let ledger: Ledger
   let listings: [ResourceDomains.Listing]
   private let firstCensuses: [Result<ExactCensus, any Error>]
 
-  /// Takes the first censuses. Under no lock.
+  /// Takes the first censuses. The caller holds no lock.
   init(_ ledger: Ledger) {
     self.ledger = ledger
-    // Domains that share a number cannot be told apart in the ledger: they are in one book only.
+    // Domains that share a number cannot be told apart in the ledger, so they cannot be compared with it.
     listings = ResourceDomains.all.filter { !$0.sharesID }
     firstCensuses = listings.map { listing in Result { try Self.census(of: listing.domain) } }
   }
 
-  /// With exact bytes where the domain has them.
+  /// Takes a census, with exact bytes if the domain has them.
   private static func census(of domain: any ResourceDomain) throws -> ExactCensus {
     if let steady = domain as? any SteadyDomain { return steady.withBooksHeld { $0 } }
     return ExactCensus(try domain.census())
   }
 
-  /// What ``finish(with:)`` needs the totals of.
+  /// The domains whose totals ``finish(with:)`` needs.
   var ids: [DomainNumber] { listings.map(\.id.number) }
 
-  /// - Parameter totals: of ``ids``, read since the first censuses.
+  /// Takes the second censuses, and looks again at the domains that differ.
+  /// - Parameter totals: the totals of ``ids``, read after the first censuses.
   func finish(with totals: [EntryTotals]) -> (books: [DomainBooks], findings: [Finding]) {
     var books = [DomainBooks?](repeating: nil, count: listings.count)
     var open: [Int: Subject] = [:]
@@ -109,7 +112,7 @@ struct DomainComparison {
       let id = subject.id
       let isLast = number >= Self.heldLook
       observation = steady.withBooksHeld { census in
-        // No allocation here: no other lock may be taken.
+        // Nothing may be allocated here, because no other lock may be taken.
         Observation(census: census, sum: isLast ? ledger.sum(of: id) : ledger.sum(of: id, at: entries))
       }
       return observation.agrees || isLast ? .settled(observation) : .open(observation)
@@ -125,7 +128,7 @@ struct DomainComparison {
     return .open(observation)
   }
 
-  /// Tries a few times at once: what one thread has on its way is often through a moment later.
+  /// Tries a few times without a pause, because a thread often finishes what it is recording a moment later.
   private func lookBetweenCensuses(_ subject: Subject, _ entries: [UInt32]) throws -> Observation {
     var census = try Self.census(of: subject.domain)
     var sum = ledger.sum(of: subject.id, at: entries)
@@ -166,18 +169,19 @@ struct DomainComparison {
     return !(listing.domain is any SteadyDomain)
   }
 
-  /// Without the domains that are no longer listed: their numbers may have been others' while they were compared.
+  /// Leaves out the domains that are no longer listed: while they were compared, other domains may have had their
+  /// numbers.
   private func listed(_ books: [DomainBooks?]) -> [DomainBooks?] {
     var numbers: [ObjectIdentifier: DomainID] = [:]
-    // Identifiers of objects that `listings` keeps alive.
+    // `listings` keeps its domains alive, so no other object can have their identifiers.
     for listing in ResourceDomains.all { numbers[ObjectIdentifier(listing.domain)] = listing.id }
     return zip(listings, books).map { listing, books in
       numbers[ObjectIdentifier(listing.domain)] == listing.id ? books : nil
     }
   }
 
-  /// Adds the lines of what is booked where books differ: one pass over the ledger for all, and none where
-  /// there is nothing to say.
+  /// Adds to the books with findings the lines that created what the ledger has. It takes one pass over the ledger for
+  /// all of them, and none if there are no findings.
   private func withSites(_ books: [DomainBooks?]) -> (books: [DomainBooks], findings: [Finding]) {
     var sums: [DomainNumber: SiteSums] = [:]
     for case (let listing, let books?) in zip(listings, books) where !books.findings.isEmpty {

@@ -1,29 +1,30 @@
 import ResourceLedger
 
-/// One thing that an audit or a scope has to say.
+/// One result of an audit or a scope: a fault or a note.
 public struct Finding: Codable, Sendable, Equatable {
   public enum Kind: String, Codable, Sendable, CaseIterable {
-    /// Live after the scope that should have released it.
+    /// A resource is live after the scope that should have released it.
     case held
-    /// Released by deinit, never disposed. A note, not a fault.
+    /// A resource was released by deinit and never disposed. A note, not a fault.
     case rescued
     /// The allocator, or another domain's census, has more than the ledger.
     case orphan
     /// The ledger has more than the allocator, or another domain's census.
     case ghost
-    /// A domain's books differed each time they were compared, and moved meanwhile. A note, not a fault.
+    /// A domain's books differed each time they were compared, and changed meanwhile. A note, not a fault.
     case unsettled
     /// A domain's census threw, so that there is nothing to compare the ledger with.
     case uncounted
-    /// A cleanup of a registry has run for too long; those behind it wait.
+    /// A cleanup of a registry has run for too long; the cleanups behind it wait.
     case stuck
-    /// Created on a line that the ledger had no room to record. A note, not a fault.
+    /// A resource was created on a line that the ledger had no room to record. A note, not a fault.
     case unrecorded
 
     /// Whether it makes the verdict ``Verdict/faults``.
     public var isFault: Bool { self != .rescued && self != .unsettled && self != .unrecorded }
 
-    /// What both books say, and what usually causes it; of an arena where it makes a difference.
+    /// What both books say, and what usually causes it. If arenas and other domains differ in this, it is said of an
+    /// arena.
     public var explanation: String {
       switch self {
       case .held: "live after the scope that should have released it: a live reference or a retain cycle"
@@ -37,7 +38,7 @@ public struct Finding: Codable, Sendable, Equatable {
       }
     }
 
-    /// The same about a domain that is no arena.
+    /// The same, said of a domain that is no arena.
     var explanationForDomain: String {
       switch self {
       case .orphan: "the domain has more than the ledger: resources made without a handle"
@@ -48,29 +49,29 @@ public struct Finding: Codable, Sendable, Equatable {
   }
 
   public let kind: Kind
-  /// Resources concerned. 0 for an `orphan` or `ghost` where one book has more bytes and no more resources.
+  /// The resources concerned. 0 for an `orphan` or `ghost` if one book has more bytes but not more resources.
   public let count: Int
-  /// Their bytes: as asked for where sites are known, as size classes for `orphan` and `ghost` of an arena. Of
-  /// another domain: what one book has beyond the other, 0 where the census counts no bytes.
+  /// Their bytes: as asked for if sites are known; as size classes for `orphan` and `ghost` of an arena. For `orphan`
+  /// and `ghost` of another domain, the bytes that one book has beyond the other; 0 if the census counts no bytes.
   public let byteCount: Int
-  /// Bytes of the size class, where all are of one class.
+  /// Bytes of the size class, if all are of one class.
   public let sizeClass: Int?
-  /// The arena, where all are of one.
+  /// The arena, if all are of one arena.
   public let arena: String?
-  /// The domain, where all are of one that is no arena.
+  /// The domain, if all are of one domain that is no arena.
   public let domain: String?
   /// What sort of domain that is: "file descriptors", "finalization registry", "custom", ….
   public let domainKind: String?
-  /// What the census threw, for `uncounted`; how many lines there is room for, for `unrecorded`.
+  /// For `uncounted`, why there is no census to compare; for `unrecorded`, how many lines are recorded.
   public let reason: String?
-  /// Seconds since the longest running cleanup began, or the first of at most 16 in a row that it is one of, for
-  /// `stuck`.
+  /// For `stuck`, seconds since the longest-running cleanup began; or, if it is one of several in a row, since the
+  /// first of at most 16 of them began.
   public let age: Double?
-  /// Cleanups that are due and wait for their turn, for `stuck`.
+  /// For `stuck`, cleanups that are due and wait for their turn.
   public let waiting: Int?
-  /// The lines that created them, where known; most bytes first. A `ghost` names them only where every
-  /// block of the size class, or every resource of the domain, is gone: otherwise the books do not say
-  /// which ones are, and ``DomainBooks/sites`` has the lines of all that are booked.
+  /// The lines that created the resources, if they are known; most bytes first. A `ghost` names them only if every
+  /// block of the size class, or every resource of the domain, is gone. Otherwise the books do not say which ones are
+  /// gone; for a domain, ``DomainBooks/sites`` has the lines that created everything that the ledger has.
   public let sites: [SiteTotals]
 
   /// What both books say, and what usually causes it.
@@ -95,7 +96,7 @@ public struct Finding: Codable, Sendable, Equatable {
   }
 }
 
-/// What one line of code accounts for.
+/// The resources that one line of code created.
 public struct SiteTotals: Codable, Sendable, Equatable {
   public let file: String
   public let line: Int
@@ -105,9 +106,9 @@ public struct SiteTotals: Codable, Sendable, Equatable {
   public let byteCount: Int
 }
 
-/// What an audit comes to.
+/// The result of an audit or a scope, in one word.
 public enum Verdict: String, Codable, Sendable {
-  /// Nothing to say.
+  /// There are no findings.
   case clean
   /// Notes only: `rescued`, `unsettled`, `unrecorded`.
   case notes
@@ -118,8 +119,9 @@ public enum Verdict: String, Codable, Sendable {
     self = findings.contains { $0.kind.isFault } ? .faults : findings.isEmpty ? .clean : .notes
   }
 
-  /// Reads the verdict of a report, which must be the one that its findings make: a file that was cut or changed is not to
-  /// say "clean" above a fault.
+  /// Reads the verdict of a report.
+  /// - Throws: `DecodingError` if it is not the verdict that the findings make, so that a file that was cut or changed
+  ///   does not say "clean" above a fault.
   init<Key: CodingKey>(of findings: [Finding], from values: KeyedDecodingContainer<Key>, forKey key: Key) throws {
     let own = Verdict(findings)
     self = try values.decode(Verdict.self, forKey: key)
@@ -133,11 +135,11 @@ public enum Verdict: String, Codable, Sendable {
 
 /// Adds up resources by the line that created them.
 struct SiteSums {
-  /// Exact, whatever clients said: what is shown of them saturates.
+  /// Exact, even if clients gave very large byte counts. Only the numbers that are shown saturate.
   private var sums: [SiteID: (count: Int128, byteCount: Int128)] = [:]
   private var capacities: Set<Int> = []
 
-  /// - Parameter capacity: bytes of the size class, where known.
+  /// - Parameter capacity: bytes of the size class, if known.
   mutating func add(_ count: Int = 1, byteCount: Int128, capacity: Int? = nil, at site: SiteID) {
     if let capacity { capacities.insert(capacity) }
     sums[site, default: (0, 0)].count += Int128(count)
@@ -151,7 +153,7 @@ struct SiteSums {
   var count: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.count }) }
   var byteCount: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.byteCount }) }
 
-  /// Most bytes first; ties by count, then by place, so that the order is the same each time.
+  /// Most bytes first; then by count, and then by site, so that the order is always the same.
   func sorted(in ledger: Ledger) -> [SiteTotals] {
     sums
       .map { (ledger.site($0.key), $0.value) }
@@ -163,7 +165,7 @@ struct SiteSums {
       }
   }
 
-  /// - Parameter domain: one that is no arena; it has no size classes.
+  /// - Parameter domain: the domain, if all are of one domain that is no arena; such a domain has no size classes.
   func finding(_ kind: Finding.Kind, domain: DomainNumber? = nil, in ledger: Ledger) -> Finding? {
     guard count > 0 else { return nil }
     return Finding(

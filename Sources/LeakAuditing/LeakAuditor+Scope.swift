@@ -1,17 +1,17 @@
 import ResourceLedger
 
-/// What a scope left behind.
+/// Says what a scope left behind.
 public struct ScopeReport: Codable, Sendable {
   public let name: String
   public let verdict: Verdict
-  /// `held`: created in the scope and live at its end, buffers first, then by domain. `rescued`: created in
-  /// it, and released undisposed.
+  /// `held`: created in the scope and live at its end; buffers first, then by domain. `rescued`: created in the scope,
+  /// and released by deinit without a dispose.
   public let findings: [Finding]
 }
 
 extension ScopeReport {
   /// Reads a report.
-  /// - Throws: `DecodingError`, also where the verdict does not follow from the findings.
+  /// - Throws: `DecodingError`, also if the verdict does not follow from the findings.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     name = try values.decode(String.self, forKey: .name)
@@ -21,15 +21,15 @@ extension ScopeReport {
 }
 
 extension LeakAuditor {
-  /// Runs a closure and reports what it created, on this thread or in its child tasks, and left live.
+  /// Runs a closure, and reports the resources that it created, on this thread or in its child tasks, and left live.
   ///
-  /// Scopes nest; an inner scope's resources belong to the outer one too. What a detached task, or a thread
-  /// that the closure starts by other means, creates is not counted. A buffer that the closure returns is
-  /// live, and reported as held. The count is exact while other threads allocate and dispose.
+  /// Scopes nest; the resources of an inner scope belong to the outer scope, too. Resources that a detached task or
+  /// another thread creates are not counted. A buffer that the closure returns is live, and reported as held. The count
+  /// is exact even if other threads allocate and dispose meanwhile.
   ///
-  /// Buffers are one finding; native resources, file descriptors and a registry's registrations are one for
-  /// each domain, with its name. A registration whose target is gone stays live until its cleanup ran:
-  /// flush or drain its registry inside the closure.
+  /// All buffers are one finding. Native resources, file descriptors and registrations are one finding for each domain,
+  /// with its name. A registration whose target is gone stays live until its cleanup has run: flush or drain its
+  /// registry inside the closure.
   /// - Returns: the closure's value and the report.
   /// - Throws: what the closure throws; then there is no report.
   /// - Complexity: 64 bytes read per ledger entry at the end. While any scope is open in the process,
@@ -46,7 +46,7 @@ extension LeakAuditor {
     return (value, report(name, closing: scope))
   }
 
-  /// As the synchronous one, for a closure that suspends.
+  /// The same for an asynchronous closure.
   public static func scope<R>(
     _ name: String, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
   ) async rethrows -> (value: R, report: ScopeReport) {

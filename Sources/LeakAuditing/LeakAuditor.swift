@@ -4,35 +4,35 @@ import NativeBuffers
 import NativeSynchronization
 import ResourceLedger
 
-/// Compares the counts of the allocator, and of every other domain, with the ledger's entries.
+/// Finds leaks: compares the counts of the allocator, and of every other domain, with the ledger's entries.
 public enum LeakAuditor {
   /// Audits every arena of this process, and every domain of ``ResourceDomains``.
   ///
-  /// The comparison is exact whatever other threads do: memory behind ledger entries is set aside and given
-  /// back only under its arena's lock, which the audit holds meanwhile; creating and disposing buffers goes
-  /// on wherever the block cache serves it. A live buffer is no finding here: for that, see
-  /// `scope(_:_:)`.
+  /// The comparison is exact whatever other threads do. Memory behind ledger entries is allocated and given back only
+  /// under its arena's lock, which the audit holds meanwhile. Other threads can still create and dispose buffers, if
+  /// the block cache serves them. A live buffer is no finding here; `scope(_:_:)` finds those.
   ///
-  /// An arena block that was given to C's `free` shows once the freeing thread's jemalloc cache was flushed;
-  /// the audit flushes its own thread's. Rescues are those since the process began.
+  /// An arena block that was given to C's `free` is only found once the jemalloc cache of the freeing thread was
+  /// flushed. The audit flushes the cache of its own thread. Rescues are counted since the process began.
   ///
-  /// A finalization registry is compared exactly, too: where it is in use just now, it waits while its own
-  /// entries are read. Any other domain's books are read one after the other. Where they differ they are
-  /// read again over about 30 ms; a difference that stays while nothing moves is an `orphan` or a `ghost`,
-  /// one between books that move is `unsettled`. A census that throws is a finding (`uncounted`).
+  /// A finalization registry is compared exactly, too: if it is in use, its users wait while its entries are read. The
+  /// two books of any other domain are read one after the other. If they differ, they are read again over about 30 ms.
+  /// A difference that stays while neither book changes is an `orphan` or a `ghost`; a difference between books that
+  /// change is `unsettled`. A census that throws is a finding (`uncounted`).
   ///
-  /// A cleanup of a registry that has run for long is a finding (`stuck`), with the line that registered it. Its age is
-  /// known to within a few milliseconds, or to within the 15 cleanups before it where the registry has many to run.
-  /// - Parameter limit: how long a cleanup may run before it is one.
-  /// - Throws: `ArenaError` where jemalloc's statistics cannot be read; `LedgerError` where there is no room for a ledger.
-  /// - Complexity: 64 bytes read per ledger entry, 30 to 90 µs per arena, and two censuses per domain; where
-  ///   a domain's books differ, or are in use, the ledger is read up to seven times more, and once more for
-  ///   each registry that differs.
+  /// A cleanup of a registry that has run for longer than `limit` is a finding (`stuck`), with the line that registered
+  /// it. Its age is exact to a few milliseconds. If the registry runs many cleanups in a row, the age may include up to
+  /// 15 cleanups before it.
+  /// - Parameter limit: how long a cleanup may run before it is a finding.
+  /// - Throws: `ArenaError` if jemalloc's statistics cannot be read; `LedgerError` if there is no room for a ledger.
+  /// - Complexity: reads 64 bytes per ledger entry, takes 30 to 90 µs per arena, and calls two censuses per domain. If
+  ///   the books of a domain differ, or are in use, it reads the ledger up to seven times more, and once more for each
+  ///   registry that differs.
   public static func audit(stuckAfter limit: Duration = .seconds(10)) throws -> AuditReport {
     Arena.flushThreadCache()
     try Ledger.makeShared()
     let ledger = Ledger.shared
-    // Censuses are code of others, and registries lock: never under the arenas' locks.
+    // A census runs code of a client, and a registry's census takes locks: so none is called under the arenas' locks.
     let domains = DomainComparison(ledger)
     let comparison = try compareArenas(ledger, andRead: domains.ids)
     let domainBooks = domains.finish(with: comparison.domains)
@@ -50,7 +50,7 @@ public enum LeakAuditor {
   private struct Comparison {
     var findings: [Finding]
     var arenas: [ArenaBooks]
-    /// Of the further domains that were asked for.
+    /// The totals of the other domains that were asked for.
     var domains: [EntryTotals]
     var adopted: AuditReport.AdoptedTotals
     var outside: AuditReport.OutsideMemory
@@ -60,11 +60,11 @@ public enum LeakAuditor {
     let locked = ArenaDirectory.all
     for arena in locked { arena.lock.lock() }
     defer { for arena in locked.reversed() { arena.lock.unlock() } }
-    // One may have been destroyed between asking for the list and locking it.
+    // An arena may have been destroyed after the list was made and before the arena was locked.
     let arenas = locked.filter { !$0.isDestroyedNow }
     let counts = try Arena.readCounts(of: arenas)
     let process = try Arena.readProcessCounts()
-    // One pass for all: reading a long ledger is what an audit costs.
+    // One pass for all arenas and domains, because reading a long ledger is most of what an audit costs.
     let adoptedDomains = adoptedDomains(in: ledger)
     var (totals, whole) = ledger.totals(
       of: arenas.map(\.domain.number), bucketCount: SizeClass.count, andWhole: domains + adoptedDomains)
@@ -89,7 +89,7 @@ public enum LeakAuditor {
       outside: outside)
   }
 
-  /// Orphans and ghosts of one arena, per size class.
+  /// The orphans and ghosts of one arena, for each size class.
   private static func compare(
     _ arena: Arena, _ counts: ArenaCounts, _ totals: BucketTotals, in ledger: Ledger
   ) -> [Finding] {

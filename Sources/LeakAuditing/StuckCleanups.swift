@@ -1,15 +1,15 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// Cleanups that have run for too long: they keep those behind them from running.
+/// Finds cleanups that have run for too long, and so delay the cleanups behind them.
 struct StuckCleanups {
-  /// Of one registry.
+  /// The cleanups of one registry that have run for too long, and the age of the longest in milliseconds.
   private struct Running {
     var sums = SiteSums()
     var longest = 0
   }
 
-  /// One pass over the ledger where a cleanup is under way in one of the given registries, and none elsewhere.
+  /// Takes one pass over the ledger if a cleanup is under way in one of the given registries, and otherwise none.
   /// - Parameter limit: how long a cleanup may run.
   static func findings(
     among listings: [ResourceDomains.Listing], totals: [EntryTotals], limit: Duration, in ledger: Ledger
@@ -23,7 +23,8 @@ struct StuckCleanups {
     ledger.forEachResource { entry, snapshot in
       guard snapshot.word.isReleaseRequested, let index = running.index(forKey: snapshot.domain) else { return }
       let start = entry.cleanupStart
-      // Of this registration only where it is not over yet. What a thread of the parent was running does not run here.
+      // The start belongs to this registration only if the registration is not over. In a forked child, a cleanup that
+      // began in the parent does not run.
       guard start != 0, CoarseClock.isOfThisProcess(start), entry.word.isSameLife(as: snapshot.word) else { return }
       let age = CoarseClock.milliseconds(from: start, to: CoarseClock.now)
       guard Duration.milliseconds(age) >= limit else { return }
