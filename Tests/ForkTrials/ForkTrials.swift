@@ -1,13 +1,13 @@
 import Glibc
 import TestSupport
 
-/// Forks again and again beside threads that use the library, and has each child use it, too.
+/// Forks again and again while other threads use the library. Each child uses the library, too.
 ///
 ///   fork-trials SCENARIO FORKS
 ///   fork-trials list              prints the scenarios
 ///
-/// Ends with 0 if every child ended with 0 within five seconds. Otherwise with 1, and standard error has the stacks of
-/// the child that hung, or of this process if `fork` itself hangs.
+/// Ends with 0 if every child ended with 0 within five seconds. Otherwise ends with 1, and standard error has the
+/// stacks of the child that hung, or of this process if `fork` itself hangs.
 @main enum ForkTrials {
   private static let secondsOfChild: UInt64 = 5
   private static let workers = 2
@@ -18,11 +18,11 @@ import TestSupport
     guard arguments.count == 3, let scenario = Scenario.all[arguments[1]], let forks = Int(arguments[2]) else {
       fail("usage: fork-trials SCENARIO FORKS, or fork-trials list")
     }
-    // What Swift's runtime makes at the first use of a type, it makes under locks of its own, and keeps no promise of them
-    // across `fork`: so the child does nothing that was not done before.
+    // At the first use of a type, Swift's runtime takes locks of its own, and it promises nothing about these locks
+    // across `fork`. So the child does only what this process did before.
     let rehearsal = scenario.child()
     guard rehearsal == 0 else { fail("before any fork: the child's part ends with \(rehearsal)") }
-    // SAFETY: ended by `_exit`.
+    // SAFETY: the threads run until `_exit`.
     for number in 0..<workers { detach { while true { scenario.worker(number) } } }
     let progress = Progress()
     detach { watch(progress) }
@@ -40,7 +40,7 @@ import TestSupport
 
   private final class Progress: Sendable { let count = Guarded(0) }
 
-  /// Ends the process if the next child is not done within three times what a child may take.
+  /// Ends the process if the next child is not done within three times the time that a child may take.
   private static func watch(_ progress: Progress) {
     var last = -1
     var lastMoment = now()
@@ -72,7 +72,8 @@ import TestSupport
     }
   }
 
-  /// The stacks of all threads of a process, as gdb shows them; what the kernel says where there is no gdb.
+  /// The stacks of all threads of a process, as gdb shows them; if there is no gdb, what the kernel says about the
+  /// process.
   private static func stacks(of process: pid_t) -> String {
     let outcome = try? Command.run(
       "/usr/bin/gdb", ["--batch", "--nx", "-p", "\(process)", "-ex", "thread apply all bt 40"])

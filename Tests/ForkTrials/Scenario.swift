@@ -6,9 +6,9 @@ import ResourceLedger
 import SystemPackage
 import TestSupport
 
-/// What threads do while the process forks, and what each child does.
+/// What threads do while the process forks, and what each child does afterwards.
 struct Scenario: Sendable {
-  /// One step of a thread, by the thread's number; repeated without end.
+  /// One step of the thread with this number. Each thread repeats it without end.
   var worker: @Sendable (_ thread: Int) -> Void
   /// - Returns: 0 if all is well.
   var child: @Sendable () -> Int32
@@ -36,7 +36,7 @@ extension Scenario {
     var count: Int { value.withLock { $0 } }
   }
 
-  /// Registers and drops a target in a registry of the child's own, and in one of the parent's.
+  /// Registers and drops a target in a registry that the child makes, and in one that it inherited.
   private static func delivers(_ inherited: FinalizationRegistry<Int>, _ makeTarget: () -> AnyObject) -> Int32 {
     let counter = Counter()
     let own = FinalizationRegistry<Int>(name: "own") { _ in counter.add() }
@@ -53,7 +53,8 @@ extension Scenario {
     return 0
   }
 
-  /// Threads that register are faster than one that delivers: a child would have all that is pending to deliver.
+  /// Waits until few registrations are left. Threads that register are faster than the one that delivers, and a child
+  /// would have to deliver everything that is pending.
   private static func wait(for registry: FinalizationRegistry<Int>) { while registry.count > 500 { usleep(100) } }
 
   static var background: Scenario {
@@ -76,7 +77,8 @@ extension Scenario {
       child: { delivers(registry) { Plain() } })
   }
 
-  /// A sweep queues the deaths of objects whose registry comes and goes: it may drop the last reference to one.
+  /// A sweep queues the deaths of objects whose registries come and go, so it may drop the last reference to a
+  /// registry.
   static var sweeps: Scenario {
     let registry = FinalizationRegistry<Int>(name: "sweeps") { _ in }
     return Scenario(
@@ -154,7 +156,7 @@ extension Scenario {
           turn += 1
           return turn / 8
         }
-        // Most of the time a load is under way, and often somebody waits for it.
+        // Most of the time a load is under way, and often a thread waits for it.
         _ = try? cache.value(for: key % 4) {
           usleep(2_000)
           return Anchored()
@@ -185,7 +187,8 @@ extension Scenario {
       }, child: come)
   }
 
-  /// Creates and disposes buffers of sizes that threads keep, that the depot keeps, and that an arena gives back at once.
+  /// Creates and disposes buffers of sizes that thread caches keep, that the depot keeps, and that an arena gives back
+  /// at once.
   @Sendable private static func useBuffers(_ arena: Arena?) -> Int32 {
     do {
       for byteCount in [64, 5_000, 100_000, 3 << 20] {
@@ -199,7 +202,7 @@ extension Scenario {
     }
   }
 
-  /// An audit in which the books agree.
+  /// Makes an audit. Returns 0 if the books agree and there is no fault.
   @Sendable private static func audit() -> Int32 {
     guard let report = try? LeakAuditor.audit() else { return 5 }
     guard report.arenas.allSatisfy({ $0.difference == 0 }) else { return 6 }
@@ -250,7 +253,8 @@ extension Scenario {
       }, parent: audit)
   }
 
-  /// Values that are looked at while the process forks: who ends such a registration waits for the look to end.
+  /// Values that are read while the process forks. A thread that ends such a registration waits until the reading is
+  /// over.
   static var peeks: Scenario {
     let registry = FinalizationRegistry<Int>(name: "peeks", delivery: .manual) { _ in }
     let target = Anchored()
@@ -262,7 +266,7 @@ extension Scenario {
         withExtendedLifetime(target) {}
       },
       child: {
-        // The rehearsal is not to end it.
+        // The rehearsal, which runs in the parent, must not end the registration.
         guard getpid() != parent else { return shared?.peek == 1 ? 0 : 2 }
         return shared?.cancel() == 1 ? 0 : 3
       })

@@ -8,10 +8,10 @@ public struct Command {
     public let errors: String
   }
 
-  /// Where a command of this package is, as it was built with the tests.
+  /// The path of a command of this package that was built together with the tests.
   public static func path(_ name: String) -> String { TypeChecker.buildFolder.appendingPathComponent(name).path }
 
-  /// - Parameter name: a command of this package, or the path of another one.
+  /// - Parameter name: a command of this package, or the absolute path of another command.
   public static func run(_ name: String, _ arguments: [String]) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : path(name))
@@ -19,7 +19,8 @@ public struct Command {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("command-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    // Files, not pipes: a full pipe that nobody reads would stop the command.
+    // Files instead of pipes: the command would stop at a full pipe, because this does not read before the command
+    // ends.
     let output = folder.appendingPathComponent("output")
     let errors = folder.appendingPathComponent("errors")
     for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// A value that threads share, behind a POSIX lock: a thread sanitizer does not see the standard library's
-/// `Mutex`, and would report every use of what that guards.
-// SAFETY: `value` is used under the mutex only, which is made for use by many threads.
+/// A value that threads share, guarded by a POSIX lock. The thread sanitizer does not see the standard library's
+/// `Mutex`, and would report every use of a value that such a `Mutex` guards.
+// SAFETY: `value` is used only under the mutex, which is made for use by many threads.
 @safe public final class Guarded<Value>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private var value: Value

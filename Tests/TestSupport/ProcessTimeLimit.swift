@@ -1,10 +1,11 @@
 import Glibc
 
-/// How long this process may go on: what hangs must not keep a test waiting for ever.
+/// Limits how long this process runs, so that a process that hangs does not keep a test waiting for ever.
 public enum ProcessTimeLimit {
-  /// Kills the process by `SIGALRM` where it is still there after so many seconds.
+  /// Kills the process by `SIGALRM` if it still runs after so many seconds.
   public static func set(seconds: UInt32) {
-    // Dispatch's threads block the signal; in a forked child, which may have such a thread only, nobody would take it.
+    // Dispatch's threads block the signal. A forked child may have only such a thread, and then no thread would receive
+    // it.
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
     unsafe sigaddset(&signals, SIGALRM)

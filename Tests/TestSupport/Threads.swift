@@ -1,7 +1,7 @@
 import Glibc
 
-/// Runs a closure on threads of its own, numbered from 0, and waits until all of them have ended, with what
-/// their ends run.
+/// Runs a closure on new threads, numbered from 0. Waits until all of them have ended, and until everything that runs
+/// at their ends is done.
 public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   final class Work {
     let number: Int

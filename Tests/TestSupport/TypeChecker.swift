@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs the compiler on a text, against the modules that this test was built with.
+/// Runs the compiler on a source text, with the modules that this test was built with.
 public enum TypeChecker {
   public struct Outcome: Sendable {
     public let succeeded: Bool
@@ -13,7 +13,7 @@ public enum TypeChecker {
     URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
   }
 
-  /// The folder with the test binary, the command and the modules.
+  /// The folder with the test binary, the commands and the modules.
   public static var buildFolder: URL {
     URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
   }
@@ -24,7 +24,8 @@ public enum TypeChecker {
   }
 
   /// Runs the compiler up to the checks of ownership and lifetimes, which type checking alone does not do.
-  /// - Parameter isStrict: also what a client's package in strict mode, with warnings as errors, refuses.
+  /// - Parameter isStrict: whether to refuse also what a client's package refuses in strict mode, with warnings as
+  ///   errors.
   public static func check(_ source: String, isStrict: Bool = false) throws -> Outcome {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("typecheck-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
