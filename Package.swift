@@ -11,8 +11,8 @@ let swiftSettings: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
-// A sanitizer must keep malloc to itself, and Debian's jemalloc is unprefixed: sanitizer runs link a
-// private copy whose symbols start with je_. The variable names the folder that holds it.
+// A sanitizer must replace malloc in the whole process, but Debian's jemalloc defines malloc, too. So sanitizer runs
+// link a private copy of jemalloc whose symbols start with je_. The variable names the folder that holds it.
 let privateJemalloc = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_PRIVATE_JEMALLOC"]
 
 let jemallocC: [CSetting] = privateJemalloc == nil ? [] : [.define("CJEMALLOC_PRIVATE")]
@@ -140,16 +140,18 @@ let package = Package(
   ]
 )
 
-// Fuzzing needs `--sanitize=fuzzer`, whose main function replaces the target's: nobody else should build it.
+// Fuzzing needs `--sanitize=fuzzer`, whose main function replaces the target's. So only a build for fuzzing has the
+// target.
 if ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] != nil {
   package.targets.append(
     .executableTarget(
       name: "fuzz-decoding", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers"], path: "Tests/Fuzzing",
       exclude: ["Seeds"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
-  // SwiftPM keeps its sanitizers in a set and hands swiftc a flag for each, in an order that differs from run to run. Of
-  // several, swiftc takes the last alone (clang takes all), so that Swift code got either AddressSanitizer or coverage.
-  // These come behind. Coverage is for what is fuzzed: ways through the books would look to libFuzzer like news.
+  // SwiftPM keeps its sanitizers in a set and passes swiftc a flag for each, in an order that differs between runs.
+  // swiftc uses only the last of these flags (clang uses all), so Swift code would get either AddressSanitizer or
+  // coverage. The flags that are added here come last. Only what is fuzzed gets coverage: otherwise libFuzzer would
+  // take new ways through the books for new behaviour.
   for target in package.targets {
     let sanitizers = target.name == "Bitmaps" ? "address,fuzzer" : "address"
     target.swiftSettings?.append(.unsafeFlags(["-sanitize=\(sanitizers)"]))
