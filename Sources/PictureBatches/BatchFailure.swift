@@ -9,7 +9,7 @@ package struct BatchFailure: Encodable, Sendable {
   }
 }
 
-/// What keeps a command from doing its work, or a file from being processed, in words.
+/// Says in words what keeps a command from doing its work, or a file from being processed.
 package struct BatchError: Error, CustomStringConvertible {
   package let description: String
 
@@ -17,7 +17,7 @@ package struct BatchError: Error, CustomStringConvertible {
 }
 
 extension BatchError {
-  /// Of a picture that `--strict-pictures` refuses, with the text of each of its warnings.
+  /// The error for a picture that `--strict-pictures` refuses, with the text of each of its warnings.
   package init(strictlyRefusedFor warnings: [String]) {
     self.init(
       "is damaged: \(warnings.joined(separator: " ")) Fetch it again from where it came from, or leave --strict-pictures "

@@ -1,9 +1,9 @@
 package import Glibc
 import NativeSynchronization
 
-/// A path as the kernel has it: bytes, which need not be text.
+/// A path as the kernel has it: bytes, which are not always text.
 package struct FilePath: Hashable, Sendable {
-  /// Without the terminating zero.
+  /// The path without the terminating zero.
   package let bytes: [UInt8]
 
   package init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -11,26 +11,26 @@ package struct FilePath: Hashable, Sendable {
 
   package enum Kind: Equatable {
     case folder, file
-    /// What it is instead, for a message.
+    /// What it is instead of a folder or a file, for a message.
     case other(String)
     /// The kernel's error number.
     case unknown(Int32)
   }
 
-  /// The path for people: bytes that are no text are replaced, control characters are shown by their number.
+  /// The path for messages: bytes that are not text are replaced, and control characters are shown by their number.
   package var text: String { Self.printable(String(decoding: bytes, as: UTF8.self)) }
 
-  /// The path for calls that take text; nil where the bytes are none.
+  /// The path for calls that take text; nil if its bytes are not text.
   package var exactText: String? { String(validating: bytes, as: UTF8.self) }
 
   package var lastComponent: FilePath { FilePath(Array(bytes.split(separator: UInt8(ascii: "/")).last ?? [])) }
 
-  /// The path without its last component; nil where it has one only.
+  /// The path without its last component; nil if it has only one.
   package var parent: FilePath? {
     bytes.lastIndex(of: UInt8(ascii: "/")).map { FilePath(Array(bytes[..<$0])) }
   }
 
-  /// Paths of text, put together: Foundation's ways to do it end the process for some short ones.
+  /// Joins two paths that are text. Foundation's functions for this end the process for some short paths.
   package static func joining(_ folder: String, _ name: String) -> String {
     folder.utf8.last == UInt8(ascii: "/") ? folder + name : "\(folder)/\(name)"
   }
@@ -44,7 +44,7 @@ package struct FilePath: Hashable, Sendable {
       }.joined() : text
   }
 
-  /// The status of the file that the path leads to, nil where there is none.
+  /// The status of the file that the path leads to; nil if there is none.
   package func status() -> stat? {
     var status = stat()
     return unsafe withCString { unsafe stat($0, &status) } == 0 ? status : nil
@@ -64,7 +64,7 @@ package struct FilePath: Hashable, Sendable {
     }
   }
 
-  /// What is in a folder's place, as "a device"; nil where there is one, or nothing.
+  /// What there is instead of a folder, such as "a device"; nil if there is a folder, or nothing.
   package var insteadOfFolder: String? {
     switch kind(followingLinks: true) {
     case .file: "a file"
@@ -73,7 +73,7 @@ package struct FilePath: Hashable, Sendable {
     }
   }
 
-  /// Names in a folder, sorted; nil, with `errno` set, where it cannot be read.
+  /// The names in a folder, sorted; nil, with `errno` set, if the folder cannot be read.
   package func names() -> [[UInt8]]? {
     guard let folder = unsafe withCString({ unsafe opendir($0) }) else { return nil }
     defer { unsafe closedir(folder) }
@@ -89,8 +89,8 @@ package struct FilePath: Hashable, Sendable {
     return names.sorted { $0.lexicographicallyPrecedes($1) }
   }
 
-  /// Calls a closure with a path of text that opens this file, whatever its name's bytes are.
-  /// - Throws: what `body` throws, ``BatchError`` where the file cannot be opened.
+  /// Calls a closure with a path that is text and opens this file, even if the file's own path is not text.
+  /// - Throws: what `body` throws; ``BatchError`` if the file cannot be opened.
   package func withOpenablePath<R>(_ body: (String) throws -> R) throws -> R {
     if let exactText { return try body(exactText) }
     let descriptor = unsafe withCString { unsafe open($0, O_RDONLY | O_CLOEXEC) }
@@ -99,7 +99,7 @@ package struct FilePath: Hashable, Sendable {
     return try body("/proc/self/fd/\(descriptor)")
   }
 
-  /// Calls a closure with the file, open for reading; nil where it cannot be opened.
+  /// Calls a closure with the file, open for reading; nil if it cannot be opened.
   func withDescriptor<R>(_ body: (Int32) -> R) -> R? {
     let descriptor = unsafe withCString { unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { return nil }

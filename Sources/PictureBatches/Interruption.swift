@@ -1,7 +1,7 @@
 internal import Glibc
 import Synchronization
 
-/// Ctrl-C and SIGTERM end the work between two pictures, so that it leaves nothing behind.
+/// Lets Ctrl-C and SIGTERM end the work between two pictures, so that nothing unfinished stays behind.
 package enum Interruption {
   private static let signalNumber = Atomic<Int32>(0)
 
@@ -9,7 +9,7 @@ package enum Interruption {
   package static var current: Int32 { signalNumber.load(ordering: .relaxed) }
 
   package static func watch() {
-    // Made before the handler can run: a handler must not initialise anything.
+    // Initialises the variable before the handler can run: a handler must not initialise anything.
     signalNumber.store(0, ordering: .relaxed)
     var watched = sigset_t()
     unsafe sigemptyset(&watched)
@@ -17,11 +17,11 @@ package enum Interruption {
       signal(number) { Interruption.signalNumber.store($0, ordering: .relaxed) }
       unsafe sigaddset(&watched, number)
     }
-    // A parent may have had them blocked, and a child starts with what its parent had.
+    // The parent process may have blocked these signals, and a child inherits that.
     unsafe sigprocmask(SIG_UNBLOCK, &watched, nil)
-    // A reader who went away is an error of the write, not the end of the process.
+    // If the reader of our output goes away, the write fails instead of ending the process.
     signal(SIGPIPE, SIG_IGN)
-    // So is a file beyond `ulimit -f`: the write fails, and the temporary file is removed.
+    // The same for a file beyond `ulimit -f`: the write fails, and the temporary file is removed.
     signal(SIGXFSZ, SIG_IGN)
   }
 }

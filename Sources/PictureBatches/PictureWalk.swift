@@ -4,20 +4,19 @@ internal import Glibc
 
 /// The files below some folders, one after the other, in a fixed order.
 ///
-/// Names are bytes to the kernel, not text: they are kept as they are. Links to folders are not followed, so
-/// there are no cycles, and nothing but regular files is opened. Of all that is walked, only the names in the folders
-/// above the current file are in memory.
+/// To the kernel, names are bytes and not text: they are kept as they are. Links to folders are not followed, so there
+/// are no cycles, and only regular files are opened. Memory holds only the names in the folders above the current file.
 package struct PictureWalk {
   package struct File: Sendable {
     package let path: FilePath
-    /// Which of the paths that were named it was found by.
+    /// The index of the named path by which the file was found.
     package let root: Int
-    /// Whether it lies in a folder that was named; if not, it was named itself.
+    /// Whether the file lies in a folder that was named; if not, the file itself was named.
     package let isBelowRoot: Bool
-    /// The path below the folder that was named; the file's own name where a file was named.
+    /// The path below the folder that was named; the file's own name if the file was named.
     package let relative: FilePath
 
-    /// For people.
+    /// The relative path for messages.
     package var relativePath: String { relative.text }
   }
 
@@ -39,13 +38,13 @@ package struct PictureWalk {
   private var nextRoot = 0
   private var frames: [Frame] = []
 
-  /// - Parameter excluded: a folder that is not walked where it lies below another one: it holds results.
+  /// - Parameter excluded: a folder for results, which is not walked if it lies below another folder.
   package init(_ paths: [String], excluding excluded: FileIdentity?) {
     roots = paths.map { FilePath($0) }
     self.excluded = excluded
   }
 
-  /// The next file, or what could not be read; nil at the end.
+  /// The next file, or a failure if something could not be read; nil at the end.
   package mutating func next() -> Step? {
     while !frames.isEmpty || nextRoot < roots.count {
       if let step = frames.isEmpty ? stepToRoot() : stepInFolder() { return step }
@@ -103,7 +102,7 @@ package struct PictureWalk {
 }
 
 extension PictureWalk {
-  /// Walks to the end, and keeps everything.
+  /// Walks to the end and keeps all files and failures in memory.
   package mutating func all() -> (files: [File], failures: [BatchFailure]) {
     var files: [File] = []
     var failures: [BatchFailure] = []

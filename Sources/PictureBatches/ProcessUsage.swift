@@ -4,7 +4,7 @@ internal import Glibc
 package struct ProcessUsage {
   package var seconds: Double
   package var minorFaults: Int
-  /// Bytes, the largest so far.
+  /// The largest resident set so far, in bytes.
   package var peakResidentSet: Int
 
   package static func now() -> ProcessUsage {
@@ -18,7 +18,7 @@ package struct ProcessUsage {
       peakResidentSet: usage.ru_maxrss * 1_024)
   }
 
-  /// Time and faults from `start` to here; the peak is that of the whole process.
+  /// Time and faults between `start` and this moment; the peak is that of the whole process.
   package func since(_ start: ProcessUsage) -> ProcessUsage {
     ProcessUsage(
       seconds: seconds - start.seconds, minorFaults: minorFaults - start.minorFaults, peakResidentSet: peakResidentSet)

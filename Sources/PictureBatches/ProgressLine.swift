@@ -1,4 +1,4 @@
-/// A line on the terminal that is written over and over.
+/// A line on the terminal that is overwritten again and again.
 package struct ProgressLine: Sendable {
   package let total: Int
   private let isShown = StandardError.isTerminal
@@ -10,7 +10,7 @@ package struct ProgressLine: Sendable {
     StandardError.write("\r\u{1B}[K[\(done)/\(total)] \(name.prefix(60))")
   }
 
-  /// Removes the line, so that what follows starts on an empty one.
+  /// Removes the line, so that the next output starts on an empty line.
   package func clear() {
     guard isShown else { return }
     StandardError.write("\r\u{1B}[K")

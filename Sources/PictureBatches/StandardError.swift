@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// The stream for people: what failed, and progress where it is a terminal.
+/// The stream for people: failures, and progress if the stream is a terminal.
 package enum StandardError {
   package static let isTerminal = isatty(STDERR_FILENO) == 1
 
-  /// Nobody is left to tell where this stream fails.
+  /// Ignores errors, because there is no other stream to report them to.
   package static func write(_ text: String) { _ = writeAll(text, to: STDERR_FILENO) }
 }
 

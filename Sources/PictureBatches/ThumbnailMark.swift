@@ -2,22 +2,24 @@ import NativeSynchronization
 
 internal import Glibc
 
-/// How a file that these commands wrote is told from any other: by a comment in the JPEG's header.
+/// A comment in a JPEG's header that tells a file written by these commands from any other file.
 ///
-/// Only files that carry it are ever replaced, whatever their width is, and whatever became of the rest of them.
+/// Only files that carry the mark are ever replaced, whatever their width is, and even if the rest of the file is
+/// damaged.
 package enum ThumbnailMark: String, CaseIterable {
   case ordinary = "Thumbnail made by native-buffers; may be replaced by it"
-  /// Of a picture that was decoded with warnings. Such a thumbnail is made again in each run, so that each run warns.
+  /// The mark of a picture that was decoded with warnings. Its thumbnail is made again in each run, so that each run
+  /// warns.
   case ofWarned = "Thumbnail made by native-buffers, with warnings; may be replaced by it"
 
   package init(hasWarnings: Bool) { self = hasWarnings ? .ofWarned : .ordinary }
 
-  /// Right behind the JFIF header, so that it survives where the file is cut short.
+  /// The comment is right behind the JFIF header, so that it survives if the file is cut short.
   package var comment: String { rawValue }
 
-  /// Whether there is a file that must stay: any that does not carry the mark. An empty one, too: these commands write
-  /// files whole or not at all, so none is theirs.
-  /// - Throws: where there can be no file of that path.
+  /// Whether there is a file that must stay: any file without the mark. That includes an empty file, because these
+  /// commands write files whole or not at all.
+  /// - Throws: ``BatchError`` if there can be no file at that path.
   package static func isForeign(_ path: FilePath) throws(BatchError) -> Bool {
     switch path.kind(followingLinks: false) {
     case .unknown(ENOENT): return false
@@ -30,8 +32,8 @@ package enum ThumbnailMark: String, CaseIterable {
 
   package static func isMarked(_ path: FilePath) -> Bool { mark(of: path) != nil }
 
-  /// Whether the file carries the ordinary mark and ends as a JPEG does. Pixels of a JPEG never look like its end, so one
-  /// that was cut short does not.
+  /// Whether the file carries the ordinary mark and ends as a JPEG does. The end marker never occurs in a JPEG's
+  /// pixels, so a file that was cut short does not end with it.
   package static func isOrdinaryAndWhole(_ path: FilePath) -> Bool {
     guard let size = path.status()?.st_size, size > 2, mark(of: path) == .ordinary else { return false }
     return path.withDescriptor { descriptor in
@@ -45,7 +47,7 @@ package enum ThumbnailMark: String, CaseIterable {
     } ?? nil
   }
 
-  /// Goes along the segments at the start of a JPEG.
+  /// Looks for the mark in the segments at the start of a JPEG.
   private static func mark(in bytes: [UInt8]) -> ThumbnailMark? {
     guard bytes.starts(with: [0xFF, 0xD8]) else { return nil }
     var position = 2
