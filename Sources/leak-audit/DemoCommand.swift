@@ -4,7 +4,7 @@ import LeakAuditing
 import NativeSynchronization
 import PictureBatches
 
-/// `leak-audit demo`: thumbnails of real pictures, then the audit.
+/// `leak-audit demo`: makes thumbnails of real pictures, then audits.
 struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
@@ -60,7 +60,7 @@ struct DemoCommand: ParsableCommand {
       StandardError.write("leak-audit: the report could not be written: \(systemMessage(errno))\n")
       throw ExitCode(2)
     }
-    // As a shell reports a command that a signal ended.
+    // The exit code that a shell reports for a command that a signal ended.
     if Interruption.current != 0 { throw ExitCode(128 + Interruption.current) }
     let hasFault = report.verdict == .faults || strict && report.verdict == .notes
     throw ExitCode(hasFault ? 1 : report.run.failures.isEmpty ? 0 : 2)

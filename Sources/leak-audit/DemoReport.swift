@@ -2,7 +2,7 @@ import Foundation
 import LeakAuditing
 import PictureBatches
 
-/// What the demo prints, in both formats.
+/// What the demo prints, as text or JSON.
 struct DemoReport: Encodable {
   let verdict: Verdict
   let findings: [Finding]
@@ -14,12 +14,12 @@ struct DemoReport: Encodable {
     let folders: [String]
     /// Whether the demo drew its pictures itself.
     let drawn: Bool
-    /// Pictures whose thumbnail was made.
+    /// The number of pictures whose thumbnail was made.
     let pictures: Int
     let failures: [BatchFailure]
     let seconds: Double
     let picturesPerSecond: Double
-    /// Bytes, of the whole process.
+    /// The largest resident set of the whole process, in bytes.
     let peakResidentSet: Int
     let minorFaults: Int
     let buffersCreated: Int

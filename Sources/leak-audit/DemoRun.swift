@@ -4,7 +4,7 @@ import LeakAuditing
 import NativeBuffers
 import PictureBatches
 
-/// The demo's work: thumbnails of every picture, faults where asked for, then the audit.
+/// The demo's work: thumbnails of every picture, faults if the user asked for them, then the audit.
 struct DemoRun {
   let folders: [String]
   let output: String?
@@ -28,7 +28,7 @@ struct DemoRun {
     let usage = ProcessUsage.now().since(start)
     for plant in plants where !plant.isInsideScope { try plant.commit() }
     let audit = try LeakAuditor.audit()
-    // Whatever was rescued in the scope is among the rescues of the process.
+    // Only `held` is taken from the scope: what was rescued there is also among the rescues of the process.
     let findings = scope.findings.filter { $0.kind == .held } + audit.findings
     return DemoReport(
       verdict: Verdict(findings), findings: findings, arenas: audit.arenas, outside: audit.outside,
@@ -77,7 +77,7 @@ struct DemoRun {
     return work
   }
 
-  /// The reason alone where it is about this file; with the path where it is about another one.
+  /// The text of an error: only the reason if it is about this file, with the path if it is about another file.
   private static func reason(_ error: any Error, for path: String?) -> String {
     guard let error = error as? BitmapError, error.path == nil || path == nil || error.path == path else {
       return "\(error)"

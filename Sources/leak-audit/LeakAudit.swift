@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `leak-audit`: shows what the two books say.
+/// `leak-audit`: shows what the two books say about native memory.
 @main
 struct LeakAudit: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -23,8 +23,8 @@ struct ThumbnailFolder {
     }
   }
 
-  /// Writes a thumbnail, and the folders that its name asks for. Replaces an earlier run's thumbnail, and
-  /// nothing else: neither a picture that was read, nor a file that does not carry the mark.
+  /// Writes a thumbnail, and makes the folders that its name needs. Replaces only a thumbnail of an earlier run: no
+  /// picture that was read, and no file without the mark.
   func write(_ thumbnail: Bitmap, to name: String, sparing inputs: Set<FileIdentity>) throws {
     let file = FilePath.joining(path, name)
     if try FileIdentity(FilePath(file)).map(inputs.contains) == true || ThumbnailMark.isForeign(FilePath(file)) {
@@ -44,7 +44,8 @@ struct ThumbnailFolder {
   }
 }
 
-/// Names for thumbnails: the picture's, ending in `.jpg`; with its whole old name where that is taken.
+/// Names for thumbnails: the picture's name with `.jpg` as its ending; if that name is taken, the whole old name plus
+/// `.jpg`.
 struct ThumbnailNames {
   private var taken: Set<String> = []
 
@@ -59,7 +60,8 @@ struct ThumbnailNames {
     return name
   }
 
-  /// Without the last dot of the file's own name, and what is behind it; a dot at its start or end is part of it.
+  /// The path without the last dot of the file's own name and what follows it. A dot at the start or end of the name
+  /// does not count.
   private static func withoutEnding(_ path: String) -> Substring {
     let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     guard let dot = path[start...].lastIndex(of: "."), dot > start, path.index(after: dot) < path.endIndex else {
