@@ -2,13 +2,13 @@ import Foundation
 import LeakAuditing
 import PictureBatches
 
-/// What a run did and what it left, for standard output.
+/// What a run did, and what memory it left in use, for standard output.
 struct BatchSummary {
   let counts: ThumbnailBatch.Counts
   let usage: ProcessUsage
   let audit: AuditReport
 
-  /// Of the run's own arena, in which nothing is live when all pictures are done.
+  /// What is live in the run's own arena: nothing should be when all pictures are done.
   private var held: BookTotals? { audit.arenas.first { $0.name == "thumbnails" }?.live }
 
   var hasFault: Bool { audit.verdict == .faults || (held?.count ?? 0) > 0 }

@@ -1,11 +1,11 @@
 /// The name of a picture's thumbnail.
 ///
-/// By the picture's name alone, so that it does not change when other pictures come and go; and no two names give the
-/// same, so that no thumbnail is taken for another picture's:
+/// It depends on the picture's name alone, so it does not change when other pictures come and go. Two different names
+/// never give the same name, so no thumbnail is taken for that of another picture:
 ///
-/// - `photo.jpg` stays, unless what is left without `.jpg` ends like a picture, too;
-/// - what else ends like a picture gets `.jpg` behind: `photo.png.jpg`, `photo.JPG.jpg`, `photo.png.jpg.jpg`;
-/// - any other name gets `.picture.jpg`.
+/// - `photo.jpg` stays, unless the part before `.jpg` ends like a picture, too;
+/// - any other name that ends like a picture gets `.jpg` added: `photo.png.jpg`, `photo.JPG.jpg`, `photo.png.jpg.jpg`;
+/// - all other names get `.picture.jpg` added.
 enum OutputName {
   private static let endings: Set<String> = [
     "avif", "bmp", "gif", "heic", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp",
@@ -22,7 +22,7 @@ enum OutputName {
     return ending.map(endings.contains) == true ? name + ".jpg" : "\(name).\(added).jpg"
   }
 
-  /// What is behind the last dot, in small letters; nil where there is no dot.
+  /// The part after the last dot, in small letters; nil if there is no dot.
   private static func ending(of name: String) -> String? {
     guard let dot = name.lastIndex(of: ".") else { return nil }
     return name[name.index(after: dot)...].lowercased()

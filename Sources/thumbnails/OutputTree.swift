@@ -7,11 +7,14 @@ import PictureBatches
 struct OutputTree: Sendable {
   let path: String
   let identity: FileIdentity?
-  /// For each input, the folder below the output folder that its tree goes to; nil for the output folder itself.
+  /// For each input, the folder below the output folder that its tree goes to; nil if it goes to the output folder
+  /// itself.
   private let subfolders: [String?]
   private let inputs: Set<FileIdentity>
 
-  /// Makes the folder. Throws where it cannot be made, or where thumbnails could come to lie among the pictures.
+  /// Makes the folder.
+  /// - Throws: ``BatchError`` if the folder cannot be made, if thumbnails would lie among the pictures, or if two
+  ///   inputs are the same or would get the same name.
   init(_ path: String, inputs: [String]) throws(BatchError) {
     if let what = FilePath(path).insteadOfFolder {
       throw BatchError("--output \(path) is \(what), and thumbnails go to a folder. Name another one.")
@@ -47,7 +50,8 @@ struct OutputTree: Sendable {
     self.inputs = Set(inputs.compactMap { FileIdentity(FilePath($0)) })
   }
 
-  /// Where the thumbnail of a file goes.
+  /// The path of a file's thumbnail.
+  /// - Throws: ``BatchError`` if the file's name is no UTF-8 text, or the thumbnail's name would be too long.
   func target(for file: PictureWalk.File) throws(BatchError) -> String {
     guard let lastName = file.relative.lastComponent.exactText, file.relative.exactText != nil else {
       throw BatchError("its name is no UTF-8 text, and a thumbnail's name must be. Rename it.")
@@ -62,8 +66,8 @@ struct OutputTree: Sendable {
     return (folders + [name]).reduce(path) { FilePath.joining($0, $1) }
   }
 
-  /// Whether the thumbnail at `target` is this program's, whole, newer than the picture and as wide as it would get, and
-  /// nothing was to be warned of when it was made.
+  /// Whether this program wrote the thumbnail at `target` and it is whole, newer than the picture and as wide as a new
+  /// one would be, and there was nothing to warn of when it was made.
   func isUpToDate(_ target: String, of file: PictureWalk.File, width: Int, arena: Arena) -> Bool {
     guard FileIdentity(FilePath(target)) != FileIdentity(file.path),
       let made = FilePath(target).status(), let taken = file.path.status(),
@@ -72,14 +76,14 @@ struct OutputTree: Sendable {
       let info = try? PictureInfo(probingFileAt: target, arena: arena), info.format == .jpeg
     else { return false }
     if info.width == width { return true }
-    // Narrower than wanted is right only for a picture that is so narrow itself.
+    // A thumbnail that is narrower than `width` is right only if the picture itself is that narrow.
     guard info.width < width, let source = file.path.exactText,
       let original = try? PictureInfo(probingFileAt: source, arena: arena)
     else { return false }
     return info.width == original.uprightWidth
   }
 
-  /// Writes a thumbnail, and the folders above it. Replaces what this program wrote, and no other file.
+  /// Writes a thumbnail, and makes the folders above it. Replaces only files that this program wrote.
   func write(_ thumbnail: Bitmap, to target: String, quality: Int, arena: Arena) throws {
     if let existing = FileIdentity(FilePath(target)), inputs.contains(existing) {
       throw BatchError("its thumbnail would replace \(target), which is a picture to read. Name another --output.")
@@ -101,7 +105,7 @@ struct OutputTree: Sendable {
     try thumbnail.writeJPEG(toFileAt: target, quality: quality, comment: mark.comment, arena: arena)
   }
 
-  /// Of a JPEG, as libjpeg writes it.
+  /// The largest height or width of a JPEG that libjpeg writes.
   static let largestSide = 65_500
 
   private static func resolved(_ path: String) -> String {

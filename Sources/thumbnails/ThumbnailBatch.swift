@@ -5,16 +5,16 @@ import NativeBuffers
 import PictureBatches
 import Synchronization
 
-/// The work: a walk over the pictures, and threads that take one after the other from it.
+/// The work: threads that take one picture after the other from a walk over the inputs.
 ///
-/// Memory is bounded whatever the folder holds: each job has one picture at a time, of which the limits for decoding say
-/// how large it may be, and of the walk there are only the names in the current folders.
+/// Memory is bounded, whatever the folders contain: each job works on one picture at a time, whose size the decoding
+/// limits bound, and the walk keeps only the names in the current folders.
 final class ThumbnailBatch: Sendable {
   struct Counts {
     var made = 0
     var upToDate = 0
     var failed = 0
-    /// Files taken from the walk.
+    /// The number of files taken from the walk.
     var started = 0
   }
 
@@ -40,13 +40,13 @@ final class ThumbnailBatch: Sendable {
     self.quality = quality
     self.jobs = jobs
     self.isStrict = isStrict
-    // Of a file as large as the last one nothing can be used again, and what libjpeg takes is larger by far: so little is
-    // kept, and the rest goes back to the kernel at once.
+    // Blocks as large as whole files are not used again, and libjpeg takes far more memory than they do. So little
+    // memory is kept, and the rest goes back to the kernel at once.
     arena = try Arena(name: "thumbnails", configuration: .init(dirtyDecay: 0, idleByteLimit: jobs * 2 << 20))
     progress = ProgressLine(total: StandardError.isTerminal ? Self.count(walk) : 0)
   }
 
-  /// Walks once more, so that progress has an end.
+  /// Walks once more before the work, so that progress can show the total.
   private static func count(_ walk: PictureWalk) -> Int {
     var (walk, count) = (walk, 0)
     while let step = walk.next(), Interruption.current == 0 {
@@ -109,7 +109,7 @@ final class ThumbnailBatch: Sendable {
     }
   }
 
-  /// Of a picture that has its thumbnail.
+  /// Prints a warning about a picture whose thumbnail was made.
   private func warn(_ path: String, _ warning: PictureWarning) {
     state.withLock { _ in
       progress.clear()
@@ -117,7 +117,7 @@ final class ThumbnailBatch: Sendable {
     }
   }
 
-  /// Returns whether there was anything to do.
+  /// Makes the thumbnail of a file. Returns false if it was up to date already.
   private func makeThumbnail(of file: PictureWalk.File) throws -> Bool {
     let target = try tree.target(for: file)
     if tree.isUpToDate(target, of: file, width: width, arena: arena) { return false }
@@ -128,14 +128,15 @@ final class ThumbnailBatch: Sendable {
       thumbnailOfFileAt: file.path.exactText ?? file.path.text, width: width, arena: arena)
     defer { thumbnail.dispose() }
     let warnings = thumbnail.decodingWarnings
-    // Not by `DecodingLimits.isStrict`: its error is advice for programs, and names one warning of several.
+    // `DecodingLimits.isStrict` is not used here: its error gives advice for programs, and names one of several
+    // warnings.
     if isStrict, !warnings.isEmpty { throw BatchError(strictlyRefusedFor: warnings.map(\.reason)) }
     try tree.write(thumbnail, to: target, quality: quality, arena: arena)
     for warning in warnings { warn(file.path.text, warning) }
     return true
   }
 
-  /// The reason alone where it is about this file; with the path where it is about another one.
+  /// The text of an error: only the reason if it is about this file, with the path if it is about another file.
   private static func reason(_ error: any Error, for path: String?) -> String {
     guard let error = error as? BitmapError, error.path == nil || path == nil || error.path == path else {
       return "\(error)"

@@ -3,7 +3,7 @@ import Glibc
 import NativeSynchronization
 import PictureBatches
 
-/// `thumbnails`: a JPEG thumbnail of every picture, and an audit of the memory that it took.
+/// `thumbnails`: makes a JPEG thumbnail of every picture, and audits the memory that it took.
 @main
 struct ThumbnailsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -69,7 +69,7 @@ struct ThumbnailsCommand: ParsableCommand {
       StandardError.write("thumbnails: the summary could not be written: \(systemMessage(errno))\n")
       throw ExitCode(2)
     }
-    // As a shell reports a command that a signal ended.
+    // The exit code that a shell reports for a command that a signal ended.
     if Interruption.current != 0 { throw ExitCode(128 + Interruption.current) }
     throw ExitCode(summary.hasFault ? 1 : summary.counts.failed > 0 ? 2 : 0)
   }
