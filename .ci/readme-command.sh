@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints a command of the README: the code block behind <!-- command: NAME -->.
+# Prints a command of the README: the code block after <!-- command: NAME -->.
 set -euo pipefail
 name=${1:?usage: readme-command.sh NAME}
 readme=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/README.md
