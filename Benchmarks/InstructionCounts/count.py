@@ -40,7 +40,7 @@ def fail(message):
 
 
 def build(folder):
-    """The release program without its debug information, which valgrind cannot read (DWARF 5 by Swift)."""
+    """Builds the release program and removes its debug information: valgrind cannot read Swift's DWARF 5."""
     base = ["swift", "build", "--package-path", PACKAGE, "-c", "release"]
     if subprocess.run(base + ["--product", "hot-paths"], stdout=sys.stderr).returncode != 0:
         fail("the build failed")
@@ -69,7 +69,7 @@ def perf(program, path, times):
 
 
 def choose_counter(program, folder):
-    """A function (path, times) -> instructions, and its name."""
+    """The name of the counter that works here, and a function (path, times) -> instructions."""
     reasons = []
     if shutil.which("valgrind"):
         try:

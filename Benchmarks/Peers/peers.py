@@ -1,4 +1,4 @@
-"""The peers: what each is, how it is built and started, and why it is missing where it is."""
+"""The peers: what each one is, how it is built and started, and why it is missing if it cannot run here."""
 
 import dataclasses
 import os
@@ -17,17 +17,17 @@ class Peer:
     name: str
     # One of: ours, malloc, swift, jvm, node.
     family: str
-    # Where its memory comes from, and what is particular about it.
+    # Where its memory comes from, and what is special about that memory.
     memory: str
     version: str = ""
     command: list = dataclasses.field(default_factory=list)
     environment: dict = dataclasses.field(default_factory=dict)
-    # Why it cannot run here; empty where it can.
+    # Why it cannot run here; empty if it can.
     missing: str = ""
 
 
 def output_of(command):
-    """Standard output, or nothing where the command fails or is not there."""
+    """The command's standard output; empty if the command fails or does not exist."""
     try:
         result = subprocess.run(command, text=True, capture_output=True)
     except OSError:
@@ -36,7 +36,7 @@ def output_of(command):
 
 
 def build(command, what):
-    """Runs a build; returns why it failed, or nothing."""
+    """Runs a build; returns why it failed, or an empty text if it succeeded."""
     print(f"building {what} ...", file=sys.stderr)
     try:
         result = subprocess.run(command, text=True, capture_output=True, cwd=HERE)
@@ -52,7 +52,7 @@ def package_version(package):
     return output_of(["dpkg-query", "-W", "-f", "${Version}", package])
 
 
-# C: one program, and the allocator preloaded.
+# C: one program, with each allocator preloaded in turn.
 
 def shared_library(name):
     for line in output_of(["/sbin/ldconfig", "-p"]).splitlines():
@@ -121,7 +121,7 @@ def nio_version(package):
 # JVM
 
 NETTY_FLAGS = [
-    # Without these Netty frees through a Cleaner, and is slower.
+    # Without these options, Netty frees memory through a Cleaner and is slower.
     "--add-opens", "java.base/java.nio=ALL-UNNAMED", "--add-opens", "java.base/jdk.internal.misc=ALL-UNNAMED",
     "-Dio.netty.tryReflectionSetAccessible=true",
 ]

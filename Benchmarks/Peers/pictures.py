@@ -40,7 +40,7 @@ TOOLS = ["imagemagick", "libvips-tools", "libmagickwand-6.q16-6"]
 
 
 def install():
-    """Whatever can be had; who needs what is missing says so later."""
+    """Installs every package that is available. A peer whose package is missing is reported later."""
     absent = [package for package in WALLPAPERS + TOOLS if not package_version(package)]
     if absent:
         print(f"installing {' '.join(absent)} ...", file=sys.stderr)
@@ -87,7 +87,7 @@ def all_peers():
 
 
 def run(command, environment, processors):
-    """Output, seconds and peak bytes of a process bound to some processors; throws what it complained of."""
+    """Output, seconds and peak bytes of a process that is bound to some processors. Raises its error message."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -122,7 +122,7 @@ def thumbnail_command(peer, photos, target):
     if peer.family == "pyvips":
         return ["vipsthumbnail", "--size", "256x", "-o", os.path.join(target, "%s.jpg[Q=85]")] + files
     if peer.family == "wand":
-        # The size hint is twice the thumbnail's: what ImageMagick's manual advises.
+        # The size hint is twice the thumbnail's size, as ImageMagick's manual advises.
         return ["mogrify", "-path", target, "-define", "jpeg:size=512x512", "-thumbnail", "256x", "-quality", "85"] + files
     return peer.command + ["thumbnails", photos, target, "256"]
 

@@ -1,4 +1,4 @@
-"""What pictures.py prints and draws of its rows."""
+"""The tables and the drawing that pictures.py makes from its rows."""
 
 import html
 
@@ -26,7 +26,7 @@ def number(value):
 
 
 def cells(rows):
-    """The table, head first: a line per peer."""
+    """The cells of the table: first the head, then one line per peer."""
     lines = [["peer", "frame", "faults a frame", "peak", "thumbnails", "peak", "2 jobs", "→ 1080p", "→ 854", "→ 256",
               "blur"]]
     for peer in dict.fromkeys(row["peer"] for row in rows):
@@ -75,7 +75,7 @@ def markdown(rows):
 
 
 def drawing(rows):
-    """A panel of bars per kind of work, each with its own scale: readable on light and dark pages."""
+    """An SVG drawing, for light and dark pages: one panel of bars per kind of work, each with its own scale."""
     left, bar, gap, panel_gap, width = 110, 18, 5, 44, 980
     parts, top = [], 66
     for work, title in WORKS.items():

@@ -6,7 +6,8 @@ import math
 WIDTH, HEIGHT = 980, 600
 LEFT, RIGHT, TOP, BOTTOM = 74, 262, 54, 58
 
-# Light and dark, one hue per family; members of a family differ by dashes and are named at the line's end.
+# For light and for dark pages. Each family has one hue; its members differ by dashes, and each line has its name at
+# its end.
 COLOURS = {
     "ours": ("#0b57d0", "#7cb0ff"), "malloc": ("#b3541e", "#ffb077"), "swift": ("#2d7d32", "#7fd486"),
     "jvm": ("#7b2fa8", "#d9a3ff"), "node": ("#b3125a", "#ff8fbf"),
@@ -42,7 +43,7 @@ def style():
 
 
 def spread(wanted, gap, low, high):
-    """Positions as near to the wanted ones as a gap between neighbours allows."""
+    """Moves positions apart to keep a gap between neighbours, and otherwise keeps them near the wanted ones."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     placed = []
     for index in order:
@@ -58,9 +59,9 @@ def spread(wanted, gap, low, high):
 
 
 def line_plot(title, about, series, size_name, value_name, least=0):
-    """An SVG drawing of {(name, family): {size: value}}: sizes evenly spaced, values logarithmic.
+    """An SVG drawing of {(name, family): {size: value}}. Sizes are evenly spaced, values have a logarithmic scale.
 
-    Values under `least`, and 0, lie on a line of their own at the bottom.
+    Values below `least`, and 0, are drawn on a separate line at the bottom.
     """
     sizes = sorted({size for values in series.values() for size in values})
     everything = [value for values in series.values() for value in values.values()]
@@ -101,7 +102,7 @@ def line_plot(title, about, series, size_name, value_name, least=0):
 
 
 def curves(series, sizes, x, y):
-    """The lines, and their names at the right end. Ours come last, on top of the others."""
+    """The lines, with their names at the right end. Our lines are drawn last, on top of the other lines."""
     ends = [(x(max(values)), y(values[max(values)])) for values in series.values()]
     labels = spread([end[1] for end in ends], 16, TOP, HEIGHT - BOTTOM)
     members = {}

@@ -39,7 +39,7 @@ def size_name(size):
 
 
 def run_peer(peer, samples, milliseconds, sizes):
-    """Rows of one peer; one row with the reason where it cannot run."""
+    """The rows of one peer; if it cannot run, one row with the reason."""
     base = {"peer": peer.name, "family": peer.family, "memory": peer.memory, "version": peer.version, "missing": ""}
     if peer.missing:
         return [{**base, "missing": peer.missing}]
@@ -62,7 +62,7 @@ def run_peer(peer, samples, milliseconds, sizes):
 
 
 def wait(process):
-    """Exit status and resource usage; the process is ended where it takes too long."""
+    """Exit status and resource usage. The process is killed if it takes too long."""
     timer = threading.Timer(PATIENCE_SECONDS, process.send_signal, [signal.SIGKILL])
     timer.start()
     _, status, usage = os.wait4(process.pid, 0)
@@ -102,7 +102,7 @@ TABLES = [
 
 
 def table_lines(rows, use, field, text):
-    """The cells of a table, head first."""
+    """The cells of a table: first the head, then one line per peer."""
     sizes = sorted({row["size"] for row in rows if not row["missing"]})
     lines = [["peer", "memory"] + [size_name(size) for size in sizes]]
     for name in dict.fromkeys(row["peer"] for row in rows):

@@ -1,4 +1,4 @@
-"""One peer's side of pictures.py, as a process of its own: the work of picture-peer, by another library.
+"""One peer's side of pictures.py, as a separate process: does the work of picture-peer with another library.
 
   peer.py LIBRARY frame FILE COUNT
   peer.py LIBRARY resize FILE COUNT WIDTH HEIGHT
@@ -7,7 +7,7 @@
   peer.py LIBRARY thumbnails FOLDER OUTPUT WIDTH
 
 LIBRARY is pillow, opencv, pyvips or wand (ImageMagick). Prints what picture-peer prints; `thumbnails` prints nothing.
-Each library does the work as its own documentation has it, with the filter that averages areas where there is one.
+Each library does the work as its own documentation shows it, with a filter that averages areas if it has one.
 """
 
 import os
@@ -70,7 +70,7 @@ class OpenCV:
     def thumbnail(self, path, target, width):
         cv2 = self.cv2
         picture = cv2.imread(path, cv2.IMREAD_REDUCED_COLOR_8)
-        # It cannot look first how wide the file is: 1/8 where that is enough, else once more.
+        # OpenCV cannot tell the width before it decodes. So decode at 1/8, and again at 1/4 if that is too narrow.
         if picture.shape[1] < width:
             picture = cv2.imread(path, cv2.IMREAD_REDUCED_COLOR_4)
         height = max(1, round(picture.shape[0] * width / picture.shape[1]))
@@ -83,7 +83,7 @@ class PyVips:
     def __init__(self):
         import pyvips
         self.pyvips = pyvips
-        # What it would otherwise remember of results.
+        # Otherwise libvips would keep results of earlier operations.
         pyvips.cache_set_max(0)
 
     def load(self, path):
@@ -99,7 +99,7 @@ class PyVips:
         return picture.gaussblur(2).copy_memory()
 
     def frame(self, path):
-        # Its own way: nothing is computed before the end asks for it, and no picture is held whole.
+        # As libvips is meant to be used: it computes only what the last step asks for, and keeps no whole picture.
         picture = self.pyvips.Image.new_from_file(path, access="sequential").addalpha()
         small = picture.resize(0.5, kernel="linear")
         small.flatten().colourspace("b-w").gaussblur(2).write_to_memory()
@@ -142,7 +142,7 @@ LIBRARIES = {"pillow": Pillow, "opencv": OpenCV, "pyvips": PyVips, "wand": Wand}
 
 def close(picture):
     if hasattr(picture, "destroy"):
-        picture.destroy()  # Wand's memory does not wait for the collector
+        picture.destroy()  # Frees Wand's memory at once, not when the collector runs.
 
 
 def frame(library, path):

@@ -1,7 +1,9 @@
-"""Makes the pictures that pictures.py works on, by Pillow: prepare.py FOLDER, with FOLDER/photos and FOLDER/grating.png.
+"""Makes the pictures that pictures.py works on, with Pillow: prepare.py FOLDER makes FOLDER/photos and
+FOLDER/grating.png.
 
-The 40 photos are the JPEGs of at least 8 MP in Debian's packages of wallpapers, filled up with the largest smaller ones at
-twice as many pixels. The grating is what no size of the benchmark can hold: see `grating`.
+The 40 photos are the JPEGs of at least 8 MP in Debian's packages of wallpapers. If there are fewer than 40, the largest
+of the smaller JPEGs are added, enlarged to twice as many pixels. The grating is a pattern that no size of the benchmark
+can represent: see `grating`.
 """
 
 import math
@@ -19,7 +21,7 @@ CYCLES_PER_PIXEL, AMPLITUDE = 0.39, 90
 
 
 def candidates():
-    """(pixels, path) of every JPEG of the packages, each file once, largest first."""
+    """The (pixels, path) of every JPEG in the packages: each file once, the largest first."""
     found = {}
     for package in PACKAGES:
         listing = subprocess.run(["dpkg-query", "-L", package], text=True, capture_output=True, check=True).stdout
@@ -49,7 +51,9 @@ def make_photos(folder):
 
 
 def grating(path):
-    """Upright stripes of 0.39 cycles a pixel, 128 ± 90: more than half a cycle per pixel of every size that is made."""
+    """Draws upright stripes of 0.39 cycles per pixel, 128 ± 90. In every size that is made from this picture, that is
+    more than half a cycle per pixel.
+    """
     row = bytes(round(128 + AMPLITUDE * math.sin(2 * math.pi * CYCLES_PER_PIXEL * x)) for x in range(3840))
     Image.frombytes("L", (3840, 2160), row * 2160).convert("RGB").save(path, compress_level=1)
 

@@ -1,7 +1,7 @@
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Reaching the bytes of one live buffer, again and again.
+/// Reaches the bytes of one live buffer, again and again.
 public enum Access {
   public static func withBytes(_ buffer: NativeBuffer) -> Workload {
     Workload("NativeBuffer.withBytes", memory: .arena) { times in

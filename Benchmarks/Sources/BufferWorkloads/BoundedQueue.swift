@@ -2,20 +2,23 @@ import CBenchmarkSupport
 import Glibc
 import Synchronization
 
-/// A ring between one producing and one consuming thread, in memory set aside once. Waiting threads spin,
-/// and let others run where that takes long. Each side remembers the other's count and looks again only
-/// when it has to, and says how far it is once per ``step`` elements: otherwise the two would pass cache lines to and
-/// fro at every element, and that cost would hide the elements' own.
-// SAFETY: a slot belongs to the producer until `pushed` says otherwise, to the consumer until `popped` does.
+/// A ring between one producing and one consuming thread, in memory that is allocated once. A thread that waits spins,
+/// and lets other threads run if the wait is long.
+///
+/// Each side remembers the other side's count and reads it again only when it must. It publishes its own count once per
+/// ``step`` elements. Otherwise the two threads would pass cache lines to and fro at every element, and that would cost
+/// more than the elements themselves.
+// SAFETY: the producer owns a slot until `pushed` includes it; the consumer owns it until `popped` includes it.
 @safe public final class BoundedQueue<Element: ~Copyable>: @unchecked Sendable {
   private let slots: UnsafeMutablePointer<Element>
   private let capacity: Int
   private var step: Int { 16 }
-  /// Counts of elements, each on cache lines of its own.
+  /// Counts of elements, in cache lines of their own. Only the producer writes `pushed`, only the consumer writes
+  /// `popped`.
   private let pushed: UnsafeMutablePointer<Atomic<Int>>
   private let popped: UnsafeMutablePointer<Atomic<Int>>
-  /// What the producer last saw of `popped`, and the consumer of `pushed`, each beside its own count; and, behind it,
-  /// how far itself is.
+  /// Two numbers each: what this side last read of the other side's count, and then its own position. Only the producer
+  /// uses `poppedAsSeen`, only the consumer uses `pushedAsSeen`. Each lies beside the count that its side writes.
   private let poppedAsSeen: UnsafeMutablePointer<Int>
   private let pushedAsSeen: UnsafeMutablePointer<Int>
 
@@ -46,7 +49,7 @@ import Synchronization
     return unsafe count
   }
 
-  /// By the producing thread.
+  /// Only the producing thread calls this.
   public func push(_ element: consuming Element) {
     let position = unsafe poppedAsSeen[1]
     if unsafe position - poppedAsSeen.pointee >= capacity {
@@ -61,10 +64,10 @@ import Synchronization
     if (position + 1) % step == 0 { flush() }
   }
 
-  /// By the producing thread, after its last element.
+  /// The producing thread calls this after its last element.
   public func flush() { unsafe pushed.pointee.store(poppedAsSeen[1], ordering: .releasing) }
 
-  /// By the consuming thread.
+  /// Only the consuming thread calls this.
   public func pop() -> Element {
     let position = unsafe pushedAsSeen[1]
     if unsafe position >= pushedAsSeen.pointee {

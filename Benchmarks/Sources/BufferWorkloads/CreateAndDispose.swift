@@ -1,7 +1,7 @@
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Creating and disposing memory of one size, uninitialised, one at a time.
+/// Creates and disposes uninitialised memory of one size, one block at a time.
 public enum CreateAndDispose {
   public static func uniqueBuffer(_ byteCount: Int, _ use: Use) -> Workload {
     switch use {
@@ -17,7 +17,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// As `uniqueBuffer`, with the shared arena named.
+  /// Like `uniqueBuffer`, but names the shared arena.
   public static func uniqueBufferOfNamedArena(_ byteCount: Int) -> Workload {
     Workload("UniqueBuffer, arena: .shared", memory: .arena) { times in
       for _ in 0..<times {
@@ -28,7 +28,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// As `nativeBuffer`, with the shared arena named.
+  /// Like `nativeBuffer`, but names the shared arena.
   public static func nativeBufferOfNamedArena(_ byteCount: Int) -> Workload {
     Workload("NativeBuffer, arena: .shared", memory: .arena) { times in
       for _ in 0..<times {
@@ -39,7 +39,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// As `uniqueBuffer`, in the shared arena, of which the program holds a reference.
+  /// Like `uniqueBuffer`, but names the shared arena by a reference that the program holds.
   public static func uniqueBufferOfHeldArena(_ byteCount: Int) -> Workload {
     let arena = Arena.shared
     return Workload("UniqueBuffer, arena: Arena.shared", memory: .arena) { times in
@@ -51,7 +51,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// In an arena that asks for huge pages, or, to compare with, in another one of its own that does not.
+  /// Uses an arena that asks for huge pages or, for comparison, an arena of its own that does not.
   public static func arenaBuffer(_ byteCount: Int, hugePages: Bool) throws -> Workload {
     let name = hugePages ? "huge pages" : "small pages"
     let arena = try Arena(name: name, configuration: .init(prefersHugePages: hugePages))
@@ -64,7 +64,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// The same, and the pages go back to the kernel every time: what the first touch costs.
+  /// The same, but the pages go back to the kernel every time: this shows what the first touch costs.
   public static func freshBuffer(_ byteCount: Int, hugePages: Bool) throws -> Workload {
     let name = hugePages ? "fresh huge pages" : "fresh small pages"
     let arena = try Arena(name: name, configuration: .init(idleByteLimit: 0, prefersHugePages: hugePages))
@@ -79,7 +79,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// Nobody disposes: the end of the value releases the memory and is recorded as a rescue.
+  /// The program does not dispose: the end of the value releases the memory and is recorded as a rescue.
   public static func rescuedUniqueBuffer(_ byteCount: Int) -> Workload {
     Workload("UniqueBuffer, rescued", memory: .arena) { times in
       for _ in 0..<times {
@@ -89,7 +89,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// Nobody disposes: the last release does.
+  /// The program does not dispose: the release of the last reference does.
   public static func rescuedNativeBuffer(_ byteCount: Int) -> Workload {
     Workload("NativeBuffer, rescued", memory: .arena) { times in
       for _ in 0..<times { keepAlive(try NativeBuffer(uninitializedByteCount: byteCount)) }
@@ -127,7 +127,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// An array whose elements are not initialised, which `[UInt8](repeating:count:)` would do.
+  /// An array whose elements are not initialised; `[UInt8](repeating:count:)` would initialise them.
   public static func array(_ byteCount: Int, _ use: Use) -> Workload {
     Workload("[UInt8]", memory: .processMalloc) { times in
       for _ in 0..<times {
@@ -140,7 +140,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// The least that a class with the same purpose costs: an object that owns malloc's memory.
+  /// The least that a class for the same purpose costs: an object that owns memory from malloc.
   public static func minimalClass(_ byteCount: Int, _ use: Use) -> Workload {
     Workload("class owning malloc", memory: .processMalloc) { times in
       for _ in 0..<times {
@@ -151,7 +151,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// The same over glibc's malloc; the object itself comes from the process's.
+  /// The same with memory from glibc's malloc. The object itself comes from the process's malloc.
   public static func minimalGlibcClass(_ byteCount: Int, _ use: Use) -> Workload {
     Workload("class owning malloc", memory: .glibcMalloc) { times in
       for _ in 0..<times {
@@ -162,7 +162,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// No allocation at all: the pages of one block that stays, written again and again.
+  /// No allocation at all: writes the pages of one block again and again.
   public static func bareLoop(_ byteCount: Int) -> Workload {
     let block = StayingBlock(byteCount)
     return Workload("bare page loop", memory: .none) { times in
@@ -221,7 +221,7 @@ public enum CreateAndDispose {
 }
 
 /// A block that is allocated and touched once.
-// SAFETY: the address never changes, and only one thread at a time writes behind it.
+// SAFETY: the address never changes, and only one thread at a time writes to the block.
 @safe final class StayingBlock: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   init(_ byteCount: Int) {

@@ -1,8 +1,8 @@
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Many live buffers: what an audit has to look at.
-// SAFETY: allocated once with room for `count`, all initialised between init and deinit.
+/// Many live buffers, which an audit has to look at.
+// SAFETY: allocated once with room for `count` buffers; all of them are initialised between init and deinit.
 @safe public final class LiveBuffers {
   private let buffers: UnsafeMutablePointer<UniqueBuffer>
   public let count: Int

@@ -1,7 +1,7 @@
 import CBenchmarkSupport
 
-/// Runs a closure on `count` new threads at once, with their numbers, and returns when all have ended.
-/// An error ends the process: the figures would mean nothing.
+/// Runs a closure on `count` new threads at once, with their numbers, and returns when all have ended. An error ends
+/// the process, because the figures would mean nothing.
 public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) {
   let box = unsafe Unmanaged.passRetained(ThreadBody(body))
   unsafe bench_run_threads(

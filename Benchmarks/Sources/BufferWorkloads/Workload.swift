@@ -1,6 +1,6 @@
 import CBenchmarkSupport
 
-/// Work that is measured. One call does it many times in one loop, which allocates nothing of its own.
+/// Work that is measured. One call does it many times in one loop. The loop itself allocates nothing.
 public struct Workload: Sendable {
   /// What is created: `UniqueBuffer`, `malloc`, …
   public let subject: String
@@ -15,19 +15,19 @@ public struct Workload: Sendable {
   }
 }
 
-/// Where a row's memory comes from. Every row says it: the library links Debian's unprefixed jemalloc, so
-/// that `malloc` in this process is jemalloc's.
+/// Where a row's memory comes from. Every row says it, because the library links Debian's unprefixed jemalloc: `malloc`
+/// in this process is jemalloc's.
 public enum Memory: String, Sendable {
   /// This library: an arena of its own in jemalloc.
   case arena = "jemalloc arena"
-  /// The process's malloc, default settings.
+  /// The process's malloc with default settings.
   case processMalloc = "malloc=jemalloc"
   /// glibc's malloc, called by its private name.
   case glibcMalloc = "malloc=glibc"
   /// Memory allocated once, before the measurement.
   case none = "none"
 
-  /// Traps where the process's malloc is not what the rows would claim.
+  /// Traps if the process's malloc is not jemalloc's, because the rows would then be labelled wrongly.
   public static func checkProcessMalloc() {
     guard bench_malloc_is_jemalloc() else {
       fatalError("benchmarks: malloc is not jemalloc's here; every row would be labelled wrongly")
@@ -51,11 +51,11 @@ public enum Size {
 /// What is done with the memory between creation and disposal.
 public enum Use: String, Sendable, CaseIterable {
   case untouched
-  /// One byte written in each page of 4 KiB.
+  /// One byte is written in each page of 4 KiB.
   case touched
 }
 
-/// Lets an object escape: without it the optimiser may put the object on the stack or remove it. Counts no
-/// reference of its own, which would be measured with the object.
+/// Lets an object escape: otherwise the optimiser may put the object on the stack or remove it. Adds no reference of
+/// its own, which would be measured together with the object.
 @inline(__always)
 public func keepAlive(_ object: AnyObject) { unsafe bench_sink(Unmanaged.passUnretained(object).toOpaque()) }

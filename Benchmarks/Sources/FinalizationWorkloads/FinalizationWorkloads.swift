@@ -13,7 +13,7 @@ public final class PlainTarget: Sendable {
   public init() {}
 }
 
-/// Paths of the Finalization library, each as a loop that allocates nothing of its own.
+/// Paths of the Finalization library, each as a loop that itself allocates nothing.
 public enum FinalizationWorkloads {
   public static func makeRegistry(_ name: String = "benchmark") -> FinalizationRegistry<Int> {
     FinalizationRegistry(name: name, delivery: .manual) { number in
@@ -38,7 +38,7 @@ public enum FinalizationWorkloads {
     }
   }
 
-  /// Targets made in the loop: for counting instructions, the objects' own included.
+  /// Makes the targets in the loop, so counted instructions include those of the objects themselves.
   public static func registerDieDeliver(in registry: FinalizationRegistry<Int>) -> Workload {
     Workload("create + register + death + delivery, anchored", memory: .none) { times in
       for number in 0..<times {
@@ -66,7 +66,7 @@ public enum FinalizationWorkloads {
     }
   }
 
-  /// The same object without a ledger behind it: what the class alone costs.
+  /// The same object without a ledger entry: shows what the class alone costs.
   public static func minimalResource() -> Workload {
     Workload("a class with a closure, create + call + release", memory: .processMalloc) { times in
       for number in 0..<times {
@@ -76,7 +76,7 @@ public enum FinalizationWorkloads {
     }
   }
 
-  /// - Parameter keys: asked for one after the other, all of them there.
+  /// - Parameter keys: the keys that are looked up one after the other; all of them are in the cache.
   public static func cacheHit(_ cache: ResourceCache<Int, PlainTarget>, keys: Range<Int>) throws -> Workload {
     let kept = try keys.map { key in try cache.value(for: key) { PlainTarget() } }
     return Workload("ResourceCache hit", memory: .none) { times in
@@ -92,7 +92,7 @@ public enum FinalizationWorkloads {
   }
 }
 
-/// A handle and its release closure, and nothing else.
+/// Only a handle and its release closure.
 private final class MinimalResource {
   private let handle: Int
   private let release: @Sendable (Int) -> Void

@@ -2,7 +2,7 @@ import Bitmaps
 import NativeBuffers
 
 extension Row {
-  /// Conversions between formats, and the same by plain loops of Swift over typed views.
+  /// Conversions between formats, by Bitmaps and by plain Swift loops over typed views.
   static func formats(_ drawn: Bitmap, _ glass: Bitmap) throws -> [Row] {
     let multiplied = try glass.converted(to: .rgba8Premultiplied)
     var rows = [

@@ -2,11 +2,12 @@ import Bitmaps
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Prints what the operations of Bitmaps take, each alone on one thread, on pictures that are drawn and not read.
+/// Prints what the operations of Bitmaps take, each alone on one thread, on pictures that are drawn and not read from
+/// files.
 ///
 ///     swift run -c release --package-path Benchmarks bitmap-figures [WORD]
 ///
-/// Only rows whose name contains WORD are run, if it is given.
+/// If WORD is given, only rows whose name contains it are run.
 @main
 struct Main {
   static func main() throws {
@@ -16,7 +17,7 @@ struct Main {
   }
 }
 
-/// One operation, done over and over with recycled memory.
+/// One operation, done again and again with recycled memory.
 struct Row {
   let name: String
   let body: () throws -> Void
@@ -99,7 +100,7 @@ struct Row {
     return rows
   }
 
-  /// What takes every format, on a picture of 1080p.
+  /// The operations that take every format, on a picture of 1080p.
   static func operations(on frame: Bitmap, glass: Bitmap) throws -> [Row] {
     let name = "1080p \(frame.format)"
     let soft = try ConvolutionKernel(weights: [Float](repeating: 1, count: 25))

@@ -4,14 +4,14 @@ import Glibc
 import LeakAuditing
 import NativeBuffers
 
-/// The audit, what the books weigh, and what stays after a burst.
+/// The audit, the memory that the books take, and what stays after a burst.
 enum BookFigures {
   static func audit(_ effort: Effort) throws -> [Figure] {
     let count = 1_000_000
     let before = bench_resident_bytes()
     var live: LiveBuffers? = try LiveBuffers(count: count, byteCount: 64)
     let handles = UInt64(count * MemoryLayout<UniqueBuffer>.stride)
-    // Nobody wrote to the buffers' own memory: what is resident is the books and the handles.
+    // Nothing was written to the buffers' own memory: what is resident is the books and the handles.
     let books = Double(bench_resident_bytes() - before - handles) / Double(count)
     _ = try LeakAuditor.audit()
     let samples = try (0..<effort.samples).map { _ in
@@ -34,7 +34,7 @@ enum BookFigures {
     ]
   }
 
-  /// What the class object adds. Memory and entries are those that were live before.
+  /// What the class object adds: memory and entries are those that were live before.
   private static func objects(_ count: Int) throws -> Figure {
     var buffers: [NativeBuffer?] = Array(repeating: nil, count: count)
     let before = bench_resident_bytes()
@@ -46,8 +46,8 @@ enum BookFigures {
       minimum: bytes, unit: .bytes)
   }
 
-  /// 100 frames at once, all written, then none: how far the resident set is from where it was, over time. Then
-  /// the same again: what the first burst leaves for good, jemalloc's map of the addresses, the second does not add to.
+  /// 100 frames at once, all written, then none: how far the resident set is from where it was, over time. Then the
+  /// same again: the first burst leaves jemalloc's map of the addresses behind, and the second does not add to it.
   static func burst(_ effort: Effort) throws -> [Figure] {
     try CreateAndDispose.uniqueBuffer(64, .touched).run(1)
     return try burst("100 frames") + burst("100 more frames")

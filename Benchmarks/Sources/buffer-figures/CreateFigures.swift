@@ -1,7 +1,7 @@
 import BufferWorkloads
 import NativeBuffers
 
-/// Create + dispose, and access, one thread, warm.
+/// Create + dispose, and access, on one thread, after a warm-up.
 enum CreateFigures {
   static let sizes = [64, 4 << 10, 64 << 10, 512 << 10, 1 << 20, 8 << 20, Size.frame, 64 << 20]
 
@@ -45,7 +45,8 @@ enum CreateFigures {
     }
   }
 
-  /// Huge pages against small ones: every byte's page written, warm and for the first time.
+  /// Huge pages against small ones: one byte of each page is written, in warm memory and in memory that is touched
+  /// first.
   static func hugePages(_ effort: Effort) throws -> [Figure] {
     var effort = effort
     effort.samples = max(3, effort.samples / 2)

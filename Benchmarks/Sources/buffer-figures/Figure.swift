@@ -12,7 +12,7 @@ struct Figure {
   var faults: Double?
   var ratios: [Ratio] = []
   var goals: [Goal] = []
-  /// What the median is of, in the order of the rounds; empty where the figure is not a sample's.
+  /// The samples that the median is of, in the order of the rounds; empty if the figure has no samples.
   var samples: [Double] = []
 
   enum Unit: String { case nanoseconds = "ns", milliseconds = "ms", times = "x", bytes = "B", percent = "%" }
@@ -24,8 +24,8 @@ struct Figure {
 
   var goalsMet: Bool { goals.allSatisfy { $0.isMet(by: self) } }
 
-  /// The same with its ratio to another figure. Where both were sampled in the same rounds, that is the
-  /// median of the rounds' ratios: a slow second of the machine hits both sides of each.
+  /// The same figure with its ratio to another figure. If both were sampled in the same rounds, the ratio is the median
+  /// of the rounds' ratios, because a slow second of the machine affects both sides of a round.
   func compared(with reference: Figure, as name: String) -> Figure {
     let pairs = samples.count == reference.samples.count ? Array(zip(samples, reference.samples)) : []
     let ratios = pairs.isEmpty ? [median / reference.median] : pairs.map { $0 / $1 }
@@ -35,7 +35,7 @@ struct Figure {
   }
 }
 
-/// What a figure is to reach.
+/// What a figure should reach.
 enum Goal {
   case atMost(Double)
   case atLeast(Double)
@@ -62,7 +62,7 @@ enum Goal {
   }
 }
 
-/// Three significant digits, without a C format.
+/// Three significant digits, without C's format functions.
 func short(_ value: Double) -> String {
   guard value.isFinite else { return "-" }
   let magnitude = abs(value)
@@ -71,7 +71,7 @@ func short(_ value: Double) -> String {
   return String((value * factor).rounded() / factor)
 }
 
-/// Figures as text and as CSV.
+/// All figures, as text and as CSV.
 struct FigureTable {
   private(set) var figures: [Figure] = []
 
@@ -89,7 +89,7 @@ struct FigureTable {
     ]
   }
 
-  /// A group's lines, aligned.
+  /// The lines of a group, with aligned columns.
   static func text(_ figures: [Figure]) -> String {
     let lines = [columns] + figures.map(cells)
     let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }

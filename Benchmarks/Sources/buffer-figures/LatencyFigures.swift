@@ -4,11 +4,11 @@ import LeakAuditing
 import NativeBuffers
 import Synchronization
 
-/// How long single operations take, each timed by itself; the timing's own cost is taken off.
+/// How long single operations take. Each is timed by itself; the cost of the timing is subtracted.
 enum LatencyFigures {
   // MARK: Dispose
 
-  /// A million disposes of a large frame each.
+  /// A million disposes of a large frame, for each kind of buffer.
   static func dispose(_ effort: Effort) throws -> [Figure] {
     let recorder = LatencyRecorder(capacity: 1_000_000)
     func figures(_ row: String, medianGoal: Double, _ body: (LatencyRecorder) throws -> Void) throws -> [Figure] {
@@ -17,7 +17,7 @@ enum LatencyFigures {
       let percentiles = recorder.percentiles()
       return percentiles.figures("dispose", "\(row) \(Size.name(Size.frame))", .arena).map { figure in
         var figure = figure
-        // The median itself where the clock can tell it, else what it must be near.
+        // The goal is for the median if the clock is fine enough; otherwise it is for the mean, which must be near it.
         let typical = recorder.resolution < 2 ? " p50" : " mean below p99"
         if figure.row.hasSuffix(typical) { figure.goals = [.atMost(medianGoal)] }
         if figure.row.hasSuffix(" p99.99") { figure.goals = [.atMost(1_000)] }
@@ -25,7 +25,7 @@ enum LatencyFigures {
       }
     }
     let size = Size.frame
-    // What interrupts and the clock itself do to such a loop: no goal, a measure for the rows below.
+    // What interrupts and the clock itself do to such a loop. It has no goal: the rows below are compared with it.
     let control = try figures("nothing, beside", medianGoal: .infinity) { recorder in
       for _ in 0..<recorder.capacity {
         let buffer = try UniqueBuffer(uninitializedByteCount: size)
@@ -81,7 +81,7 @@ enum LatencyFigures {
 
   // MARK: Hot path beside audits
 
-  /// Create + dispose on one thread while the other does nothing, something else, or audits.
+  /// Create + dispose on one thread, alone, beside a busy thread, and beside a thread that audits.
   static func besideAudits(_ effort: Effort) throws -> [Figure] {
     let live = try LiveBuffers(count: 100_000, byteCount: 64)
     defer { withExtendedLifetime(live) {} }
@@ -122,7 +122,7 @@ enum LatencyFigures {
     let turns = Atomic<Int>(0)
   }
 
-  /// - Returns: how often the other thread did its work.
+  /// - Returns: how many times the other thread did its work.
   private static func record(into recorder: LatencyRecorder, beside body: (@Sendable () throws -> Void)?) -> Double {
     let company = Company()
     onThreads(body == nil ? 1 : 2) { index in

@@ -1,15 +1,17 @@
 import BufferWorkloads
 import CBenchmarkSupport
 
-/// Ticks that single operations took, in memory set aside and touched beforehand. Used by one thread at a time.
-// SAFETY: `samples` has room for `capacity`, of which the first `count` are written; `add` stops there.
+/// The ticks that single operations took, in memory that is allocated and touched beforehand. Only one thread at a time
+/// uses it.
+// SAFETY: `samples` has room for `capacity` values, of which the first `count` are written; `add` writes no more than
+// that.
 @safe final class LatencyRecorder: @unchecked Sendable {
   private let samples: UnsafeMutablePointer<UInt32>
   private let counted: UnsafeMutablePointer<Int>
   let capacity: Int
-  /// Ticks that two readings of the clock with nothing in between are apart, on average.
+  /// The average number of ticks between two readings of the clock with nothing between them.
   private let overhead: Double
-  /// Ticks by which the clock moves on: 1, or as many as some processors take at a time.
+  /// The number of ticks by which the clock advances: 1, or more on some processors.
   private let step: UInt64
   private let ticksPerNanosecond = bench_ticks_per_nanosecond()
 
@@ -47,7 +49,7 @@ import CBenchmarkSupport
     values.reduce(0) { $0 + Double($1) } / Double(max(1, values.count))
   }
 
-  /// Nanoseconds of a step of the clock: percentiles cannot be told finer than that.
+  /// The nanoseconds of one step of the clock. Percentiles cannot be finer than that.
   var resolution: Double { Double(step) / ticksPerNanosecond }
 
   func percentiles() -> Percentiles {
@@ -59,20 +61,20 @@ import CBenchmarkSupport
       let ticks = unsafe Double(all[min(count - 1, Int(Double(count) * fraction))])
       return max(0, ticks - overhead) / ticksPerNanosecond
     }
-    // Operations begin anywhere within a step of the clock, so that the mean of many is finer than a step.
+    // Operations begin anywhere within a step of the clock, so the mean of many is finer than one step.
     let bulk = unsafe all[..<(all.count * 99 / 100)]
     let mean = unsafe bulk.reduce(0) { $0 + Double($1) } / Double(max(1, bulk.count))
     return Percentiles(values: [max(0, mean - overhead) / ticksPerNanosecond] + Percentiles.fractions.map(at))
   }
 }
 
-/// Nanoseconds: the mean of all operations but the slowest 1 %, and those at fixed fractions of all.
+/// In nanoseconds: the mean of all operations except for the slowest 1 %, and percentiles of all operations.
 struct Percentiles {
   static let fractions = [0.5, 0.99, 0.999, 0.9999, 1]
   static let names = ["mean below p99", "p50", "p99", "p99.9", "p99.99", "max"]
   var values: [Double]
 
-  /// Of several runs, the median of each percentile.
+  /// The median of each percentile over several runs.
   static func medians(_ runs: [Percentiles]) -> Percentiles {
     Percentiles(values: names.indices.map { index in middle(of: runs.map { $0.values[index] }) })
   }

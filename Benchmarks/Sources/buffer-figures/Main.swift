@@ -1,7 +1,7 @@
 import BufferWorkloads
 import Glibc
 
-/// Prints figures that stand side by side in one process: medians of repeated samples, taken in turn.
+/// Prints figures that were measured side by side in one process: medians of repeated samples, which are taken in turn.
 @main
 struct Main {
   private typealias Group = (name: String, about: String, isDefault: Bool, run: @Sendable (Effort) throws -> [Figure])

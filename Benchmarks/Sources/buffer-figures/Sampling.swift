@@ -6,7 +6,7 @@ struct Effort {
   var samples = 11
   /// Nanoseconds that one sample takes, unless a single operation takes longer.
   var sampleLength = 2e6
-  /// Sizes in bytes that are left out are not in this set; nil for all.
+  /// The sizes in bytes that are measured; nil for all.
   var sizes: Set<Int>?
 
   func includes(_ byteCount: Int) -> Bool { sizes?.contains(byteCount) ?? true }
@@ -15,7 +15,7 @@ struct Effort {
 /// Samples of one workload.
 struct Measurement {
   let workload: Workload
-  /// Per operation.
+  /// Nanoseconds per operation, one value for each sample.
   let nanoseconds: [Double]
   let faults: Double
 
@@ -26,15 +26,15 @@ struct Measurement {
   }
 }
 
-/// The median; 0 of nothing.
+/// The median; 0 if there are no values.
 func middle(of values: [Double]) -> Double {
   let sorted = values.sorted()
   guard !sorted.isEmpty else { return 0 }
   return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }
 
-/// Samples workloads in turn, one sample of each per round, so that a slow second of the machine hits all
-/// alike and their ratios stay true.
+/// Samples workloads in turn, one sample of each per round: a slow second of the machine affects all alike, and their
+/// ratios stay true.
 func measure(_ workloads: [Workload], _ effort: Effort) throws -> [Measurement] {
   let times = try workloads.map { try calibrate($0, length: effort.sampleLength) }
   var samples = workloads.map { _ in
@@ -46,7 +46,7 @@ func measure(_ workloads: [Workload], _ effort: Effort) throws -> [Measurement] 
   for _ in 0..<effort.samples {
     for index in workloads.indices {
       let workload = workloads[index]
-      // Others may have cooled the caches since.
+      // The other workloads may have displaced this one's data from the caches.
       try workload.run(1)
       let faultsBefore = bench_minor_faults()
       let start = bench_nanoseconds()
@@ -63,7 +63,7 @@ func measure(_ workloads: [Workload], _ effort: Effort) throws -> [Measurement] 
   }
 }
 
-/// How many operations fill a sample.
+/// How many operations fill one sample.
 private func calibrate(_ workload: Workload, length: Double) throws -> Int {
   try workload.run(3)
   var times = 1

@@ -3,7 +3,7 @@ import CBenchmarkSupport
 import NativeBuffers
 import Synchronization
 
-/// Two threads, each its own buffers; and a thread that creates what another disposes.
+/// Two threads, each with its own buffers; and a thread that creates what another thread disposes.
 enum ThreadFigures {
   // MARK: Two threads against one
 
@@ -23,7 +23,7 @@ enum ThreadFigures {
     }
   }
 
-  /// How many times the throughput of the first workload alone two threads reach, one workload each.
+  /// The throughput of two threads, with one workload each, divided by the throughput of the first workload alone.
   static func ratio(of workloads: [Workload], name: String, _ effort: Effort) -> Figure {
     let pairs = (0..<max(3, effort.samples / 2)).map { _ in
       (one: rate(of: [workloads[0]]), two: rate(of: workloads))
@@ -33,26 +33,26 @@ enum ThreadFigures {
     var figure = Figure(
       group: "threads", row: "two threads / one, \(name)", memory: workloads[0].memory, median: middle(of: ratios),
       minimum: ratios.min() ?? 0, unit: .times)
-    // What two threads would reach if nobody else wanted the processors.
+    // What two threads would reach if no other process used the processors.
     figure.ratios = [.init(reference: "in processor time", value: middle(of: processorRatios))]
     return figure
   }
 
   private struct Rate {
-    /// Operations of all threads together per second of the clock.
+    /// Operations of all threads together per second of real time.
     var perSecond: Double
-    /// Operations of all threads together per second that they spent on processors.
+    /// Operations of all threads together per second of processor time.
     var perProcessorSecond: Double
   }
 
-  /// Where threads meet before the start, and leave what they did.
+  /// Where threads wait for each other before the start, and add up what they did.
   private final class Meeting: Sendable {
     let waiting: Atomic<Int>
     let sums = Mutex<(perSecond: Double, operations: Double, processorTime: Double)>((0, 0, 0))
     init(threads: Int) { waiting = Atomic(threads) }
   }
 
-  /// One thread per workload.
+  /// Runs one thread per workload.
   private static func rate(of workloads: [Workload]) -> Rate {
     let meeting = Meeting(threads: workloads.count)
     onThreads(workloads.count) { number in
@@ -85,7 +85,7 @@ enum ThreadFigures {
 
   static func queue(_ effort: Effort) throws -> [Figure] {
     let byteCount = 64 << 10
-    // Long enough that a moment without one of the processors does not decide.
+    // Long enough that a thread may lose its processor for a moment without changing the result.
     let count = 500_000
     let rounds = max(3, effort.samples / 2)
     var empty: [Double] = []
@@ -113,7 +113,7 @@ enum ThreadFigures {
       ("an object of NativeBuffer's size, with no memory", .processMalloc, objects),
       ("malloc+free 64 KiB", .processMalloc, mallocs),
     ] {
-      // Beyond the queue: what the buffers add to handing nothing over, round by round.
+      // What the buffers add to handing over nothing, round by round.
       var figure = figure("\(name), beyond the queue", memory, zip(samples, empty).map { $0 - $1 })
       if memory == .arena { figure.goals = [.atMost(60)] }
       figures.append(figure)
@@ -132,24 +132,24 @@ enum ThreadFigures {
       unit: .nanoseconds)
   }
 
-  /// As large as a `UniqueBuffer`, with nothing behind it.
+  /// As large as a `UniqueBuffer`, without memory.
   private struct PlainHandle: Sendable {
     let fields = (1, 1, 1, 1)
   }
 
-  /// What Swift's object costs where one thread makes and another ends it.
+  /// What a Swift object costs if one thread makes it and another one ends it.
   private final class PlainObject: Sendable {
     let fields = (0, 0, 0, 0, 0)
   }
 
-  /// An address that may change threads.
-  // SAFETY: whoever holds the value owns the memory.
+  /// An address that may pass from thread to thread.
+  // SAFETY: the thread that holds the value owns the memory.
   @safe private struct Address: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer?
     init(_ pointer: UnsafeMutableRawPointer?) { unsafe self.pointer = pointer }
   }
 
-  /// Nanoseconds per element that one thread makes and another ends.
+  /// Nanoseconds per element, if one thread makes the elements and another one ends them.
   private static func handOver<Element: ~Copyable>(
     _ count: Int, make: @escaping @Sendable () throws -> Element, end: @escaping @Sendable (consuming Element) -> Void
   ) -> Double {

@@ -2,7 +2,7 @@ import BufferWorkloads
 import FinalizationWorkloads
 import Glibc
 
-/// Does one hot path a given number of times, and nothing else: for counting its instructions.
+/// Runs one hot path a given number of times, and nothing else, so that its instructions can be counted.
 @main
 struct Main {
   static func main() throws {

@@ -9,8 +9,8 @@ import NativeBuffers
 ///     picture-peer blur FILE COUNT
 ///     picture-peer leftover FILE WIDTH HEIGHT   what is left of a pattern that the new size cannot hold
 ///
-/// Prints for the first three the milliseconds of each time, in one line, and the minor faults of all of them in
-/// another. FILE is a JPEG, of 3840×2160 for `frame` and `resize`. Warm-up is not counted.
+/// For the first three, prints the milliseconds of each run in one line, and the minor faults of all runs in another
+/// line. FILE is a JPEG; for `frame` and `resize` it has 3840×2160 pixels. The warm-up is not counted.
 @main
 struct Main {
   static func main() throws {
@@ -65,7 +65,7 @@ struct Main {
     print(faults)
   }
 
-  /// The largest distance from the pattern's mean, 128, of a red value away from the borders.
+  /// The largest distance of a red value from the pattern's mean, 128. Values near the borders do not count.
   static func leftover(of bitmap: Bitmap) throws -> Int {
     try bitmap.withRow(bitmap.height / 2) { row in
       (8..<bitmap.width - 8).reduce(0) { most, x in

@@ -1,5 +1,5 @@
-// What benchmarks need from C: sinks that the Swift optimiser cannot see through, a clock of nanoseconds
-// and one of ticks, counts of the kernel's and the allocator's, and the allocators that rows compare with.
+// What benchmarks need from C: sinks that the Swift optimiser cannot see through, a clock of nanoseconds and one of
+// ticks, counts by the kernel and the allocator, and the allocators that rows compare with.
 
 #ifndef C_BENCHMARK_SUPPORT_H
 #define C_BENCHMARK_SUPPORT_H
@@ -13,10 +13,10 @@
 
 // MARK: Sinks. Each is a call to another file; link-time optimisation stays off.
 
-/// Reads nothing and writes nothing, but the optimiser cannot know.
+/// Reads nothing and writes nothing, but the optimiser cannot know that.
 void bench_sink(const void *_Nullable pointer);
 
-/// Writes one byte in each 4 KiB page of the memory: what using it costs at the least.
+/// Writes one byte in each 4 KiB page of the memory: the least that using it costs.
 void bench_touch_pages(void *_Nullable pointer, size_t byte_count);
 
 // MARK: Clocks
@@ -34,8 +34,8 @@ static inline uint64_t bench_thread_nanoseconds(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/// A tick of the processor's time stamp counter, read in order with the work around it; nanoseconds where
-/// there is none. About 10 ns.
+/// Reads the processor's time stamp counter, in order with the work around it; nanoseconds if there is no such counter.
+/// Takes about 10 ns.
 static inline uint64_t bench_ticks(void) {
 #if defined(__x86_64__)
   uint32_t low, high;
@@ -49,7 +49,7 @@ static inline uint64_t bench_ticks(void) {
 /// Ticks per nanosecond, measured over 20 ms.
 double bench_ticks_per_nanosecond(void);
 
-/// For waiting loops.
+/// Tells the processor that this is a waiting loop.
 static inline void bench_relax(void) {
 #if defined(__x86_64__)
   __asm__ volatile("pause");
@@ -58,7 +58,7 @@ static inline void bench_relax(void) {
 #endif
 }
 
-/// Adds 1 so many times to a number that other threads could see: what one atomic operation costs.
+/// Adds 1 so many times to a number that other threads could see: shows what one atomic operation costs.
 void bench_atomic_adds(int64_t times);
 
 // MARK: Counts
@@ -69,7 +69,7 @@ uint64_t bench_minor_faults(void);
 /// Bytes of this process that are in memory now.
 uint64_t bench_resident_bytes(void);
 
-/// Allocations and frees that a jemalloc arena has carried out, past or from its thread caches.
+/// The number of allocations and frees that a jemalloc arena has carried out, with or without its thread caches.
 uint64_t bench_arena_calls(uint32_t arena);
 
 /// Whether malloc is jemalloc's.
@@ -77,17 +77,17 @@ bool bench_malloc_is_jemalloc(void);
 
 // MARK: Allocators
 
-/// malloc of the process, whichever that is. Calls that the compiler cannot pair up and remove.
+/// The malloc of the process, whichever that is. The compiler cannot pair these two calls up and remove them.
 void *_Nullable bench_malloc(size_t byte_count);
 void bench_free(void *_Nullable pointer);
 
-/// glibc's own malloc, whatever the process's is. Nil where there is no glibc.
+/// glibc's own malloc, even if the process has another one. NULL if there is no glibc.
 void *_Nullable bench_glibc_malloc(size_t byte_count);
 void bench_glibc_free(void *_Nullable pointer);
 
 // MARK: Threads
 
-/// Runs `body(context, 0)` to `body(context, count - 1)`, each on a thread of its own; returns when all did.
+/// Runs `body(context, 0)` to `body(context, count - 1)`, each on a thread of its own; returns when all have ended.
 void bench_run_threads(int count, void (*body)(void *_Nullable context, int index), void *_Nullable context);
 
 #pragma clang assume_nonnull end
