@@ -2,7 +2,7 @@
 /// memory is.
 public struct AuditReport: Codable, Sendable {
   public let verdict: Verdict
-  /// Faults first; within a kind, most bytes first.
+  /// Faults first, then notes; among the faults, most bytes first.
   public let findings: [Finding]
   public let arenas: [ArenaBooks]
   /// The domains that count themselves and are no arenas, in the order in which they were listed.

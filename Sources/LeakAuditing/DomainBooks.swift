@@ -22,7 +22,7 @@ public struct DomainBooks: Codable, Sendable, Equatable {
   /// Whether the books did not change while they were compared. If they changed, a difference may come from resources
   /// that were just made or released.
   public let isSettled: Bool
-  /// If the books differ, the lines that created what the ledger has, most bytes first.
+  /// The lines that created what the ledger has, most bytes first; empty if there is no finding about this domain.
   public let sites: [SiteTotals]
 }
 

@@ -19,8 +19,8 @@ final class CacheLoad<Value: Sendable>: @unchecked Sendable {
 
   private var state = State.running([])
   private let generation = ForkGuard.generation
-  /// Whether the load began before this process was forked. The other threads of the parent do not exist in this
-  /// process, neither one that loads nor those that wait.
+  /// Whether the load began before this process was forked. The threads that load and wait do not exist in this
+  /// process, except a thread that called `fork` itself.
   var isParents: Bool { generation != ForkGuard.generation }
 
   /// Calls `body` with the outcome: at once if the load is over, otherwise later, on the thread that ends it.

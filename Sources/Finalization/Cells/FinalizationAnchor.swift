@@ -121,7 +121,7 @@ public class FinalizationAnchor: @unchecked Sendable {
 
   // MARK: Death
 
-  /// Queues the cells of the object that died in their registries. No thread links a cell to the anchor any more.
+  /// Reports the object's death to the registries of its cells, after which no thread links a cell to the anchor.
   @inline(never)
   final func reportDeath() {
     let dead = AnchorLocks.shared.withLock(of: address) { () -> Cell? in

@@ -1,6 +1,6 @@
 public import Dispatch
 
-/// Where a registry runs its cleanups.
+/// Says where a registry runs its cleanups.
 public struct Delivery: Sendable {
   enum Kind: Sendable {
     case background

@@ -43,8 +43,8 @@ final class RegistryCore: @unchecked Sendable {
   let deaths: DeathQueue
   private let isOrphaned = Atomic<Bool>(false)
 
-  /// `evenSessions` and `oddSessions` count the deliveries under way, by the parity of `epoch` when they began: see
-  /// ``flush()``.
+  /// Increased by each flush. `evenSessions` and `oddSessions` count the deliveries under way, by the parity of `epoch`
+  /// when they began: see ``flush()``.
   let epoch = Atomic<Int>(0)
   let evenSessions = Atomic<Int>(0)
   let oddSessions = Atomic<Int>(0)

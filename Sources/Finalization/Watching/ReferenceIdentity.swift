@@ -1,4 +1,4 @@
-/// The object that a value of any type is a reference to.
+/// Finds the object that a value refers to, if the value, of any type, is a reference.
 enum ReferenceIdentity {
   static func object<Value>(in value: borrowing Value) -> AnyObject? {
     let value = copy value

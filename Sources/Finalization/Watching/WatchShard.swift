@@ -6,7 +6,7 @@ import Synchronization
 /// The position of a sweep in a shard.
 struct ShardPosition {
   var slot = 0
-  /// The shard's version when the sweep began; -1 before that.
+  /// The shard's version when the sweep of the shard began; -1 before that.
   var version = -1
   var isAtEnd = false
 }
