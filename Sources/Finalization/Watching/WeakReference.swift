@@ -5,7 +5,7 @@
 /// gone; its contents do not. Reading costs a compare-and-exchange. Unlike Swift's `weak`, it does not make other
 /// references to the object slower.
 public struct WeakReference<T: AnyObject>: Hashable {
-  /// Nil if the object was already in its deinit.
+  /// Nil if the object was already in its deinit; all such references are equal.
   private let watch: Watch?
 
   /// May find objects that died, and deliver their deaths: see ``FinalizationRegistry``.
