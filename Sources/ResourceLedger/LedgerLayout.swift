@@ -45,7 +45,7 @@
 //                   40–63   zero
 //
 // entry             0–7     state word (see EntryWord)
-//                   8–15    address of the block; 0 if the resource is no memory
+//                   8–15    address of the memory, or of the registry's record of a registration; 0 for other resources
 //                   16–23   bytes asked for
 //                   24–31   bytes that the domain set aside (an arena: the size class)
 //                   32–35   site id

@@ -7,7 +7,7 @@
 // Functions of Swift's runtime, to which the compiler emits calls (swift/Runtime/HeapObject.h in the Swift sources).
 // While there is an unowned reference to an object, the object keeps its memory, though not its contents: no other
 // object gets its address, and its reference count may be read. This gives a weak reference without a side table, and a
-// test whether an object is dead that never makes its caller an owner. The language has no other way to do this.
+// way to ask whether an object is dead without becoming its owner. The language has no other way to do this.
 
 #pragma clang assume_nonnull begin
 

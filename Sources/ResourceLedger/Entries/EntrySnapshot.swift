@@ -3,7 +3,7 @@ import Synchronization
 /// The fields of one entry, all from the same life.
 public struct EntrySnapshot: Sendable {
   public let word: EntryWord
-  /// Address of the block; 0 if the resource is no memory.
+  /// Address of the memory, or of the registry's record of a registration; 0 for other resources.
   public let address: UInt
   /// Bytes that were asked for.
   public let byteCount: Int

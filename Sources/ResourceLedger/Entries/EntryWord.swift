@@ -16,11 +16,10 @@ public enum EntryState: UInt64, Sendable, CaseIterable {
 ///     bits 0–2    state
 ///     bit 3       release requested: no new pin; the last pin's end, or the requester, releases
 ///     bit 4       exclusive pin held
-///     bit 3       release requested: no new pin; the last pin's end, or the requester, releases
-///     bit 4       exclusive pin held
 ///     bit 5       detached: the pointer was handed out and will not come back
 ///     bits 6–23   shared pins
 ///     bits 24–63  generation: the number of lives of this entry that have ended
+///
 /// The generation makes a handle's word unequal to that of every later owner of the same entry. It
 /// never wraps: an entry that reaches the last generation is taken out of use.
 public struct EntryWord: Equatable, Sendable {

@@ -63,7 +63,7 @@ package struct EntryRecord: ~Copyable {
     get { unsafe record.pointee.scope.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.scope.store(newValue, ordering: .relaxed) }
   }
-  /// The entry's generation when it joined its domain. The generation now minus this one is the lives that ended there.
+  /// The entry's generation when it joined its domain. Its generation now minus this one: the lives that ended there.
   @inlinable package var firstGeneration: UInt64 {
     get { unsafe record.pointee.firstGeneration.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.firstGeneration.store(newValue, ordering: .relaxed) }
