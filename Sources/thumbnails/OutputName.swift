@@ -3,7 +3,7 @@
 /// It depends on the picture's name alone, so it does not change when other pictures come and go. Two different names
 /// never give the same name, so no thumbnail is taken for that of another picture:
 ///
-/// - `photo.jpg` stays, unless the part before `.jpg` ends like a picture, too;
+/// - `photo.jpg` stays, unless the part before `.jpg` ends like a picture, too, or with `.picture`;
 /// - any other name that ends like a picture gets `.jpg` added: `photo.png.jpg`, `photo.JPG.jpg`, `photo.png.jpg.jpg`;
 /// - all other names get `.picture.jpg` added.
 enum OutputName {
