@@ -8,7 +8,7 @@
 
 static cimage_status status_of(int code) {
   switch (code) {
-  case Z_OK: // as many bytes as wanted
+  case Z_OK: // all bytes that were wanted
   case Z_STREAM_END:
     return CIMAGE_OK;
   case Z_MEM_ERROR:
@@ -27,7 +27,7 @@ cimage_status cimage_inflate(const void *bytes, size_t count, void *destination,
   unsigned char discarded[16384];
   z_stream stream;
   memset(&stream, 0, sizeof stream);
-  // zlib counts in 32 bits: what goes in and what comes out is given in pieces.
+  // zlib counts in 32 bits, so input and output are given in pieces.
   stream.next_in = (Bytef *)bytes;
   size_t left = count;
   int code = inflateInit(&stream);
@@ -44,7 +44,7 @@ cimage_status cimage_inflate(const void *bytes, size_t count, void *destination,
     code = inflate(&stream, Z_NO_FLUSH);
     *byte_count += piece - stream.avail_out;
   }
-  // With the last byte that is wanted, zlib may have seen that the checksum behind it is wrong.
+  // When zlib makes the last byte that is wanted, it may already see that the checksum behind it is wrong.
   if (*byte_count == capacity && code != Z_MEM_ERROR) code = Z_OK;
   inflateEnd(&stream);
   report->status = status_of(code);

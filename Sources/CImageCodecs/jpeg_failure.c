@@ -8,7 +8,7 @@ static cimage_status status_of_code(int code) {
   case JERR_INPUT_EOF:
   case JERR_INPUT_EMPTY:
     return CIMAGE_TRUNCATED;
-  // libjpeg-turbo has no backing store: where it would need a temporary file, it fails with this.
+  // libjpeg-turbo has no backing store: if it would need a temporary file, it fails with this code.
   case JERR_NO_BACKING_STORE:
     return CIMAGE_WORKING_MEMORY;
   case JERR_OUT_OF_MEMORY:
@@ -29,7 +29,7 @@ static cimage_status status_of_code(int code) {
   }
 }
 
-// A warning is a loss if libjpeg goes on by inventing pixels. No picture is made of those.
+// A warning is a loss if libjpeg continues with invented pixels. Such pixels never become a picture.
 static bool is_loss(int code) {
   switch (code) {
   case JWRN_ARITH_BAD_CODE:
@@ -50,15 +50,16 @@ static void store_message(j_common_ptr cinfo, cimage_report *report) {
   snprintf(report->message, sizeof report->message, "%s", message);
 }
 
-// A frame whose height is 0 is legal: a DNL segment behind the first scan has the height. libjpeg does not read those.
+// A height of 0 in a frame's header is legal: a DNL segment behind the first scan has the height. libjpeg does not read
+// such segments.
 static bool lacks_height(j_common_ptr cinfo) {
   if (cinfo->err->msg_code != JERR_EMPTY_IMAGE || !cinfo->is_decompressor) return false;
   const struct jpeg_decompress_struct *codec = (const struct jpeg_decompress_struct *)cinfo;
   return codec->image_height == 0 && codec->image_width > 0 && codec->num_components > 0;
 }
 
-// What a file is instead, by the first marker that libjpeg does not read (ITU T.81, table B.1, and T.87); NULL where that can
-// be damage: behind a frame of a kind that it does read.
+// What kind of file it is instead, by the first marker that libjpeg does not read (ITU T.81, table B.1, and T.87). NULL
+// if the marker can be damage, because it follows a frame of a kind that libjpeg reads.
 static const char *unread_kind(j_common_ptr cinfo) {
   int code = cinfo->err->msg_code;
   if (!cinfo->is_decompressor || (code != JERR_UNKNOWN_MARKER && code != JERR_SOF_UNSUPPORTED)) return NULL;
@@ -113,7 +114,7 @@ static void emit_message(j_common_ptr cinfo, int level) {
     store_message(cinfo, report);
     longjmp(failure->escape, 1);
   }
-  if (code == JWRN_ADOBE_XFORM) { // it goes on as if the marker said YCbCr, or YCCK
+  if (code == JWRN_ADOBE_XFORM) { // libjpeg continues as if the marker said YCbCr, or YCCK
     report->guesses_colors = true;
     return;
   }

@@ -1,4 +1,4 @@
-// Errors and warnings of libjpeg, turned into a report. Included by the two JPEG files only.
+// Turns errors and warnings of libjpeg into a report. Included only by the JPEG files.
 
 #ifndef JPEG_FAILURE_H
 #define JPEG_FAILURE_H
@@ -14,24 +14,24 @@ struct jpeg_failure {
   struct jpeg_error_mgr errors; // first, so that cinfo->err is also a pointer to this
   jmp_buf escape;
   cimage_report *report;
-  bool is_cut;     // the file has ended: pixels that are missing now are missing for that reason
-  bool has_pixels; // all rows are there, so that what is wrong from now on is no error
-  uint32_t pixel_warnings; // the warnings until then
+  bool is_cut;     // the file has ended, so pixels that are missing now are missing because it was cut
+  bool has_pixels; // all rows are there, so what is wrong from now on is no error
+  uint32_t pixel_warnings; // the number of warnings until then
 };
 
 // Call before jpeg_create_*; then setjmp(failure->escape) before anything that can fail.
 struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage_report *report);
 
-// All rows are there.
+// Call when all rows are there.
 void jpeg_failure_end_pixels(struct jpeg_failure *failure);
 
-// When the call is over: where the end is missing or damaged, that is all that is to be said of what follows the pixels.
+// Call at the end. If the file's end is missing or damaged, warnings about what follows the pixels are dropped.
 void jpeg_failure_settle(struct jpeg_failure *failure);
 
-// Ends the call with a reason that libjpeg has no message for.
+// Ends the call for a reason that libjpeg has no message for.
 _Noreturn void jpeg_failure_escape(j_common_ptr cinfo, cimage_status status, const char *message);
 
-// Ends the call where the watch says so.
+// Ends the call if the watch says so.
 void jpeg_failure_ask(j_common_ptr cinfo, cimage_watch watch);
 
 #endif

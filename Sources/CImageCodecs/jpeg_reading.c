@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
-// Everything that a longjmp must not lose lives in here, never in a local of the function that calls setjmp.
+// Everything that a longjmp must not lose lives in here, never in a local variable of the function that calls setjmp.
 struct jpeg_reader {
   struct jpeg_decompress_struct codec;
   struct jpeg_failure failure;
@@ -13,27 +13,27 @@ struct jpeg_reader {
   struct jpeg_scans scans;
   struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
   uint32_t scan_limit;
-  bool ends_at_frame;  // the source makes up a scan's header behind the frame's
+  bool ends_at_frame;  // the source makes up a scan's header behind the frame's header
   uint8_t scan[10 + 2 * MAX_COMPS_IN_SCAN];
   bool has_rows;       // all rows are there
-  bool may_end;        // the source may say that the picture ends where the file does
-  bool ends_like_jpeg; // the file's last bytes are such a marker, whosever it is: nothing was cut off
-  const uint8_t *rest; // of the file, behind what libjpeg was given
+  bool may_end;        // the source may make up an end-of-image marker where the file ends
+  bool ends_like_jpeg; // the file's last bytes are such a marker, of this or another picture: it was not cut
+  const uint8_t *rest; // the part of the file that libjpeg did not get yet
   size_t rest_count;
   cimage_watch watch;
 };
 
 // ---- Source: memory ----
-// Where the memory ends behind the header, an end-of-image marker is made up. If pixels are missing then, libjpeg warns of it,
-// and the file is truncated; if none is, only the marker was. An arithmetic decoder does not warn, since its coder leaves out
-// zeros at the end: such a file must have its marker.
-// While the header is read, the memory is given in pieces, so that the watch is asked in a header of whatever length.
+// If the memory ends behind the header, an end-of-image marker is made up. If pixels are missing then, libjpeg warns,
+// and the file is truncated; if not, only the marker was missing. An arithmetic decoder does not warn, because its
+// coder leaves out zeros at the end: such a file must have its marker.
+// While the header is read, the memory is given in pieces, so that the watch is asked however long the header is.
 
 enum { PIECE_BYTES = 1 << 16 };
 
 static void source_ignore(j_decompress_ptr cinfo) { (void)cinfo; }
 
-// Behind a frame's header, where the bytes end: all components in one scan.
+// Makes up the header of one scan with all components. Used if the bytes end behind a frame's header.
 static void source_make_scan(struct jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
   int count = codec->num_components < MAX_COMPS_IN_SCAN ? codec->num_components : MAX_COMPS_IN_SCAN;
@@ -87,7 +87,7 @@ static void source_skip(j_decompress_ptr cinfo, long count) {
   size_t later = (size_t)count - here;
   if (later > reader->rest_count) {
     if (!reader->may_end && !reader->failure.has_pixels) ERREXIT(cinfo, JERR_INPUT_EOF);
-    later = reader->rest_count; // a segment that is cut: the end is next
+    later = reader->rest_count; // the segment was cut: the end of the file is next
   }
   cinfo->src->next_input_byte += here;
   cinfo->src->bytes_in_buffer -= here;
@@ -95,14 +95,14 @@ static void source_skip(j_decompress_ptr cinfo, long count) {
   reader->rest_count -= later;
 }
 
-// From here on, all that is left is one piece.
+// Joins the current piece and the rest of the file to one piece.
 static void source_join(struct jpeg_reader *reader) {
   if (reader->source.bytes_in_buffer == 0) reader->source.next_input_byte = reader->rest;
   reader->source.bytes_in_buffer += reader->rest_count;
   reader->rest_count = 0;
 }
 
-// ---- Progress, at every row of blocks: the only place where a file of endless scans can be stopped ----
+// ---- Progress, at every row of blocks: the only place where a file with endless scans can be stopped ----
 
 static void check_progress(j_common_ptr cinfo) {
   struct jpeg_reader *reader = cinfo->client_data;
@@ -112,7 +112,7 @@ static void check_progress(j_common_ptr cinfo) {
   jpeg_failure_ask(cinfo, reader->watch);
 }
 
-// The reader must already have its setjmp.
+// Call it after setjmp.
 static void open_reader(struct jpeg_reader *reader, const void *bytes, size_t count) {
   jpeg_create_decompress(&reader->codec);
   reader->codec.client_data = reader;
@@ -180,8 +180,8 @@ cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, bool ends_at_
 
 static uint8_t product(unsigned a, unsigned b) { return (uint8_t)((a * b + 127) / 255); }
 
-// Files hold 255 - ink, whether or not they carry Adobe's marker: what is left of the paper. So red is what cyan leaves of
-// what black leaves.
+// Files hold 255 - ink, with or without Adobe's marker: the light that is left. So red is the product of what cyan
+// leaves and what black leaves.
 static void convert_cmyk(const uint8_t *cmyk, uint8_t *row, uint32_t width, cimage_layout layout) {
   for (uint32_t x = 0; x < width; x++, cmyk += 4, row += layout) {
     uint8_t red = product(cmyk[0], cmyk[3]);
@@ -235,26 +235,26 @@ static J_COLOR_SPACE color_space(cimage_layout layout) {
 }
 
 // ---- Several scans ----
-// libjpeg is asked for a scan at a time. As soon as every bit of every coefficient has come, the rows are made; what follows
-// is then read as it is behind the rows of a file of one scan, and is no error.
+// libjpeg is asked for one scan at a time. As soon as every bit of every coefficient has come, the rows are made. What
+// follows is read as behind the rows of a file with one scan, and is no error.
 
-// Returns how many scans are to be read: those with which all coefficients are there. 0 where that is not known.
+// Returns how many scans must be read until all coefficients are there; 0 if that is not known.
 static int plan_scans(struct jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
   jpeg_scans_choose(codec, &reader->scans);
   struct jpeg_extent extent = jpeg_scans_measure(codec, &reader->scans);
   if (extent.is_complete) {
-    // Without an end, no scan is left out, so that a file cut in its last one is found out at any size; nor where libjpeg
-    // will find fault with what lies between them.
+    // If the end is missing, no scan is left out, so that a file that was cut in its last scan is detected at any size.
+    // The same holds if libjpeg will object to what lies between the scans.
     if (!extent.has_end || !extent.is_regular) return extent.scan_count;
     jpeg_scans_limit(codec, &reader->scans, extent);
     return extent.kept_count;
   }
-  if (extent.has_end && extent.is_regular) // no need to look further: nothing in its data can make it a picture
+  if (extent.has_end && extent.is_regular) // the data need not be read: it cannot make this a picture
     jpeg_failure_escape((j_common_ptr)codec, CIMAGE_CORRUPT, "Its scans do not have every coefficient");
   if (!extent.has_end && !reader->ends_like_jpeg)
     jpeg_failure_escape((j_common_ptr)codec, CIMAGE_TRUNCATED, "of its scans, the last is not whole");
-  return 0; // something within is damaged, and libjpeg says what
+  return 0; // something is damaged, and libjpeg reports what
 }
 
 static void read_scans(struct jpeg_reader *reader, int count) {
@@ -270,12 +270,12 @@ static void read_scans(struct jpeg_reader *reader, int count) {
   jpeg_start_output(codec, codec->input_scan_number);
 }
 
-// Up to the end-of-image marker.
+// Reads up to the end-of-image marker.
 static void read_rest(struct jpeg_decompress_struct *codec) {
   for (;;) {
     int outcome = jpeg_consume_input(codec);
     if (outcome == JPEG_REACHED_EOI) return;
-    if (outcome == JPEG_REACHED_SOS) ERREXIT(codec, JERR_EOI_EXPECTED); // as of a file of one scan
+    if (outcome == JPEG_REACHED_SOS) ERREXIT(codec, JERR_EOI_EXPECTED); // as for a file with one scan
   }
 }
 
@@ -291,7 +291,7 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
     struct jpeg_decompress_struct *codec = &reader.codec;
     open_reader(&reader, bytes, count);
     codec->progress = &reader.progress;
-    // Set after creation, which would take a value from the environment.
+    // Set after creation, because creation takes a value from the environment.
     codec->mem->max_memory_to_use = working_bytes > LONG_MAX ? LONG_MAX : (long)working_bytes;
     bool cmyk = codec->jpeg_color_space == JCS_CMYK || codec->jpeg_color_space == JCS_YCCK;
     codec->out_color_space = cmyk ? JCS_CMYK : color_space(rows.layout);
@@ -313,7 +313,7 @@ cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denom
     else
       read_rows(codec, rows);
     reader.has_rows = true;
-    // Where the last scans were left out, what lies between them is still to be read, and an error if it is damaged.
+    // If the last scans were left out, what lies between them must still be read, and damage in it is an error.
     if (!reader.scans.is_limited || reader.scans.is_over) jpeg_failure_end_pixels(&reader.failure);
     if (has_several)
       read_rest(codec);

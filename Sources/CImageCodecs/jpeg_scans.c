@@ -12,7 +12,7 @@ static bool is_mean(const jpeg_component_info *component) {
 #endif
 }
 
-// The next marker that is not part of a scan's data; null where there is none.
+// The next marker that is not part of a scan's data; null if there is none.
 static const uint8_t *find_marker(const uint8_t *from, const uint8_t *end) {
   while (from < end && (from = memchr(from, 0xFF, (size_t)(end - from))) != NULL && from + 1 < end) {
     bool is_data = from[1] == 0 || (from[1] >= 0xD0 && from[1] <= 0xD7);
@@ -22,7 +22,7 @@ static const uint8_t *find_marker(const uint8_t *from, const uint8_t *end) {
   return NULL;
 }
 
-// Whether libjpeg reads or skips such a segment between two scans; of all others it says that they are an error.
+// Whether libjpeg reads or skips such a segment between two scans. For libjpeg, all other segments are errors.
 static bool is_known(uint8_t marker) {
   bool is_table = marker == 0xC4 || marker == 0xCC || marker == 0xDB || marker == 0xDC || marker == 0xDD;
   bool is_application = marker >= 0xE0 && marker <= 0xEF;
@@ -30,27 +30,27 @@ static bool is_known(uint8_t marker) {
 }
 
 // ---- Whether every coefficient comes with all its bits ----
-// Where some do not, libjpeg makes up for them by guesses, or by gray. No picture is made of those.
+// If some bits do not come, libjpeg replaces them by guesses or by gray. Such pixels never become a picture.
 
 struct progress {
   bool is_progressive;
   bool is_regular;
   int component_count;
-  // Of each coefficient, how many of its lowest bits did not come yet, -1: none came. As libjpeg's coef_bits.
+  // For each coefficient, how many of its lowest bits have not come yet; -1 if none came. Like libjpeg's coef_bits.
   int8_t missing[MAX_COMPONENTS][DCTSIZE2];
 };
 
-// A scan's header, by whoever read it.
+// A scan's header, read by libjpeg or by read_scan.
 struct scan {
   int component_count;
   int components[MAX_COMPS_IN_SCAN];
   int first, last; // coefficients
-  int high, low;   // bits that were missing before, and are after it
+  int high, low;   // how many lowest bits are missing before the scan, and after it
 };
 
-// The rules that libjpeg looks after when a scan starts (ITU T.81, G.1.1.1).
+// Checks the rules that libjpeg checks when a scan starts (ITU T.81, G.1.1.1), and notes which bits the scan brings.
 static void add_scan(struct progress *progress, struct scan scan) {
-  if (!progress->is_progressive) { // libjpeg does not look at the rest of such a header
+  if (!progress->is_progressive) { // libjpeg ignores the rest of such a header
     for (int i = 0; i < scan.component_count; i++) memset(progress->missing[scan.components[i]], 0, DCTSIZE2);
     return;
   }
@@ -77,12 +77,12 @@ static bool is_complete(const struct progress *progress) {
   return true;
 }
 
-// From a header's length on. False where libjpeg refuses it.
+// `header` begins with the header's length. Returns false if libjpeg refuses the header.
 static bool read_scan(j_decompress_ptr codec, const uint8_t *header, size_t length, struct scan *scan) {
   int count = length >= 3 ? header[2] : 0;
   if (count < 1 || count > MAX_COMPS_IN_SCAN || length != 6 + 2 * (size_t)count) return false;
   for (int i = 0; i < count; i++) {
-    // As libjpeg does: where several components have an identifier, those come in their order.
+    // As in libjpeg: if several components have the same identifier, they are taken in their order.
     int found = i;
     while (found < codec->num_components && codec->comp_info[found].component_id != header[3 + 2 * i]) found++;
     if (found == codec->num_components) return false;
@@ -99,7 +99,8 @@ static bool read_scan(j_decompress_ptr codec, const uint8_t *header, size_t leng
   return true;
 }
 
-// Of a scan's header from its length on: the count of components, a component and its tables, the first coefficient.
+// `header` begins with the header's length. Then come the count of components, a component and its tables, and the
+// first coefficient.
 static bool is_left_out(const struct jpeg_scans *scans, const uint8_t *header, size_t length) {
   if (length != 8 || header[2] != 1 || header[5] == 0) return false;
   return memchr(scans->components, header[3], scans->component_count) != NULL;
@@ -119,24 +120,24 @@ struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec, const struct jpeg_
   for (bool is_data = true;;) {
     const uint8_t *from = marker;
     marker = find_marker(from, end);
-    if (!is_data && marker != from) progress.is_regular = false; // libjpeg warns of stray bytes, and says what they precede
+    if (!is_data && marker != from) progress.is_regular = false; // libjpeg's warning of stray bytes names the marker
     if (!extent.is_complete && is_complete(&progress)) {
       extent.is_complete = true;
       extent.last = marker == NULL ? end : marker;
     }
-    if (marker == NULL || marker[1] == START_OF_IMAGE) break; // of another picture
+    if (marker == NULL || marker[1] == START_OF_IMAGE) break; // another picture begins
     if (marker[1] == END_OF_IMAGE) {
       extent.has_end = true;
       break;
     }
-    // Behind the last scan, what libjpeg does not read is no part of the picture.
+    // Behind the last scan, a segment that libjpeg does not read is not part of the picture.
     if (extent.is_complete && !is_known(marker[1])) break;
     is_data = false;
     size_t length = 0;
     if (marker[1] != TEMPORARY) {
       if (end - marker < 4) break;
       length = (size_t)marker[2] << 8 | marker[3];
-      if (length < 2 || length + 2 > (size_t)(end - marker)) break; // libjpeg has the words for it
+      if (length < 2 || length + 2 > (size_t)(end - marker)) break; // libjpeg reports this error
       is_data = marker[1] == START_OF_SCAN;
       if (is_data) {
         if (read_scan(codec, marker + 2, length, &scan))
@@ -157,7 +158,7 @@ struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec, const struct jpeg_
 
 void jpeg_scans_choose(j_decompress_ptr codec, struct jpeg_scans *scans) {
   if (!codec->progressive_mode) return;
-  for (int i = 0; i < codec->num_components; i++) // an identifier that two components have says too little
+  for (int i = 0; i < codec->num_components; i++) // an identifier of two components is ambiguous
     for (int k = 0; k < i; k++)
       if (codec->comp_info[i].component_id == codec->comp_info[k].component_id) return;
   bool drops_color = codec->jpeg_color_space == JCS_YCbCr && codec->out_color_space == JCS_GRAYSCALE;
@@ -170,7 +171,7 @@ void jpeg_scans_choose(j_decompress_ptr codec, struct jpeg_scans *scans) {
 
 void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct jpeg_extent extent) {
   if (extent.kept_count == extent.scan_count) return;
-  // It would guess the coefficients that are left out, and move the first one while it does.
+  // Block smoothing would guess the coefficients that are left out, and change the first coefficient.
   codec->do_block_smoothing = FALSE;
   scans->is_limited = true;
   scans->next = codec->src->next_input_byte;
@@ -180,7 +181,7 @@ void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct j
 }
 
 boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t *count) {
-  if (scans->next == scans->last) { // also where nothing is left out
+  if (scans->next == scans->last) { // also if nothing is left out
     *piece = scans->next;
     *count = (size_t)(scans->end - scans->next);
     scans->next = scans->last = scans->end;
@@ -188,7 +189,7 @@ boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t 
     return *count > 0;
   }
   const uint8_t *start = scans->next, *marker = start;
-  // Segments are whole up to there: the walk that measured them was the same.
+  // All segments up to `last` are whole, because jpeg_scans_measure has walked over them.
   while ((marker = find_marker(marker, scans->last)) != NULL) {
     if (marker[1] == TEMPORARY) {
       marker += 2;

@@ -9,9 +9,9 @@ struct jpeg_writer {
   struct jpeg_destination_mgr destination;
   uint8_t *start;
   size_t capacity;
-  size_t filled;       // bytes of the buffers that are full
-  size_t current_size; // of the buffer being filled
-  JOCTET spill[4096];  // what does not fit is written here, over and over, and only counted
+  size_t filled;       // the bytes of the buffers that are full
+  size_t current_size; // the size of the buffer that is being filled
+  JOCTET spill[4096];  // what does not fit is written here again and again, and only counted
 };
 
 static void use_buffer(struct jpeg_writer *writer, JOCTET *buffer, size_t size) {
@@ -23,7 +23,7 @@ static void use_buffer(struct jpeg_writer *writer, JOCTET *buffer, size_t size) 
 static void destination_init(j_compress_ptr cinfo) {
   struct jpeg_writer *writer = cinfo->client_data;
   writer->filled = 0;
-  if (writer->capacity > 0) // libjpeg writes a byte before it looks whether there is room
+  if (writer->capacity > 0) // libjpeg writes a byte before it checks whether there is room
     use_buffer(writer, writer->start, writer->capacity);
   else
     use_buffer(writer, writer->spill, sizeof writer->spill);
@@ -31,7 +31,7 @@ static void destination_init(j_compress_ptr cinfo) {
 
 static boolean destination_empty(j_compress_ptr cinfo) {
   struct jpeg_writer *writer = cinfo->client_data;
-  writer->filled += writer->current_size; // libjpeg calls this with a full buffer only
+  writer->filled += writer->current_size; // libjpeg calls this only with a full buffer
   use_buffer(writer, writer->spill, sizeof writer->spill);
   return TRUE;
 }

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-// Source: the WebP container specification (RFC 9649, 2.7): RIFF header, VP8X, chunks of any kind, ANMF chunks. A frame is
-// 16 bytes about itself, then ALPH or nothing, then VP8 or VP8L, then what is unknown.
+// Source: the WebP container specification (RFC 9649, 2.7): RIFF header, VP8X, chunks of any kind, ANMF chunks. A frame
+// has 16 bytes about itself, then ALPH or nothing, then VP8 or VP8L, then unknown chunks.
 
 enum { riff_size = 12, extended_size = 18, chunk_head = 8, frame_head = 16 };
 
@@ -19,7 +19,8 @@ static bool is_bitstream(const uint8_t *chunk) { return is(chunk, "VP8 ") || is(
 
 static size_t head_size(const uint8_t *chunk) { return is(chunk, "VP8L") ? 5 : 10; }
 
-// Of a chunk of pixels at `position`, whose container ends at `end`, `count` bytes being there from the same start on.
+// Reads a chunk of pixels at `position`. Its container ends at `end`, and `count` bytes are there, all counted from
+// `bytes`.
 static const char *read_pixels(const uint8_t *bytes, size_t position, size_t count, size_t end,
                                struct webp_pixels *pixels) {
   const uint8_t *chunk = bytes + position;
@@ -53,7 +54,7 @@ const char *webp_pixels_find(const uint8_t *bytes, size_t count, struct webp_pix
 
 static bool has_pixels(const uint8_t *chunk) { return is(chunk, "ALPH") || is_bitstream(chunk); }
 
-// `left` bytes of the chunk's content are there, and in the file it has `size`.
+// `left` bytes of the chunk's content are there; in the file it has `size` bytes.
 static const char *read_frame(const uint8_t *content, size_t left, size_t size, uint32_t canvas_width,
                               uint32_t canvas_height, struct webp_frame *frame) {
   if (size < frame_head + chunk_head) return "A frame without pixels";
@@ -62,7 +63,7 @@ static const char *read_frame(const uint8_t *content, size_t left, size_t size, 
   frame->y = 2 * (uint32_t)number(content + 3, 3);
   frame->width = (uint32_t)number(content + 6, 3) + 1;
   frame->height = (uint32_t)number(content + 9, 3) + 1;
-  // Each is below 2^26.
+  // Each number is below 2^26, so no sum overflows.
   if (frame->x + frame->width > canvas_width || frame->y + frame->height > canvas_height)
     return "A frame that is not within its canvas";
   if (left > size) left = size;
@@ -70,7 +71,7 @@ static const char *read_frame(const uint8_t *content, size_t left, size_t size, 
   if (!has_pixels(first)) return "A frame without pixels";
   frame->bytes = first;
   frame->pixels.count = left - frame_head;
-  size_t next = 0; // where the chunk with the pixels starts, from the first one on
+  size_t next = 0; // where the chunk with the pixels starts, counted from `first`
   if (is(first, "ALPH")) {
     if (left < frame_head + chunk_head) return NULL;
     size_t alpha_size = number(first + 4, 4);

@@ -1,4 +1,4 @@
-// Where the pixels of a WebP lie: of a still one, and of the first frame of an animated one.
+// Where the pixels of a WebP lie, in a still picture or in the first frame of an animation.
 
 #ifndef WEBP_FRAME_H
 #define WEBP_FRAME_H
@@ -7,26 +7,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// libwebp takes whatever follows the head of the pixels' chunk for pixels, to the end of what it is given. So it must be
-// given `count` bytes and no more: a chunk that is too short would else be filled up with what lies behind it.
+// libwebp takes everything behind the head of the pixels' chunk for pixels, up to the end of its input. So it must get
+// `count` bytes and no more: otherwise, bytes behind a chunk that is too short would become pixels.
 struct webp_pixels {
-  size_t count; // what there is up to the end of the pixels' chunk
+  size_t count; // the bytes up to the end of the pixels' chunk, as far as they are there
   bool headed;  // the head of the pixels' data is there
-  bool whole;   // the chunk is all there
+  bool whole;   // the whole chunk is there
 };
 
-// Of a still file; of an animation, and where that chunk is not there yet, nothing is found and `count` is that of the bytes.
-// Returns what is wrong with it, or NULL.
+// For a still file. If it is an animation, or the chunk is not there yet, nothing is found, and `pixels->count` is
+// `count`. Returns what is wrong with the file, or NULL.
 const char *webp_pixels_find(const uint8_t *bytes, size_t count, struct webp_pixels *pixels);
 
 struct webp_frame {
-  const uint8_t *bytes; // its chunks of alpha and pixels, which libwebp takes like a file; NULL: not there yet
+  const uint8_t *bytes; // its chunks of alpha and pixels, which libwebp reads like a file; NULL: not there yet
   struct webp_pixels pixels;
   uint32_t x, y, width, height;
 };
 
-// Of a file whose extended header announces an animation on a canvas of that size. Returns what is wrong with it, or
-// NULL.
+// For a file whose extended header announces an animation on a canvas of that size. Returns what is wrong with the
+// file, or NULL.
 const char *webp_frame_find(const uint8_t *bytes, size_t count, uint32_t canvas_width, uint32_t canvas_height,
                             struct webp_frame *frame);
 

@@ -28,15 +28,16 @@ static cimage_status fail_with_code(cimage_report *report, VP8StatusCode code) {
   }
 }
 
-// What libwebp allocates for a picture, from reading its source: of lossy ones a few rows of macroblocks, and a plane of
-// alpha; of lossless ones all pixels. Alpha is itself lossless data, decoded from a byte or four a pixel.
+// What libwebp allocates for a picture, found by reading its source. A lossy picture takes a few rows of macroblocks,
+// and a plane of alpha; a lossless picture takes all pixels. Alpha is lossless data, too, decoded from one or four
+// bytes a pixel.
 static uint64_t working_bytes(const WebPBitstreamFeatures *features) {
   uint64_t width = (uint64_t)features->width, pixels = width * (uint64_t)features->height;
   if (features->format == 2) return 4 * pixels + 128 * width;
   return 256 * width + 65536 + (features->has_alpha ? 2 * pixels : 0);
 }
 
-// The frame's own features; those of a frame whose head is not there yet are the canvas's, with alpha.
+// The frame's own features. If the frame's head is not there yet, they are those of the canvas, with alpha.
 static cimage_status inspect_frame(const struct webp_frame *frame, WebPBitstreamFeatures *features, bool *headed,
                                    cimage_report *report) {
   *headed = false;
@@ -83,8 +84,9 @@ cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_i
   return CIMAGE_OK;
 }
 
-// Of a usual file a kilobyte, and of a large one a 64th; less where that would be more than 2^18 pixels on average, but not
-// less than 2^16 pixels take. Not much less, since libwebp looks at the head of lossless data again for each.
+// The size of a piece: a kilobyte for a usual file, and a 64th of a large one. It is smaller if a piece would have more
+// than 2^18 pixels on average, but not smaller than 2^16 pixels take. Much smaller pieces would cost time, because
+// libwebp reads the head of lossless data again for each piece.
 static size_t piece_bytes(size_t count, uint64_t pixels) {
   uint64_t pieces = pixels >> 18 > 64 ? pixels >> 18 : 64;
   uint64_t least = (uint64_t)count * 65536 / pixels;
@@ -93,8 +95,9 @@ static size_t piece_bytes(size_t count, uint64_t pixels) {
   return step > 0 ? (size_t)step : 1;
 }
 
-// Bit by bit, since libwebp has no way to be stopped in between. What one piece holds it decodes without a question: of a
-// file that needs no data for most of its pixels, nearly all of them. So one question more comes at the end.
+// Decodes piece by piece, because libwebp cannot be stopped otherwise. Within a piece, libwebp decodes without a
+// question. If most pixels of a file need no data, one piece can hold nearly all pixels, so one more question comes at
+// the end.
 static cimage_status decode_pieces(const uint8_t *bytes, struct webp_pixels pixels, WebPDecoderConfig *config,
                                    cimage_watch watch, cimage_report *report) {
   size_t count = pixels.count;
@@ -117,7 +120,7 @@ static cimage_status decode_pieces(const uint8_t *bytes, struct webp_pixels pixe
   return fail_with_code(report, code);
 }
 
-// What the frame leaves free of the canvas becomes transparent.
+// Makes the canvas around the frame transparent.
 static cimage_status clear_around(const struct webp_frame *frame, cimage_rows rows, cimage_watch watch,
                                   cimage_report *report) {
   size_t pixel = (size_t)rows.layout, left = frame->x * pixel, end = ((size_t)frame->x + frame->width) * pixel;
@@ -132,7 +135,7 @@ static cimage_status clear_around(const struct webp_frame *frame, cimage_rows ro
   return CIMAGE_OK;
 }
 
-// Lossless data without alpha can have transparent pixels: of a colour that its palette does not have, all is 0.
+// Lossless data without alpha can have transparent pixels: if a colour is not in the palette, all its channels are 0.
 static void make_opaque(cimage_rows rows) {
   for (uint32_t y = 0; y < rows.height; y++) {
     uint8_t *row = (uint8_t *)rows.base + y * rows.bytes_per_row;
@@ -170,7 +173,7 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
     }
   }
   size_t row_bytes = (size_t)rows.width * (size_t)rows.layout;
-  // One row has no next one, wherever that would be.
+  // If there is only one row, the distance to the next row does not matter.
   size_t stride = rows.height == 1 ? row_bytes : rows.bytes_per_row;
   if (rows.layout == CIMAGE_GRAY8 || rows.width > WEBP_SIDE_LIMIT || rows.height > WEBP_SIDE_LIMIT ||
       rows.bytes_per_row / (size_t)rows.layout < rows.width || stride > INT32_MAX)

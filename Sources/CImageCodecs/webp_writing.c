@@ -10,9 +10,9 @@ enum { riff_size = 12, extended_size = 18, chunk_head = 8 };
 struct webp_writer {
   uint8_t *start;
   size_t capacity;
-  size_t room;     // that our own chunks take behind the RIFF header
+  size_t room;     // the size of our own chunks behind the RIFF header
   size_t position; // where the next bytes go in the finished file, whether they fit or not
-  // The first bytes of libwebp's file, kept back until it is known whether it has an extended header of its own.
+  // The first bytes of libwebp's file. They are kept back until it is known whether they have an extended header.
   uint8_t head[riff_size + extended_size];
   size_t head_count;
   bool is_head_done;
@@ -20,7 +20,7 @@ struct webp_writer {
   cimage_status answer;
 };
 
-// What does not fit is only counted, so that one retry is enough.
+// Bytes that do not fit are only counted, so that one retry is enough.
 static void put(struct webp_writer *writer, const uint8_t *bytes, size_t count) {
   if (writer->position < writer->capacity) {
     size_t left = writer->capacity - writer->position;
@@ -33,7 +33,7 @@ static bool has_extended_header(const struct webp_writer *writer) {
   return writer->head_count == sizeof writer->head && memcmp(writer->head + riff_size, "VP8X", 4) == 0;
 }
 
-// Behind the RIFF header and our chunks; an extended header of libwebp's makes way for ours.
+// Writes the kept bytes behind the RIFF header and our chunks. If libwebp made an extended header, ours replaces it.
 static void finish_head(struct webp_writer *writer) {
   if (writer->is_head_done || writer->head_count < riff_size) return;
   writer->is_head_done = true;
@@ -64,12 +64,12 @@ static void put_number(uint8_t *target, uint32_t value, int count) {
   for (int i = 0; i < count; i++) target[i] = (uint8_t)(value >> (8 * i));
 }
 
-// What an ICC chunk takes ahead of libwebp's file, with the extended header that must announce it.
+// What an ICC chunk takes ahead of libwebp's chunks, with the extended header that must announce it.
 static size_t room_for_profile(cimage_profile profile) {
   return profile.count == 0 ? 0 : extended_size + chunk_head + profile.count + profile.count % 2;
 }
 
-// The RIFF header, an extended header of ours and the ICC chunk, ahead of what libwebp wrote.
+// Writes the RIFF header, our extended header and the ICC chunk, ahead of what libwebp wrote.
 static void put_profile(const struct webp_writer *writer, cimage_profile profile, cimage_rows rows) {
   uint8_t *start = writer->start;
   const uint8_t *chunks = writer->head + riff_size;
@@ -109,7 +109,7 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
     return fail(report, CIMAGE_MISUSE, "Another version of libwebp");
   if (rows.width > WEBP_SIDE_LIMIT || rows.height > WEBP_SIDE_LIMIT)
     return fail(report, CIMAGE_DIMENSIONS, "A side is beyond 16,383");
-  // One row has no next one, wherever that would be.
+  // If there is only one row, the distance to the next row does not matter.
   size_t stride = rows.height == 1 ? (size_t)rows.width * (size_t)rows.layout : rows.bytes_per_row;
   if (rows.layout == CIMAGE_GRAY8 || rows.bytes_per_row / (size_t)rows.layout < rows.width || stride > INT32_MAX)
     return fail(report, CIMAGE_MISUSE, "The rows given do not fit the picture");
@@ -117,7 +117,7 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
       .start = destination, .capacity = capacity, .room = room_for_profile(profile), .watch = watch};
   config.quality = quality;
   config.lossless = lossless;
-  config.exact = lossless; // colours of transparent pixels, too
+  config.exact = lossless; // keeps the colours of transparent pixels, too
   picture.use_argb = lossless;
   picture.width = (int)rows.width;
   picture.height = (int)rows.height;
