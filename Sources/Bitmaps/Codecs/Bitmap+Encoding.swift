@@ -1,17 +1,18 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// Encodes the bitmap into memory of the caller's, and returns how many bytes the file has: the first ones of `target`.
+  /// Encodes the bitmap into the caller's memory. Returns how many bytes the file has; they are the first bytes of
+  /// `target`.
   ///
   ///     let byteCount = try bitmap.encode(as: .jpeg(quality: 85), into: &span)
   ///
-  /// Makes no buffer for the file. What else it costs is said at
-  /// ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)`` and its likes, which take formats the same way.
+  /// No buffer is made for the file. ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``, and the
+  /// function for each other format, says what else this costs. Formats are converted as there.
   ///
-  /// - Parameter arena: Where a converted copy of the picture is made, for formats that the codec does not take.
-  /// - Throws: `limitExceeded` where the file does not fit, with the bytes it needs and those there are, so that one
-  ///   retry is enough; else as the functions for the format. After an error, bytes of `target` may have changed. Never
-  ///   is one beyond it.
+  /// - Parameter arena: Where a converted copy of the picture is made, if the codec does not accept the format.
+  /// - Throws: `limitExceeded` if the file does not fit, with the bytes that it needs and those that there are, so that
+  ///   one retry is enough; else as the functions for the format. After an error, bytes of `target` may have changed.
+  ///   Never writes past `target`.
   public func encode(
     as encoding: PictureEncoding, into target: inout MutableRawSpan, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -32,9 +33,10 @@ extension Bitmap {
 
   /// The bitmap as the bytes of a file, in a native buffer.
   ///
-  /// - Parameter maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would
-  ///   have.
-  /// - Throws: as the functions for the format, as ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
+  /// - Parameter maximumByteCount: The greatest size of the file. A larger file throws `limitExceeded` with the size it
+  ///   would have.
+  /// - Throws: As the function for the format, for example
+  ///   ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
   public func encoded(
     as encoding: PictureEncoding, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -45,8 +47,8 @@ extension Bitmap {
     return encoding.format == .png ? try picture.trimmed(origin: origin) : picture
   }
 
-  /// Writes the bitmap as a file, at once or not at all, as
-  /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)`` does.
+  /// Writes the bitmap as a file, completely or not at all, like
+  /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)``.
   func write(_ encoding: PictureEncoding, toFileAt path: String, origin: Origin) throws(BitmapError) {
     do throws(BitmapError) {
       let picture = try encoded(encoding, maximumByteCount: .max, origin: origin)
@@ -65,8 +67,8 @@ extension Bitmap {
     }
   }
 
-  /// Calls `body` with this bitmap, or where the codec does not take its format, or rows so far apart, with a copy in one
-  /// that it does.
+  /// Calls `body` with this bitmap. If the codec does not accept its format, or the distance between its rows, calls
+  /// `body` with a copy that the codec accepts.
   private func withWritten<R>(
     _ encoding: PictureEncoding, origin: Origin, _ body: (Bitmap) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {

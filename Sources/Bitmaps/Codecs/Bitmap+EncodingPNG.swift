@@ -1,17 +1,20 @@
 public import NativeBuffers
 
 extension Bitmap {
-  /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha too; of premultiplied formats, what they
-  /// are as `rgba8`. Formats of floats are refused (`unsupported`).
+  /// The bitmap as a PNG, in a native buffer. Every pixel is kept exactly, alpha included. Premultiplied formats are
+  /// first converted to `rgba8`.
   ///
-  /// Costs, beside the result, memory as for the uncompressed picture while this runs, of which only what the file takes
-  /// is touched; libpng and zlib take some 300 KB of malloc's, and give all of it back.
+  /// Besides the result, this costs memory for the uncompressed picture while it runs, of which only as much as the
+  /// file has is touched. libpng and zlib take about 300 KB from malloc, and free all of it.
   ///
   /// - Parameters:
   ///   - compression: zlib's level, 0 (none) to 9 (smallest). Levels above 6 take several times longer and gain little.
-  ///   - maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would have.
-  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`, `cancelled`; `unsupported` where a
-  ///   side is beyond PNG's 2,147,483,647.
+  ///   - maximumByteCount: The greatest size of the file. A larger file throws `limitExceeded` with the size it would
+  ///     have.
+  /// - Throws: `invalidArgument` if an argument is out of range; `limitExceeded` if the file would be larger than
+  ///   `maximumByteCount`; `outOfMemory` if there is no memory for the codec or the result; `pixelsUnavailable` if the
+  ///   bitmap was disposed or is being written; `cancelled` if the calling task is cancelled; `unsupported` if the
+  ///   format has floats, or a side is greater than PNG's 2,147,483,647.
   public func encodedPNG(
     compression: Int = 6, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -21,10 +24,11 @@ extension Bitmap {
       function: function)
   }
 
-  /// Writes the bitmap as a PNG file, at once or not at all, as
-  /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)`` does.
+  /// Writes the bitmap as a PNG file, completely or not at all, like
+  /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)``.
   ///
-  /// - Throws: as ``encodedPNG(compression:maximumByteCount:arena:file:line:function:)``, and `unwritableFile`.
+  /// - Throws: As ``encodedPNG(compression:maximumByteCount:arena:file:line:function:)``; `unwritableFile` if the file
+  ///   cannot be created or written.
   public func writePNG(
     toFileAt path: String, compression: Int = 6, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

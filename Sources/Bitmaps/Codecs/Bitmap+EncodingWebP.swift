@@ -3,16 +3,19 @@ public import NativeBuffers
 extension Bitmap {
   /// The bitmap as a WebP, in a native buffer.
   ///
-  /// Formats with other channels than `rgb8` and `rgba8` are converted before, more than 8 bits rounded, which costs a
-  /// copy of the picture. libwebp takes memory of malloc's while this runs, which no limit bounds: 4 bytes a pixel for its
-  /// own copy, and as much again where `isLossless`; it gives all of it back.
+  /// A bitmap with other channels than `rgb8` and `rgba8` have is converted first, and more than 8 bits are rounded,
+  /// which costs a copy of the picture. While this runs, libwebp takes memory from malloc, which no limit bounds: 4
+  /// bytes a pixel for its own copy, and the same again if `isLossless`. It frees all of it.
   ///
   /// - Parameters:
-  ///   - quality: 0 to 100. Of lossless pictures, how much time may be spent to make the file smaller.
-  ///   - isLossless: Every pixel is kept exactly, colours of transparent pixels too.
-  ///   - maximumByteCount: The most that the file may have; more throws `limitExceeded` with the size it would have.
-  /// - Throws: `invalidArgument`, `limitExceeded`, `outOfMemory`, `pixelsUnavailable`, `cancelled`; `unsupported` where a
-  ///   side is beyond WebP's 16,383.
+  ///   - quality: 0 to 100. For lossless pictures, how much time may be spent to make the file smaller.
+  ///   - isLossless: Whether every pixel is kept exactly, including the colours of transparent pixels.
+  ///   - maximumByteCount: The greatest size of the file. A larger file throws `limitExceeded` with the size it would
+  ///     have.
+  /// - Throws: `invalidArgument` if an argument is out of range; `limitExceeded` if the file would be larger than
+  ///   `maximumByteCount`; `outOfMemory` if there is no memory for the codec or the result; `pixelsUnavailable` if the
+  ///   bitmap was disposed or is being written; `cancelled` if the calling task is cancelled; `unsupported` if a side
+  ///   is greater than WebP's 16,383.
   public func encodedWebP(
     quality: Int = 80, isLossless: Bool = false, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -22,10 +25,11 @@ extension Bitmap {
       line: line, function: function)
   }
 
-  /// Writes the bitmap as a WebP file, at once or not at all, as
-  /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)`` does.
+  /// Writes the bitmap as a WebP file, completely or not at all, like
+  /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)``.
   ///
-  /// - Throws: as ``encodedWebP(quality:isLossless:maximumByteCount:arena:file:line:function:)``, and `unwritableFile`.
+  /// - Throws: As ``encodedWebP(quality:isLossless:maximumByteCount:arena:file:line:function:)``; `unwritableFile` if
+  ///   the file cannot be created or written.
   public func writeWebP(
     toFileAt path: String, quality: Int = 80, isLossless: Bool = false, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

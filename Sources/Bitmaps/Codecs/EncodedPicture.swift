@@ -5,14 +5,14 @@ public import NativeBuffers
 /// Copies of the value share the bytes; ``dispose()`` releases them for all copies at once.
 public struct EncodedPicture: Sendable {
   public let format: PictureFormat
-  /// The size of the file, in bytes. The buffer behind it is usually larger.
+  /// The size of the file, in bytes. The buffer that holds it is usually larger.
   public let byteCount: Int
   let buffer: NativeBuffer
 
-  /// Keeps the bytes of the file valid until the pin ends, whatever becomes of the picture: to read them by
-  /// `Pin.span`, without a closure.
+  /// Keeps the bytes of the file valid until the pin ends, whatever happens to the picture. `Pin.span` reads them
+  /// without a closure.
   ///
-  /// - Throws: `pixelsUnavailable` where the picture was disposed.
+  /// - Throws: `pixelsUnavailable` if the picture was disposed.
   public func pin() throws(BitmapError) -> Pin {
     do { return try buffer.slice(0..<byteCount).pin() } catch { throw BitmapError(accessFailedWith: error) }
   }
@@ -22,26 +22,26 @@ public struct EncodedPicture: Sendable {
     try buffer.withBytes { bytes in try body(bytes.extracting(..<byteCount)) }
   }
 
-  /// A copy of the bytes as an array, Foundation's `Data` or another collection of bytes, which lives on by itself:
-  /// its memory is not accounted for here.
+  /// A copy of the bytes as an array, Foundation's `Data` or another collection of bytes. The copy is independent, and
+  /// the ledger does not count its memory.
   ///
   ///     let data = try picture.copied(as: Data.self)
   ///
-  /// Costs a copy, and for other types than an array a second one: they are filled from an array of their own, and never
-  /// see the picture's memory.
+  /// Costs a copy, and a second copy for types other than an array: they are filled from an array, and never see the
+  /// picture's memory.
   ///
-  /// - Throws: `pixelsUnavailable` where the picture was disposed.
+  /// - Throws: `pixelsUnavailable` if the picture was disposed.
   public func copied<Bytes: RangeReplaceableCollection>(
     as type: Bytes.Type = [UInt8].self
   ) throws(BitmapError) -> Bytes where Bytes.Element == UInt8 {
-    // An array is nothing that could be kept beyond the picture's life, as a pointer is.
+    // A pointer could be kept beyond the picture's life; an array cannot do harm if it is kept.
     let array = try unsafe buffer.reading { bytes in unsafe [UInt8](bytes[..<byteCount]) }
     return array as? Bytes ?? Bytes(array)
   }
 
   public var isDisposed: Bool { buffer.isDisposed }
 
-  /// Releases the bytes, for every copy of this value. Returns whether this call did; later calls do nothing.
+  /// Releases the bytes, for every copy of this value. Returns whether this call released them; later calls do nothing.
   @discardableResult
   public func dispose(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -51,9 +51,10 @@ public struct EncodedPicture: Sendable {
 }
 
 extension EncodedPicture {
-  /// Encodes into a buffer that should do, and where it does not into one that fits.
+  /// Encodes into a buffer that is usually large enough. If it is not, encodes again into a buffer that fits.
   ///
-  /// Throws `limitExceeded` where the file would have more than `maximumByteCount` bytes. Nothing is left on any error.
+  /// - Throws: `limitExceeded` if the file would be larger than `maximumByteCount`; the errors of the codec. No buffer
+  ///   is left after any error.
   init(
     _ encoding: PictureEncoding, of bitmap: Bitmap, maximumByteCount: Int, origin: Origin
   ) throws(BitmapError) {
@@ -88,7 +89,7 @@ extension EncodedPicture {
     throw BitmapError(.pixelsUnavailable, "the pixels changed while they were encoded.", format: format)
   }
 
-  /// The same bytes in a buffer of their size; this one is disposed, on errors too.
+  /// The same bytes in a buffer of exactly their size. The old buffer is disposed, even after an error.
   func trimmed(origin: Origin) throws(BitmapError) -> EncodedPicture {
     defer { origin.dispose(buffer) }
     let copy = try origin.buffer(byteCount: byteCount)
@@ -105,7 +106,7 @@ extension EncodedPicture {
     return EncodedPicture(format: format, byteCount: byteCount, buffer: copy)
   }
 
-  /// Errors do not name the path: the caller does.
+  /// Errors do not name the path; the caller adds it.
   func write(toFileAt path: String) throws(BitmapError) {
     try unsafe buffer.reading { bytes throws(BitmapError) in
       try unsafe AtomicFile.write(UnsafeRawBufferPointer(rebasing: bytes[..<byteCount]), toFileAt: path)

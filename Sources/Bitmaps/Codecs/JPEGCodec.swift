@@ -1,7 +1,7 @@
 import CImageCodecs
 import NativeBuffers
 
-/// JPEG by libjpeg-turbo: arguments in, reports out, no pixels of its own.
+/// Calls libjpeg-turbo: passes arguments in and reports out, and holds no pixels.
 enum JPEGCodec {
   /// - Parameter endsAtSize: The bytes are no more than the part of the header that has the size.
   static func inspect(
@@ -22,7 +22,7 @@ enum JPEGCodec {
     return found
   }
 
-  /// The strongest of the reductions that libjpeg makes while it decodes, and that leaves at least `minimumWidth`.
+  /// The strongest reduction that libjpeg can make while it decodes, and that leaves at least `minimumWidth`.
   static func denominator(for width: Int, minimumWidth: Int?) -> Int {
     guard let minimumWidth else { return 1 }
     return [8, 4, 2].first { reduced(width, by: $0) >= minimumWidth } ?? 1
@@ -59,7 +59,7 @@ enum JPEGCodec {
   }
 }
 
-/// How an attempt to encode into bounded memory ended.
+/// The result of an attempt to encode into bounded memory.
 enum EncodingResult {
   case fits(byteCount: Int)
   case needs(byteCount: Int)
@@ -76,7 +76,7 @@ enum EncodingResult {
 }
 
 extension PixelFormat {
-  /// Nil for formats that the codecs do not read or write: those are converted.
+  /// Nil for formats that the codecs do not read or write. They are converted.
   var codecLayout: cimage_layout? {
     switch kind {
     case .gray8: CIMAGE_GRAY8
@@ -88,7 +88,7 @@ extension PixelFormat {
 }
 
 extension PixelFormat {
-  /// What only libpng reads and writes.
+  /// The layout of formats that only libpng reads and writes.
   var wideCodecLayout: cimage_layout? {
     switch kind {
     case .gray16: CIMAGE_GRAY16
@@ -108,7 +108,7 @@ extension Bitmap {
     }
   }
 
-  /// The ICC data, where it is for such colours, goes along.
+  /// The ICC data is passed along if it fits the colours.
   func withReadOnlyCodecRows(
     _ watch: WorkWatch, _ body: (cimage_rows, cimage_profile, cimage_watch) -> Void
   ) throws(BitmapError) {
@@ -128,7 +128,7 @@ extension Bitmap {
     guard let layout = format.codecLayout ?? format.wideCodecLayout else {
       throw BitmapError(.unsupported, "the codecs do not know \(format). Convert the bitmap to rgba8 or gray8 before.")
     }
-    // Sizes beyond 32 bits saturate, and no codec takes them.
+    // Sizes beyond 32 bits saturate, and no codec accepts them.
     return unsafe cimage_rows(
       base: base, bytes_per_row: bytesPerRow, width: UInt32(clamping: width), height: UInt32(clamping: height),
       layout: layout)

@@ -1,8 +1,9 @@
 import NativeBuffers
 
-/// Netpbm by own code: a few lines a variant, and the simplest of formats for tests and pipes.
+/// Decodes Netpbm without a library: it takes a few lines for each variant, and is the simplest format for tests and
+/// pipes.
 enum NetpbmCodec {
-  /// Throws where the file has fewer bytes than its samples take: before anything is allocated for them.
+  /// Throws if the file has fewer bytes than its samples take. Call it before memory is taken for the samples.
   static func checkByteCount(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
   ) throws(BitmapError) {
@@ -17,7 +18,7 @@ enum NetpbmCodec {
     }
   }
 
-  /// Fills a bitmap of the header's own format, or of that of 16 bits in its place.
+  /// Fills a bitmap of the header's own format, or of the format with 16 bits in its place.
   static func decode(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
   ) throws(BitmapError) {
@@ -28,12 +29,12 @@ enum NetpbmCodec {
     var pace = WorkPace(watch)
     try unsafe bitmap.withUnsafeMutableRows { rows throws(BitmapError) in
       for y in 0..<header.height {
-        // A sample is parsed, and costs as much as some dozen that are only added.
+        // A sample is parsed, which costs as much as about a dozen additions of samples.
         try pace.spend(header.width * header.channels * 16)
         samples.startRow()
         if !isWide {
           for i in 0..<header.width * header.channels {
-            // SAFETY: the row has this many bytes: bitmap and header have one format.
+            // SAFETY: the row has this many bytes, because bitmap and header have the same format.
             unsafe rows[y][i] = UInt8(truncatingIfNeeded: try samples.next(scaledTo: 255))
           }
         } else {
@@ -69,7 +70,7 @@ enum NetpbmCodec {
   }
 }
 
-/// The samples behind a header, one after the other.
+/// The samples behind a header, one after another.
 private struct NetpbmSamples {
   private let header: NetpbmHeader
   private var reader: NetpbmReader
@@ -88,7 +89,7 @@ private struct NetpbmSamples {
     UInt16(truncatingIfNeeded: try next(scaledTo: 65_535))
   }
 
-  /// Rounded to nearest.
+  /// Rounded to the nearest.
   mutating func next(scaledTo full: Int) throws(BitmapError) -> Int {
     let sample = try next()
     guard sample <= header.maximum else {

@@ -2,20 +2,23 @@ import NativeBuffers
 
 /// The header of a Netpbm file: PBM, PGM, PPM (plain or binary) or PAM.
 ///
-/// Source: the manual pages pbm(5), pgm(5), ppm(5) and pam(5) of Netpbm. No offset or size in a file is believed before
-/// it is compared with what is there. What the samples of a PAM mean, its TUPLTYPE says, and where there is none, how many
-/// a pixel has: 1 is gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha. Samples of plain files are numbers with white space between them, and nothing is
-/// asked for behind the last one: a file that was cut within it cannot be told from one that ends there, and is taken.
+/// Source: the manual pages pbm(5), pgm(5), ppm(5) and pam(5) of Netpbm. An offset or size in a file is compared with
+/// the bytes that are there before it is used.
+///
+/// A PAM's TUPLTYPE says what its samples mean. If there is none, the number of samples for each pixel says it: 1 is
+/// gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha. Samples of plain files are numbers with white space between them.
+/// Nothing is required behind the last number, so a file that was cut within it looks like one that ends there, and is
+/// accepted.
 struct NetpbmHeader {
   /// The digit behind the "P".
   var kind: Int
   var width = 0
   var height = 0
-  /// The value of a sample that is wholly on: 1 to 65,535.
+  /// The value of a sample at full intensity: 1 to 65,535.
   var maximum = 1
   /// Samples per pixel, alpha included: 1 to 4.
   var channels = 1
-  /// What a PAM says that its samples are; nil where it says nothing, and of other kinds of files.
+  /// What a PAM says that its samples are; nil if it says nothing, and for other kinds of files.
   var tupleType: NetpbmTupleType?
   /// Where the samples start, in bytes.
   var offset = 0
@@ -24,7 +27,7 @@ struct NetpbmHeader {
   var isBitmap: Bool { kind == 1 || kind == 4 }
   var bytesPerSample: Int { maximum > 255 ? 2 : 1 }
 
-  /// The format that loses nothing but what a `maximum` other than 255 or 65,535 is scaled by.
+  /// The format that loses nothing, except by scaling if `maximum` is not 255 or 65,535.
   var pixelFormat: PixelFormat {
     switch (channels, bytesPerSample) {
     case (1, 1): .gray8
@@ -36,9 +39,9 @@ struct NetpbmHeader {
     }
   }
 
-  /// The least that the samples take in the file, in bytes. Saturates.
+  /// The least number of bytes that the samples take in the file. Saturates.
   var sampleByteCount: Int {
-    // Sides are below 2^31, so that only the channels can take it beyond 2^63.
+    // Sides are below 2^31, so only the multiplication by the channels can overflow.
     let (count, overflow) = (width * height).multipliedReportingOverflow(by: 2 * channels)
     if overflow { return .max }
     return sampleByteCount(of: count / 2)
@@ -53,10 +56,10 @@ struct NetpbmHeader {
     }
   }
 
-  /// What is more in the header than a plain one takes: comments, white space, zeros, lines that nobody needs.
+  /// How much longer the header is than a plain one: comments, white space, zeros, lines that are not needed.
   var surplusByteCount: Int { max(0, offset - Self.plainByteCount) }
 
-  /// A header without any such takes some 80 bytes.
+  /// More than a plain header takes, which is about 80 bytes.
   static let plainByteCount = 256
 
   init(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch) throws(BitmapError) {
@@ -67,14 +70,14 @@ struct NetpbmHeader {
     self = header
   }
 
-  /// Of the digit behind the "P".
+  /// `kind` is the digit behind the "P".
   init(kind: Int) {
     self.kind = kind
     channels = kind == 3 || kind == 6 ? 3 : 1
   }
 
   func check() throws(BitmapError) {
-    // Ahead of the number of channels: of CMYK with alpha, that is not what is in the way.
+    // Checked before the number of channels: for CMYK with alpha, the type is the better reason.
     try tupleType?.check(self)
     guard width > 0, height > 0 else { throw .netpbm(.corrupt, "a side is 0") }
     guard (1...65_535).contains(maximum) else { throw .netpbm(.corrupt, "its maximum is not within 1 and 65535") }

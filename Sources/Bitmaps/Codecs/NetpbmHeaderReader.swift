@@ -1,5 +1,5 @@
-/// Reads the header of a Netpbm file byte by byte, once each, and goes on where the bytes ended when more of them are
-/// there. Nothing is allocated.
+/// Reads the header of a Netpbm file byte by byte, and each byte once. If the bytes end, it continues there when more
+/// bytes have arrived. Nothing is allocated.
 struct NetpbmHeaderReader {
   /// What the next byte belongs to.
   private enum Place {
@@ -14,25 +14,26 @@ struct NetpbmHeaderReader {
   private var header = NetpbmHeader(kind: 0)
   private var place = Place.signature
   private var number = 0
-  /// Of PBM, PGM and PPM, how many numbers are there; of PAM, a bit for each field that is.
+  /// For PBM, PGM and PPM, how many numbers were read. For PAM, a bit for each field that was read.
   private var fields = 0
   private var field = Field.width
-  /// The letters of a name of a PAM's line, up to eight of them, as one number.
+  /// The letters of the name in a PAM's line, up to eight of them, as one number.
   private var name: UInt64 = 0
   private var nameByteCount = 0
-  /// Where the type of a PAM's first TUPLTYPE line stands that has one, and how many lines have.
+  /// Where the type lies in a PAM's first TUPLTYPE line that has a type, and how many lines have one.
   private var type = 0..<0
   private var typeLineCount = 0
 
-  /// What a PAM must have, in the order of a PGM's numbers.
+  /// The fields that a PAM must have, in the order of a PGM's numbers.
   private enum Field: Int {
     case width, height, maximum, depth
   }
 
-  /// Reads on; nil where the bytes end before the header does. `bytes` begins with those of the last call.
+  /// Continues to read; nil if the bytes end before the header does. `bytes` begins with the bytes of the last call.
+  /// Asks the watch for each 64 KiB.
   ///
-  /// Throws `corrupt` or `unsupported`; `limitExceeded` where the header is longer than `limits.embeddedByteCount` and
-  /// 256 bytes, as soon as so many are read. Asks the watch for each 64 KiB.
+  /// - Throws: `corrupt` or `unsupported` if the header is not one that can be read; `limitExceeded` as soon as more
+  ///   than `limits.embeddedByteCount` and 256 bytes belong to the header; the error of the watch.
   mutating func read(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
   ) throws(BitmapError) -> NetpbmHeader? {
@@ -126,7 +127,8 @@ struct NetpbmHeaderReader {
     guard number < 1 << 31 else { throw .netpbm(.corrupt, "a number in its header is 2147483648 or more") }
   }
 
-  /// Of a PBM, PGM or PPM. One white space ends the last number; behind the others a comment may begin at once.
+  /// Ends a number of a PBM, PGM or PPM. One white space ends the last number; behind other numbers a comment may begin
+  /// at once.
   private mutating func endNumber(before byte: UInt8, _ isSpace: Bool) throws(BitmapError) {
     switch fields {
     case 0: header.width = number

@@ -1,10 +1,10 @@
-/// Bytes that somebody else wrote, one after the other; nil behind the last.
-// SAFETY: every read looks at `position` first; used inside the closure that lent the bytes.
+/// Reads bytes that can be wrong or hostile, one after another; nil behind the last.
+// SAFETY: every read checks `position` first; the value is used only inside the closure that lent the bytes.
 @safe
 struct NetpbmReader {
   private let bytes: UnsafeRawBufferPointer
   private let watch: WorkWatch
-  /// Bytes between two questions where nothing but them is read: white space, comments and zeros.
+  /// How many bytes there are between two questions while nothing else is done: in white space, comments and zeros.
   private let interval = max(1, WorkPace.interval >> 6)
   private var position: Int
   private var nextQuestion: Int
@@ -32,7 +32,7 @@ struct NetpbmReader {
 
   static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-  /// The next byte that is neither white space nor in a comment; nil at the end. The byte is taken.
+  /// Takes the next byte that is neither white space nor in a comment; nil at the end.
   mutating func nextOfToken() throws(BitmapError) -> UInt8? {
     while let byte = next() {
       try pause()
@@ -45,7 +45,7 @@ struct NetpbmReader {
     return nil
   }
 
-  /// A decimal number below 2^31. The byte behind it stays.
+  /// Takes a decimal number below 2^31. The byte behind it is not taken.
   mutating func number(_ name: String) throws(BitmapError) -> Int {
     guard let first = try nextOfToken() else { throw .netpbm(.truncated, "it ends before a \(name)") }
     position -= 1

@@ -1,7 +1,7 @@
 /// What the samples of a PAM's pixel are, by its TUPLTYPE.
 ///
-/// Source: pam(5), "PAM Used For Visual (Graphic) Images" and the optional "\_ALPHA". Any other type is legal and means
-/// what two programs agreed on, as CMYK: its samples are no picture to those who do not know it.
+/// Source: pam(5), "PAM Used For Visual (Graphic) Images" and the optional "\_ALPHA". Any other type is legal, and its
+/// meaning is an agreement between two programs, as for CMYK. Without the agreement, its samples are not a picture.
 struct NetpbmTupleType {
   private enum Name: String, CaseIterable {
     case blackAndWhite = "BLACKANDWHITE"
@@ -14,8 +14,8 @@ struct NetpbmTupleType {
 
   private let name: Name
 
-  /// Nil for an empty name, which is the same as none. Throws `unsupported` for one that is not known; `lineCount` is the
-  /// number of lines that the file has for it, which together are one name with spaces in it.
+  /// Nil for an empty name, which means the same as no name. Throws `unsupported` for an unknown name. `lineCount` is
+  /// the number of the file's lines for the name; all these lines together are one name with spaces in it.
   init?(named bytes: UnsafeRawBufferPointer, lineCount: Int) throws(BitmapError) {
     guard lineCount > 0 else { return nil }
     let known = Name.allCases.first { unsafe $0.rawValue.utf8.elementsEqual(bytes) }
@@ -34,7 +34,7 @@ struct NetpbmTupleType {
     return String(decoding: letters, as: UTF8.self) + (lineCount > 1 || bytes.count > letters.count ? "…" : "")
   }
 
-  /// Throws where the header's DEPTH or MAXVAL is not the type's.
+  /// Throws if the header's DEPTH or MAXVAL does not fit the type.
   func check(_ header: NetpbmHeader) throws(BitmapError) {
     let channels =
       switch name {

@@ -1,18 +1,19 @@
 import NativeBuffers
 
-/// Which of the Netpbm formats is written.
+/// The Netpbm format that is written.
 ///
-/// A struct and not an enum, so that more can be added.
+/// It is a struct and not an enum, so that more can be added.
 public struct NetpbmVariant: Hashable, Sendable {
   enum Kind { case binary, plain, bitmap, plainBitmap }
 
   let kind: Kind
 
-  /// PGM or PPM, and PAM where there is alpha; 16 bits where the bitmap has more than 8. Exact for integers.
+  /// PGM or PPM, or PAM if there is alpha. 16 bits if the bitmap has more than 8. Exact for integers.
   public static let binary = NetpbmVariant(kind: .binary)
-  /// PGM or PPM in decimal numbers, for people and diffs. Alpha is laid on white.
+  /// PGM or PPM in decimal numbers, for people and diffs. Alpha of 8-bit formats is laid on white; alpha of other
+  /// formats is dropped.
   public static let plain = NetpbmVariant(kind: .plain)
-  /// PBM: a bit a pixel, black where the luminance is below 128 of 255.
+  /// PBM: one bit for each pixel, black if the luminance is below 128 of 255.
   public static let bitmap = NetpbmVariant(kind: .bitmap)
   /// PBM in digits.
   public static let plainBitmap = NetpbmVariant(kind: .plainBitmap)
@@ -32,13 +33,13 @@ extension NetpbmVariant {
   }
 }
 
-/// Writes a bitmap of a format that the variant takes.
-// SAFETY: nothing is written beyond `target`; used inside the closure that lent it.
+/// Writes a bitmap of a format that the variant accepts.
+// SAFETY: nothing is written beyond `target`; the value is used only inside the closure that lent it.
 @safe
 struct NetpbmWriter {
   private let target: UnsafeMutableRawBufferPointer
   private let variant: NetpbmVariant
-  /// Of all that was written, whether it fitted or not.
+  /// The number of all bytes that were written, whether they fitted or not.
   private var byteCount = 0
 
   static func encode(
@@ -54,7 +55,7 @@ struct NetpbmWriter {
     self.variant = variant
   }
 
-  /// At least what any file of the bitmap takes.
+  /// An upper bound of the size of every file of the bitmap.
   static func byteCountBound(of bitmap: Bitmap, _ variant: NetpbmVariant) -> Int {
     let samples = bitmap.width * bitmap.height * bitmap.format.channelCount
     return (variant.kind == .plain ? 6 : bitmap.format.bytesPerChannel + 1) * samples + bitmap.height + 256
@@ -71,7 +72,7 @@ struct NetpbmWriter {
 
   private mutating func write(_ bitmap: Bitmap) throws(BitmapError) {
     let channels = bitmap.format.channelCount
-    // Alpha is not written in decimal numbers, whatever the format that carries the colours.
+    // Plain formats have no alpha, even if the bitmap's format has a fourth channel.
     let colors = variant.kind == .plain && channels == 4 ? 3 : channels
     let maximum = bitmap.format.channel == .uint16 ? 65_535 : 255
     putHeader(bitmap, channels: colors, maximum: maximum)
@@ -87,7 +88,7 @@ struct NetpbmWriter {
         for x in 0..<bitmap.width {
           for channel in 0..<colors {
             let index = x * channels + channel
-            // SAFETY: within the row, whose numbers are aligned as its format asks.
+            // SAFETY: the number lies within the row, and rows are aligned for their format.
             let value =
               maximum == 255
               ? unsafe Int(row.load(fromByteOffset: index, as: UInt8.self))

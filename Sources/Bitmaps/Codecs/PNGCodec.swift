@@ -1,7 +1,7 @@
 import CImageCodecs
 import NativeBuffers
 
-/// PNG by libpng: arguments in, reports out, no pixels of its own.
+/// Calls libpng: passes arguments in and reports out, and holds no pixels.
 enum PNGCodec {
   static func inspect(
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
@@ -16,19 +16,19 @@ enum PNGCodec {
     var found = PictureInfo(
       format: .png, width: Int(info.width), height: Int(info.height),
       pixelFormat: info.alpha ? .rgba8 : info.color ? .rgb8 : .gray8, isProgressive: info.interlaced,
-      // Two rows and zlib's window; libpng's callbacks hold the limit exactly.
+      // It takes two rows and zlib's window, and libpng's callbacks keep the limit exactly.
       codecByteCount: 0)
     if info.bit_depth == 16 { found.richestFormat = info.alpha || info.color ? .rgba16 : .gray16 }
     return found
   }
 
-  /// How a decode ended, and what libpng's memory came to.
+  /// How a decode ended, and how much memory libpng took.
   struct Outcome {
-    /// Nil where the picture is whole.
+    /// Nil if the picture is whole.
     var error: BitmapError?
     var warnings: [PictureWarning]
     var peakByteCount: Int
-    /// What libpng had not given back at the end. It was freed then; 0 unless libpng leaks.
+    /// The blocks that libpng had not freed at the end. They were freed then. 0 unless libpng leaks.
     var outstandingBlockCount: Int
   }
 
@@ -66,9 +66,10 @@ enum PNGCodec {
     return try EncodingResult(report, needed: needed, format: .png)
   }
 
-  /// More than any PNG of the bitmap takes, so that none is encoded twice: zlib's most cautious bound, and chunks.
+  /// More than any PNG of the bitmap takes, so that no picture is encoded twice: zlib's most cautious bound, and the
+  /// chunks.
   static func byteCountBound(of bitmap: Bitmap) -> Int {
-    // Cannot overflow: the rows are in memory, and 1.2 times as much can be addressed.
+    // Cannot overflow: the rows are in memory, and 1.2 times as many bytes can be addressed.
     let filtered = (bitmap.width * bitmap.format.bytesPerPixel + 1) * bitmap.height
     return filtered + filtered / 8 + filtered / 32 + 1024
   }

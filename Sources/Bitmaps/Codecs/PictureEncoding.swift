@@ -1,6 +1,6 @@
-/// A format to encode a picture as, with what can be chosen about it.
+/// A format to encode a picture as, with the options of the format.
 ///
-/// A struct and not an enum, so that more can be added.
+/// It is a struct and not an enum, so that more can be added.
 public struct PictureEncoding: Hashable, Sendable {
   enum Kind: Hashable {
     case jpeg(quality: Int, comment: String?)
@@ -11,27 +11,27 @@ public struct PictureEncoding: Hashable, Sendable {
 
   let kind: Kind
 
-  /// As ``Bitmap/encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
+  /// JPEG, with the options of ``Bitmap/encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
   public static func jpeg(quality: Int = 85) -> PictureEncoding {
     PictureEncoding(kind: .jpeg(quality: quality, comment: nil))
   }
 
-  /// The same with a comment in the file's header, of at most 65,533 bytes of UTF-8 and without a NUL.
+  /// The same with a comment in the file's header: at most 65,533 bytes of UTF-8, without a NUL.
   static func jpeg(quality: Int, comment: String?) -> PictureEncoding {
     PictureEncoding(kind: .jpeg(quality: quality, comment: comment))
   }
 
-  /// As ``Bitmap/encodedPNG(compression:maximumByteCount:arena:file:line:function:)``.
+  /// PNG, with the options of ``Bitmap/encodedPNG(compression:maximumByteCount:arena:file:line:function:)``.
   public static func png(compression: Int = 6) -> PictureEncoding {
     PictureEncoding(kind: .png(compression: compression))
   }
 
-  /// As ``Bitmap/encodedWebP(quality:isLossless:maximumByteCount:arena:file:line:function:)``.
+  /// WebP, with the options of ``Bitmap/encodedWebP(quality:isLossless:maximumByteCount:arena:file:line:function:)``.
   public static func webP(quality: Int = 80, isLossless: Bool = false) -> PictureEncoding {
     PictureEncoding(kind: .webP(quality: quality, isLossless: isLossless))
   }
 
-  /// As ``Bitmap/encodedNetpbm(_:maximumByteCount:arena:file:line:function:)``.
+  /// Netpbm, with the options of ``Bitmap/encodedNetpbm(_:maximumByteCount:arena:file:line:function:)``.
   public static func netpbm(_ variant: NetpbmVariant = .binary) -> PictureEncoding {
     PictureEncoding(kind: .netpbm(variant))
   }
@@ -47,7 +47,7 @@ public struct PictureEncoding: Hashable, Sendable {
 }
 
 extension PictureEncoding {
-  /// Throws where a choice makes no sense.
+  /// Throws if an option is out of range.
   func check() throws(BitmapError) {
     switch kind {
     case .jpeg(let quality, _) where !(1...100).contains(quality):
@@ -60,7 +60,7 @@ extension PictureEncoding {
     }
   }
 
-  /// The pixel format to which a bitmap of `format` is converted before its codec takes it.
+  /// The pixel format that a bitmap of `format` is converted to before it is encoded.
   func written(_ format: PixelFormat) throws(BitmapError) -> PixelFormat {
     switch kind {
     case .jpeg:
@@ -80,7 +80,8 @@ extension PictureEncoding {
     }
   }
 
-  /// Bytes that nearly every such picture fits. Of those that do not, the codec says what they take.
+  /// A capacity that is enough for nearly every such picture. If it is not, the codec says how many bytes the picture
+  /// takes.
   func firstCapacity(for bitmap: Bitmap) -> Int {
     let pixelCount = bitmap.width * bitmap.height
     switch kind {
@@ -93,7 +94,8 @@ extension PictureEncoding {
     }
   }
 
-  /// The one way to the codecs. `bitmap` has the format that ``written(_:)`` says; no byte is written beyond `bytes`.
+  /// All encoding goes through this function. `bitmap` must have the format of ``written(_:)``. Never writes past
+  /// `bytes`.
   func encode(_ bitmap: Bitmap, into bytes: UnsafeMutableRawBufferPointer) throws(BitmapError) -> EncodingResult {
     switch kind {
     case .jpeg(let quality, let comment):

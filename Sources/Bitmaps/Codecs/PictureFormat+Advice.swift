@@ -21,7 +21,7 @@ extension PictureFormat {
     }
   }
 
-  /// What helps where the format cannot be decoded: a program that converts it, as Debian's packages have it.
+  /// What helps if the format cannot be decoded: a program that converts it, with its name in Debian's packages.
   var advice: String {
     switch kind {
     case .gif: "Convert it to WebP (`gif2webp IN.gif -o OUT.webp`), of which the first frame is decoded, or to PNG."

@@ -1,17 +1,17 @@
 extension PictureFormat {
-  /// How many leading bytes ``init(recognizing:)`` looks at. Nearly all formats are told by the first 16; an SVG may have a
-  /// comment in front of its first element.
+  /// How many leading bytes ``init(recognizing:)`` looks at. The first 16 are enough for nearly all formats, but an SVG
+  /// may have a comment in front of its first element.
   public static let signatureByteCount = 1024
 
-  /// The format that these leading bytes of a file announce, or nil where they announce none.
+  /// The format that these leading bytes of a file announce; nil if they announce none.
   ///
-  /// That the bytes announce a format says nothing about the rest of the file.
+  /// Even if the bytes announce a format, the rest of the file can be anything.
   public init?(recognizing bytes: RawSpan) {
     guard case .format(let format) = Recognition(of: bytes, isWhole: true) else { return nil }
     self = format
   }
 
-  /// The format of these bytes; throws where there is none that can be decoded.
+  /// The format of these bytes. Throws if they have none that can be decoded.
   init(decodable bytes: RawSpan) throws(BitmapError) {
     guard bytes.byteCount > 0 else {
       throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
@@ -20,7 +20,7 @@ extension PictureFormat {
     self = format
   }
 
-  /// The same of bytes of which more may come, unless they are the whole file; nil where it takes more of them to tell.
+  /// The same for bytes of which more may come, unless they are the whole file. Nil if more bytes are needed to decide.
   static func decodable(_ bytes: RawSpan, isWhole: Bool) throws(BitmapError) -> PictureFormat? {
     switch Recognition(of: bytes, isWhole: isWhole) {
     case .none: throw .noPicture
@@ -44,11 +44,11 @@ extension BitmapError {
 /// What the leading bytes of a file say about its format.
 enum Recognition: Equatable {
   case format(PictureFormat)
-  /// The bytes there could still become one.
+  /// With more bytes, it could still become a format.
   case open
   case none
 
-  /// Of bytes that are not the whole file, more may come.
+  /// If the bytes are not the whole file, more may come.
   init(of bytes: RawSpan, isWhole: Bool) {
     let count = min(bytes.byteCount, PictureFormat.signatureByteCount)
     var candidates = Candidates(
@@ -58,7 +58,7 @@ enum Recognition: Equatable {
   }
 }
 
-/// Formats, tried one after the other. The first that matches is it, once no earlier one can match any more.
+/// Tries formats one after another. The first format that matches is the result, if no earlier format can still match.
 private struct Candidates: ~Escapable {
   private let lead: LeadingBytes
   private let isWhole: Bool
@@ -96,10 +96,10 @@ private struct Candidates: ~Escapable {
   }
 
   private mutating func considerDecodable() {
-    // With a segment ahead of its frame, libjpeg's reader finds out.
+    // If a JPEG-LS file has a segment ahead of its frame, it is recognised when libjpeg reads its header.
     take(.jpegLS, lead.starts(with: [0xFF, 0xD8, 0xFF, 0xF7]))
     take(.jpeg, lead.starts(with: [0xFF, 0xD8, 0xFF]))
-    // Four bytes of the eight: the other four exist to show damage, and libpng names that damage.
+    // Only four bytes of the eight: the other four exist to show damage, and libpng reports that damage.
     let isPNG = lead.starts(with: [0x89, 0x50, 0x4E, 0x47])
     take(.cgbi, isPNG && lead.has("CgBI", at: 12))
     take(.png, isPNG)
@@ -112,12 +112,12 @@ private struct Candidates: ~Escapable {
 
   private mutating func considerPictures() {
     take(.gif, lead.starts(with: "GIF8"))
-    // Two letters are little evidence; a bitmap file has four zeros after its size.
+    // Two letters are weak evidence, but a bitmap file also has four zeros after its size.
     take(.bmp, lead.starts(with: "BM") && lead.has([0, 0, 0, 0], at: 6))
     take(.jpegXL, anyOf: [[0xFF, 0x0A], [0, 0, 0, 12] + Array("JXL \r\n".utf8) + [0x87, 0x0A]])
     take(
       .jpeg2000, anyOf: [[0xFF, 0x4F, 0xFF, 0x51], [0, 0, 0, 12] + Array("jP  \r\n".utf8) + [0x87, 0x0A]])
-    // An icon or a cursor: not without a picture, and a zero in what is said of the first.
+    // An icon or a cursor. It has at least one picture, and the description of the first picture contains a zero.
     take(
       .ico,
       lead.starts(with: [0, 0]) && lead.has(anyOf: 1...2, at: 2) && lead.has([0], at: 3)
@@ -156,9 +156,10 @@ private struct Candidates: ~Escapable {
     take(.svg, lead.matchOfSVG)
   }
 
-  /// Files of boxes (ISO 14496-12, and QuickTime, which it comes from), told by the brands in the first one.
+  /// Files of boxes (ISO 14496-12, and QuickTime, from which it comes), recognised by the brands in the first box.
   private mutating func considerMediaFiles() {
-    // Boxes of brands are small. Without that, anything could become one for as long as it takes to read four bytes.
+    // A box of brands is small, so its length begins with two zeros. Without this test, any file could still become one
+    // of these while fewer than eight bytes are there.
     let isBranded = lead.starts(with: [0, 0]) && lead.has("ftyp", at: 4)
     for brand in ["avif", "avis"] { take(.avif, isBranded && lead.has(brand, at: 8)) }
     for brand in ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs"] {
@@ -170,7 +171,7 @@ private struct Candidates: ~Escapable {
       take(.heic, isPicture)
     }
     take(.cameraRaw, isBranded && lead.has("crx ", at: 8))
-    // Sound alone.
+    // Files with sound only are not recognised.
     let isSound = ["M4A ", "M4B ", "M4P ", "F4A ", "F4B "].contains { (isBranded && lead.has($0, at: 8)) == .yes }
     if !isSound { take(.mp4, isBranded && (lead.byteCount >= 12 ? .yes : .open)) }
     for box in ["moov", "wide", "pnot"] { take(.mp4, lead.starts(with: [0, 0]) && lead.has(box, at: 4)) }

@@ -1,7 +1,7 @@
-/// A file format for pictures, told by the first bytes of a file and never by its name.
+/// A file format for pictures. The first bytes of a file tell the format, never the file's name.
 ///
-/// Many formats are recognised though they cannot be decoded, so that an error can say what the file is and what helps:
-/// other formats of pictures, documents and videos.
+/// Many formats are recognised although they cannot be decoded, so that an error can say what the file is and what
+/// helps. These are other formats of pictures, documents and videos.
 public struct PictureFormat: Hashable, Sendable {
   enum Kind: String {
     case jpeg = "JPEG"
@@ -43,29 +43,30 @@ public struct PictureFormat: Hashable, Sendable {
   public static let jpeg = PictureFormat(kind: .jpeg)
   public static let png = PictureFormat(kind: .png)
   public static let webp = PictureFormat(kind: .webp)
-  /// PBM, PGM, PPM and PAM. What the samples of a PAM are, its TUPLTYPE says: BLACKANDWHITE, GRAYSCALE or RGB, each of
-  /// them also with _ALPHA; any other, as CMYK, is `unsupported`. Where there is none, 1 to 4 samples a pixel are gray,
-  /// gray and alpha, RGB, RGB and alpha.
+  /// PBM, PGM, PPM and PAM. A PAM's TUPLTYPE says what its samples are: BLACKANDWHITE, GRAYSCALE or RGB, and each of
+  /// them with _ALPHA. Any other type, such as CMYK, is `unsupported`. If there is no TUPLTYPE, 1 to 4 samples for each
+  /// pixel are gray, gray and alpha, RGB, RGB and alpha.
   public static let netpbm = PictureFormat(kind: .netpbm)
   public static let gif = PictureFormat(kind: .gif)
-  /// Also raw files of cameras that start like a TIFF, as DNG, NEF and ARW.
+  /// TIFF, and raw files of cameras that start like a TIFF, such as DNG, NEF and ARW.
   public static let tiff = PictureFormat(kind: .tiff)
   public static let bmp = PictureFormat(kind: .bmp)
-  /// And any other HEIF that is no AVIF.
+  /// HEIC, and any other HEIF that is not AVIF.
   public static let heic = PictureFormat(kind: .heic)
   public static let avif = PictureFormat(kind: .avif)
-  /// With or without a container.
+  /// JPEG XL, with or without a container.
   public static let jpegXL = PictureFormat(kind: .jpegXL)
-  /// With or without a container.
+  /// JPEG 2000, with or without a container.
   public static let jpeg2000 = PictureFormat(kind: .jpeg2000)
   /// Icons and cursors of Windows.
   public static let ico = PictureFormat(kind: .ico)
   public static let psd = PictureFormat(kind: .psd)
   public static let svg = PictureFormat(kind: .svg)
   public static let pdf = PictureFormat(kind: .pdf)
-  /// What Apple's tools make of the PNGs in an app: they have a chunk `CgBI` in front, and are no PNGs any more.
+  /// The form that Apple's tools give to the PNGs in an app. It has a chunk `CgBI` in front, and is not a PNG any more.
   public static let cgbi = PictureFormat(kind: .cgbi)
-  /// Raw files of cameras that do not start like a TIFF, or say that they are more: CR2, CR3, CRW, MRW, ORF, RAF, RW2, X3F.
+  /// Raw files of cameras that do not start like a TIFF, or that are marked as raw files: CR2, CR3, CRW, MRW, ORF, RAF,
+  /// RW2, X3F.
   public static let cameraRaw = PictureFormat(kind: .cameraRaw)
   /// A video in a container of the MP4 family, QuickTime included.
   public static let mp4 = PictureFormat(kind: .mp4)
@@ -73,7 +74,7 @@ public struct PictureFormat: Hashable, Sendable {
   public static let matroska = PictureFormat(kind: .matroska)
   public static let avi = PictureFormat(kind: .avi)
 
-  /// Whether ``Bitmap`` can decode it.
+  /// Whether ``Bitmap`` can decode the format.
   public var isDecodable: Bool {
     switch kind {
     case .jpeg, .png, .webp, .netpbm: true

@@ -1,7 +1,7 @@
 import CImageCodecs
 import NativeBuffers
 
-/// WebP by libwebp: arguments in, reports out, no pixels of its own.
+/// Calls libwebp: passes arguments in and reports out, and holds no pixels.
 enum WebPCodec {
   static func inspect(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits) throws(BitmapError) -> PictureInfo {
     var info = cimage_webp_info()
@@ -24,7 +24,7 @@ enum WebPCodec {
       _ = unsafe cimage_webp_decode(bytes.baseAddress, bytes.count, watch, rows, &report)
     }
     if let error = BitmapError(report, format: .webp, limits: limits, watch: watch) { throw error }
-    // What is missing can be the EXIF data that says how the pixels are turned. Bytes behind the container are allowed.
+    // The missing part can be the EXIF data with the orientation. Bytes behind the container are allowed.
     let announced = unsafe BoundedReader(bytes: bytes.bytes).integer(at: 4, byteCount: 4, isLittle: true) ?? 0
     return announced + 8 > bytes.count ? [.missingEnd(.webp)] : []
   }
