@@ -1,4 +1,4 @@
-// The memory of one libpng call: counted, limited, and all of it given back whatever libpng forgets.
+// The memory of one libpng call. It is counted and limited, and all of it is freed, even what libpng forgets to free.
 
 #ifndef PNG_MEMORY_H
 #define PNG_MEMORY_H
@@ -19,11 +19,11 @@ struct png_memory {
   bool exhausted;
 };
 
-// For png_create_read_struct_2, with a `struct png_memory` as memory pointer.
+// Functions for png_create_read_struct_2, with a `struct png_memory` as memory pointer.
 png_voidp png_memory_allocate(png_structp png, png_alloc_size_t size);
 void png_memory_free(png_structp png, png_voidp pointer);
 
-// Writes what is outstanding into the report, then frees it.
+// Writes into the report what was not freed, then frees it.
 void png_memory_settle(struct png_memory *memory, cimage_report *report);
 
 #endif

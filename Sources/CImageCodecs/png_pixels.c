@@ -37,7 +37,8 @@ static void put_number(struct png_pixels *pixels, uint32_t value) {
   put(pixels, bytes, sizeof bytes);
 }
 
-// A chunk for libpng up to its pixels: of one block, the first one behind zlib's header, and the last one ahead of the checksum.
+// Makes a chunk for libpng, up to its pixels. Each chunk has one block. The first chunk begins with zlib's header, and
+// the last chunk ends with the checksum of the data.
 static void put_block(struct png_pixels *pixels, bool is_first) {
   uint8_t last = pixels->raw_left <= BLOCK_BYTES;
   uint16_t count = (uint16_t)(last ? pixels->raw_left : BLOCK_BYTES), inverse = (uint16_t)~count;
@@ -50,7 +51,7 @@ static void put_block(struct png_pixels *pixels, bool is_first) {
   pixels->block_left = count;
 }
 
-// libpng is told not to look at the chunks' checksums, since those of the file are looked at here.
+// Ends a chunk with 0 as its checksum: libpng is told to ignore it, because the checksums of the file are checked here.
 static void put_end_of_block(struct png_pixels *pixels) {
   pixels->literal_count = pixels->literal_next = 0;
   if (pixels->raw_left == 0) put_number(pixels, (uint32_t)pixels->stream.adler);
@@ -83,7 +84,8 @@ bool png_pixels_has_more(const struct png_pixels *pixels) {
   return pixels->literal_next < pixels->literal_count || pixels->block_left > 0;
 }
 
-// Behind the content of a chunk: its checksum, and the head of the next one. `*is_over` where that is of another kind.
+// Reads the checksum behind a chunk's content, and the head of the next chunk. Sets `*is_over` if that chunk has no
+// pixels.
 static cimage_status next_chunk(struct png_pixels *pixels, bool *is_over) {
   struct png_source *source = pixels->source;
   if (source->left < CHECKSUM) return fail(pixels, CIMAGE_TRUNCATED, "Premature end of data");
@@ -99,7 +101,7 @@ static cimage_status next_chunk(struct png_pixels *pixels, bool *is_over) {
   return status != CIMAGE_OK ? fail(pixels, status, "Stopped by the caller") : open_chunk(pixels, head);
 }
 
-// Gives zlib the next bytes, if it has none. `*is_over` where there are no more.
+// Gives zlib the next bytes if it has none. Sets `*is_over` if there are no more.
 static cimage_status feed(struct png_pixels *pixels, bool *is_over) {
   struct png_source *source = pixels->source;
   *is_over = false;
@@ -122,7 +124,8 @@ static cimage_status feed(struct png_pixels *pixels, bool *is_over) {
   return CIMAGE_OK;
 }
 
-// One step. With the last byte wanted, zlib may see that what follows is wrong: that is kept for the next step.
+// Makes one step. When zlib makes the last byte that is wanted, it may see an error in what follows. This error is kept
+// for the next step.
 static cimage_status inflate_some(struct png_pixels *pixels, uint8_t *destination, size_t *count) {
   bool is_over = false;
   cimage_status status = pixels->has_failed ? CIMAGE_OK : feed(pixels, &is_over);
@@ -179,7 +182,7 @@ cimage_status png_pixels_finish(struct png_pixels *pixels) {
     if (status != CIMAGE_OK) return status;
     surplus += pixels->stream.total_in - before;
     if (count > 0) oddity = "Too much image data";
-    // A kilobyte or so is nobody's fault that minds; more is a file made to keep somebody busy, or a damaged one.
+    // A small surplus is harmless. A large one is damage, or was made to cost time.
     if (surplus > SURPLUS_BYTES) return fail_checksum(pixels, "Too much image data");
   }
   for (bool is_over = false; !is_over;) {

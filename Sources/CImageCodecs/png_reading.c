@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// Everything that a longjmp must not lose lives in here, never in a local of the function that calls setjmp.
+// Everything that a longjmp must not lose lives in here, never in a local variable of the function that calls setjmp.
 struct png_reader {
   png_structp png;
   png_infop info;
@@ -13,8 +13,8 @@ struct png_reader {
   struct png_memory memory;
   struct png_source source;
   struct png_pixels pixels;
-  uint64_t rows_left; // of all passes, not decoded yet; when it is 0, what is wrong is no error any more
-  uint32_t pixel_warnings; // the warnings until then
+  uint64_t rows_left; // rows of all passes that are not decoded yet; if 0, damage is no error any more
+  uint32_t pixel_warnings; // the number of warnings until then
   cimage_report *report;
 };
 
@@ -24,15 +24,15 @@ static _Noreturn void escape(struct png_reader *reader, cimage_status status, co
   longjmp(reader->escape, 1);
 }
 
-// For what is wrong with the file: an error while pixels are missing.
+// For damage of the file. It is an error only while pixels are missing.
 static _Noreturn void escape_damage(struct png_reader *reader, cimage_status status, const char *message) {
   if (reader->rows_left > 0) escape(reader, status, message);
   reader->report->ending = status == CIMAGE_TRUNCATED ? CIMAGE_END_MISSING : CIMAGE_END_DAMAGED;
-  reader->report->warnings = reader->pixel_warnings; // all else that is wrong there goes without saying
+  reader->report->warnings = reader->pixel_warnings; // later warnings are about the same damage
   escape(reader, CIMAGE_OK, message);
 }
 
-// Goes on where all is well, or the watch says so.
+// Returns if all is well; else ends the call, because the watch says so.
 static void check_watch(struct png_reader *reader, cimage_status status) {
   if (status != CIMAGE_OK) escape(reader, status, "Stopped by the caller");
 }
@@ -41,7 +41,7 @@ static void check_pixels(struct png_reader *reader, cimage_status status) {
   const char *message = reader->pixels.message;
   if (status == CIMAGE_OK) return;
   if (status == CIMAGE_OUT_OF_MEMORY && reader->memory.hit_limit) status = CIMAGE_WORKING_MEMORY;
-  // Pixels with a wrong checksum are no picture, even if all are there.
+  // Pixels with a wrong checksum are never a picture, even if all of them are there.
   if ((status == CIMAGE_CORRUPT && !reader->pixels.is_checksum_wrong) || status == CIMAGE_TRUNCATED)
     escape_damage(reader, status, message);
   escape(reader, status, message);
@@ -51,13 +51,13 @@ static bool is_in(png_structp png, uint32_t name) { return png_get_io_chunk_type
 
 enum { tRNS = 0x74524E53 };
 
-// libpng puts the chunk's name ahead of what it has to say.
+// libpng puts the chunk's name before its message, so only the end is compared.
 static bool says(const char *message, const char *end) {
   size_t count = strlen(message), end_count = strlen(end);
   return count >= end_count && strcmp(message + count - end_count, end) == 0;
 }
 
-// Memory that was refused reaches libpng as NULL and comes back as whatever error it makes of it.
+// If memory was refused, libpng gets NULL, and reports an error of its own choice.
 static void handle_error(png_structp png, png_const_charp message) {
   struct png_reader *reader = png_get_error_ptr(png);
   if (reader->memory.hit_limit) escape(reader, CIMAGE_WORKING_MEMORY, message);
@@ -68,17 +68,18 @@ static void handle_error(png_structp png, png_const_charp message) {
 static void handle_warning(png_structp png, png_const_charp message) {
   struct png_reader *reader = png_get_error_ptr(png);
   if (says(message, "CRC error")) {
-    // libpng would leave a damaged tRNS out, and a transparent picture turns opaque. Of other chunks the caller knows.
+    // libpng would drop a damaged tRNS, and a transparent picture would become opaque. The caller finds other damaged
+    // chunks.
     if (is_in(png, tRNS)) escape_damage(reader, CIMAGE_CORRUPT, message);
     return;
   }
-  // The caller knows of these as well.
+  // The caller finds these, too.
   if (is_in(png, tRNS) && says(message, "out-of-range samples for bit_depth")) return;
   cimage_report_warn(reader->report, message);
 }
 
-// What all rows take as they are compressed, with the byte ahead of each; of sizes that no memory holds, as much as a number
-// can be.
+// The bytes of all rows before compression, with the filter byte ahead of each row. UINT64_MAX for sizes that no memory
+// can hold.
 static uint64_t raw_byte_count(png_structp png, png_infop info) {
   uint64_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
   uint64_t depth = (uint64_t)png_get_bit_depth(png, info) * png_get_channels(png, info), count = 0;
@@ -109,7 +110,7 @@ static void read_bytes(png_structp png, png_bytep destination, size_t count) {
   source->next += count;
   source->left -= count;
   if (!is_first_head_of_pixels(reader, destination, count)) return;
-  // Without a header there are no rows, and libpng says so.
+  // Without a header there are no rows. libpng reports this error.
   if (png_get_image_width(png, reader->info) == 0) return;
   check_pixels(reader,
                png_pixels_begin(&reader->pixels, source, destination, raw_byte_count(png, reader->info)));
@@ -131,7 +132,7 @@ static void prepare(struct png_reader *reader, const void *bytes, size_t count, 
   reader->memory.limit_bytes = working_bytes;
 }
 
-// The reader must already have its setjmp. Reads up to the first IDAT.
+// Call it after setjmp. Reads up to the first IDAT.
 static void open_reader(struct png_reader *reader, uint32_t width_limit, uint32_t height_limit) {
   reader->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, reader, handle_error, handle_warning, &reader->memory,
                                          png_memory_allocate, png_memory_free);
@@ -140,17 +141,17 @@ static void open_reader(struct png_reader *reader, uint32_t width_limit, uint32_
     escape(reader, reader->memory.hit_limit ? CIMAGE_WORKING_MEMORY : CIMAGE_OUT_OF_MEMORY, "Out of memory");
   png_structp png = reader->png;
   png_set_read_fn(png, reader, read_bytes);
-  // Its chunks are uncompressed: larger pieces of them cost fewer steps.
+  // The chunks that libpng gets are uncompressed: a larger buffer needs fewer steps.
   png_set_compression_buffer_size(png, 65536);
   reader->pixels.stream.opaque = png;
   reader->pixels.stream.zalloc = allocate_for_zlib;
   reader->pixels.stream.zfree = free_for_zlib;
   png_set_user_limits(png, width_limit, height_limit);
   png_set_chunk_malloc_max(png, reader->memory.limit_bytes);
-  // Pixels need IHDR, PLTE, tRNS, IDAT and IEND; all else is skipped unread, so that neither its
-  // size nor a compressed text in it can cost anything.
+  // Pixels need IHDR, PLTE, tRNS, IDAT and IEND. All other chunks are skipped unread, so that neither their size nor
+  // compressed text in them can cost anything.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-  // Where a chunk that pixels do not need has a wrong checksum, libpng warns.
+  // If a chunk that pixels do not need has a wrong checksum, libpng only warns.
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
   png_read_info(png, reader->info);
 }
@@ -198,15 +199,15 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
   png_set_expand(png);   // palettes, 1, 2 and 4 bits, tRNS
   if (wide) {
     png_set_expand_16(png);
-    png_set_swap(png); // the file has the most significant byte first, and this is for machines that do not
+    png_set_swap(png); // the file has the most significant byte first, but this machine has it last
   } else {
-    png_set_scale_16(png); // rounds; png_set_strip_16 would cut
+    png_set_scale_16(png); // rounds; png_set_strip_16 would truncate
   }
   if (!gray) png_set_gray_to_rgb(png);
   if (alpha) png_set_add_alpha(png, wide ? 0xffff : 0xff, PNG_FILLER_AFTER);
 }
 
-// libpng calls this for each row that it inflated, and copies the row out before anything else can go wrong.
+// libpng calls this for each row that it inflated, and copies the row out before anything else can fail.
 static void count_row(png_structp png, png_row_infop row_info, png_bytep row) {
   (void)row_info, (void)row;
   struct png_reader *reader = png_get_io_ptr(png);
@@ -239,7 +240,7 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
         png_get_rowbytes(png, reader.info) != (size_t)rows.width * (size_t)rows.layout ||
         png_get_rowbytes(png, reader.info) > rows.bytes_per_row)
       escape(&reader, CIMAGE_MISUSE, "The rows given do not fit the picture");
-    // The chunks that libpng gets have no checksum; those of the file are looked at as they are read.
+    // The chunks that libpng gets have no valid checksums; the file's checksums are checked when its chunks are read.
     png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_WARN_DISCARD);
     png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
     for (int pass = 0; pass < passes; pass++)

@@ -6,7 +6,7 @@
 
 #include <zlib.h>
 
-// Everything that a longjmp must not lose lives in here, never in a local of the function that calls setjmp.
+// Everything that a longjmp must not lose lives in here, never in a local variable of the function that calls setjmp.
 struct png_writer {
   png_structp png;
   png_infop info;
@@ -14,7 +14,7 @@ struct png_writer {
   struct png_memory memory;
   uint8_t *start;
   size_t capacity;
-  size_t byte_count; // of all that libpng wrote, whether it fitted or not
+  size_t byte_count; // all bytes that libpng wrote, whether they fitted or not
   cimage_report *report;
 };
 
@@ -34,7 +34,7 @@ static void handle_warning(png_structp png, png_const_charp message) {
   cimage_report_warn(report, message);
 }
 
-// What does not fit is only counted, so that one retry is enough.
+// Bytes that do not fit are only counted, so that one retry is enough.
 static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
   struct png_writer *writer = png_get_io_ptr(png);
   if (writer->byte_count < writer->capacity) {
@@ -44,7 +44,7 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
   writer->byte_count += count;
 }
 
-static void flush_nothing(png_structp png) { (void)png; } // the default calls fflush on a FILE that is not there
+static void flush_nothing(png_structp png) { (void)png; } // the default calls fflush on a FILE that does not exist
 
 static int color_type(cimage_layout layout) {
   return layout == CIMAGE_GRAY8 || layout == CIMAGE_GRAY16 ? PNG_COLOR_TYPE_GRAY
@@ -52,10 +52,10 @@ static int color_type(cimage_layout layout) {
                                  : PNG_COLOR_TYPE_RGBA;
 }
 
-// libpng's png_set_iCCP leaves out a profile that it finds fault with. Whether a fault matters is for those to say who
-// use the profile: here it goes into the file as it is.
+// libpng's png_set_iCCP drops a profile that it finds faulty. Whether a fault matters depends on the use of the
+// profile, so the profile is written as it is.
 static void write_profile(struct png_writer *writer, cimage_profile profile) {
-  static const char head[] = "ICC profile\0"; // a name of no meaning, its end, and 0 for zlib
+  static const char head[] = "ICC profile\0"; // a name without meaning, its end, and 0 for zlib
   uLong room = compressBound(profile.count);
   png_bytep chunk = png_malloc(writer->png, sizeof head + room);
   memcpy(chunk, head, sizeof head);
@@ -74,7 +74,7 @@ cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile prof
   writer.report = report;
   writer.start = destination;
   writer.capacity = capacity;
-  writer.memory.limit_bytes = SIZE_MAX; // it is some 300 KB and a few rows, whatever the picture
+  writer.memory.limit_bytes = SIZE_MAX; // libpng takes about 300 KB and a few rows for any picture
   if (setjmp(writer.escape) == 0) {
     if (rows.bytes_per_row / (size_t)rows.layout < rows.width)
       escape(&writer, CIMAGE_MISUSE, "The rows given do not fit the picture");
