@@ -10,6 +10,7 @@
 
 #include <jpeglib.h>
 
+// libjpeg's error manager, with the report that it fills in and the place to jump to.
 struct jpeg_failure {
   struct jpeg_error_mgr errors; // first, so that cinfo->err is also a pointer to this
   jmp_buf escape;
@@ -19,7 +20,7 @@ struct jpeg_failure {
   uint32_t pixel_warnings; // the number of warnings until then
 };
 
-// Call before jpeg_create_*; then setjmp(failure->escape) before anything that can fail.
+// Call this before jpeg_create_*. Then call setjmp(failure->escape) before anything that can fail.
 struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage_report *report);
 
 // Call when all rows are there.

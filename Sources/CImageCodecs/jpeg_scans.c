@@ -32,6 +32,7 @@ static bool is_known(uint8_t marker) {
 // ---- Whether every coefficient comes with all its bits ----
 // If some bits do not come, libjpeg replaces them by guesses or by gray. Such pixels never become a picture.
 
+// Which bits of each coefficient have come, by the headers of the scans so far.
 struct progress {
   bool is_progressive;
   bool is_regular;

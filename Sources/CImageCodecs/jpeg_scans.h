@@ -14,6 +14,7 @@
 
 #include <jpeglib.h>
 
+// Which scans are left out, and how far the source has handed the file out.
 struct jpeg_scans {
   const uint8_t *next; // the next byte to hand out; null if nothing is left out
   const uint8_t *last; // behind the last scan: from there on, nothing is left out

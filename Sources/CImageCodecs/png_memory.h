@@ -9,6 +9,7 @@
 
 struct png_memory_block;
 
+// The blocks that libpng holds, and their limit.
 struct png_memory {
   struct png_memory_block *blocks; // newest first
   size_t block_count;

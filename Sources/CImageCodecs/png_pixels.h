@@ -27,6 +27,7 @@ enum { PNG_PACE_BYTES = 8192 };
 // Returns CIMAGE_OK, or the answer of the watch.
 cimage_status png_source_count(struct png_source *source, size_t count);
 
+// Inflates the file's chunks of pixels, and makes the chunks that libpng gets.
 struct png_pixels {
   struct png_source *source;
   z_stream stream;

@@ -196,7 +196,7 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
   bool alpha = layout == CIMAGE_RGBA8 || layout == CIMAGE_RGBA16;
   if (!alpha && has_alpha(reader)) escape(reader, CIMAGE_MISUSE, "The picture has alpha");
   if (gray && has_color(reader)) escape(reader, CIMAGE_MISUSE, "The picture has colour");
-  png_set_expand(png);   // palettes, 1, 2 and 4 bits, tRNS
+  png_set_expand(png);   // expands palettes, samples of 1, 2 and 4 bits, and tRNS
   if (wide) {
     png_set_expand_16(png);
     png_set_swap(png); // the file has the most significant byte first, but this machine has it last

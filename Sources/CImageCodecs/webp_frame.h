@@ -19,6 +19,7 @@ struct webp_pixels {
 // `count`. Returns what is wrong with the file, or NULL.
 const char *webp_pixels_find(const uint8_t *bytes, size_t count, struct webp_pixels *pixels);
 
+// The first frame of an animation. Its place on the canvas is in pixels.
 struct webp_frame {
   const uint8_t *bytes; // its chunks of alpha and pixels, which libwebp reads like a file; NULL: not there yet
   struct webp_pixels pixels;

@@ -7,6 +7,7 @@
 
 enum { riff_size = 12, extended_size = 18, chunk_head = 8 };
 
+// Collects libwebp's output in the caller's memory, with room for our own chunks ahead of it.
 struct webp_writer {
   uint8_t *start;
   size_t capacity;

@@ -5,6 +5,7 @@
 
 #include "CPixelKernels.h"
 
+// The properties of a pixel format.
 typedef struct traits {
   uint8_t channels;
   uint8_t bytes; // per channel

@@ -118,6 +118,7 @@ extension Bitmap {
     return (jobs, ConcurrentBands(height: height, rowCount: rowCount ?? max(1, height / jobs / 4)))
   }
 
+  /// Memory whose rows several threads write.
   // SAFETY: each thread writes only its own rows.
   @safe
   private struct Memory: @unchecked Sendable {

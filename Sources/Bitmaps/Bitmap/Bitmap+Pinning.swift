@@ -1,6 +1,6 @@
 import NativeBuffers
 
-/// A witness that a bitmap's pixels stay valid and unchanged while it lives, whatever becomes of the bitmap.
+/// A witness that a bitmap's pixels stay valid and unchanged while it lives, whatever happens to the bitmap.
 ///
 ///     let pin = try bitmap.pin()
 ///     let pixels = try pin.pixels(as: Gray8.self)

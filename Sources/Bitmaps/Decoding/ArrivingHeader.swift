@@ -5,7 +5,7 @@
 /// header has arrived. They get the header up to that point and no byte more, and limits are checked in the file's
 /// order. So the result does not depend on the pieces.
 struct ArrivingHeader {
-  /// Nil while too little of the header is there.
+  /// Nil until enough of the header has arrived.
   private(set) var info: PictureInfo?
   /// False if the picture is only probed: its sizes are then reported, and not limited.
   private let limitsSizes: Bool

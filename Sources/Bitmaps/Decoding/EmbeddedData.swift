@@ -122,7 +122,7 @@ extension EmbeddedData {
       case 0xFF: position += 1  // a fill byte
       case 0, 0x01, 0xD0...0xD7: position += 2  // no marker, and markers without a segment
       case 0xD9:
-        reach(.pixels, headerByteCount: position + 2)  // there are none
+        reach(.pixels, headerByteCount: position + 2)  // there are no pixels
         isDone = true
       default: guard try walkSegment(marker, reader, limits) else { return }
       }
@@ -203,7 +203,7 @@ extension EmbeddedData {
       let there = min(length, reader.count - content.lowerBound)
       let isOfAnimation =
         name == ChunkName.pngFrameData || name == ChunkName.pngFrame || name == ChunkName.pngAnimation
-      let isAncillary = name & 0x2000_0000 != 0  // a small letter
+      let isAncillary = name & 0x2000_0000 != 0  // the first letter is small
       if isAncillary, !isOfAnimation { try check(adding: length, there: there, limits) }
       if name == ChunkName.pngProfile, icc.isEmpty, let limits { try checkProfile(length, there: there, limits) }
       guard length <= reader.count - position - 12 else { return }

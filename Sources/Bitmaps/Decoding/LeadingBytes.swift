@@ -1,5 +1,6 @@
 /// The first bytes of a file, and what they say about its format while more bytes may follow.
 struct LeadingBytes: ~Escapable {
+  /// Whether bytes match what is expected of them.
   enum Match {
     case yes, no
     /// The bytes that are there match, but there are too few to decide.

@@ -39,6 +39,7 @@ extension Bitmap {
   }
 }
 
+/// The scratch memory of a blur.
 private struct BlurLayout {
   private(set) var scratch = ScratchLayout()
   let radius: Int
@@ -59,6 +60,7 @@ private struct BlurLayout {
   }
 }
 
+/// Blurs a picture row by row.
 // SAFETY: the pointers lead into the scratch memory and the source, and are used only inside the closure that lent
 // both.
 @safe

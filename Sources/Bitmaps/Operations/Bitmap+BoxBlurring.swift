@@ -37,6 +37,7 @@ extension Bitmap {
   }
 }
 
+/// The scratch memory of a box blur.
 private struct BoxLayout {
   private(set) var scratch = ScratchLayout()
   let columns: ScratchLayout.Part<Double>

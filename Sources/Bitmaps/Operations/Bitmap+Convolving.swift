@@ -36,6 +36,7 @@ extension Bitmap {
   }
 }
 
+/// The scratch memory of a convolution.
 private struct ConvolutionLayout {
   private(set) var scratch = ScratchLayout()
   let weights: ScratchLayout.Part<Float>

@@ -25,6 +25,7 @@ enum Resampler {
     }
   }
 
+  /// The scratch memory of a resize. It also decides which axis comes first.
   struct Layout {
     private(set) var scratch = ScratchLayout()
     let filter: ResizeFilter
@@ -89,6 +90,7 @@ enum Resampler {
     }
   }
 
+  /// Resizes in the usual order, with rows of sums first.
   // SAFETY: the pointers lead into the scratch memory and the source, and are used only inside the closure that lent
   // both.
   @safe

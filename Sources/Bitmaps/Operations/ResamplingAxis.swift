@@ -18,6 +18,7 @@ struct ResamplingAxis {
   /// The greatest number of pixels that are added up one by one.
   static let blockLength = 256
 
+  /// The sizes of an axis, and the place of its arrays in scratch memory.
   struct Layout {
     let source: Int
     let target: Int

@@ -31,6 +31,7 @@ public struct AnyBitPattern<Value: BitwiseCopyable>: Sendable {
   fileprivate static var known: AnyBitPattern { AnyBitPattern() }
 }
 
+/// A pixel of ``PixelFormat/gray8``.
 public struct Gray8: BitmapPixel {
   public var gray: UInt8
   public init(_ gray: UInt8) { self.gray = gray }
@@ -52,6 +53,7 @@ public struct GrayAlpha8: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<GrayAlpha8> { .known }
 }
 
+/// A pixel of ``PixelFormat/rgb8``.
 public struct RGB8: BitmapPixel {
   public var red: UInt8
   public var green: UInt8
@@ -103,6 +105,7 @@ public struct BGRA8: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<BGRA8> { .known }
 }
 
+/// A pixel of ``PixelFormat/gray16``.
 public struct Gray16: BitmapPixel {
   public var gray: UInt16
   public init(_ gray: UInt16) { self.gray = gray }
@@ -110,6 +113,7 @@ public struct Gray16: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<Gray16> { .known }
 }
 
+/// A pixel of ``PixelFormat/rgba16``.
 public struct RGBA16: BitmapPixel {
   public var red: UInt16
   public var green: UInt16
@@ -127,6 +131,7 @@ public struct RGBA16: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<RGBA16> { .known }
 }
 
+/// A pixel of ``PixelFormat/grayF32``.
 public struct GrayF32: BitmapPixel {
   public var gray: Float
   public init(_ gray: Float) { self.gray = gray }
@@ -134,6 +139,7 @@ public struct GrayF32: BitmapPixel {
   public static var bitPatterns: AnyBitPattern<GrayF32> { .known }
 }
 
+/// A pixel of ``PixelFormat/rgbaF32``.
 public struct RGBAF32: BitmapPixel {
   public var red: Float
   public var green: Float
