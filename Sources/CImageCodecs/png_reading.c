@@ -15,6 +15,9 @@ struct png_reader {
   struct png_pixels pixels;
   uint64_t rows_left; // rows of all passes that are not decoded yet; if 0, damage is no error any more
   uint32_t pixel_warnings; // the number of warnings until then
+  // If the palette has fewer colours than there are numbers, the colours that it lacks have this value in all three samples.
+  bool has_marker;
+  uint8_t marker;
   cimage_report *report;
 };
 
@@ -207,10 +210,51 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
   if (alpha) png_set_add_alpha(png, wide ? 0xffff : 0xff, PNG_FILLER_AFTER);
 }
 
+// libpng checks the pixels' numbers only if it does not replace them by colours. So a palette that is too short is filled up
+// with a colour whose red no other colour has. There is always such a red, because fewer than 256 colours are there.
+static void mark_lacking_colors(struct png_reader *reader) {
+  png_structp png = reader->png;
+  if (png_get_color_type(png, reader->info) != PNG_COLOR_TYPE_PALETTE) return;
+  png_colorp colors = NULL;
+  int count = 0, whole_count = 1 << png_get_bit_depth(png, reader->info);
+  if (png_get_PLTE(png, reader->info, &colors, &count) == 0 || count >= whole_count) return;
+  bool is_red[256] = {false}, is_sample[256] = {[0] = true, [255] = true}; // alpha often is 0 or 255
+  png_color whole[PNG_MAX_PALETTE_LENGTH];
+  for (int i = 0; i < count; i++) {
+    whole[i] = colors[i];
+    is_red[colors[i].red] = is_sample[colors[i].red] = true;
+    is_sample[colors[i].green] = is_sample[colors[i].blue] = true;
+  }
+  // A number that no sample has is better: most rows do not contain it, and need no further look.
+  int marker = 0;
+  while (marker < 256 && is_sample[marker]) marker++;
+  if (marker == 256)
+    for (marker = 0; is_red[marker];) marker++;
+  for (int i = count; i < whole_count; i++) whole[i] = (png_color){(png_byte)marker, (png_byte)marker, (png_byte)marker};
+  png_set_PLTE(png, reader->info, whole, whole_count);
+  reader->marker = (uint8_t)marker;
+  reader->has_marker = true;
+}
+
+// Makes the pixels with the marker black, as they would be without it.
+static void replace_marked(struct png_reader *reader, const png_row_info *row_info, uint8_t *row) {
+  // If samples have 16 bits, both bytes of each are the same, because it had 8 bits in the palette.
+  size_t sample = row_info->bit_depth / 8, pixel = sample * row_info->channels, count = row_info->width * pixel;
+  const uint8_t marker = reader->marker;
+  if (memchr(row, marker, count) == NULL) return;
+  // This loop has no branch for each pixel, because most rows have no such pixel.
+  bool is_marked = false;
+  for (size_t i = 0; i < count; i += pixel) is_marked |= row[i] == marker;
+  if (!is_marked) return;
+  for (size_t i = 0; i < count; i += pixel)
+    if (row[i] == marker) memset(row + i, 0, 3 * sample);
+  reader->report->lacks_colors = true;
+}
+
 // libpng calls this for each row that it inflated, and copies the row out before anything else can fail.
 static void count_row(png_structp png, png_row_infop row_info, png_bytep row) {
-  (void)row_info, (void)row;
   struct png_reader *reader = png_get_io_ptr(png);
+  if (reader->has_marker) replace_marked(reader, row_info, row);
   if (reader->rows_left == 0) return;
   reader->rows_left--;
   reader->pixel_warnings = reader->report->warnings;
@@ -232,6 +276,7 @@ cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_
     open_reader(&reader, rows.width, rows.height);
     png_structp png = reader.png;
     set_transformations(&reader, rows.layout);
+    mark_lacking_colors(&reader);
     png_set_read_user_transform_fn(png, count_row);
     int passes = png_set_interlace_handling(png);
     reader.rows_left = row_count(rows.width, rows.height, passes);

@@ -72,6 +72,7 @@ extension cimage_report {
   /// on, then the file's end.
   func pictureWarnings(of format: PictureFormat) -> [PictureWarning] {
     var found: [PictureWarning] = guesses_colors ? [.guessedColors] : []
+    if lacks_colors { found.append(.lackingColors) }
     switch ending {
     case CIMAGE_END_MISSING: found.append(.missingEnd(format))
     case CIMAGE_END_DAMAGED:
@@ -83,9 +84,11 @@ extension cimage_report {
     default: break
     }
     if warnings > 0 {
+      let words = warningText
       found.append(
         PictureWarning(
-          code: .irregularData, part: nil, reason: "the \(format) data is irregular (\(warningText))."))
+          code: .irregularData, part: format == .png && words.hasPrefix("tRNS: ") ? "tRNS" : nil,
+          reason: "the \(format) data is irregular (\(words))."))
     }
     return found
   }

@@ -1,7 +1,7 @@
 /// Something that is wrong with a file, although every pixel was decoded from the file's own data.
 ///
-/// No pixel depends on it, except for ``Code/guessedColors``. <doc:Damaged-Files> says what is a warning and what is an
-/// error.
+/// No pixel depends on it, except for ``Code/guessedColors``, and for ``Code/irregularData`` of a PNG's palette or of its
+/// transparent colours (``part`` is "PLTE" or "tRNS"). <doc:Damaged-Files> says what is a warning and what is an error.
 public struct PictureWarning: Hashable, Sendable {
   /// What kind of warning it is, for programs to act on.
   public struct Code: Hashable, Sendable {
@@ -21,7 +21,8 @@ public struct PictureWarning: Hashable, Sendable {
     /// Data beside the pixels lies where its format forbids it, or is not announced as its format requires. It was not
     /// used.
     public static let misplacedMetadata = Code(kind: .misplacedMetadata)
-    /// The codec's library found something odd in the data of the pixels, but did not have to guess any pixel.
+    /// Something is odd in the data of the pixels, but no pixel had to be guessed. Pixels of a PNG that have no colour in
+    /// its palette are black.
     public static let irregularData = Code(kind: .irregularData)
     /// The file names a kind of colours that is not known. The usual kind was used, and the colours may be wrong.
     public static let guessedColors = Code(kind: .guessedColors)
@@ -64,6 +65,14 @@ extension PictureWarning {
     reason: "Adobe: this segment names a kind of colours that is not known. The usual one was taken: YCbCr, or YCCK of "
       + "four components. Colours may be wrong.")
 
+  static let lackingColors = PictureWarning(
+    code: .irregularData, part: "PLTE", reason: "PLTE: pixels have numbers beyond this palette; they are black.")
+
+  /// Whether pixels may differ from what was meant.
+  var concernsPixels: Bool {
+    code == .guessedColors || code == .irregularData && (part == "PLTE" || part == "tRNS")
+  }
+
   /// The greatest number of warnings, which are all different. A file can have millions of damaged chunks.
   static let mostCount = 16
 
@@ -76,7 +85,7 @@ extension PictureWarning {
 extension BitmapError {
   /// The error for a picture that ``DecodingLimits/isStrict`` refuses.
   init(strict warning: PictureWarning, format: PictureFormat) {
-    let rest = warning.code == .guessedColors ? ", and look at its colours." : ": no pixel depends on this."
+    let rest = warning.concernsPixels ? ", and look at its colours." : ": no pixel depends on this."
     self.init(
       warning.code == .missingEnd ? .truncated : .corrupt,
       "this \(format) is not as it should be (\(warning.reason)) Fetch the file again from where it came from, or decode it "

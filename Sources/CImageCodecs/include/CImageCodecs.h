@@ -78,6 +78,7 @@ typedef struct cimage_report {
   uint32_t warnings;         // the library's warnings, except for wrong checksums of what no pixel needs; if the ending
                              // is missing or damaged, only the warnings before it
   bool guesses_colors;       // a JPEG names a kind of colours that is not known
+  bool lacks_colors;         // a PNG has pixels whose numbers are beyond its palette; they are black
   size_t peak_bytes;         // libpng: the most memory that it held at once; 0 for other libraries
   size_t outstanding_blocks; // libpng: blocks that it had not freed at the end; they are freed here
   size_t outstanding_bytes;
