@@ -6,6 +6,8 @@
 
 #include <zlib.h>
 
+enum { GZIP_WINDOW = 16 + MAX_WBITS };
+
 static cimage_status status_of(int code) {
   switch (code) {
   case Z_OK: // all bytes that were wanted
@@ -20,8 +22,8 @@ static cimage_status status_of(int code) {
   }
 }
 
-cimage_status cimage_inflate(const void *bytes, size_t count, void *destination, size_t capacity, size_t *byte_count,
-                             cimage_report *report) {
+cimage_status cimage_inflate(const void *bytes, size_t count, bool is_gzip, void *destination, size_t capacity,
+                             size_t *byte_count, cimage_report *report) {
   memset(report, 0, sizeof *report);
   *byte_count = 0;
   unsigned char discarded[16384];
@@ -30,7 +32,7 @@ cimage_status cimage_inflate(const void *bytes, size_t count, void *destination,
   // zlib counts in 32 bits, so input and output are given in pieces.
   stream.next_in = (Bytef *)bytes;
   size_t left = count;
-  int code = inflateInit(&stream);
+  int code = inflateInit2(&stream, is_gzip ? GZIP_WINDOW : MAX_WBITS);
   while (code == Z_OK && *byte_count < capacity) {
     if (stream.avail_in == 0 && left > 0) {
       stream.avail_in = left > UINT_MAX ? UINT_MAX : (uInt)left;

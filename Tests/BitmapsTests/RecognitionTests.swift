@@ -28,10 +28,17 @@ struct RecognitionTests {
       + names.dropFirst().flatMap { Array($0.utf8) }
   }
 
+  /// What gzip makes of a text where it does not compress, as long as there is text.
+  private static func gzip(_ text: String) -> [UInt8] {
+    [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 1, 255, 0, 0, 255] + Array(text.utf8)
+  }
+
   static let samples: [Sample] = [
     Sample(.gif, "GIF89a\u{1}\0", toldBy: 4),
-    Sample(.tiff, [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 12, 0], toldBy: 9),
-    Sample(.tiff, [0x4D, 0x4D, 0, 0x2A, 0, 0, 0, 8], toldBy: 4),
+    Sample(.tiff, [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 1, 0, 0, 1, 3, 0], toldBy: 12),
+    Sample(.tiff, [0x4D, 0x4D, 0, 0x2A, 0, 0, 0, 8, 0, 1, 1, 0, 0, 3], toldBy: 12),
+    Sample(.tiff, [0x49, 0x49, 0x2A, 0, 0, 0, 16, 0, 12, 0], toldBy: 9),
+    Sample(.tiff, [0x4D, 0x4D, 0, 0x2A, 0, 16, 0, 0], toldBy: 8),
     Sample(.tiff, [0x49, 0x49, 0x2B, 0, 8, 0, 0, 0], toldBy: 4),
     Sample(.bmp, "BM1234\0\0\0\0", toldBy: 10),
     Sample(.heic, brands("heic", "mif1", "heic"), toldBy: 12),
@@ -51,6 +58,14 @@ struct RecognitionTests {
     Sample(.svg, "<svg>", toldBy: 5),
     Sample(.svg, "\u{FEFF}<?xml version=\"1.0\"?>\n<!-- by - -- > hand -->\r\n<svg:svg ", toldBy: 59),
     Sample(.svg, "<?xml version=\"1.0\"?><!DOCTYPE svg PUBLIC", toldBy: 34),
+    Sample(.svg, [0xFF, 0xFE] + "<svg>".utf16.flatMap { [UInt8($0), 0] }, toldBy: 12),
+    Sample(.svg, [0xFE, 0xFF] + "<!--\u{E9}-->\n<svg ".utf16.flatMap { [0, UInt8($0)] }, toldBy: 30),
+    Sample(.svg, gzip("<svg width=\"9\">"), toldBy: 20),
+    Sample(.svg, gzip("<?xml version=\"1.0\"?><x:svg>"), toldBy: 43),
+    Sample(PictureFormat(kind: .icns), "icns\0\u{1}\0\0", toldBy: 5),
+    Sample(
+      PictureFormat(kind: .emf), [1, 0, 0, 0] + [UInt8](repeating: 9, count: 36) + Array(" EMF".utf8), toldBy: 44),
+    Sample(PictureFormat(kind: .dicom), [UInt8](repeating: 0, count: 128) + Array("DICM".utf8), toldBy: 132),
     Sample(.pdf, "%PDF-1.7\n", toldBy: 5),
     Sample(.cgbi, [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10, 0, 0, 0, 4] + Array("CgBI".utf8) + [0x50, 0], toldBy: 16),
     Sample(.mp4, brands("isom", "iso2", "mp41"), toldBy: 12),
@@ -62,6 +77,10 @@ struct RecognitionTests {
     Sample(PictureFormat(kind: .video), "OggS\0\u{2}67890123456789012345\u{1}*\u{7F}theora", toldBy: 35),
     Sample(PictureFormat(kind: .video), "FLV\u{1}", toldBy: 4),
     Sample(.cameraRaw, [0x49, 0x49, 0x2A, 0, 16, 0, 0, 0, 0x43, 0x52, 2, 0], toldBy: 10),
+    Sample(
+      .cameraRaw, [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 2, 0, 0, 1, 3, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0x12, 0xC6], toldBy: 24),
+    Sample(
+      .cameraRaw, [0x4D, 0x4D, 0, 0x2A, 0, 0, 0, 8, 0, 2, 1, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9, 0xC6, 0x12], toldBy: 24),
     Sample(.cameraRaw, brands("crx ", "isom"), toldBy: 12),
     Sample(.cameraRaw, "FUJIFILMCCD-RAW 0201", toldBy: 15),
     Sample(.cameraRaw, [0x49, 0x49, 0x1A, 0, 0, 0] + Array("HEAPCCDR".utf8), toldBy: 14),
@@ -142,6 +161,8 @@ struct RecognitionTests {
       ("<?xml version=\"1.0\"?><svgs>", 27), ("<!-- <svg> -->\nnone", 16), ("P8\n1 1\n", 5), ("RIFF1234WAVEfmt ", 10),
       ("OggS\0\u{2}67890123456789012345\u{1}*\u{1}vorbis", 30), ("\0\0\u{1}\0\0\0", 5), ("\u{7F}ELF\u{2}", 5),
       ("\0\0\0\u{1C}ftypM4A \0\0\u{2}\0", 12), ("%PDG-1.7", 5), ("BMW is no bitmap", 7), ("\0\u{1}\0\0\0\u{12}", 5),
+      ("icns is a name", 5), ("\u{1}\0\0\0" + String(repeating: "x", count: 36) + " EMG", 44),
+      (String(repeating: "\0", count: 128) + "DICX", 132),
     ])
   func noPicture(text: String, told: Int) throws {
     try withOwnArena { arena in
@@ -151,6 +172,41 @@ struct RecognitionTests {
       let (error, byteCount) = try Self.refusal(of: file, size: 1, arena: arena)
       #expect(error?.code == .notAPicture && error?.reason == whole.reason, "\(String(describing: error))")
       #expect(byteCount == told)
+    }
+  }
+
+  /// `<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>`, by `gzip drawing.svg`.
+  private static let compressedDrawing: [UInt8] = [
+    0x1F, 0x8B, 0x08, 0x08, 0x00, 0x00, 0x00, 0x00, 0x02, 0xFF, 0x64, 0x72, 0x61, 0x77, 0x69, 0x6E, 0x67, 0x2E, 0x73,
+    0x76, 0x67, 0x00, 0xB3, 0x29, 0x2E, 0x4B, 0x57, 0xA8, 0xC8, 0xCD, 0xC9, 0x2B, 0xB6, 0x55, 0xCA, 0x28, 0x29, 0x29,
+    0xB0, 0xD2, 0xD7, 0x2F, 0x2F, 0x2F, 0xD7, 0x2B, 0x37, 0xD6, 0xCB, 0x2F, 0x4A, 0xD7, 0x37, 0x32, 0x30, 0x30, 0xD0,
+    0x07, 0xAA, 0x50, 0x52, 0x28, 0xCF, 0x4C, 0x29, 0xC9, 0xB0, 0x55, 0x32, 0x51, 0x52, 0xC8, 0x48, 0xCD, 0x4C, 0xCF,
+    0x28, 0x01, 0x31, 0xF5, 0xED, 0x00, 0xE3, 0x58, 0xB6, 0xD8, 0x3E, 0x00, 0x00, 0x00,
+  ]
+
+  /// `<html><body>no drawing</body></html>`, by `gzip -n`.
+  private static let compressedText: [UInt8] = [
+    0x1F, 0x8B, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xFF, 0xB3, 0xC9, 0x28, 0xC9, 0xCD, 0xB1, 0xB3, 0x49, 0xCA,
+    0x4F, 0xA9, 0xB4, 0xCB, 0xCB, 0x57, 0x48, 0x29, 0x4A, 0x2C, 0xCF, 0xCC, 0x4B, 0xB7, 0xD1, 0x07, 0x0B, 0xD8, 0xE8,
+    0x83, 0x65, 0x01, 0x88, 0x87, 0x76, 0x58, 0x24, 0x00, 0x00, 0x00,
+  ]
+
+  @Test("What gzip compressed is a drawing if that is what it holds, and else no picture")
+  func compressed() throws {
+    try withOwnArena { arena in
+      let drawing = Self.compressedDrawing
+      let whole = try bitmapError { try Bitmap.decode(drawing, arena: arena).dispose() }
+      #expect(whole.code == .unsupported && whole.format == .svg, "\(whole)")
+      let (inPieces, byteCount) = try Self.refusal(of: drawing, size: 1, arena: arena)
+      #expect(inPieces?.reason == whole.reason && byteCount < drawing.count)
+      let damaged = Array(drawing[..<22]) + [0xFF, 0xFF, 0xFF, 0xFF]
+      let spaces = Self.gzip(String(repeating: " ", count: 255))
+      for file in [Self.compressedText, damaged, Array(drawing[..<16]), spaces] {
+        let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+        #expect(error.code == .notAPicture, "\(error)")
+      }
+      let text = try Self.refusal(of: Self.compressedText, size: 1, arena: arena)
+      #expect(text.error?.code == .notAPicture && text.byteCount < Self.compressedText.count)
     }
   }
 

@@ -5,6 +5,9 @@ extension PictureFormat {
     case .gif, .tiff, .bmp, .jpeg, .jpegXL, .jpeg2000, .jpegXR, .jpegLS, .png, .webp, .netpbm, .radiance, .pfm, .qoi,
       .dds:
       "a \(self) picture"
+    case .icns: "an icon of Apple's (ICNS)"
+    case .emf: "a drawing (EMF)"
+    case .dicom: "a medical picture (DICOM)"
     case .avif, .openEXR: "an \(self) picture"
     case .heic: "a HEIC (HEIF) picture"
     case .ico: "an icon or a cursor (ICO)"
@@ -26,7 +29,7 @@ extension PictureFormat {
     switch kind {
     case .gif: "Convert it to WebP (`gif2webp IN.gif -o OUT.webp`), of which the first frame is decoded, or to PNG."
     case .tiff:
-      "Convert it to PNG (`tifftopnm IN.tif | pnmtopng`); the raw file of a camera, as DNG, NEF or ARW, to JPEG."
+      "Convert it to PNG (`tifftopnm IN.tif | pnmtopng`); the raw file of a camera, as NEF or ARW, to JPEG."
     case .bmp: "Convert it to PNG (`bmptopnm IN.bmp | pnmtopng`)."
     case .heic:
       "Convert it to JPEG (`heif-convert IN.heic OUT.jpg`), or have the phone take JPEG (\"most compatible\")."
@@ -35,6 +38,9 @@ extension PictureFormat {
     case .jpegLS: "Convert it to PNG (`ffmpeg -i IN.jls OUT.png`)."
     case .jpeg2000: "Convert it to PNG (`opj_decompress -i IN.jp2 -o OUT.png`)."
     case .ico: "Take a picture out of it (`icotool -x IN.ico`)."
+    case .icns: "Take the pictures out of it (`icns2png -x IN.icns`)."
+    case .emf: "Draw it as PNG (`inkscape IN.emf --export-filename=OUT.png`)."
+    case .dicom: "Convert it to PNG (`dcmj2pnm --write-png IN.dcm OUT.png`)."
     case .psd, .xcf: "Export it as PNG from the program that made it."
     case .svg: "Draw it as PNG, in the size that is needed (`rsvg-convert -w 1024 IN.svg -o OUT.png`)."
     case .pdf: "Draw its pages as PNG (`pdftoppm -png IN.pdf OUT`)."

@@ -1,6 +1,7 @@
 extension PictureFormat {
   /// How many leading bytes ``init(recognizing:)`` looks at. The first 16 are enough for nearly all formats, but an SVG
-  /// may have a comment in front of its first element.
+  /// may have a comment in front of its first element, DICOM's name lies behind 128 bytes, and a DNG differs from a TIFF
+  /// by an entry of its directory.
   public static let signatureByteCount = 1024
 
   /// The format that these leading bytes of a file announce; nil if they announce none.
@@ -130,6 +131,8 @@ private struct Candidates: ~Escapable {
     take(.qoi, lead.starts(with: "qoif"))
     take(.dds, lead.starts(with: "DDS "))
     take(.xcf, lead.starts(with: "gimp xcf"))
+    // The file's size follows the name. It is less than 16 MiB, so its first byte is 0.
+    take(.icns, lead.starts(with: "icns") && lead.has([0], at: 4))
     take(.mng, anyOf: [[0x8A, 0x4D, 0x4E, 0x47], [0x8B, 0x4A, 0x4E, 0x47]])
   }
 
@@ -137,6 +140,9 @@ private struct Candidates: ~Escapable {
     let tiff =
       [[0x49, 0x49, 0x2A, 0], [0x4D, 0x4D, 0, 0x2A], [0x49, 0x49, 0x2B, 0], [0x4D, 0x4D, 0, 0x2B]] as [[UInt8]]
     take(.cameraRaw, lead.starts(with: tiff[0]) && lead.has("CR", at: 8))
+    // The tag is that of a DNG's version.
+    take(.cameraRaw, lead.starts(with: tiff[0]) && lead.hasEntry(withTag: 0xC612, isLittle: true))
+    take(.cameraRaw, lead.starts(with: tiff[1]) && lead.hasEntry(withTag: 0xC612, isLittle: false))
     take(.tiff, anyOf: tiff)
     take(.cameraRaw, anyOf: ["FUJIFILMCCD-RAW", "IIRO", "IIRS", "MMOR", "IIU\0", "FOVb", "\0MRM"])
     take(.cameraRaw, lead.starts(with: "II") && lead.has("HEAPCCDR", at: 6))
@@ -154,6 +160,12 @@ private struct Candidates: ~Escapable {
     take(.video, lead.starts(with: "OggS") && lead.has("theora", at: 29))
     considerMediaFiles()
     take(.svg, lead.matchOfSVG)
+    take(.svg, lead.matchOfCompressedSVG)
+    // The names of these two lie far behind the start, so they come last.
+    take(.emf, lead.starts(with: [1, 0, 0, 0]) && lead.has(" EMF", at: 40))
+    // The 128 bytes in front of DICOM's name may be anything, but nearly all files have zeros there. This test asks for
+    // zeros at the start, because without it no file could be refused before 132 of its bytes are there.
+    take(.dicom, lead.starts(with: [0, 0, 0, 0]) && lead.has("DICM", at: 128))
   }
 
   /// Files of boxes (ISO 14496-12, and QuickTime, from which it comes), recognised by the brands in the first box.

@@ -36,6 +36,9 @@ public struct PictureFormat: Hashable, Sendable {
     case mng = "MNG or JNG"
     case djvu = "DjVu"
     case postScript = "PostScript"
+    case icns = "ICNS"
+    case emf = "EMF"
+    case dicom = "DICOM"
   }
 
   let kind: Kind
@@ -48,7 +51,7 @@ public struct PictureFormat: Hashable, Sendable {
   /// pixel are gray, gray and alpha, RGB, RGB and alpha.
   public static let netpbm = PictureFormat(kind: .netpbm)
   public static let gif = PictureFormat(kind: .gif)
-  /// TIFF, and raw files of cameras that start like a TIFF, such as DNG, NEF and ARW.
+  /// TIFF, and raw files of cameras that start like a TIFF, such as NEF and ARW.
   public static let tiff = PictureFormat(kind: .tiff)
   public static let bmp = PictureFormat(kind: .bmp)
   /// HEIC, and any other HEIF that is not AVIF.
@@ -61,12 +64,13 @@ public struct PictureFormat: Hashable, Sendable {
   /// Icons and cursors of Windows.
   public static let ico = PictureFormat(kind: .ico)
   public static let psd = PictureFormat(kind: .psd)
+  /// SVG in UTF-8, in UTF-16 with a byte order mark, or compressed by gzip (SVGZ).
   public static let svg = PictureFormat(kind: .svg)
   public static let pdf = PictureFormat(kind: .pdf)
   /// The form that Apple's tools give to the PNGs in an app. It has a chunk `CgBI` in front, and is not a PNG any more.
   public static let cgbi = PictureFormat(kind: .cgbi)
-  /// Raw files of cameras that do not start like a TIFF, or that are marked as raw files: CR2, CR3, CRW, MRW, ORF, RAF,
-  /// RW2, X3F.
+  /// Raw files of cameras that do not start like a TIFF, or that are marked as raw files: CR2, CR3, CRW, DNG, MRW,
+  /// ORF, RAF, RW2, X3F.
   public static let cameraRaw = PictureFormat(kind: .cameraRaw)
   /// A video in a container of the MP4 family, QuickTime included.
   public static let mp4 = PictureFormat(kind: .mp4)

@@ -35,6 +35,18 @@ struct BoundedReader: ~Escapable {
     }
   }
 
+  /// What gzip compressed: its first bytes, and whether there may be more of them once more compressed ones are there.
+  func inflatedGzip(upTo capacity: Int) -> (content: [UInt8], mayGoOn: Bool) {
+    var report = cimage_report()
+    let content = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { destination, count in
+      unsafe bytes.withUnsafeBytes { bytes in
+        _ = unsafe cimage_inflate(
+          bytes.baseAddress, bytes.count, true, destination.baseAddress, capacity, &count, &report)
+      }
+    }
+    return (content, report.status == CIMAGE_TRUNCATED)
+  }
+
   @_lifetime(copy self)
   func part(_ range: Range<Int>) -> BoundedReader { BoundedReader(bytes: bytes.extracting(range)) }
 }

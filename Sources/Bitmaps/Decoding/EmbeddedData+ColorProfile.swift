@@ -44,7 +44,7 @@ extension EmbeddedData {
     // The bytes are counted before memory is taken for them, because a head can promise gigabytes.
     var report = cimage_report()
     var counted = 0
-    _ = unsafe cimage_inflate(compressed.baseAddress, compressed.count, nil, byteCount, &counted, &report)
+    _ = unsafe cimage_inflate(compressed.baseAddress, compressed.count, false, nil, byteCount, &counted, &report)
     guard counted == byteCount, let data = try unsafe Self.inflated(compressed, byteCount: byteCount, limits) else {
       return nil
     }
@@ -59,7 +59,7 @@ extension EmbeddedData {
     var report = cimage_report()
     let data = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
       _ = unsafe cimage_inflate(
-        compressed.baseAddress, compressed.count, buffer.baseAddress, byteCount, &count, &report)
+        compressed.baseAddress, compressed.count, false, buffer.baseAddress, byteCount, &count, &report)
     }
     if report.status == CIMAGE_OUT_OF_MEMORY, let error = BitmapError(report, format: .png, limits: limits) {
       throw error

@@ -13,7 +13,7 @@ struct LeadingBytes: ~Escapable {
     }
   }
 
-  private let reader: BoundedReader
+  let reader: BoundedReader
 
   @_lifetime(copy bytes)
   init(_ bytes: RawSpan) { reader = BoundedReader(bytes: bytes) }
@@ -53,42 +53,17 @@ struct LeadingBytes: ~Escapable {
     return .no
   }
 
-  /// Whether an XML document is SVG, by its first element or its document type. A byte order mark, white space,
-  /// comments and instructions may come before.
-  var matchOfSVG: Match {
-    var position = reader.has([0xEF, 0xBB, 0xBF], at: 0) ? 3 : 0
-    while true {
-      while let byte = reader.byte(at: position), [9, 10, 13, 32].contains(byte) { position += 1 }
-      let rules: [(start: String, end: String)] = [("<!--", "-->"), ("<?", "?>")]
-      guard let rule = rules.first(where: { has($0.start, at: position) == .yes }) else { break }
-      guard let end = self.position(behind: rule.end, from: position + rule.start.utf8.count) else { return .open }
-      position = end
+  /// Whether the first directory of a TIFF has an entry with this tag, as far as it lies within the bytes looked at.
+  func hasEntry(withTag tag: Int, isLittle: Bool) -> Match {
+    guard let start = reader.integer(at: 4, byteCount: 4, isLittle: isLittle) else { return .open }
+    guard start < PictureFormat.signatureByteCount else { return .no }
+    guard let count = reader.integer(at: start, byteCount: 2, isLittle: isLittle) else { return .open }
+    for index in 0..<count {
+      let position = start + 2 + index * 12
+      guard position < PictureFormat.signatureByteCount else { return .no }
+      guard let found = reader.integer(at: position, byteCount: 2, isLittle: isLittle) else { return .open }
+      if found == tag { return .yes }
     }
-    let type = has("<!DOCTYPE svg", at: position)
-    return type == .no ? matchOfElement(at: position) : type
-  }
-
-  /// Matches `<svg`, or the same with a namespace prefix.
-  private func matchOfElement(at start: Int) -> Match {
-    let lead = has("<", at: start)
-    guard lead == .yes else { return lead }
-    var name: [UInt8] = []
-    while let byte = reader.byte(at: start + 1 + name.count) {
-      if [9, 10, 13, 32, UInt8(ascii: ">"), UInt8(ascii: "/")].contains(byte) {
-        return name.elementsEqual("svg".utf8) || name.suffix(4).elementsEqual(":svg".utf8) ? .yes : .no
-      }
-      guard name.count < 32, byte > 0x20 else { return .no }
-      name.append(byte)
-    }
-    return .open
-  }
-
-  private func position(behind text: String, from start: Int) -> Int? {
-    var position = start
-    while position < byteCount {
-      if has(text, at: position) == .yes { return position + text.utf8.count }
-      position += 1
-    }
-    return nil
+    return .no
   }
 }
