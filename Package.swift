@@ -44,9 +44,6 @@ let package = Package(
     .target(name: "ResourceLedger", dependencies: ["NativeSynchronization"], swiftSettings: swiftSettings),
     // Floor 2
     .target(
-      name: "JemallocArenas", dependencies: ["CJemalloc", "NativeSynchronization", "ResourceLedger"],
-      swiftSettings: swiftSettings),
-    .target(
       name: "Finalization",
       dependencies: [
         "CNativeRuntime", "NativeSynchronization", "ResourceLedger",
@@ -55,12 +52,12 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "NativeBuffers",
-      dependencies: ["CNativeRuntime", "JemallocArenas", "NativeSynchronization", "ResourceLedger"],
+      dependencies: ["CJemalloc", "CNativeRuntime", "NativeSynchronization", "ResourceLedger"],
       swiftSettings: swiftSettings),
     // Floor 3
     .target(
       name: "LeakAuditing",
-      dependencies: ["NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger"],
+      dependencies: ["NativeBuffers", "NativeSynchronization", "ResourceLedger"],
       swiftSettings: swiftSettings),
     .target(
       name: "CImageCodecs",
@@ -93,7 +90,7 @@ let package = Package(
     .executableTarget(
       name: "fork-trials",
       dependencies: [
-        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger",
+        "Finalization", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
         "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -105,11 +102,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "JemallocArenasTests", dependencies: ["JemallocArenas", "ResourceLedger"], swiftSettings: swiftSettings),
-    .testTarget(
       name: "FinalizationTests",
       dependencies: [
-        "Finalization", "LeakAuditing", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger",
+        "Finalization", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
         "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -118,20 +113,20 @@ let package = Package(
     .testTarget(
       name: "NativeBuffersTests",
       dependencies: [
-        "CNativeRuntime", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger", "TestSupport",
+        "CNativeRuntime", "NativeBuffers", "NativeSynchronization", "ResourceLedger", "TestSupport",
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditingTests",
       dependencies: [
-        "LeakAuditing", "Finalization", "NativeBuffers", "JemallocArenas", "NativeSynchronization", "ResourceLedger",
+        "LeakAuditing", "Finalization", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
         "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "BitmapsTests",
-      dependencies: ["Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "JemallocArenas", "TestSupport"],
+      dependencies: ["Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditCommandTests",

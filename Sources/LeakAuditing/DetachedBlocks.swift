@@ -1,4 +1,4 @@
-import JemallocArenas
+import NativeBuffers
 import ResourceLedger
 
 /// Settles the blocks that `unsafeDetach()` gave to C: the allocator knows when they are freed, and the ledger does

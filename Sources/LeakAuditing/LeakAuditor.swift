@@ -1,5 +1,4 @@
 import Glibc
-import JemallocArenas
 import NativeBuffers
 import NativeSynchronization
 import ResourceLedger

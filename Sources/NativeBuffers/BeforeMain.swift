@@ -1,4 +1,3 @@
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 
@@ -9,7 +8,6 @@ func makeStaticsBeforeMain() {
   Ledger.makeStatics()
   Arena.makeStatics()
   AdoptedMemory.makeStatics()
-  Depot.makeStatics()
   DepotShelves.makeStatics()
   Maintenance.makeStatics()
   MappingRoom.makeStatics()

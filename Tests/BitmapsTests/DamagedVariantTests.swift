@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import NativeBuffers
 import TestSupport
 import Testing

@@ -1,4 +1,3 @@
-import JemallocArenas
 import NativeBuffers
 import TestSupport
 import Testing

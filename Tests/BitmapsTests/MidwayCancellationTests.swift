@@ -1,5 +1,4 @@
 import Glibc
-import JemallocArenas
 import NativeBuffers
 import Synchronization
 import Testing

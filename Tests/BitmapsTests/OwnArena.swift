@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import LeakAuditing
 import NativeBuffers
 import Synchronization

@@ -1,7 +1,7 @@
 import Dispatch
 import Glibc
-import JemallocArenas
 import LeakAuditing
+import NativeBuffers
 import ResourceLedger
 import SystemPackage
 import TestSupport

@@ -1,6 +1,5 @@
 import Finalization
 import Glibc
-import JemallocArenas
 import LeakAuditing
 import NativeBuffers
 import ResourceLedger

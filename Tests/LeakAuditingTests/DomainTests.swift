@@ -1,6 +1,6 @@
 import Finalization
 import Foundation
-import JemallocArenas
+import NativeBuffers
 import ResourceLedger
 import Testing
 

@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import Synchronization
 import TestSupport
 import Testing
@@ -45,7 +44,7 @@ struct MaintenanceStressTests {
     #expect(books.difference == 0 && books.live.count == 0)
     #expect(books.buffers.created == state.created.load(ordering: .relaxed))
     ThreadCaches.current()?._checkInvariants()
-    Depot.of(.shared)._checkInvariants()
+    Arena.shared.depot._checkInvariants()
     if !refusingBarrier { Arena.shared.trim() }
   }
 

@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import NativeBuffers
 import Synchronization
 import TestSupport

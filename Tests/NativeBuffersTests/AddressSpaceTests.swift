@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import Synchronization
 import TestSupport
 import Testing
@@ -235,7 +234,7 @@ struct AddressSpaceTests {
       let obtained = live.count * Self.block
       for buffer in live { buffer.dispose() }
       _ = Maintenance.pass(at: 0)
-      let depot = Depot.of(.shared)
+      let depot = Arena.shared.depot
       let idle = depot.shelves.idleByteCount
       #expect(idle > 0)
       let pieces = Pieces(atMost: idle)

@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import ResourceLedger
 import Synchronization
 import TestSupport
@@ -88,7 +87,7 @@ struct BatchTests {
       case 7 where step % 5 == 0: arena.trim(keeping: Int.random(in: 0...2 << 20, using: &generator))
       default: break
       }
-      Depot.of(arena)._checkInvariants()
+      arena.depot._checkInvariants()
       // The maintenance thread may give a surplus block back meanwhile: what did not move is compared.
       let before = counts(of: arena)
       let census = try arena.census().count

@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import ResourceLedger
 import Synchronization
 import Testing

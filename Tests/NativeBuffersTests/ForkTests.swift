@@ -1,5 +1,4 @@
 import Glibc
-import JemallocArenas
 import ResourceLedger
 import Synchronization
 import TestSupport

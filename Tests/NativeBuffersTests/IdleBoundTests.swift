@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -51,7 +50,7 @@ struct IdleBoundTests {
         var most = 0
         try Self.churn(arena, generator: &generator) { most = max(most, Self.idleByteCount(arena)) }
         #expect(most <= limit + limit / 8 + Self.largest, "limit \(limit), seed \(seed)")
-        Depot.of(arena)._checkInvariants()
+        arena.depot._checkInvariants()
         // And then the pass brings it back to the limit.
         _ = Maintenance.pass(at: 0)
         #expect(Self.idleByteCount(arena) <= limit)

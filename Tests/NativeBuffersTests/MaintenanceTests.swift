@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -40,7 +39,7 @@ struct MaintenanceTests {
       #expect(Maintenance.pass(at: 10 * Self.second) == nil)
       #expect(Self.blockCount(arena) == 0)
       #expect(try arena.counts().dirty == 0)
-      Depot.of(arena)._checkInvariants()
+      arena.depot._checkInvariants()
       try arena.destroy()
     }
   }
@@ -95,11 +94,11 @@ struct MaintenanceTests {
       arena.lock.withLock { for buffer in live { buffer.dispose() } }
       ProcessTimeLimit.lift()
       // An eighth of the limit, and one block.
-      #expect(Depot.of(arena).surplus.count == 9)
+      #expect(arena.depot.surplus.count == 9)
       #expect(Self.blockCount(arena) == 73)
       _ = Maintenance.pass(at: 0)
       #expect(Self.blockCount(arena) == 64)
-      #expect(Depot.of(arena).surplus.count == 0)
+      #expect(arena.depot.surplus.count == 0)
       #expect(arena.trim() == 64 << 20)
       try arena.destroy()
     }
@@ -235,7 +234,7 @@ struct MaintenanceTests {
       #expect(ThreadCaches.attachedCount == 0)
       for buffer in live { buffer.dispose() }
       #expect(ThreadCaches.attachedCount == 1)
-      #expect(Depot.of(.shared).shelves.idleByteCount == 0)
+      #expect(Arena.shared.depot.shelves.idleByteCount == 0)
       for step in 4...6 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
       #expect(Self.blockCount(.shared) == 0)
     }

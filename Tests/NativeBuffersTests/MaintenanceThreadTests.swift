@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import Synchronization
 import TestSupport
 import Testing
@@ -80,7 +79,7 @@ struct MaintenanceThreadTests {
           if thread < 2 { try? Self.leaveIdle(in: arena) } else { MaintenanceThread.isEnabled = round % 2 == 1 }
         }
       }
-      Depot.of(arena)._checkInvariants()
+      arena.depot._checkInvariants()
       try arena.destroy()
     }
   }

@@ -1,5 +1,4 @@
 import Foundation
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Testing
@@ -52,7 +51,7 @@ struct NativeBufferTests {
         }
       }
     }
-    Depot.of(arena)._checkInvariants()
+    arena.depot._checkInvariants()
     finish()
   }
 

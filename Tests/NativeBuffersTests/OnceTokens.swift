@@ -8,7 +8,7 @@ struct OnceTokens {
   let isDone: Bool
 
   private static let modules = [
-    "14ResourceLedger", "14JemallocArenas", "13NativeBuffers", "12Finalization", "12LeakAuditing",
+    "21NativeSynchronization", "14ResourceLedger", "13NativeBuffers", "12Finalization", "12LeakAuditing",
   ]
 
   /// Empty where the program was stripped of its symbols.

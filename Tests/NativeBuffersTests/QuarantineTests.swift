@@ -1,4 +1,3 @@
-import JemallocArenas
 import ResourceLedger
 import Testing
 

@@ -1,4 +1,3 @@
-import JemallocArenas
 import ResourceLedger
 import Synchronization
 import TestSupport
@@ -19,7 +18,7 @@ struct RaceTests {
       }
     }
     #expect(releases.first.load(ordering: .relaxed) == 10_000)
-    Depot.of(arena)._checkInvariants()
+    arena.depot._checkInvariants()
     try arena.destroy()
   }
 
@@ -110,7 +109,7 @@ struct RaceTests {
       }
     }
     for slot in 0..<64 { shared.exchange(slot, nil)?.dispose() }
-    Depot.of(arena)._checkInvariants()
+    arena.depot._checkInvariants()
     try arena.destroy()
   }
 

@@ -1,5 +1,4 @@
 import CNativeRuntime
-import JemallocArenas
 import ResourceLedger
 import Synchronization
 import TestSupport

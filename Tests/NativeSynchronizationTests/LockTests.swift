@@ -25,7 +25,7 @@ struct LockTests {
     let waits = ["RankedLock.swift", "RegistryCore.swift", "CacheLoad.swift"]
     var count = 0
     for module in [
-      "NativeSynchronization", "ResourceLedger", "JemallocArenas", "NativeBuffers", "Finalization", "LeakAuditing",
+      "NativeSynchronization", "ResourceLedger", "NativeBuffers", "Finalization", "LeakAuditing",
     ] {
       let files = FileManager.default.enumerator(
         at: root.appendingPathComponent(module), includingPropertiesForKeys: nil)

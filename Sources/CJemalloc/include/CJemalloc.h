@@ -1,5 +1,5 @@
 // What Swift cannot call or cannot express about jemalloc. No policy: sizes, flags and errno values go
-// through unchanged. Every function is called from JemallocArenas only.
+// through unchanged. Every function is called from NativeBuffers' folder Arena only.
 //
 // Nothing here names a jemalloc symbol, so that a build over a private, je_-prefixed jemalloc (for
 // sanitizers) changes CJemalloc.c alone: the Swift importer does not see defines given to C files.

@@ -19,6 +19,13 @@ enum AdoptedMemory {
     ForkGuard.touch(domain)
   }
 
+  /// Whether an entry stands for adopted memory, and not for a block of an arena: its domain says so.
+  static func owns(_ entry: LedgerEntry) -> Bool {
+    // Nothing was adopted yet if the domain is not made.
+    guard domain.isMade, case .success(let id) = domain.value else { return false }
+    return entry.classification.domain == id.number
+  }
+
   static func adopt(
     _ base: UnsafeMutableRawPointer, byteCount: Int, site: SiteID, deallocator: @escaping Deallocator
   ) throws(LedgerError) -> Block {

@@ -1,5 +1,4 @@
 public import CNativeRuntime
-public import JemallocArenas
 public import ResourceLedger
 
 /// What a handle owns: memory, its ledger entry, and the key of the life that the handle began.
@@ -83,7 +82,7 @@ public import ResourceLedger
       ?? Ledger.shared.intern(file: file, line: line, function: function)
     do throws(ArenaError) {
       let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
-      let depot = Depot.of(arena ?? Arena.shared)
+      let depot = (arena ?? Arena.shared).depot
       let kept = depot.isCachedByThreads(request) ? popForThread(request, depot) : depot.pop(request)
       let isZeroed = contents == .zeroed
       let entry = if let kept { kept } else { try depot.allocate(request, zeroed: isZeroed) }
@@ -154,7 +153,7 @@ public import ResourceLedger
       cache.recordRescue(of: entry, at: site, byteCount: byteCount)
     } else {
       Ledger.shared.recordRescue(at: site, byteCount: byteCount)
-      Depot.of(entry)?.shelves.recordRescue()
+      ArenaDirectory.depot(of: entry)?.shelves.recordRescue()
     }
   }
 
@@ -187,7 +186,7 @@ public import ResourceLedger
   @usableFromInline
   @inline(never)
   static func spill(_ bin: Int) {
-    _ = ThreadCaches.withCurrent { $0.spill(bin, to: Depot.of(Arena.shared)) }
+    _ = ThreadCaches.withCurrent { $0.spill(bin, to: Arena.shared.depot) }
   }
 
   /// Releases to the depot, to a cache that was parked, or by the deallocator of adopted memory. Also where
@@ -201,7 +200,10 @@ public import ResourceLedger
     {
       return cache.shelve(entry)
     }
-    guard let depot = Depot.of(entry) else { return AdoptedMemory.release(entry) }
+    if AdoptedMemory.owns(entry) { return AdoptedMemory.release(entry) }
+    guard let depot = ArenaDirectory.depot(of: entry) else {
+      fatalError("NativeBuffers: a block is released whose arena is gone: this is a fault of the library.")
+    }
     if Quarantine.isOn { return Quarantine.hold(entry, of: depot) }
     let bin = Int(entry.classification.bucket)
     if bin < ThreadCacheStorage.binCount, depot.arena.isShared, entry.endLife(as: .idle) {

@@ -1,4 +1,3 @@
-import JemallocArenas
 import ResourceLedger
 
 /// Memory that left its handle, and the duty to release it once.
@@ -27,7 +26,7 @@ import ResourceLedger
     unsafe byteCount = block.byteCount
     unsafe entry = block.entry
     unsafe word = block.entry.word
-    unsafe arena = Depot.of(block.entry)?.arena
+    unsafe arena = ArenaDirectory.depot(of: block.entry)?.arena
     unsafe deallocator = arena == nil ? AdoptedMemory.forget(block.entry) : nil
   }
 

@@ -1,6 +1,5 @@
 public import CNativeRuntime
 import Glibc
-public import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 public import Synchronization
@@ -127,7 +126,7 @@ public final class NativeBuffer: Sendable {
   package var arena: Arena? {
     guard block.entry.pin(key: block.key) == .pinned else { return nil }
     defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
-    return Depot.of(block.entry)?.arena
+    return ArenaDirectory.depot(of: block.entry)?.arena
   }
 
   /// Whether anybody holds a pin: at the time of the call, unless the caller has the only handle and hands none out.

@@ -1,4 +1,3 @@
-public import JemallocArenas
 public import ResourceLedger
 
 /// Why a buffer could not be made, or its bytes not be reached.

@@ -1,4 +1,3 @@
-public import JemallocArenas
 public import ResourceLedger
 
 /// A handle to native memory with one owner, checked by the compiler: using it after `dispose()` does not

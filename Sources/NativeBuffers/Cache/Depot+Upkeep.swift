@@ -1,4 +1,3 @@
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization

@@ -1,5 +1,4 @@
 import Glibc
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -27,52 +26,14 @@ import Synchronization
     var ownsDecay = false
   }
 
-  private init(arena: Arena) {
+  /// Only ``Arena/depot`` makes one.
+  init(arena: Arena) {
     self.arena = arena
     shelves = DepotShelves(idleByteLimit: arena.configuration.idleByteLimit)
     surplus = SurplusBlocks(idleByteLimit: arena.configuration.idleByteLimit)
   }
 
   deinit { shelves.deallocate() }
-
-  // MARK: Finding one
-
-  /// Depots by domain, each kept alive by its arena. Domains of other kinds have none.
-  private static let byDomain: DepotTable = {
-    ArenaDirectory.setBlockCache(
-      // Only a depot that is there: to make one takes the lock that is held.
-      reclaim: { arena in _ = Depot.attached(to: arena)?.trimUnderLock(keeping: 0) },
-      // Its number may be given to a domain of another kind next.
-      forget: { arena in byDomain[arena.domain.number] = nil },
-      notice: { arena in Depot.attached(to: arena)?.noticeUnusedPages() })
-    return DepotTable()
-  }()
-
-  static func makeStatics() { ForkGuard.touch(byDomain) }
-
-  static func of(_ arena: Arena) -> Depot { attached(to: arena) ?? make(for: arena) }
-
-  static func of(_ entry: LedgerEntry) -> Depot? { byDomain[entry.classification.domain] }
-
-  /// The arena's depot where it has one already. Takes no lock.
-  static func attached(to arena: Arena) -> Depot? {
-    let address = arena.attachment.load(ordering: .acquiring)
-    guard let object = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
-    // SAFETY: only this type attaches objects, and the arena keeps them.
-    return unsafe Unmanaged<Depot>.fromOpaque(object).takeUnretainedValue()
-  }
-
-  private static func make(for arena: Arena) -> Depot {
-    arena.lock.withLock {
-      if let depot = attached(to: arena) { return depot }
-      let depot = Depot(arena: arena)
-      // A destroyed arena's number may be another domain's by now.
-      if !arena.isDestroyedNow { byDomain[arena.domain.number] = depot }
-      let object = unsafe Unmanaged.passRetained(depot).toOpaque()
-      arena.attachment.store(UInt(bitPattern: object), ordering: .releasing)
-      return depot
-    }
-  }
 
   // MARK: Taking and returning
 
@@ -139,7 +100,7 @@ import Synchronization
   private static func giveUpIdleMemory() {
     ThreadCaches.trim(takesAll: true)
     for arena in ArenaDirectory.all {
-      if let depot = attached(to: arena) {
+      if let depot = arena.depotIfMade {
         _ = depot.trim(keeping: 0)
         for entry in Quarantine.takeAll(of: arena.domain.number) { depot.giveBack(entry) }
       }
@@ -294,33 +255,5 @@ import Synchronization
   /// For tests. Nobody else may use the depot meanwhile; maintenance is kept away.
   func _checkInvariants() {
     ArenaDirectory.upkeep.withLock { shelves._checkInvariants(domain: arena.domain.number) }
-  }
-}
-
-/// A depot per domain number. Each slot is set once per domain and read without a lock.
-// SAFETY: slots are atomic; a depot is kept alive by its arena, which its blocks keep from being destroyed.
-@safe private final class DepotTable: @unchecked Sendable {
-  private let slots: UnsafeMutablePointer<Atomic<UInt>>
-  private static let count = 1 << 13
-
-  init() {
-    // Zeroed by the kernel where it is first used, so that a process that makes no buffer pays no memory.
-    guard let memory = unsafe calloc(Self.count, MemoryLayout<Atomic<UInt>>.stride) else {
-      fatalError("NativeBuffers: no memory for the table of depots")
-    }
-    // SAFETY: an atomic zero is zero bytes.
-    unsafe slots = memory.bindMemory(to: Atomic<UInt>.self, capacity: Self.count)
-  }
-
-  subscript(domain: DomainNumber) -> Depot? {
-    get {
-      let address = unsafe slots[Int(domain.rawValue)].load(ordering: .acquiring)
-      guard let object = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
-      return unsafe Unmanaged<Depot>.fromOpaque(object).takeUnretainedValue()
-    }
-    set {
-      let address = newValue.map { unsafe UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque()) } ?? 0
-      unsafe slots[Int(domain.rawValue)].store(address, ordering: .releasing)
-    }
   }
 }

@@ -1,6 +1,5 @@
 import CNativeRuntime
 import Glibc
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization

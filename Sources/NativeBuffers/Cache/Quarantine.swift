@@ -1,5 +1,4 @@
 import Glibc
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -67,7 +66,7 @@ package enum Quarantine {
     for entry in old {
       end(entry)
       // On no list, so its arena lives, and with it its depot.
-      Depot.of(entry)?.keep(entry, capacity: entry.capacity)
+      ArenaDirectory.depot(of: entry)?.keep(entry, capacity: entry.capacity)
     }
   }
 

@@ -1,6 +1,5 @@
 import CNativeRuntime
 import Glibc
-import JemallocArenas
 import NativeSynchronization
 public import ResourceLedger
 public import Synchronization
@@ -127,7 +126,7 @@ public import Synchronization
   @inline(__always)
   func shelve(_ entry: LedgerEntry) {
     guard unsafe !storage.pointee.shelves.push(entry, capacity: entry.capacity) else { return }
-    Depot.of(Arena.shared).surrender(entry)
+    Arena.shared.depot.surrender(entry)
   }
 
   /// Counts a block that a deinit is about to release.
@@ -137,7 +136,7 @@ public import Synchronization
     if UInt32(entry.classification.domain.rawValue) == (unsafe storage.pointee.domain) {
       unsafe storage.pointee.shelves.recordRescue()
     } else {
-      Depot.of(entry)?.shelves.recordRescue()
+      ArenaDirectory.depot(of: entry)?.shelves.recordRescue()
     }
   }
 

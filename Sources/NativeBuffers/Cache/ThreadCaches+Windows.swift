@@ -1,5 +1,4 @@
 import CNativeRuntime
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -57,7 +56,7 @@ extension ThreadCaches {
     }
     let freed = chain.byteCount
     // Not under the lock: this one takes the arena's.
-    Depot.of(Arena.shared).giveBack(&chain)
+    Arena.shared.depot.giveBack(&chain)
     return freed
   }
 

@@ -1,6 +1,5 @@
 import CNativeRuntime
 import Glibc
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -66,15 +65,15 @@ enum ThreadCaches {
     guard let cache = unsafe ThreadCache(pthread_getspecific(key)) else { return nil }
     lock.withLock { attach(cache) }
     // Nobody could look into it from outside, so it is for its own thread to do what was due.
-    if !isBarrierAllowed { cache.giveBackUnused(to: Depot.of(Arena.shared)) }
-    Depot.of(Arena.shared).shelves.callMaintenance()
+    if !isBarrierAllowed { cache.giveBackUnused(to: Arena.shared.depot) }
+    Arena.shared.depot.shelves.callMaintenance()
     return cache
   }
 
   private static func make() -> ThreadCache? {
     if Quarantine.isOn { return nil }
     let storage = UnsafeMutablePointer<ThreadCacheStorage>.allocate(capacity: 1)
-    let depot = Depot.of(Arena.shared)
+    let depot = Arena.shared.depot
     unsafe storage.initialize(
       to: ThreadCacheStorage(domain: Arena.shared.domain, roomByteCount: byteLimit, shelves: depot.shelves))
     guard unsafe pthread_setspecific(key, storage) == 0, let cache = unsafe ThreadCache(storage) else {
@@ -118,7 +117,7 @@ enum ThreadCaches {
       park(cache)
       unlink(cache)
     }
-    cache.flush(to: Depot.of(Arena.shared))
+    cache.flush(to: Arena.shared.depot)
     unsafe cache.storage.deinitialize(count: 1)
     unsafe cache.storage.deallocate()
   }
@@ -145,7 +144,7 @@ enum ThreadCaches {
   static func adoptOrphans() {
     // No thread ever had a cache.
     guard lock.withLock({ unsafe first != nil }) else { return }
-    let depot = Depot.of(Arena.shared)
+    let depot = Arena.shared.depot
     while true {
       let orphan: ThreadCache? = lock.withLock {
         var candidate = unsafe first

@@ -1,6 +1,5 @@
 import CNativeRuntime
 import Glibc
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -72,7 +71,7 @@ enum Maintenance {
     giveBackSurplusIfCalled()
     var due: UInt64?
     for arena in ArenaDirectory.all {
-      guard let depot = Depot.attached(to: arena) else { continue }
+      guard let depot = arena.depotIfMade else { continue }
       let next = withUpkeep { depot.lookAfter(at: now) }
       giveBackSurplusIfCalled()
       if let next { due = min(due ?? next, next) }
@@ -116,7 +115,7 @@ enum Maintenance {
 
   private static func giveBackSurplus() {
     for arena in ArenaDirectory.all {
-      if let depot = Depot.attached(to: arena), depot.giveBackSurplus() > 0 { _ = depot.shelves.markDirty() }
+      if let depot = arena.depotIfMade, depot.giveBackSurplus() > 0 { _ = depot.shelves.markDirty() }
     }
   }
 
@@ -233,7 +232,7 @@ enum Maintenance {
 
   private static func forEachDepot(_ body: (Depot) -> Void) {
     for arena in ArenaDirectory.all {
-      if let depot = Depot.attached(to: arena) { ArenaDirectory.upkeep.withLock { body(depot) } }
+      if let depot = arena.depotIfMade { ArenaDirectory.upkeep.withLock { body(depot) } }
     }
   }
 

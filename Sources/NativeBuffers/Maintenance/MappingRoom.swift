@@ -1,4 +1,3 @@
-import JemallocArenas
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
@@ -41,14 +40,14 @@ enum MappingRoom {
   /// - Returns: when to look again; nil if nothing is idle, or nothing limited.
   static func look(at now: UInt64) -> UInt64? {
     guard var left = ProcessMemory.mappableByteCount else { return nil }
-    let depots = ArenaDirectory.all.compactMap { Depot.attached(to: $0) }
+    let depots = ArenaDirectory.all.compactMap { $0.depotIfMade }
     for depot in depots { depot.shelves.withdrawRoom() }
     let kept = ThreadCaches.attachedCount * ThreadCaches.byteLimit
     let idle = depots.map(\.shelves.idleByteCount)
     let total = idle.reduce(0, +)
     let unpurged = depots.reduce(0) { $0 + $1.unpurgedByteCount.load(ordering: .relaxed) }
     if total + kept + unpurged > left {
-      if kept > 0, ThreadCaches.trim() > 0 { _ = Depot.of(Arena.shared).shelves.markDirty() }
+      if kept > 0, ThreadCaches.trim() > 0 { _ = Arena.shared.depot.shelves.markDirty() }
       for depot in depots { Maintenance.withUpkeep { depot.purgeNow() } }
       left = ProcessMemory.mappableByteCount ?? .max
     }

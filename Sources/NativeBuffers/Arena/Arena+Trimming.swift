@@ -1,4 +1,3 @@
-public import JemallocArenas
 import ResourceLedger
 
 extension Arena {
@@ -13,7 +12,7 @@ extension Arena {
   /// - Returns: bytes given back.
   @discardableResult
   public func trim(keeping limit: Int = 0) -> Int {
-    let depot = Depot.of(self)
+    let depot = depot
     var freed = 0
     if isShared {
       _ = ThreadCaches.withExisting { $0.flush(to: depot) }
@@ -23,5 +22,5 @@ extension Arena {
   }
 
   /// Buffers of this arena whose last release found them undisposed. Takes no lock: the auditor holds it.
-  package var rescueCount: Int { Depot.attached(to: self)?.rescueCount ?? 0 }
+  package var rescueCount: Int { depotIfMade?.rescueCount ?? 0 }
 }

@@ -6,16 +6,16 @@ import ResourceLedger
 /// the time of a call, and what that arena holds afterwards is what the call did not free.
 ///
 /// Source: jemalloc(3), `thread.arena` and `thread.tcache.enabled`. Costs about 15 µs beside the counting.
-public enum MallocCapture {
+package enum MallocCapture {
   /// What a call allocated and did not free on its thread.
-  public struct Remainder: Sendable, Equatable {
-    public let count: Int
-    public let byteCount: Int
+  package struct Remainder: Sendable, Equatable {
+    package let count: Int
+    package let byteCount: Int
   }
 
   /// Whether this process's malloc is the jemalloc that the arenas use: not where a sanitizer keeps malloc to itself.
   /// Only then can calls be captured, and may C's `free` be given a detached block.
-  public static var isAvailable: Bool { cjemalloc_is_process_malloc() }
+  package static var isAvailable: Bool { cjemalloc_is_process_malloc() }
 
   private static let lock = RankedLock(.capture)
   // SAFETY: guarded by `lock`.
@@ -31,7 +31,7 @@ public enum MallocCapture {
   /// What `body` hands to another thread to free, or keeps in a cache on purpose, counts as left behind.
   /// Swift objects count too: return only what was made before.
   /// - Throws: what `body` throws, ``ArenaError`` where malloc is not jemalloc or the switch fails.
-  public static func run<R>(_ body: () throws -> R) throws -> (result: R, remainder: Remainder) {
+  package static func run<R>(_ body: () throws -> R) throws -> (result: R, remainder: Remainder) {
     guard cjemalloc_is_process_malloc() else { throw ArenaError(.captureUnavailable) }
     ArenaStatistics.prepare()
     let arena = try spareArena()

@@ -105,7 +105,7 @@ extension Arena {
         "NativeBuffers: \(pointer) was given to arena \"\(name)\" (\(index)) to free, but belongs \(found).")
     }
     lock.withLock { unsafe deallocate(pointer) }
-    if attachment.load(ordering: .relaxed) != 0 { ArenaDirectory.noticeUnusedPages(of: self) }
+    depotIfMade?.noticeUnusedPages()
   }
 
   /// Releases memory of any arena, in the shape of C's `free`: for C code that is handed such memory together with a
@@ -126,6 +126,6 @@ extension Arena {
       }
       unsafe deallocate(pointer)
     }
-    if attachment.load(ordering: .relaxed) != 0 { ArenaDirectory.noticeUnusedPages(of: self) }
+    depotIfMade?.noticeUnusedPages()
   }
 }

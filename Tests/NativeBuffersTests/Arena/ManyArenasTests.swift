@@ -2,7 +2,7 @@ import Foundation
 import ResourceLedger
 import Testing
 
-@testable import JemallocArenas
+@testable import NativeBuffers
 
 // Each in a process of its own: what jemalloc keeps for all arenas is what they are about.
 

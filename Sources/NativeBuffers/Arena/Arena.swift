@@ -107,8 +107,8 @@ public final class Arena: Sendable {
   package let lock = RankedLock(.arena)
   /// 1 once destroyed. Changes under `lock`.
   let isDestroyed = Atomic<Bool>(false)
-  /// What the block cache keeps for this arena: a retained object, 0 for nothing yet. Set once, under `lock`.
-  package let attachment = Atomic<UInt>(0)
+  /// See ``depot``. Set once.
+  private let depotReference = AtomicLazyReference<Depot>()
   /// Whether the process had a limit on what it maps (`ulimit -v`, `ulimit -d`) when the arena was created.
   let isMappingLimited: Bool
   /// Milliseconds until jemalloc itself purges unused pages, while no maintenance thread does.
@@ -153,11 +153,11 @@ public final class Arena: Sendable {
     ArenaDirectory.add(self)
   }
 
-  deinit {
-    if let object = unsafe UnsafeRawPointer(bitPattern: attachment.load(ordering: .acquiring)) {
-      unsafe Unmanaged<AnyObject>.fromOpaque(object).release()
-    }
-  }
+  /// The arena's idle blocks, made at the first use: an arena without buffers needs no lists for them. Takes no lock.
+  var depot: Depot { depotIfMade ?? depotReference.storeIfNil(Depot(arena: self)) }
+
+  /// ``depot``, if something used it. Takes no lock.
+  var depotIfMade: Depot? { depotReference.load() }
 
   /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep theirs: trim them first.
   /// Cost: `madvise` per run of pages, about 40 ms per GB; keep it off threads that must not wait.
@@ -204,7 +204,7 @@ public final class Arena: Sendable {
     guard !isShared else { throw ArenaError(.sharedArena, arena: name) }
     try ArenaDirectory.upkeep.withLock { () throws(ArenaError) in
       try lock.withLock { () throws(ArenaError) in
-        if !isDestroyed.load(ordering: .relaxed) { ArenaDirectory.reclaimIdleBlocks(of: self) }
+        if !isDestroyed.load(ordering: .relaxed) { _ = depotIfMade?.trimUnderLock(keeping: 0) }
         try destroyEmpty()
       }
     }

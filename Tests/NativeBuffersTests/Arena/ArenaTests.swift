@@ -2,7 +2,7 @@ import Foundation
 import ResourceLedger
 import Testing
 
-@testable import JemallocArenas
+@testable import NativeBuffers
 
 @Suite("Arenas")
 struct ArenaTests {
