@@ -63,6 +63,36 @@ struct NetpbmTests {
     }
   }
 
+  @Test(
+    "In plain files, what is transparent is white, whatever the format",
+    arguments: PixelFormat.all.filter(\.hasAlpha))
+  func transparency(format: PixelFormat) throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap.make(width: 2, height: 1, format: format, arena: arena) { _ in 0 }
+      defer { bitmap.dispose() }
+      let encoded = try bitmap.encodedNetpbm(.plain, arena: arena)
+      defer { encoded.dispose() }
+      let words = String(decoding: try encoded.copied(), as: UTF8.self).split(whereSeparator: \.isWhitespace)
+      // Behind "P2" or "P3", the width and the height: the greatest sample, then the samples.
+      #expect(words.count >= 6 && Set(words.dropFirst(3)).count == 1)
+    }
+  }
+
+  @Test("Pixels of 16 bits that are half transparent are laid on white in plain files")
+  func halfTransparency() throws {
+    try withOwnArena { arena in
+      let samples: [UInt16] = [0, 65_535, 1_000, 32_768]
+      let bitmap = try Bitmap.make(width: 1, height: 1, format: .rgba16, arena: arena) {
+        UInt8(truncatingIfNeeded: samples[$0 / 2] >> UInt16($0 % 2 * 8))
+      }
+      defer { bitmap.dispose() }
+      let encoded = try bitmap.encodedNetpbm(.plain, arena: arena)
+      defer { encoded.dispose() }
+      let words = String(decoding: try encoded.copied(), as: UTF8.self).split(whereSeparator: \.isWhitespace)
+      #expect(words == ["P3", "1", "1", "65535", "32767", "65535", "33267"])
+    }
+  }
+
   @Test("Bitmaps of a bit a pixel", arguments: [NetpbmVariant.bitmap, .plainBitmap])
   func bits(variant: NetpbmVariant) throws {
     try withOwnArena { arena in

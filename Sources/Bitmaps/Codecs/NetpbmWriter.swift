@@ -10,8 +10,7 @@ public struct NetpbmVariant: Hashable, Sendable {
 
   /// PGM or PPM, or PAM if there is alpha. 16 bits if the bitmap has more than 8. Exact for integers.
   public static let binary = NetpbmVariant(kind: .binary)
-  /// PGM or PPM in decimal numbers, for people and diffs. Alpha of 8-bit formats is laid on white; alpha of other
-  /// formats is dropped.
+  /// PGM or PPM in decimal numbers, for people and diffs. Pictures with alpha are laid on white.
   public static let plain = NetpbmVariant(kind: .plain)
   /// PBM: one bit for each pixel, black if the luminance is below 128 of 255.
   public static let bitmap = NetpbmVariant(kind: .bitmap)
@@ -85,15 +84,19 @@ struct NetpbmWriter {
           unsafe putBits(row, count: bitmap.width)
           continue
         }
+        // SAFETY: the number lies within the row, and rows are aligned for their format.
+        func sample(_ index: Int) -> Int {
+          maximum == 255
+            ? unsafe Int(row.load(fromByteOffset: index, as: UInt8.self))
+            : unsafe Int(row.load(fromByteOffset: 2 * index, as: UInt16.self))
+        }
         for x in 0..<bitmap.width {
+          let alpha = colors < channels ? sample(x * channels + colors) : maximum
           for channel in 0..<colors {
-            let index = x * channels + channel
-            // SAFETY: the number lies within the row, and rows are aligned for their format.
-            let value =
-              maximum == 255
-              ? unsafe Int(row.load(fromByteOffset: index, as: UInt8.self))
-              : unsafe Int(row.load(fromByteOffset: 2 * index, as: UInt16.self))
-            put(sample: value, isWide: maximum > 255)
+            let value = sample(x * channels + channel)
+            // Laid on white, rounded to the nearest.
+            let onWhite = (value * alpha + maximum * (maximum - alpha) + maximum / 2) / maximum
+            put(sample: alpha == maximum ? value : onWhite, isWide: maximum > 255)
           }
         }
         if variant.kind == .plain { put(0x0A) }
