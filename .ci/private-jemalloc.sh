@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # private-jemalloc.sh DIR: makes DIR/libjemalloc_private.a, jemalloc with je_ before every symbol.
 #
 # A sanitizer replaces malloc, free and operator new with its own, and must see every call. Debian's jemalloc exports

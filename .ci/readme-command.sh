@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Prints a command of the README: the code block after <!-- command: NAME -->.
 set -euo pipefail
 name=${1:?usage: readme-command.sh NAME}

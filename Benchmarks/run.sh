@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs the benchmarks of BufferBenchmarks under ordo-one/benchmark. Figures marked * are per operation.
 #
 #   run.sh                      every row

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Counts the instructions of one operation on each hot path, and compares with what was recorded.
 
   count.py               counts every path; status 1 where one is more than 5 % off what is recorded

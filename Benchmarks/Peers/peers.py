@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The peers: what each one is, how it is built and started, and why it is missing if it cannot run here."""
 
 import dataclasses

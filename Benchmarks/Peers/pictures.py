@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs our pictures, Pillow, OpenCV, libvips and ImageMagick side by side: same pictures, each a process of its own.
 
   pictures.py            installs, builds, runs all; prints the table; writes pictures.csv, pictures.md, pictures.svg

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The tables and the drawing that pictures.py makes from its rows."""
 
 import html

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Line plots as SVG, without a library: readable on light and dark pages."""
 
 import html

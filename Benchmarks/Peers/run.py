@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs every peer as a process of its own, doing the same work: create, use and dispose one block at a time.
 
   run.py                 builds and runs all; prints the tables; writes peers.csv, peers.md and the plots

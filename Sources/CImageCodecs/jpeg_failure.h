@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Turns errors and warnings of libjpeg into a report. Included only by the JPEG files.
 
 #ifndef JPEG_FAILURE_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The scans of a JPEG that has several: where the last scan ends, and which scans a small picture needs.
 //
 // At 1/8 of the size, a pixel of a component that is not subsampled is the mean of its block, which is the block's

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The memory of one libpng call. It is counted and limited, and all of it is freed, even what libpng forgets to free.
 
 #ifndef PNG_MEMORY_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Inflates the compressed data of a PNG's pixels here, instead of in libpng. libpng looks at what lies behind the last
 // row only as far as it happens to have read, so whether it sees a wrong checksum would depend on where the chunks are
 // cut.

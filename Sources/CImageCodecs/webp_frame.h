@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where the pixels of a WebP lie, in a still picture or in the first frame of an animation.
 
 #ifndef WEBP_FRAME_H

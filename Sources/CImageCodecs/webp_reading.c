@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "CImageCodecs.h"
 #include "webp_frame.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rows of pixels with alpha: whether all pixels are opaque, and sums of colours multiplied by alpha.
 
 #ifndef PIXEL_ALPHA_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "pixel_samples.h"
 
 // A pixel's colour in the bottom's channels. Gray is the luma of BT.601, as in conversions.

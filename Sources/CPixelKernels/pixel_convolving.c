@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "pixel_samples.h"
 
 PIXEL_BODY convolve(const float *const *rows, size_t side, const float *weights, size_t channels, size_t width,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Compiles one function body twice, for every processor and for those with AVX2 and FMA, and chooses at run time.
 //
 // This is done by hand, because target_clones chooses at load time, before a sanitizer has set itself up.

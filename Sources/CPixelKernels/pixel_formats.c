@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "pixel_formats.h"
 #include "pixel_dispatch.h"
 

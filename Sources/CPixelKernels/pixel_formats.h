@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The properties of the formats of CPixelKernels.h, and the conversion that supports all of them.
 
 #ifndef PIXEL_FORMATS_H

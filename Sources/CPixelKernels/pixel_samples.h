@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Converts samples of any depth to floats and back, one piece of a row at a time.
 
 #ifndef PIXEL_SAMPLES_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Vectors as the compiler offers them for every processor. Use them only for local variables: if a vector is passed to
 // a function, the ABI depends on the processor.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Clients of this module use sites, domains and ledger errors. These exports save them a second import.
 @_exported public import struct ResourceLedger.Census
 @_exported public import struct ResourceLedger.DomainID

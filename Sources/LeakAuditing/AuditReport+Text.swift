@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ResourceLedger
 
 // The report as text for people. Sizes are in bytes, grouped by thousands and not rounded.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The result of an audit: both books of every arena and every other domain, what differs, and where the rest of the
 /// memory is.
 public struct AuditReport: Codable, Sendable {

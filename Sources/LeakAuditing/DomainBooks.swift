@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ResourceLedger
 
 /// The two books of a domain that counts itself and is no arena.

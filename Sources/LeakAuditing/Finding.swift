@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ResourceLedger
 
 /// One result of an audit or a scope: a fault or a note.

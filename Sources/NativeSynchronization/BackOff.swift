@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Waits, step by step, until another thread has done something. Each wait needs a new value.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Milliseconds of the kernel's coarse clock, which moves every few milliseconds and takes 5 ns to read. A reading has

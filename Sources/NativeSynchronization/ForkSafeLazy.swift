@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package import Synchronization
 
 /// A static's value that is made at its first use, under ``ForkGuard``'s gate, so that no forked child inherits it half

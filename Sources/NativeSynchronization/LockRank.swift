@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The order in which this package takes its locks: a thread that holds a lock takes only locks of later ranks. `fork`
 /// takes all locks in this order, so it waits for every thread that holds one, and no such thread waits for it.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// A mutual-exclusion lock that stays usable across `fork`, and that a forked child may give back. The standard

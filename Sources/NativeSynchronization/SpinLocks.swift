@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import Synchronization
 
 /// Locks that are held for a few instructions each, in cache lines of their own. They stay usable across `fork`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 /// Gives threads numbers: no two running threads have the same one of 1 to 63 at the same time. A thread that finds

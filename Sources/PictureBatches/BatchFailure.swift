@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A file or folder that could not be processed, for the report.
 package struct BatchFailure: Encodable, Sendable {
   package let path: String

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 internal import Glibc
 
 /// The file that a path leads to, by device and number: two paths to the same file are equal.

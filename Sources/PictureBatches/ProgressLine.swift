@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A line on the terminal that is overwritten again and again.
 package struct ProgressLine: Sendable {
   package let total: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 /// The sums of a set of entries. Bytes are exact: 2^28 entries of up to 2^48 bytes are more than an `Int` holds.

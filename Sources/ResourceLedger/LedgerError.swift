@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NativeSynchronization
 
 /// Why the ledger cannot take one more resource, site or domain.

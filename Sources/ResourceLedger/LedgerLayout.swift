@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The ledger's bytes, version 1.
 //
 // One mapped region, little endian. It contains no pointers, except for the addresses of blocks. Another process that

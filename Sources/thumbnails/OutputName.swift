@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The name of a picture's thumbnail.
 ///
 /// It depends on the picture's name alone, so it does not change when other pictures come and go. Two different names

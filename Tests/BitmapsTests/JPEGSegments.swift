@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A JPEG as the list of its segments, to take some out or change them.
 struct JPEGSegments {
   struct Segment {

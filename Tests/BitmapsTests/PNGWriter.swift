@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Writes PNG files byte by byte, uncompressed, so that tests can make any file, broken ones too.
 struct PNGWriter {
   enum ColorType: UInt8 {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Memory between two pages that nobody may touch: the codecs' own libraries are not built with AddressSanitizer, and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What is done with an input beside decoding it: numbers that depend on its bytes and on nothing else, so that an input
 /// that crashed does so again.
 struct InputChoices: RandomNumberGenerator {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension MutatedFile {
   private static let pngNames: [StaticString] = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND", "iCCP", "eXIf", "tEXt"]
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Sources: the WebP container specification, RFC 6386 (VP8), sections 9.1 and 19.1, and the specification of lossless
 /// data.
 extension MutatedFile {

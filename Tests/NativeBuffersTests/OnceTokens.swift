@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// The words by which Swift's runtime knows which lazy statics of this package's modules are made, as the symbol table

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// A value that threads share, guarded by a POSIX lock. The thread sanitizer does not see the standard library's

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Limits how long this process runs, so that a process that hangs does not keep a test waiting for ever.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Random numbers that the same seed gives again: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
 /// Generators, 2014). Tests that use it print the seed.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {

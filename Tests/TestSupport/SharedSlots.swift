@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Slots in which threads leave objects for each other.
 public final class SharedSlots<Element: Sendable>: Sendable {
   private let slots: Guarded<[Element?]>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// Runs a closure on new threads, numbered from 0. Waits until all of them have ended, and until everything that runs

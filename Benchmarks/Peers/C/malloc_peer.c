@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // malloc and free of whichever allocator is preloaded; glibc's where none is.
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Node's Buffer, each registered with a FinalizationRegistry and unregistered by dispose. Nothing in
 // Node frees a Buffer's memory at once: the collector does, when it gets to it, within the samples.
 // Usage: node buffer_peer.mjs SAMPLES MILLISECONDS SIZE...

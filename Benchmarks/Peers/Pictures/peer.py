@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """One peer's side of pictures.py, as a separate process: does the work of picture-peer with another library.
 
   peer.py LIBRARY frame FILE COUNT

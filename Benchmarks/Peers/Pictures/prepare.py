@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes the pictures that pictures.py works on, with Pillow: prepare.py FOLDER makes FOLDER/photos and
 FOLDER/grating.png.
 

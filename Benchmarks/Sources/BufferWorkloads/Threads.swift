@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CBenchmarkSupport
 
 /// Runs a closure on `count` new threads at once, with their numbers, and returns when all have ended. An error ends

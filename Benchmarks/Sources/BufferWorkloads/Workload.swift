@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CBenchmarkSupport
 
 /// Work that is measured. One call does it many times in one loop. The loop itself allocates nothing.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NativeBuffers
 
 /// A witness that a bitmap's pixels stay valid and unchanged while it lives, whatever happens to the bitmap.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The parts of a picture in a grid, row by row from the top left. Each part is a crop that shares the picture's
 /// pixels.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a picture could not be decoded, changed or written.
 ///
 /// ``code`` is for programs. ``description`` is for people: it says where, what happened, and what helps. When a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NativeBuffers
 
 /// The arena that buffers come from, and the line of the caller's code that they are recorded for.

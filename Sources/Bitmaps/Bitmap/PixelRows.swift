@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Rows of pixels to read, of a whole bitmap or of a band of it. Lives as long as the access that lent it.
 // SAFETY: the code that makes a value holds a pin of the rows while the value lives.
 @frozen

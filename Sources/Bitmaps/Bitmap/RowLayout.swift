@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Where the rows of a bitmap lie in memory. The arithmetic is checked for overflow once, here.
 struct RowLayout {
   let width: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NativeBuffers
 
 /// Decodes Netpbm without a library: it takes a few lines for each variant, and is the simplest format for tests and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import NativeBuffers
 
 /// The header of a Netpbm file: PBM, PGM, PPM (plain or binary) or PAM.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Reads the header of a Netpbm file byte by byte, and each byte once. If the bytes end, it continues there when more
 /// bytes have arrived. Nothing is allocated.
 struct NetpbmHeaderReader {

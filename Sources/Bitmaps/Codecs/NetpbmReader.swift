@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Reads bytes that can be wrong or hostile, one after another; nil behind the last.
 // SAFETY: every read checks `position` first; the value is used only inside the closure that lent the bytes.
 @safe

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What the samples of a PAM's pixel are, by its TUPLTYPE.
 ///
 /// Source: pam(5), "PAM Used For Visual (Graphic) Images" and the optional "\_ALPHA". Any other type is legal, and its

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A format to encode a picture as, with the options of the format.
 ///
 /// It is a struct and not an enum, so that more can be added.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension PictureFormat {
   /// What a file of the format is, in a sentence.
   var noun: String {

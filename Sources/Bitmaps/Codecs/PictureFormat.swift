@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A file format for pictures. The first bytes of a file tell the format, never the file's name.
 ///
 /// Many formats are recognised although they cannot be decoded, so that an error can say what the file is and what

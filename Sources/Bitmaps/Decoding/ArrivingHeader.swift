@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What is known of a picture whose bytes arrive in pieces, or all at once.
 ///
 /// Each look continues where the last one ended. The codecs' libraries cannot continue, so they are asked at most

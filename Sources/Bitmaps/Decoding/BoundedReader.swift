@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CImageCodecs
 
 /// Reads bytes that can be wrong or hostile. No offset that they contain can lead outside: a read outside returns nil.

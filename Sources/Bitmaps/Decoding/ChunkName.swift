@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The names of chunks, as numbers whose most significant byte is the first letter.
 enum ChunkName {
   static let header = 0x4948_4452  // IHDR

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import NativeBuffers
 
 // Functions that take the bytes of a picture accept a `RawSpan`, a `Span` or a collection, so that a client in strict

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a picture may cost before it is refused. Every limit is checked before the memory it guards is allocated.
 ///
 /// The defaults accept the pictures of every phone and camera on sale: 200 megapixels from a phone, 407 that a camera

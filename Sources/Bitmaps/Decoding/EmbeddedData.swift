@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a file holds beside its pixels: where its EXIF and ICC data lie, and how many bytes of all kinds there are.
 ///
 /// A walk over segments or chunks finds this, as the standards define them: one step for each, nothing is copied. If

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Reads the orientation in EXIF data, as the standards define it. It is only a few bytes, so no library is needed.
 ///
 /// Sources: TIFF 6.0, EXIF 2.32. <doc:Damaged-Files> says what counts and what does not.

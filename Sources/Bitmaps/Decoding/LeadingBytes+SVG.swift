@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension LeadingBytes {
   /// Whether an XML document in UTF-8, or in UTF-16 with a byte order mark, is SVG, by its first element or its document
   /// type. A byte order mark, white space, comments and instructions may come before.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The first bytes of a file, and what they say about its format while more bytes may follow.
 struct LeadingBytes: ~Escapable {
   /// Whether bytes match what is expected of them.

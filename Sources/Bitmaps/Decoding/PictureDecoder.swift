@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import NativeBuffers
 
 /// Decodes a picture whose bytes arrive in pieces, for example from a socket.

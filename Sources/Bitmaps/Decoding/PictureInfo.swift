@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import NativeBuffers
 
 /// What a picture's header says, before any pixel is decoded.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Something that is wrong with a file, although every pixel was decoded from the file's own data.
 ///
 /// No pixel depends on it, except for ``Code/guessedColors``, and for ``Code/irregularData`` of a PNG's palette or of its

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CImageCodecs
 
 /// Says whether a long call may continue. It may not if its task was cancelled, or if it has taken longer than allowed.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The weights of a pixel's neighbours for ``Bitmap/convolved(with:preservesAlpha:arena:file:line:function:)``: a
 /// square of 3×3 or 5×5.
 public struct ConvolutionKernel: Hashable, Sendable {

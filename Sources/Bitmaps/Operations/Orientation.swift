@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The change that makes a picture upright: one of the eight ways to flip and turn a rectangle.
 ///
 /// It is a struct and not an enum, like the other descriptions of pictures.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CPixelKernels
 
 /// Resizes one axis after the other. First the rows that make a target row are added up to one row of sums; then that

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CPixelKernels
 
 /// Which source pixels make each target pixel on one axis, and how much each source pixel counts.

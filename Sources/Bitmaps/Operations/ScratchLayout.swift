@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Divides one piece of scratch memory into arrays. Each array starts at a multiple of 64 bytes.
 struct ScratchLayout {
   /// An array of the memory that the layout describes.

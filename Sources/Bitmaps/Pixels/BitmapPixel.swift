@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A pixel as Swift sees it: the fields of a struct instead of bytes.
 ///
 /// The structs below cover all formats of this module. Your own type works if it has the size of the format's pixels,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What the numbers of a picture mean as colours: sRGB, or what ICC data says.
 ///
 /// This module does not convert colours between profiles. It keeps the profile with the pixels, so that a decoded

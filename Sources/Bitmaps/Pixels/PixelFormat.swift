@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How a pixel lies in memory: its channels, their order and depth, and whether colours are multiplied by alpha.
 ///
 /// It is a struct and not an enum, so that new formats do not break a client's `switch`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A rectangle of pixels. The first column and row of a picture are 0.
 public struct PixelRect: Hashable, Sendable {
   public var x: Int

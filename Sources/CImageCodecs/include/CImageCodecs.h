@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What Swift cannot express about libjpeg, libpng, libwebp and zlib: setjmp, longjmp, callbacks from inside a C
 // library, and macros. There is no policy here: limits and sizes come in, a report goes out.
 //

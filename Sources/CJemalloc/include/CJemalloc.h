@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What Swift cannot call or cannot express about jemalloc. No policy: sizes, flags and errno values go
 // through unchanged. Every function is called from NativeBuffers' folder Arena only.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef CNATIVERUNTIME_SYSTEM_H
 #define CNATIVERUNTIME_SYSTEM_H
 

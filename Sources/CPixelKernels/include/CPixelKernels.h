@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Pixel loops for Bitmaps.
 //
 // They are written here because no library has them in this form: libyuv's scaler is a box filter only at exactly 1/2

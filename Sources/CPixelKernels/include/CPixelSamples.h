@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Converts rows of any pixel format to rows of floats and back, and processes such rows.
 //
 // The rules of CPixelKernels.h hold here, except the third: a row is what its cpixel_samples says. Floats are in the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Counts what happened in a cache.
 public struct CacheStatistics: Sendable, Equatable {
   /// Requests for a value that was there and alive.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Glibc
 
 /// A cache's entries by their keys: a hash table with open addressing. When it grows, every insertion moves a few

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The place of a cell's held value.
 // SAFETY: a registry's cell has room there for a value of the registry's type. The cell's current owner initialises it
 // once, and once moves it out or destroys it.

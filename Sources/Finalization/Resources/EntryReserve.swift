@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import ResourceLedger
 
 /// Ledger entries without a resource that one thread keeps, so that creating and releasing a native resource

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import ResourceLedger
 
 /// Owns a handle of any kind: a pointer from C, a file descriptor, the name of a texture, an offset in the

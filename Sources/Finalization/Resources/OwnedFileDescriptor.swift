@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import SystemPackage
 
 /// A file descriptor that is closed exactly once, by deinit at the latest: a ``NativeResource`` in the

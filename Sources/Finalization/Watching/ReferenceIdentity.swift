@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Finds the object that a value refers to, if the value, of any type, is a reference.
 enum ReferenceIdentity {
   static func object<Value>(in value: borrowing Value) -> AnyObject? {

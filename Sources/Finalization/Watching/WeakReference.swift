@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A reference that keeps nothing alive, hashable by the identity of its object.
 ///
 /// Two references are equal if they were made from the same object, also after its death. A reference to a later object

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What this library keeps in an arena, by its own count. Under the arena's lock.
 struct ArenaHoldings {
   /// Blocks that were set aside and not given back.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ResourceLedger
 
 /// What there was too little of when memory was refused.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CJemalloc
 
 /// jemalloc's size classes as arithmetic: 8, then multiples of 16 to 128, then four classes per doubling.

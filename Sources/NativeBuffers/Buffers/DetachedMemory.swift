@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ResourceLedger
 
 /// Memory that left its handle, and the duty to release it once.

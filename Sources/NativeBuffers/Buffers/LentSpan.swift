@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import ResourceLedger
 
 // Swift 6.3 lets a closure put another span into the place of one that it was lent `inout`, and so carry the lent one off

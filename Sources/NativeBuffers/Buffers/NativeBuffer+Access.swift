@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import ResourceLedger
 
 // Every access is a pin: shared for reading, exclusive for changing. Each costs two atomic operations.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import ResourceLedger
 
 /// Why a buffer could not be made, or its bytes not be reached.

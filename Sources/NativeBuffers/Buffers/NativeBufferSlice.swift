@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A part of a buffer's bytes. Keeps the buffer alive; shares its pins and its disposed state: a mutable
 /// access to a slice excludes every other access to the buffer.
 public struct NativeBufferSlice: Sendable {

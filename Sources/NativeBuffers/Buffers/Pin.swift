@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import ResourceLedger
 
 /// A witness that a buffer's bytes stay valid and unchanged while it lives.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The shared arena as an argument: `arena: .shared` creates a buffer as fast as no argument does.
 ///
 /// A call of `Arena.shared` for each buffer costs 120 instructions more: the reference is retained and released, which

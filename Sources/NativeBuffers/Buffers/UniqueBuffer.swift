@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import ResourceLedger
 
 /// A handle to native memory with one owner, checked by the compiler: using it after `dispose()` does not

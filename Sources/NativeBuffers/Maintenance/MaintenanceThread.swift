@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The thread that gives idle memory back, so that no thread of the program has to.
 ///
 /// It starts with the first memory to look after and sleeps, without waking up in between, while there is none. A

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The sums of a domain's entries, by bucket. Buckets without entries take no memory: an arena has 232 and uses few.
 package struct BucketTotals: Sendable {
   /// The buckets that have entries, ascending.

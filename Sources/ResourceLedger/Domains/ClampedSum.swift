@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Int {
   /// The sum of numbers that come from a client or a file; the nearest `Int` if the sum does not fit.
   package static func clampedSum(_ numbers: Int...) -> Int { clampedSum(numbers) }

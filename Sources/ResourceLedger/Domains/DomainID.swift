@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A domain's number as the ledger's entries carry it. 0 means no domain.
 public struct DomainNumber: Hashable, Sendable {
   public let rawValue: UInt16

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What sort of resource a domain counts.
 public struct DomainKind: RawRepresentable, Hashable, Sendable {
   public let rawValue: UInt32

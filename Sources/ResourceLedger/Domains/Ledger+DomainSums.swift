@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The sum of one domain's entries. It is small, so that it can be read while the domain's books are held.
 package struct DomainSum: Equatable, Sendable {
   /// The number of entries that have a resource.

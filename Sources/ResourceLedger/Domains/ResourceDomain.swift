@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A domain's own count of what is live: the second book.
 public struct Census: Hashable, Sendable {
   /// The number of resources that are live.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import Synchronization
 
 /// A list of entries that any thread pushes to and pops from without a lock (Treiber's stack), linked

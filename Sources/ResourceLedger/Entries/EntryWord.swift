@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a ledger entry stands for.
 public enum EntryState: UInt64, Sendable, CaseIterable {
   /// No resource.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import Synchronization
 
 // The state word's protocol. A handle keeps a *key*: the word with which its life began (state live, no pins). Every

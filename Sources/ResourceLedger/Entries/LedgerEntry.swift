@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import Synchronization
 
 /// The 64 bytes of one entry, as LedgerLayout.swift draws them.

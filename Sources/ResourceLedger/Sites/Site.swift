@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A line of code that creates resources.
 public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Comparable {
   /// Module and file name, as `#fileID` gives them: `Bitmaps/Decoder.swift`.

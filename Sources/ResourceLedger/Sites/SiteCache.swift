@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The lines of code that one thread saw last, by the address of the file's literal and the line number. It is a plain
 /// table without atomic operations in front of the ledger's ``SiteIndex``.
 @usableFromInline

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Textures on an OpenGL ES context without a window. Every function must be called on the thread that
 // called gles_start.
 #include <EGL/egl.h>

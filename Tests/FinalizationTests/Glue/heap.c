@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A WASM module's heap: blocks of 16 bytes and more, in a list by address. Built for wasm32 by the tests.
 typedef unsigned int u32;
 

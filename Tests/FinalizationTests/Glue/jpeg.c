@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Memory that libjpeg allocated and its caller must free.
 #include <stdio.h>
 #include <stdlib.h>

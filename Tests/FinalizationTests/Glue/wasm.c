@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Plain names for one instance of the module that wasm2c made of heap.c.
 #include "heap_wasm.h"
 

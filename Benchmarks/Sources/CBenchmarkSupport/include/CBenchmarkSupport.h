@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What benchmarks need from C: sinks that the Swift optimiser cannot see through, a clock of nanoseconds and one of
 // ticks, counts by the kernel and the allocator, and the allocators that rows compare with.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What all peers in C and Swift share: the command line, sampling, and the output that run.py reads.
 
 #ifndef C_PEER_SUPPORT_H
