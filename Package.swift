@@ -70,18 +70,18 @@ let package = Package(
       name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers", "NativeSynchronization"],
       swiftSettings: swiftSettings),
     // Floor 4
-    .target(name: "PictureBatches", dependencies: ["NativeSynchronization"], swiftSettings: swiftSettings),
+    .target(name: "CommandSupport", dependencies: ["NativeSynchronization"], swiftSettings: swiftSettings),
     .executableTarget(
       name: "leak-audit",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "PictureBatches",
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "CommandSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "thumbnails",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "PictureBatches",
+        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "CommandSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

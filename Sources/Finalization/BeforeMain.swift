@@ -19,7 +19,7 @@ func makeStaticsBeforeMain() {
   MemoryRelief.makeStatics()
   LoadChain.makeStatics()
   FileDescriptorDomain.makeStatics()
-  ResourceClaim.makeStatics()
+  ResourceEntry.makeStatics()
   RegistryNumber.makeStatics()
   ForkGuard.touch(RegistryCore.queueKey)
 }

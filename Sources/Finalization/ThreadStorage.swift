@@ -15,7 +15,7 @@ public import Synchronization
   @usableFromInline let slot: Int
   @usableFromInline var sites = SiteCache()
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
-  @usableFromInline var entries = EntryReserve()
+  @usableFromInline var entries = ThreadEntryCache()
   var types = KnownTypes()
   /// The domain of native resources that are created without a domain; nil until this thread has looked it up.
   @usableFromInline var nativeResources: DomainNumber?

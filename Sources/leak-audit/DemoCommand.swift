@@ -4,7 +4,7 @@ import ArgumentParser
 import Glibc
 import LeakAuditing
 import NativeSynchronization
-import PictureBatches
+import CommandSupport
 
 /// `leak-audit demo`: makes thumbnails of real pictures, then audits.
 struct DemoCommand: ParsableCommand {
@@ -30,7 +30,7 @@ struct DemoCommand: ParsableCommand {
     name: .customLong("plant"),
     help: ArgumentHelp(
       "Commit a fault once, on purpose, to see what the audit says. Repeatable.", valueName: "kind"))
-  var plants: [Plant] = []
+  var plants: [InjectedFault] = []
 
   @Flag(help: "End with exit code 1 for notes (rescued) too.")
   var strict = false

@@ -2,7 +2,7 @@
 
 import Foundation
 import LeakAuditing
-import PictureBatches
+import CommandSupport
 
 /// What the demo prints, as text or JSON.
 struct DemoReport: Encodable {

@@ -4,13 +4,13 @@ import Bitmaps
 import Foundation
 import LeakAuditing
 import NativeBuffers
-import PictureBatches
+import CommandSupport
 
 /// The demo's work: thumbnails of every picture, faults if the user asked for them, then the audit.
 struct DemoRun {
   let folders: [String]
   let output: String?
-  let plants: [Plant]
+  let plants: [InjectedFault]
   /// Whether a picture with warnings is refused.
   let isStrict: Bool
 

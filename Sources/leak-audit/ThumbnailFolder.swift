@@ -2,7 +2,7 @@
 
 import Bitmaps
 import Foundation
-import PictureBatches
+import CommandSupport
 
 /// Where thumbnails go: a folder that the user named, or a temporary one that is removed at the end.
 struct ThumbnailFolder {

@@ -2,7 +2,7 @@
 
 import Foundation
 import LeakAuditing
-import PictureBatches
+import CommandSupport
 
 /// What a run did, and what memory it left in use, for standard output.
 struct BatchSummary {

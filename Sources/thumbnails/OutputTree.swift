@@ -3,7 +3,7 @@
 import Bitmaps
 import Foundation
 import NativeBuffers
-import PictureBatches
+import CommandSupport
 
 /// The folder that thumbnails go to, and which of its files may be replaced.
 struct OutputTree: Sendable {

@@ -4,7 +4,7 @@ import Bitmaps
 import Foundation
 import LeakAuditing
 import NativeBuffers
-import PictureBatches
+import CommandSupport
 import Synchronization
 
 /// The work: threads that take one picture after the other from a walk over the inputs.

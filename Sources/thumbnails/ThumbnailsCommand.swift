@@ -3,7 +3,7 @@
 import ArgumentParser
 import Glibc
 import NativeSynchronization
-import PictureBatches
+import CommandSupport
 
 /// `thumbnails`: makes a JPEG thumbnail of every picture, and audits the memory that it took.
 @main

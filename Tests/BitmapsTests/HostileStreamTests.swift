@@ -40,7 +40,7 @@ struct HostileStreamTests {
         #expect(whole.embeddedByteCount >= 0 && file.count > 14_000)
         let asked = Atomic<Int>(0)
         let (info, appends) = try WorkPace.$interval.withValue(1 << 12) {
-          try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+          try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
             var decoder = PictureDecoder(limits: .default, arena: arena)
             var appends = 0
             for start in stride(from: 0, to: file.count, by: 16) {
@@ -99,11 +99,11 @@ struct HostileStreamTests {
       var file = try LateMetadataTests.webP(exif: OrientationTests.exif(6, isLittle: true), arena: arena)
       let icc = EmbeddedDataTests.icc(byteCount: 300, model: "RGB ")
       #expect(Array(file[38..<338]) == icc)
-      var (header, infos) = (ArrivingHeader(minimumWidth: nil), [PictureInfo]())
+      var (header, infos) = (IncrementalHeaderParser(minimumWidth: nil), [PictureInfo]())
       for count in 1...file.count {
         try unsafe file.withUnsafeBytes { bytes in
           try unsafe header.look(
-            at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), limits: .default, watch: WorkWatch())
+            at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), limits: .default, watch: WorkDeadline())
         }
         guard let info = header.info, info != infos.last else { continue }
         infos.append(info)
@@ -126,8 +126,8 @@ struct HostileStreamTests {
           var limits = DecodingLimits()
           limits.wallTime = .milliseconds(limit)
           let asked = Atomic<Int>(0)
-          try WorkWatch.$clockHook.withValue({ time.withLock { $0 } }) {
-            try WorkWatch.$questionHook.withValue({
+          try WorkDeadline.$clockHook.withValue({ time.withLock { $0 } }) {
+            try WorkDeadline.$questionHook.withValue({
               asked.add(1, ordering: .relaxed)
               advance(.milliseconds(1))
             }) {

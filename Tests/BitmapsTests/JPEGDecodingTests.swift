@@ -128,8 +128,8 @@ struct JPEGDecodingTests {
         let long = Array(file[..<20]) + filler + Array(file[20...])  // behind the first segment
         #expect(try Bitmap.decode(long, arena: arena).takePacked() == pixels)
         let asked = Atomic<Int>(0)
-        let info = try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
-          try unsafe long.withUnsafeBytes { try unsafe JPEGCodec.inspect($0, limits: .default, watch: WorkWatch()) }
+        let info = try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+          try unsafe long.withUnsafeBytes { try unsafe JPEGCodec.inspect($0, limits: .default, watch: WorkDeadline()) }
         }
         #expect(info.width == 30 && asked.load(ordering: .relaxed) >= long.count / 65_537 - 1)
         var decoder = PictureDecoder(limits: .default, arena: arena)

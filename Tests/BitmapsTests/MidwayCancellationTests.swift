@@ -44,7 +44,7 @@ struct MidwayCancellationTests {
       if isTime { unsafe withUnsafeCurrentTask { unsafe $0?.cancel() } }
     }
     let task = Task {
-      try WorkPace.$interval.withValue(1 << 12) { try WorkWatch.$questionHook.withValue(hook) { try body() } }
+      try WorkPace.$interval.withValue(1 << 12) { try WorkDeadline.$questionHook.withValue(hook) { try body() } }
     }
     switch await task.result {
     case .success: return (questions.withLock { $0 }, nil)
@@ -194,7 +194,7 @@ struct MidwayCancellationTests {
         if isTime { usleep(2000) }
       }
       let error = try bitmapError {
-        try WorkWatch.$questionHook.withValue(hook) {
+        try WorkDeadline.$questionHook.withValue(hook) {
           _ = try Bitmap.decode(file, limits: limits, arena: arena).dispose()
         }
       }

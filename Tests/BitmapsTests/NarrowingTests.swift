@@ -18,7 +18,7 @@ struct NarrowingTests {
     defer { bitmap.dispose() }
     let asked = Atomic<Int>(0)
     try WorkPace.$interval.withValue(1_000_000) {
-      try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+      try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
         try bitmap.resized(toWidth: to.width, height: to.height, filter: filter, arena: arena).dispose()
       }
     }

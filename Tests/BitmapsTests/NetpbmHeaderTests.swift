@@ -66,7 +66,7 @@ struct NetpbmHeaderTests {
       for file in Self.files(surplus: 40_000) {
         let asked = Atomic<Int>(0)
         let (known, appends) = try WorkPace.$interval.withValue(1 << 12) {
-          try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+          try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
             var decoder = PictureDecoder(limits: .default, arena: arena)
             var appends = 0
             for start in stride(from: 0, to: file.count, by: 64) {

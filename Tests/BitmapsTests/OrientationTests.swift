@@ -191,7 +191,7 @@ struct OrientationTests {
       for cut in 0..<80 {
         let part = Array(file[..<cut])
         // SAFETY: an array of bytes is initialised throughout.
-        let exif = try unsafe EmbeddedData(of: part.span.bytes, format: .jpeg, watch: WorkWatch()).exif
+        let exif = try unsafe MetadataScanner(of: part.span.bytes, format: .jpeg, watch: WorkDeadline()).exif
         let orientation = exif.flatMap { unsafe ExifOrientation.read(in: part.span.bytes.extracting($0)) } ?? .upright
         #expect(orientation == (cut < 2 + 4 + 6 + 38 ? .upright : .rotated90), "\(cut)")
       }

@@ -43,7 +43,7 @@ struct SurplusDataTests {
     try withOwnArena { arena in
       let questions = [200, 400].map { rowCount in
         let asked = Atomic<Int>(0)
-        let error = WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+        let error = WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
           #expect(throws: BitmapError.self) { try Bitmap.decode(Self.file(rowCount: rowCount), arena: arena).dispose() }
         }
         #expect(error?.code == .corrupt && error?.description.contains("Too much image data") == true)

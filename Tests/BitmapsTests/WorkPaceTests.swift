@@ -47,7 +47,7 @@ struct WorkPaceTests {
       let bitmap = try Bitmap(width: item.width, height: item.height, format: item.format, arena: arena)
       defer { bitmap.dispose() }
       let asked = Atomic<Int>(0)
-      try WorkWatch.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) { try item.body(bitmap, arena) }
+      try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) { try item.body(bitmap, arena) }
       let count = asked.load(ordering: .relaxed)
       // Rounding up to whole parts can stretch an interval to less than twice its length.
       #expect(count >= item.work / WorkPace.interval / 2 && count > 1, "\(count)")
@@ -61,7 +61,7 @@ struct WorkPaceTests {
     let bitmap = try Bitmap(width: item.width, height: item.height, format: item.format, arena: arena)
     let asked = Atomic<Int>(0)
     let task = Task {
-      try WorkWatch.$questionHook.withValue({
+      try WorkDeadline.$questionHook.withValue({
         if asked.add(1, ordering: .relaxed).newValue == 2 { unsafe withUnsafeCurrentTask { unsafe $0?.cancel() } }
       }) { try item.body(bitmap, arena) }
     }
@@ -80,7 +80,7 @@ struct WorkPaceTests {
       let row = try Bitmap.make(width: width, height: 1, format: format, arena: arena) {
         format == .rgba8 && $0 % 4 == 3 ? 255 : UInt8(truncatingIfNeeded: $0 / 5 &* 7)
       }
-      let length = WorkPace(WorkWatch()).elementCount(costing: 5_401 * format.channelCount, step: 96)
+      let length = WorkPace(WorkDeadline()).elementCount(costing: 5_401 * format.channelCount, step: 96)
       try #require(length < width)
       let blurred = try row.blurred(sigma: sigma, arena: arena).takePacked()
       let pixels = try row.takePacked()

@@ -59,15 +59,15 @@ struct DemoCommandTests {
     let expected = """
       __held: 1 of 1,000,000 bytes, size class 1,048,576
       ____live after the scope that should have released it: a live reference or a retain cycle
-      ____1 × leak_audit/Plant.swift:LINE in commit(), 1,000,000 bytes
+      ____1 × leak_audit/InjectedFault.swift:LINE in commit(), 1,000,000 bytes
       __orphan: 2 of 655,360 bytes, size class 327,680, arena "shared"
       ____the allocator has more than the ledger: memory allocated in the arena and never registered
       __ghost: 1 of 229,376 bytes, size class 229,376, arena "shared"
       ____the ledger has more than the allocator: memory freed behind the library's back
-      ____1 × leak_audit/Plant.swift:LINE in commit(), 200,000 bytes
+      ____1 × leak_audit/InjectedFault.swift:LINE in commit(), 200,000 bytes
       __rescued (note): 1 of 500,000 bytes
       ____released by deinit, never disposed: a forgotten dispose()
-      ____1 × leak_audit/Plant.swift:LINE in commit(), 500,000 bytes
+      ____1 × leak_audit/InjectedFault.swift:LINE in commit(), 500,000 bytes
 
       verdict: faults. See the findings above.
 
@@ -93,7 +93,7 @@ struct DemoCommandTests {
     #expect(report.findings.map(\.kind) == [arguments[0]])
     #expect(report.findings.first?.count == 1)
     if ["held", "rescued"].contains(arguments[0]) {
-      #expect(report.findings.first?.sites.map(\.file) == ["leak_audit/Plant.swift"])
+      #expect(report.findings.first?.sites.map(\.file) == ["leak_audit/InjectedFault.swift"])
     }
   }
 

@@ -141,7 +141,7 @@ private struct ReadOnlyMemory: @unchecked Sendable {
 final class ConcurrentBands: Sendable {
   private let height: Int
   private let rowCount: Int
-  private let watch = WorkWatch()
+  private let watch = WorkDeadline()
   private let next = Atomic<Int>(0)
   private let hasFailed = Atomic<Bool>(false)
   private let isStopped = Atomic<Bool>(false)

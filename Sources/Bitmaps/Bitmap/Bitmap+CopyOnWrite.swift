@@ -30,7 +30,7 @@ extension Bitmap {
   /// Fills a new bitmap of the same size and format.
   func copyRows(to result: Bitmap) throws(BitmapError) {
     let count = rowByteCount
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
       for y in 0..<height {
         try watch.check(row: y)

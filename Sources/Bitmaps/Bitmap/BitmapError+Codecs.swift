@@ -6,7 +6,7 @@ extension BitmapError {
   /// The error that a codec's report describes; nil if the picture is whole.
   ///
   /// `limits` and `watch` are those that the codec was given. Encoders have no limits.
-  init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits?, watch: WorkWatch = WorkWatch()) {
+  init?(_ report: cimage_report, format: PictureFormat, limits: DecodingLimits?, watch: WorkDeadline = WorkDeadline()) {
     let isEncoding = limits == nil
     let limits = limits ?? .default
     let message = report.text

@@ -7,7 +7,7 @@ import NativeBuffers
 enum JPEGCodec {
   /// - Parameter endsAtSize: The bytes are no more than the part of the header that has the size.
   static func inspect(
-    _ bytes: UnsafeRawBufferPointer, endsAtSize: Bool = false, limits: DecodingLimits, watch: WorkWatch
+    _ bytes: UnsafeRawBufferPointer, endsAtSize: Bool = false, limits: DecodingLimits, watch: WorkDeadline
   ) throws(BitmapError) -> PictureInfo {
     var info = cimage_jpeg_info()
     var report = cimage_report()
@@ -36,7 +36,7 @@ enum JPEGCodec {
   }
 
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, watch: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
     var report = cimage_report()
     try unsafe bitmap.withCodecRows(watch) { rows, watch in
@@ -53,7 +53,7 @@ enum JPEGCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
+    try unsafe bitmap.withReadOnlyCodecRows(WorkDeadline()) { rows, profile, watch in
       _ = unsafe cimage_jpeg_encode(
         rows, Int32(quality), profile, comment, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
@@ -102,7 +102,7 @@ extension PixelFormat {
 
 extension Bitmap {
   func withCodecRows(
-    _ watch: WorkWatch, _ body: (cimage_rows, cimage_watch) -> Void
+    _ watch: WorkDeadline, _ body: (cimage_rows, cimage_watch) -> Void
   ) throws(BitmapError) {
     try unsafe withUnsafeMutableRows { rows throws(BitmapError) in
       let rows = unsafe try codecRows(at: rows.base)
@@ -112,7 +112,7 @@ extension Bitmap {
 
   /// The ICC data is passed along if it fits the colours.
   func withReadOnlyCodecRows(
-    _ watch: WorkWatch, _ body: (cimage_rows, cimage_profile, cimage_watch) -> Void
+    _ watch: WorkDeadline, _ body: (cimage_rows, cimage_profile, cimage_watch) -> Void
   ) throws(BitmapError) {
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       // SAFETY: C has one type for both directions; the encoder only reads.

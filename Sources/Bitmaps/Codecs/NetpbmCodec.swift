@@ -7,7 +7,7 @@ import NativeBuffers
 enum NetpbmCodec {
   /// Throws if the file has fewer bytes than its samples take. Call it before memory is taken for the samples.
   static func checkByteCount(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline
   ) throws(BitmapError) {
     try unsafe checkByteCount(bytes, NetpbmHeader(bytes, limits: limits, watch: watch))
   }
@@ -22,7 +22,7 @@ enum NetpbmCodec {
 
   /// Fills a bitmap of the header's own format, or of the format with 16 bits in its place.
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) {
     let header = try unsafe NetpbmHeader(bytes, limits: limits, watch: watch)
     try unsafe checkByteCount(bytes, header)
@@ -79,7 +79,7 @@ private struct NetpbmSamples {
   private var bits: UInt8 = 0
   private var bitsLeft = 0
 
-  init(_ header: NetpbmHeader, _ bytes: UnsafeRawBufferPointer, _ watch: WorkWatch) {
+  init(_ header: NetpbmHeader, _ bytes: UnsafeRawBufferPointer, _ watch: WorkDeadline) {
     self.header = header
     reader = unsafe NetpbmReader(bytes: bytes, at: header.offset, watch: watch)
   }

@@ -64,7 +64,7 @@ struct NetpbmHeader {
   /// More than a plain header takes, which is about 80 bytes.
   static let plainByteCount = 256
 
-  init(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch) throws(BitmapError) {
+  init(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline) throws(BitmapError) {
     var reader = NetpbmHeaderReader()
     guard let header = try unsafe reader.read(bytes, limits: limits, watch: watch) else {
       throw .netpbm(.truncated, "it ends in its header")

@@ -37,7 +37,7 @@ struct NetpbmHeaderReader {
   /// - Throws: `corrupt` or `unsupported` if the header is not one that can be read; `limitExceeded` as soon as more
   ///   than `limits.embeddedByteCount` and 256 bytes belong to the header; the error of the watch.
   mutating func read(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline
   ) throws(BitmapError) -> NetpbmHeader? {
     let sum = NetpbmHeader.plainByteCount.addingReportingOverflow(max(0, limits.embeddedByteCount))
     let most = sum.overflow ? .max : sum.partialValue

@@ -5,13 +5,13 @@
 @safe
 struct NetpbmReader {
   private let bytes: UnsafeRawBufferPointer
-  private let watch: WorkWatch
+  private let watch: WorkDeadline
   /// How many bytes there are between two questions while nothing else is done: in white space, comments and zeros.
   private let interval = max(1, WorkPace.interval >> 6)
   private var position: Int
   private var nextQuestion: Int
 
-  init(bytes: UnsafeRawBufferPointer, at position: Int, watch: WorkWatch) {
+  init(bytes: UnsafeRawBufferPointer, at position: Int, watch: WorkDeadline) {
     unsafe self.bytes = unsafe bytes
     self.watch = watch
     self.position = position

@@ -77,7 +77,7 @@ struct NetpbmWriter {
     let colors = variant.kind == .plain && channels == 4 ? 3 : channels
     let maximum = bitmap.format.channel == .uint16 ? 65_535 : 255
     putHeader(bitmap, channels: colors, maximum: maximum)
-    var pace = WorkPace(WorkWatch(format: .netpbm))
+    var pace = WorkPace(WorkDeadline(format: .netpbm))
     try unsafe bitmap.withUnsafeRows { rows throws(BitmapError) in
       for y in 0..<bitmap.height {
         try pace.spend(bitmap.width * channels * 16)

@@ -6,7 +6,7 @@ import NativeBuffers
 /// Calls libpng: passes arguments in and reports out, and holds no pixels.
 enum PNGCodec {
   static func inspect(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline
   ) throws(BitmapError) -> PictureInfo {
     var info = cimage_png_info()
     var report = cimage_report()
@@ -35,7 +35,7 @@ enum PNGCodec {
   }
 
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
     let outcome = try unsafe attempt(bytes, limits: limits, watch: watch, into: bitmap)
     if let error = outcome.error { throw error }
@@ -43,7 +43,7 @@ enum PNGCodec {
   }
 
   static func attempt(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> Outcome {
     var report = cimage_report()
     try unsafe bitmap.withCodecRows(watch) { rows, watch in
@@ -61,7 +61,7 @@ enum PNGCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
+    try unsafe bitmap.withReadOnlyCodecRows(WorkDeadline()) { rows, profile, watch in
       _ = unsafe cimage_png_encode(
         rows, Int32(compression), profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }

@@ -19,7 +19,7 @@ enum WebPCodec {
   }
 
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch, into bitmap: Bitmap
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
     var report = cimage_report()
     try unsafe bitmap.withCodecRows(watch) { rows, watch in
@@ -36,7 +36,7 @@ enum WebPCodec {
   ) throws(BitmapError) -> EncodingResult {
     var report = cimage_report()
     var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows(WorkWatch()) { rows, profile, watch in
+    try unsafe bitmap.withReadOnlyCodecRows(WorkDeadline()) { rows, profile, watch in
       _ = unsafe cimage_webp_encode(
         rows, Float(quality), isLossless, profile, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }

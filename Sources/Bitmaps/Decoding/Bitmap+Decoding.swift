@@ -39,7 +39,7 @@ extension Bitmap {
       bytes throws(BitmapError) in
       try unsafe Bitmap(
         bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        origin: origin, watch: WorkWatch(wallTime: limits.wallTime))
+        origin: origin, watch: WorkDeadline(wallTime: limits.wallTime))
     }
   }
 
@@ -54,13 +54,13 @@ extension Bitmap {
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
       try unsafe Bitmap(
         bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        origin: origin, watch: WorkWatch(wallTime: limits.wallTime))
+        origin: origin, watch: WorkDeadline(wallTime: limits.wallTime))
     }
   }
 
   init(
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
-    limits: DecodingLimits, origin: Origin, watch: WorkWatch
+    limits: DecodingLimits, origin: Origin, watch: WorkDeadline
   ) throws(BitmapError) {
     var watch = watch
     // Used only in error messages; bytes that are not a picture are refused below.
@@ -98,7 +98,8 @@ extension Bitmap {
   /// Makes the codec write every pixel of this bitmap. The bitmap has the picture's size over `denominator`, and the
   /// format of ``PictureInfo/codecFormat(for:)``. Returns all warnings about the file.
   func fill(
-    from bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, limits: DecodingLimits, watch: WorkWatch
+    from bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, limits: DecodingLimits,
+    watch: WorkDeadline
   ) throws(BitmapError) -> [PictureWarning] {
     let found: [PictureWarning]
     switch info.format {
@@ -129,7 +130,7 @@ extension PictureInfo {
   /// Reads the header of a picture that is about to be decoded, with all that is known about it, and checks the limits.
   init(
     decoding bytes: UnsafeRawBufferPointer, minimumWidth: Int? = nil, appliesOrientation: Bool, limits: DecodingLimits,
-    watch: WorkWatch
+    watch: WorkDeadline
   ) throws(BitmapError) {
     try watch.check()
     guard bytes.count <= limits.encodedByteCount else {

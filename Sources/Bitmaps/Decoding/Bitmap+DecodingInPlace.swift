@@ -24,7 +24,7 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    let watch = WorkWatch(wallTime: limits.wallTime)
+    let watch = WorkDeadline(wallTime: limits.wallTime)
     let format = format
     let info = try unsafe bytes.reading { bytes throws(BitmapError) in
       try unsafe PictureInfo(

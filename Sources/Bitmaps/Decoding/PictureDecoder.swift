@@ -32,7 +32,7 @@ public struct PictureDecoder: ~Copyable {
   /// data beside the pixels; the warnings. In a JPEG and a PNG, the orientation lies ahead of the pixels. In a WebP it
   /// can lie at the end of the file, so the upright size is certain only there.
   public var info: PictureInfo? { header.info }
-  private var header: ArrivingHeader
+  private var header: IncrementalHeaderParser
   private let minimumWidth: Int?
   /// The time spent in calls that have returned.
   private var spent = Duration.zero
@@ -46,7 +46,7 @@ public struct PictureDecoder: ~Copyable {
   ) {
     self.limits = limits
     self.minimumWidth = minimumWidth
-    header = ArrivingHeader(minimumWidth: minimumWidth)
+    header = IncrementalHeaderParser(minimumWidth: minimumWidth)
     origin = Origin(arena: arena, file: file, line: line, function: function)
   }
 
@@ -64,7 +64,7 @@ public struct PictureDecoder: ~Copyable {
   ///   it; `outOfMemory` if there is no memory for the bytes; `cancelled` if the calling task is cancelled. After an
   ///   error the decoder cannot be used any more, and should be discarded.
   public mutating func append(_ bytes: RawSpan) throws(BitmapError) {
-    let watch = WorkWatch(wallTime: limits.wallTime, format: info?.format, spent: spent)
+    let watch = WorkDeadline(wallTime: limits.wallTime, format: info?.format, spent: spent)
     defer { spent = watch.elapsed }
     try watch.check()
     guard bytes.byteCount > 0 else { return }
@@ -95,7 +95,7 @@ public struct PictureDecoder: ~Copyable {
   ) throws(BitmapError) -> Bitmap {
     guard let buffer else { throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.") }
     let (count, minimumWidth, limits, origin) = (byteCount, minimumWidth, limits, origin)
-    let watch = WorkWatch(wallTime: limits.wallTime, spent: spent)
+    let watch = WorkDeadline(wallTime: limits.wallTime, spent: spent)
     return try unsafe buffer.reading { bytes throws(BitmapError) in
       try unsafe Bitmap(
         UnsafeRawBufferPointer(rebasing: bytes[..<count]), format: format, minimumWidth: minimumWidth,
@@ -125,7 +125,7 @@ public struct PictureDecoder: ~Copyable {
     capacity = newCapacity
   }
 
-  private mutating func look(_ watch: WorkWatch) throws(BitmapError) {
+  private mutating func look(_ watch: WorkDeadline) throws(BitmapError) {
     guard let buffer else { return }
     let (count, limits, known) = (byteCount, limits, header)
     header = try unsafe buffer.reading { bytes throws(BitmapError) in

@@ -87,7 +87,7 @@ extension PictureInfo {
   ///   `limitExceeded` if one of these limits is exceeded; `outOfMemory` if there is no memory for the codec;
   ///   `cancelled` if the calling task is cancelled.
   public init(probing bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) {
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     try watch.check()
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
       try unsafe PictureInfo(inspecting: bytes, limits: limits, limitsSizes: false, watch: watch)
@@ -105,16 +105,16 @@ extension PictureInfo {
     let origin = Origin(arena: arena, file: file, line: line, function: function)
     self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
       bytes throws(BitmapError) in
-      try unsafe PictureInfo(inspecting: bytes, limits: limits, limitsSizes: false, watch: WorkWatch())
+      try unsafe PictureInfo(inspecting: bytes, limits: limits, limitsSizes: false, watch: WorkDeadline())
     }
   }
 
   /// Reads as much of the file as there is: the result is that of a ``PictureDecoder`` that gets the file in one piece.
   init(
     inspecting bytes: UnsafeRawBufferPointer, minimumWidth: Int? = nil, limits: DecodingLimits, limitsSizes: Bool,
-    watch: WorkWatch
+    watch: WorkDeadline
   ) throws(BitmapError) {
-    var header = ArrivingHeader(minimumWidth: minimumWidth, limitsSizes: limitsSizes)
+    var header = IncrementalHeaderParser(minimumWidth: minimumWidth, limitsSizes: limitsSizes)
     try unsafe header.look(at: bytes, limits: limits, watch: watch)
     if let info = header.info {
       self = info
@@ -129,7 +129,7 @@ extension PictureInfo {
   /// has the size.
   init(
     headerOf bytes: UnsafeRawBufferPointer, endsAtSize: Bool = false, format: PictureFormat, limits: DecodingLimits,
-    watch: WorkWatch
+    watch: WorkDeadline
   ) throws(BitmapError) {
     switch format {
     case .jpeg: self = try unsafe JPEGCodec.inspect(bytes, endsAtSize: endsAtSize, limits: limits, watch: watch)
@@ -150,7 +150,7 @@ extension PictureInfo {
 
   /// Takes what is known about the data beside the pixels. Only what is not in `known` yet is read.
   mutating func take(
-    _ embedded: EmbeddedData, since known: EmbeddedData?, in bytes: UnsafeRawBufferPointer, limits: DecodingLimits
+    _ embedded: MetadataScanner, since known: MetadataScanner?, in bytes: UnsafeRawBufferPointer, limits: DecodingLimits
   ) throws(BitmapError) {
     embeddedByteCount = embedded.byteCount
     frameCount = max(1, embedded.frameCount)
@@ -184,7 +184,7 @@ extension PictureInfo {
   ///   has more than ``DecodingLimits/embeddedByteCount`` bytes.
   public static func exifData(of bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) -> [UInt8]? {
     let format = try PictureFormat(decodable: bytes)
-    guard let range = try EmbeddedData(of: bytes, format: format, watch: WorkWatch()).exif else { return nil }
+    guard let range = try MetadataScanner(of: bytes, format: format, watch: WorkDeadline()).exif else { return nil }
     guard range.count <= limits.embeddedByteCount else {
       throw BitmapError(
         exceeding: .init(

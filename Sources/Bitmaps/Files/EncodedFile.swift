@@ -17,7 +17,7 @@ enum EncodedFile {
     _ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     do throws(BitmapError) {
-      let watch = WorkWatch()
+      let watch = WorkDeadline()
       try watch.check()
       let descriptor = try open(path)
       defer { close(descriptor) }
@@ -86,7 +86,7 @@ enum EncodedFile {
   }
 
   private static func read(
-    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, _ watch: WorkWatch
+    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, _ watch: WorkDeadline
   ) throws(BitmapError) -> Int {
     var count = 0
     while count < bytes.count {

@@ -25,7 +25,7 @@ extension Bitmap {
       throw BitmapError(.invalidArgument, "a sigma of \(sigma) pixels cannot be; give more than 0 and at most 1000.")
     }
     let origin = Origin(arena: arena, file: file, line: line, function: function)
-    var pace = WorkPace(WorkWatch())
+    var pace = WorkPace(WorkDeadline())
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
     return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in

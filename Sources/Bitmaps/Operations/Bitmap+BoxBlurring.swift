@@ -86,7 +86,7 @@ private struct BoxPass {
   func run(into target: UnsafeMutableRows) throws(BitmapError) {
     let count = width * samples.channels
     let side = 2 * Double(radius) + 1
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     try addFirstRows(count, watch)
     for y in 0..<height {
       try watch.check(row: y)
@@ -99,7 +99,7 @@ private struct BoxPass {
   }
 
   /// Adds the rows around row 0. Rows above it are row 0 again, and rows beyond the last row are the last row again.
-  private func addFirstRows(_ count: Int, _ watch: WorkWatch) throws(BitmapError) {
+  private func addFirstRows(_ count: Int, _ watch: WorkDeadline) throws(BitmapError) {
     let below = min(radius, height - 1)
     for y in 0...below {
       try watch.check(row: y)

@@ -65,7 +65,7 @@ extension Bitmap {
   private func lay(
     _ overlay: Bitmap, _ overlap: Overlap, opacity: Double, origin: Origin
   ) throws(BitmapError) {
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     var layout = ScratchLayout()
     let under = layout.add(Float.self, count: overlap.width * format.channelCount)
     let over = layout.add(Float.self, count: overlap.width * overlay.format.channelCount)

@@ -61,7 +61,7 @@ extension Bitmap {
   }
 
   func converted(to format: PixelFormat, origin: Origin) throws(BitmapError) -> Bitmap {
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     return try origin.bitmap(
       width: width, height: height, format: format, colorProfile: colorProfile.fitting(format)
     ) { result throws(BitmapError) in

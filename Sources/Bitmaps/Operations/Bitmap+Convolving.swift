@@ -99,7 +99,7 @@ private struct ConvolutionPass {
 
   func run(into target: UnsafeMutableRows) throws(BitmapError) {
     let reach = side / 2
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     for y in -reach..<reach { load(y) }
     for y in 0..<height {
       try watch.check(row: y)

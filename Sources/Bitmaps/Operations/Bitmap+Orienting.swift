@@ -21,7 +21,7 @@ extension Bitmap {
 
   func oriented(_ orientation: Orientation, origin: Origin) throws(BitmapError) -> Bitmap {
     let (newWidth, newHeight) = orientation.swapsSides ? (height, width) : (width, height)
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in

@@ -10,7 +10,7 @@ enum Resampler {
   /// Fills `result` with `bitmap` in the size of `result`. Both have the same format.
   static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
     let layout = Layout(from: bitmap, to: result, filter: filter)
-    var pace = WorkPace(WorkWatch())
+    var pace = WorkPace(WorkDeadline())
     try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "resizing") { scratch throws(BitmapError) in
       try unsafe bitmap.withUnsafeRows(to: result) { source, target throws(BitmapError) in
         let source = unsafe bitmap.kernelSource(source)

@@ -27,7 +27,7 @@ extension Bitmap {
   /// - Throws: `pixelsUnavailable` if the bitmap was disposed or is being written; `cancelled` if the calling task is
   ///   cancelled.
   public func histogram() throws(BitmapError) -> Histogram {
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     var counts = [UInt64](repeating: 0, count: 256 * format.channelCount)
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       for y in 0..<height {

@@ -38,7 +38,7 @@ extension Bitmap {
   }
 
   private func compareBytes(with other: Bitmap) throws(BitmapError) -> PixelDifference {
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     var squareSum: UInt64 = 0
     var maximum: UInt8 = 0
     try unsafe withUnsafeRows { own throws(BitmapError) in
@@ -53,7 +53,7 @@ extension Bitmap {
   }
 
   private func compareSamples(with other: Bitmap) throws(BitmapError) -> PixelDifference {
-    let watch = WorkWatch()
+    let watch = WorkDeadline()
     var (squareSum, maximum) = (0.0, 0.0)
     try unsafe withUnsafeRows { own throws(BitmapError) in
       try unsafe other.withUnsafeRows { others throws(BitmapError) in

@@ -45,10 +45,12 @@ import Synchronization
 
   /// The place of a cell's held value.
   @inline(__always)
-  func held(_ cell: Cell) -> HeldSlot { unsafe HeldSlot(UnsafeMutableRawPointer(cell.record) + heldOffset) }
+  func held(_ cell: Cell) -> HeldValueStorage {
+    unsafe HeldValueStorage(UnsafeMutableRawPointer(cell.record) + heldOffset)
+  }
 
   @inline(__always)
-  func cell(at held: HeldSlot) -> Cell {
+  func cell(at held: HeldValueStorage) -> Cell {
     // SAFETY: the inverse of `held`.
     unsafe Cell(record: (held.address - heldOffset).assumingMemoryBound(to: CellRecord.self))
   }

@@ -54,8 +54,8 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
     cleanup: @escaping @Sendable (HeldValue) throws -> Void
   ) {
     // The closures are made here, where the type is known, so that the compiler specialises them for it.
-    let cleanUp: @Sendable (HeldSlot) throws -> Void = { try cleanup($0.move(as: HeldValue.self)) }
-    let drop: @Sendable (HeldSlot) -> Void = { $0.destroy(as: HeldValue.self) }
+    let cleanUp: @Sendable (HeldValueStorage) throws -> Void = { try cleanup($0.move(as: HeldValue.self)) }
+    let drop: @Sendable (HeldValueStorage) -> Void = { $0.destroy(as: HeldValue.self) }
     let isTrivial = _isPOD(HeldValue.self)
     let heldValues = RegistryCore.HeldValues(
       size: MemoryLayout<HeldValue>.size, alignment: MemoryLayout<HeldValue>.alignment, cleanUp: cleanUp,

@@ -70,6 +70,6 @@ extension FinalizationRegistry {
     /// The entry's cell. It is certain to be this registration's only if the caller claimed it.
     private var cell: Cell? { Cell(address: entry.address) }
 
-    private func held(_ cell: Cell) -> HeldSlot { cell.core.stripes.held(cell) }
+    private func held(_ cell: Cell) -> HeldValueStorage { cell.core.stripes.held(cell) }
   }
 }

@@ -7,7 +7,7 @@ extension RegistryCore {
   /// Begins a registration in both books.
   /// - Returns: the place of its held value. The caller initialises it and then calls `link`.
   @usableFromInline
-  func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> HeldSlot {
+  func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> HeldValueStorage {
     let slot = ThreadStorage.slot
     if byteCount < 0 || byteCount > LedgerEntry.largestByteCount {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
@@ -29,7 +29,7 @@ extension RegistryCore {
   /// Links a registration that has no token, or whose token is its target. From then on other threads can find it.
   @usableFromInline
   func link(
-    _ held: HeldSlot, anchor: FinalizationAnchor, target: AnyObject, isOwnToken: Bool
+    _ held: HeldValueStorage, anchor: FinalizationAnchor, target: AnyObject, isOwnToken: Bool
   ) throws(FinalizationError) -> RegistrationKey {
     let cell = stripes.cell(at: held)
     let object = unsafe UInt(bitPattern: Unmanaged.passUnretained(target).toOpaque())
@@ -48,7 +48,7 @@ extension RegistryCore {
   /// The same with a token that may be any object.
   @usableFromInline
   func link(
-    _ held: HeldSlot, anchor: FinalizationAnchor, target: AnyObject, token: AnyObject?
+    _ held: HeldValueStorage, anchor: FinalizationAnchor, target: AnyObject, token: AnyObject?
   ) throws(FinalizationError) -> RegistrationKey {
     guard let token, token !== target else {
       return try link(held, anchor: anchor, target: target, isOwnToken: token != nil)

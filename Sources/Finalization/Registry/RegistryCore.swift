@@ -17,14 +17,14 @@ final class RegistryCore: @unchecked Sendable {
     let size: Int
     let alignment: Int
     /// Moves the value out and runs the registry's cleanup with it.
-    let cleanUp: @Sendable (HeldSlot) throws -> Void
+    let cleanUp: @Sendable (HeldValueStorage) throws -> Void
     /// Destroys the value; nil if there is nothing to destroy.
-    let drop: (@Sendable (HeldSlot) -> Void)?
+    let drop: (@Sendable (HeldValueStorage) -> Void)?
 
     @usableFromInline
     init(
-      size: Int, alignment: Int, cleanUp: @escaping @Sendable (HeldSlot) throws -> Void,
-      drop: (@Sendable (HeldSlot) -> Void)?
+      size: Int, alignment: Int, cleanUp: @escaping @Sendable (HeldValueStorage) throws -> Void,
+      drop: (@Sendable (HeldValueStorage) -> Void)?
     ) {
       self.size = size
       self.alignment = alignment
@@ -90,12 +90,12 @@ final class RegistryCore: @unchecked Sendable {
   /// Runs a cleanup with the held value of a cell that the caller claimed and took off all lists, then
   /// retires the cell.
   /// - Parameter start: about when the cleanup begins, which an audit reads: see ``CoarseClock``.
-  func cleanUp(_ cell: Cell, start: UInt32, with cleanUp: (HeldSlot) throws -> Void) throws {
+  func cleanUp(_ cell: Cell, start: UInt32, with cleanUp: (HeldValueStorage) throws -> Void) throws {
     defer { retire(cell) }
     try run(cell, start: start, with: cleanUp)
   }
 
-  private func run(_ cell: Cell, start: UInt32, with cleanUp: (HeldSlot) throws -> Void) throws {
+  private func run(_ cell: Cell, start: UInt32, with cleanUp: (HeldValueStorage) throws -> Void) throws {
     cell.entry.cleanupStart = start
     // The held value is released when the cleanup ends; the deaths that this causes are delivered after that.
     try DeliveringThread.run { try cleanUp(stripes.held(cell)) }
@@ -213,7 +213,8 @@ final class RegistryCore: @unchecked Sendable {
 
   /// Delivers queued cells, at most `limit`.
   /// - Returns: whether there may be more.
-  func deliverQueued(limit: Int, using cleanUp: (HeldSlot) throws -> Void, failing: (any Error) -> Void) -> Bool {
+  func deliverQueued(limit: Int, using cleanUp: (HeldValueStorage) throws -> Void, failing: (any Error) -> Void) -> Bool
+  {
     let session = epochNow
     beginSession(session)
     defer { endSession(session) }
@@ -231,7 +232,7 @@ final class RegistryCore: @unchecked Sendable {
   private static let cleanupsPerReading = 16
 
   /// Delivers a cell that came off the queue.
-  private func deliver(_ cell: Cell, start: UInt32, using cleanUp: (HeldSlot) throws -> Void) throws {
+  private func deliver(_ cell: Cell, start: UInt32, using cleanUp: (HeldValueStorage) throws -> Void) throws {
     if cell.isMark {
       // The thread that queued the mark waits for this flag.
       _ = cell.set(CellRecord.Flags.isReached, andTest: 0)
@@ -248,7 +249,7 @@ final class RegistryCore: @unchecked Sendable {
     do { try deliverPending(cell, using: heldValues.cleanUp) } catch { report(error) }
   }
 
-  private func deliverPending(_ cell: Cell, using cleanUp: (HeldSlot) throws -> Void) throws {
+  private func deliverPending(_ cell: Cell, using cleanUp: (HeldValueStorage) throws -> Void) throws {
     // Read before the delivery, which gives the cell away.
     let session = unsafe cell.record.pointee.session
     defer { endSession(session) }
@@ -260,7 +261,7 @@ final class RegistryCore: @unchecked Sendable {
 
   /// Delivers everything that is due: the deaths that were reported, and those that a sweep finds.
   @usableFromInline
-  func drain(using cleanUp: (HeldSlot) throws -> Void) throws {
+  func drain(using cleanUp: (HeldValueStorage) throws -> Void) throws {
     WatchTable.shared.sweep()
     var errors: [any Error] = []
     while let cell = DeliveringThread.takePending(of: self) {

@@ -15,7 +15,7 @@ public import ResourceLedger
 /// `Sendable`.
 public final class NativeResource<Handle> {
   @usableFromInline let handle: Handle
-  @usableFromInline let claim: ResourceClaim
+  @usableFromInline let claim: ResourceEntry
   @usableFromInline let release: @Sendable (Handle) -> Void
 
   /// - Parameters:
@@ -34,7 +34,7 @@ public final class NativeResource<Handle> {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     release: @escaping @Sendable (Handle) -> Void
   ) throws(FinalizationError) {
-    claim = try ResourceClaim(domain: domain, byteCount: byteCount, file: file, line: line, function: function)
+    claim = try ResourceEntry(domain: domain, byteCount: byteCount, file: file, line: line, function: function)
     self.handle = handle
     self.release = release
   }

@@ -54,17 +54,17 @@ import Synchronization
   /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
   func push(_ entry: LedgerEntry) {
     let capacity = entry.capacity
-    if entry.endLife(as: .idle) { keep(entry, capacity: capacity) } else { surrender(entry) }
+    if entry.endLife(as: .idle) { keep(entry, capacity: capacity) } else { releaseSurplus(entry) }
   }
 
   /// Keeps an idle block that is on no list, or has it given back to the arena where enough is kept.
   func keep(_ entry: LedgerEntry, capacity: Int) {
-    if !shelves.push(entry, capacity: capacity) { surrender(entry) }
+    if !shelves.push(entry, capacity: capacity) { releaseSurplus(entry) }
   }
 
   /// Leaves an idle block that is on no list, and not to be kept, to the maintenance thread. If that would not come at
   /// once, or if too many wait for it already, gives it back here.
-  func surrender(_ entry: LedgerEntry) {
+  func releaseSurplus(_ entry: LedgerEntry) {
     // The arena lives as long as the block is on no list, and perhaps no longer.
     let arena = arena
     defer { withExtendedLifetime(arena) {} }

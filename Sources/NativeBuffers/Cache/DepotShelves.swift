@@ -193,11 +193,11 @@ import Synchronization
   //
   // but for blocks that are being taken or returned, and room that is being set aside, which count as listed. Room that
   // is not reserved is set aside without a lock: it only becomes less, which a sum notices. Room moves between stripes,
-  // and back from them, under `roomMoves`, so that a sum that is taken under it meets none on its way. A
+  // and back from them, under `budgetLock`, so that a sum that is taken under it meets none on its way. A
   // stripe's room is below zero while one of its threads looks for more.
 
-  static let roomMoves = RankedLock(.idleRoom)
-  static func makeStatics() { ForkGuard.touch(roomMoves) }
+  static let budgetLock = RankedLock(.idleRoom)
+  static func makeStatics() { ForkGuard.touch(budgetLock) }
 
   /// Sets room aside for a stripe that has too little: of what is not reserved, else of what other stripes have. Does not
   /// wait: if another thread has the lock that the second takes, and does not run, this says that there is no room.
@@ -206,8 +206,8 @@ import Synchronization
   private func findRoom(_ own: Int) -> Bool {
     var left = reserveRoom(own)
     if left >= 0 { return true }
-    guard (0..<1_000).contains(where: { _ in Self.roomMoves.tryLock() }) else { return false }
-    defer { Self.roomMoves.unlock() }
+    guard (0..<1_000).contains(where: { _ in Self.budgetLock.tryLock() }) else { return false }
+    defer { Self.budgetLock.unlock() }
     for distance in 1..<stripeCount where left < 0 {
       let found = takeRoom((own + distance) & (stripeCount - 1))
       left = unsafe room(own).pointee.add(found, ordering: .relaxed).newValue
@@ -236,7 +236,7 @@ import Synchronization
 
   /// Takes back the room that stripes set aside and do not use: their next block asks for it again.
   func withdrawRoom() {
-    Self.roomMoves.withLock {
+    Self.budgetLock.withLock {
       var byteCount = 0
       for stripe in 0..<stripeCount { byteCount += takeRoom(stripe) }
       unsafe counters.pointee.unreservedRoom.add(byteCount, ordering: .sequentiallyConsistent)
@@ -244,7 +244,7 @@ import Synchronization
     }
   }
 
-  /// All the room that a stripe has. Under `roomMoves`.
+  /// All the room that a stripe has. Under `budgetLock`.
   private func takeRoom(_ stripe: Int) -> Int {
     var seen = unsafe room(stripe).pointee.load(ordering: .relaxed)
     while seen > 0 {
@@ -258,7 +258,7 @@ import Synchronization
 
   /// Bytes of all idle blocks. Those that are taken or returned meanwhile may count or not.
   var idleByteCount: Int {
-    Self.roomMoves.withLock {
+    Self.budgetLock.withLock {
       while true {
         let unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .sequentiallyConsistent)
         var rest = unsafe counters.pointee.idleByteLimit - unreserved

@@ -52,7 +52,7 @@ package enum Quarantine {
     // SAFETY: a claimed entry's memory is reached by nobody who may.
     unsafe UnsafeMutableRawPointer(bitPattern: entry.address)?
       .initializeMemory(as: UInt8.self, repeating: filler, count: entry.capacity)
-    guard entry.endLife(as: .quarantined) else { return depot.surrender(entry) }
+    guard entry.endLife(as: .quarantined) else { return depot.releaseSurplus(entry) }
     let limit = byteLimit.load(ordering: .relaxed)
     let old = lock.withLock {
       unsafe held.append(entry)

@@ -128,7 +128,7 @@ public import Synchronization
   @inline(__always)
   func shelve(_ entry: LedgerEntry) {
     guard unsafe !storage.pointee.shelves.push(entry, capacity: entry.capacity) else { return }
-    Arena.shared.depot.surrender(entry)
+    Arena.shared.depot.releaseSurplus(entry)
   }
 
   /// Counts a block that a deinit is about to release.

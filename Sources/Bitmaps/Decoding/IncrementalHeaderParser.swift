@@ -6,7 +6,7 @@
 /// twice: when the part of the header with the size has arrived, so that errors in it are found, and when the whole
 /// header has arrived. They get the header up to that point and no byte more, and limits are checked in the file's
 /// order. So the result does not depend on the pieces.
-struct ArrivingHeader {
+struct IncrementalHeaderParser {
   /// Nil until enough of the header has arrived.
   private(set) var info: PictureInfo?
   /// False if the picture is only probed: its sizes are then reported, and not limited.
@@ -14,9 +14,9 @@ struct ArrivingHeader {
   private var format: PictureFormat?
   /// The least width that decoding may reduce the picture to; nil if decoding does not reduce it.
   private let minimumWidth: Int?
-  private var embedded: EmbeddedData?
+  private var embedded: MetadataScanner?
   /// The part of `embedded` that `info` includes.
-  private var taken: EmbeddedData?
+  private var taken: MetadataScanner?
   private var netpbm = NetpbmHeaderReader()
 
   init(minimumWidth: Int? = nil, limitsSizes: Bool = true) {
@@ -26,7 +26,7 @@ struct ArrivingHeader {
 
   /// `arrived` begins with the bytes of the last look. Throws if the bytes exceed a limit or are not a picture.
   mutating func look(
-    at arrived: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkWatch
+    at arrived: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline
   ) throws(BitmapError) {
     if format == nil { format = try unsafe PictureFormat.decodable(arrived.bytes, isWhole: false) }
     guard let format else { return }
@@ -37,7 +37,7 @@ struct ArrivingHeader {
       info = found
       return
     }
-    var newer = embedded ?? EmbeddedData(format: format)
+    var newer = embedded ?? MetadataScanner(format: format)
     var hasMore = true
     while hasMore {
       hasMore = try unsafe newer.walk(arrived.bytes, watch: watch, limits: limitsSizes ? limits : nil)
@@ -52,7 +52,7 @@ struct ArrivingHeader {
   }
 
   private func inspect(
-    _ arrived: UnsafeRawBufferPointer, _ embedded: EmbeddedData, _ limits: DecodingLimits, _ watch: WorkWatch
+    _ arrived: UnsafeRawBufferPointer, _ embedded: MetadataScanner, _ limits: DecodingLimits, _ watch: WorkDeadline
   ) throws(BitmapError) -> PictureInfo? {
     let header = unsafe UnsafeRawBufferPointer(rebasing: arrived[..<min(arrived.count, embedded.headerByteCount)])
     do throws(BitmapError) {

@@ -2,7 +2,7 @@
 
 import CImageCodecs
 
-extension EmbeddedData {
+extension MetadataScanner {
   /// The profile of the ICC data; nil if there is none or it cannot be read. Throws if it exceeds its limit.
   ///
   /// ICC data is whole if it is as long as its own head says. What follows, or is missing after that length, does not

@@ -6,7 +6,7 @@ import Synchronization
 
 /// A native resource's life in the ledger: its entry, and the key of that life.
 @usableFromInline
-struct ResourceClaim: Sendable {
+struct ResourceEntry: Sendable {
   @usableFromInline let entry: LedgerEntry
   @usableFromInline let key: EntryWord
   @usableFromInline let createdSite: SiteID
@@ -51,7 +51,7 @@ struct ResourceClaim: Sendable {
       let entry = unsafe storage.pointee.entries.take()
     {
       let site = unsafe storage.pointee.sites.site(file: file, line: line, function: function)
-      self = unsafe ResourceClaim(
+      self = unsafe ResourceEntry(
         entry, domain: common, byteCount: byteCount, site: site, scope: storage.pointee.scope)
     } else {
       let site = ThreadStorage.site(file: file, line: line, function: function)
@@ -65,7 +65,7 @@ struct ResourceClaim: Sendable {
   /// Makes a claim in the domain of resources that are created without a domain.
   @usableFromInline
   @inline(never)
-  static func make(byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceClaim {
+  static func make(byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceEntry {
     let number: DomainNumber
     do throws(LedgerError) { number = try common.value.get() } catch {
       throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
@@ -79,7 +79,7 @@ struct ResourceClaim: Sendable {
   ///   count is out of range, or if the ledger is full.
   @usableFromInline
   @inline(never)
-  static func make(in domain: DomainID, byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceClaim {
+  static func make(in domain: DomainID, byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceEntry {
     let ledger = Ledger.shared
     guard let kind = ledger.kind(of: domain) else { throw removed(site) }
     guard kind.isOfClients else {
@@ -103,7 +103,7 @@ struct ResourceClaim: Sendable {
 
   private static func make(
     numbered domain: DomainNumber, byteCount: Int, site: SiteID
-  ) throws(FinalizationError) -> ResourceClaim {
+  ) throws(FinalizationError) -> ResourceEntry {
     guard (0...LedgerEntry.largestByteCount).contains(byteCount) else {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
@@ -112,7 +112,7 @@ struct ResourceClaim: Sendable {
         if let kept = unsafe ThreadStorage.current?.pointee.entries.take() { kept } else {
           try Ledger.shared.acquireEntry(LedgerEntry.Classification(domain: domain, bucket: 0))
         }
-      return ResourceClaim(entry, domain: domain, byteCount: byteCount, site: site, scope: ThreadStorage.scope)
+      return ResourceEntry(entry, domain: domain, byteCount: byteCount, site: site, scope: ThreadStorage.scope)
     } catch {
       throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
     }
@@ -169,7 +169,7 @@ struct ResourceClaim: Sendable {
     if let storage = unsafe ThreadStorage.current {
       unsafe storage.pointee.entries.keep(entry, isUsable: isUsable)
     } else {
-      EntryReserve.giveBack(entry)
+      ThreadEntryCache.giveBack(entry)
     }
   }
 

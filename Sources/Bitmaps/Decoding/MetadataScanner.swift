@@ -6,7 +6,7 @@
 /// the file has not arrived whole, the walk later continues where it ended, so that it is one walk whatever the pieces.
 /// Sources: JPEG's marker segments (ITU T.81, B.1) and ICC.1 annex B.4, PNG's chunks (PNG 1.2, and the third edition),
 /// WebP's RIFF container (RFC 9649). <doc:Damaged-Files> says what counts and what does not.
-struct EmbeddedData {
+struct MetadataScanner {
   /// How far the walk has come.
   enum Milestone: Int {
     case start
@@ -49,7 +49,7 @@ struct EmbeddedData {
     position = format == .jpeg ? 2 : format == .png ? 8 : 12
   }
 
-  init(of file: RawSpan, format: PictureFormat, watch: WorkWatch) throws(BitmapError) {
+  init(of file: RawSpan, format: PictureFormat, watch: WorkDeadline) throws(BitmapError) {
     self.init(format: format)
     while try walk(file, watch: watch, limits: nil) {}
   }
@@ -59,7 +59,7 @@ struct EmbeddedData {
   ///
   /// If `limits` are given, a segment or chunk is refused as soon as more of it has arrived than they allow. The length
   /// that it declares is not enough to refuse it, because the length can be damaged.
-  mutating func walk(_ file: RawSpan, watch: WorkWatch, limits: DecodingLimits?) throws(BitmapError) -> Bool {
+  mutating func walk(_ file: RawSpan, watch: WorkDeadline, limits: DecodingLimits?) throws(BitmapError) -> Bool {
     let last = milestone
     let reader = BoundedReader(bytes: file)
     var pace = WorkPace(watch)
@@ -105,7 +105,7 @@ struct EmbeddedData {
   }
 }
 
-extension EmbeddedData {
+extension MetadataScanner {
   private static let exifLead: [UInt8] = Array("Exif\0\0".utf8)
   private static let iccLead: [UInt8] = Array("ICC_PROFILE\0".utf8)
 
@@ -177,7 +177,7 @@ extension EmbeddedData {
   }
 }
 
-extension EmbeddedData {
+extension MetadataScanner {
   private mutating func walkPNG(
     _ reader: borrowing BoundedReader, _ pace: inout WorkPace, _ limits: DecodingLimits?
   ) throws(BitmapError) {

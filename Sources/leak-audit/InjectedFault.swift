@@ -5,7 +5,7 @@ import NativeBuffers
 import Synchronization
 
 /// A fault that the demo commits on purpose, so that a reader sees what the audit says about it.
-enum Plant: String, ExpressibleByArgument, CaseIterable {
+enum InjectedFault: String, ExpressibleByArgument, CaseIterable {
   case held, rescued, orphan, ghost
 
   /// Faults of ownership are committed inside the demo's scope, because the scope's own audit looks for them.

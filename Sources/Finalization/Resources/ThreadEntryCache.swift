@@ -5,7 +5,7 @@ public import ResourceLedger
 /// Ledger entries without a resource that one thread keeps, so that creating and releasing a native resource
 /// seldom uses the list that all threads share.
 @usableFromInline
-struct EntryReserve: ~Copyable {
+struct ThreadEntryCache: ~Copyable {
   @inlinable static var limit: Int { 64 }
   @usableFromInline var entries = InlineArray<64, LedgerEntry?>(repeating: nil)
   @usableFromInline var count = 0

@@ -6,7 +6,7 @@ import CImageCodecs
 ///
 /// A watch is made once per call. Operations on pixels ask it through a ``WorkPace``, codecs in C through
 /// ``withCodecWatch(_:)``. Outside of a task, nothing is ever cancelled.
-struct WorkWatch {
+struct WorkDeadline {
   private static let clock = ContinuousClock()
 
   /// For tests: called before every answer of the watches that are made while it is set. Read once per watch.
@@ -75,7 +75,7 @@ struct WorkWatch {
       let watch = unsafe cimage_watch(
         ask: { context in
           // SAFETY: the context is the copy above, which lives until `body` has returned.
-          guard let watch = unsafe context?.assumingMemoryBound(to: WorkWatch.self) else { return CIMAGE_OK }
+          guard let watch = unsafe context?.assumingMemoryBound(to: WorkDeadline.self) else { return CIMAGE_OK }
           return unsafe watch.pointee.answer
         }, context: pointer)
       do throws(BitmapError) {
@@ -94,11 +94,11 @@ struct WorkPace {
   /// matter. Tests lower it, so that small pictures ask many times. Read once per pace.
   @TaskLocal static var interval = 1 << 22
 
-  private let watch: WorkWatch
+  private let watch: WorkDeadline
   private let interval = WorkPace.interval
   private var left = 0
 
-  init(_ watch: WorkWatch) { self.watch = watch }
+  init(_ watch: WorkDeadline) { self.watch = watch }
 
   /// Call this before the work. It asks the watch at the first call, and then whenever enough work was done.
   ///

@@ -4,7 +4,7 @@
 // SAFETY: a registry's cell has room there for a value of the registry's type. The cell's current owner initialises it
 // once, and once moves it out or destroys it.
 @safe @usableFromInline
-struct HeldSlot {
+struct HeldValueStorage {
   @usableFromInline let address: UnsafeMutableRawPointer
 
   init(_ address: UnsafeMutableRawPointer) { unsafe self.address = address }
