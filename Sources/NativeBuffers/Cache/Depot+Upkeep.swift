@@ -4,14 +4,16 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-// What the maintenance thread does for one arena. A block leaves after at most `idleTime`, and after at least
-// half of it: idle blocks are looked through every half, and those go that were there, unused, the last time.
+// What the maintenance thread does for one arena. It searches the idle blocks every half `idleTime` and gives back
+// those that it saw at the last search and that were not used since. So an unused block goes after at most `idleTime`,
+// and after at least half of it.
 
 extension Depot {
-  /// Gives idle blocks back whose time has come, then unused pages whose time has come. By a caller that holds
-  /// ArenaDirectory.upkeep.
-  /// - Parameter now: nanoseconds of the monotonic clock; tests pass what they like, not less than before.
-  /// - Returns: when to come again; nil where nothing is left to do until somebody calls.
+  /// Gives back idle blocks that were unused for long enough, then unused pages that waited for long enough. The caller
+  /// holds ``ArenaDirectory/upkeep``.
+  /// - Parameter now: nanoseconds of the monotonic clock. Tests may pass any time that is not earlier than the last
+  ///   one.
+  /// - Returns: when to call this again; nil if there is nothing to do until a thread calls maintenance.
   func lookAfter(at now: UInt64) -> UInt64? {
     guard !arena.isDestroyedNow else { return nil }
     if !upkeep.ownsDecay {
@@ -22,9 +24,10 @@ extension Depot {
     return [upkeep.nextSearch, purge(at: now, isOverdue: isOverdue)].compactMap { $0 }.min()
   }
 
-  /// The reverse: jemalloc's timer takes over, and nothing waits for a thread that is not there.
+  /// Ends what ``lookAfter(at:)`` began, because the maintenance thread is off: jemalloc's own timer purges pages
+  /// again, and no block waits for the thread. The caller holds ``ArenaDirectory/upkeep``.
   func lookAfterNoMore() {
-    // Also of a depot that had no pass yet.
+    // This is needed even if maintenance made no pass for this depot yet.
     _ = giveBackSurplus()
     guard upkeep.ownsDecay else { return }
     upkeep = Upkeep()
@@ -32,7 +35,7 @@ extension Depot {
     arena.setPurgesItself(true)
   }
 
-  /// Unused pages are there that maintenance may not know of: see to it that they are purged in time.
+  /// Says that there are unused pages of which maintenance may not know, so that it purges them in time.
   func noticeUnusedPages() { if shelves.markDirty() { Maintenance.call() } }
 
   private var hasIdleBlocks: Bool {
@@ -41,7 +44,8 @@ extension Depot {
 
   // MARK: Idle blocks
 
-  /// - Returns: whether blocks were given back, whose pages waited long enough.
+  /// Gives back idle blocks, if their next search is due.
+  /// - Returns: whether blocks were given back. Their pages need not wait any longer.
   private func giveBackUnused(at now: UInt64) -> Bool {
     let idleTime = arena.configuration.idleTime
     guard idleTime >= 0 else {
@@ -53,7 +57,7 @@ extension Depot {
     if idleTime == 0 {
       freed = trim(keeping: 0) + (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0)
       stopWatching()
-      // What a thread was just using comes with the next look.
+      // A block that a thread was just using is given back at the next search.
       upkeep.nextSearch = shelves.isWatched ? now + 1_000_000_000 : nil
     } else if let search = upkeep.nextSearch {
       if now >= search {
@@ -62,8 +66,8 @@ extension Depot {
         upkeep.nextSearch = shelves.isWatched ? now + interval : nil
       }
     } else if shelves.isWatched || hasIdleBlocks {
-      // Also where the block that somebody called for is in use again: whoever uses one block over and over
-      // would call after every look. The next search finds out.
+      // Keep watching even if the block is in use again; otherwise every reuse would wake the thread. The next search
+      // stops watching if there are no idle blocks.
       shelves.setWatched(true)
       upkeep.nextSearch = now + interval
     }
@@ -71,15 +75,15 @@ extension Depot {
     return freed > 0
   }
 
-  /// Leaves it to the next one who leaves a block to call.
+  /// Stops watching: the next thread that leaves a block calls maintenance.
   private func stopWatching() {
     shelves.setWatched(false)
-    // Somebody may have left one in between who took this thread to be watching.
+    // A thread that saw `isWatched` still true may have left a block and not called.
     if hasIdleBlocks { shelves.setWatched(true) }
   }
 
-  /// Of each bin, as many blocks as were not used since the last time, off its top: which blocks go makes no
-  /// difference to what stays, and only the top can be taken while others use the bin.
+  /// Takes from the top of each list as many blocks as were not used since the last search. They need not be the same
+  /// blocks: it makes no difference to what stays, and other threads may use the list, so only its top can be taken.
   private func giveBackUnused() -> Int {
     var freed = 0
     for sizeClass in 0..<SizeClass.count {
@@ -91,7 +95,8 @@ extension Depot {
     return freed
   }
 
-  /// A list of so many blocks may take longer to walk than anything may wait for this thread.
+  /// With more blocks than this, counting a list may take longer than a surplus block may wait for the maintenance
+  /// thread.
   private static let longList = 1 << 20
 
   private func countUnused(alignmentLog2: UInt32, sizeClass: Int) -> Int {
@@ -105,10 +110,11 @@ extension Depot {
 
   // MARK: Pages
 
-  /// So many bytes take the kernel about 20 ms.
+  /// The kernel takes about 20 ms to take back this many bytes.
   private static let longPurge = 512 << 20
 
-  /// - Returns: when to purge; nil where nothing is to be purged.
+  /// Purges the arena if its unused pages have waited for long enough.
+  /// - Returns: when to purge; nil if nothing is to be purged.
   private func purge(at now: UInt64, isOverdue: Bool) -> UInt64? {
     let decay = arena.configuration.dirtyDecay
     guard decay >= 0, shelves.isDirty else {
@@ -124,9 +130,9 @@ extension Depot {
     return nil
   }
 
-  /// Gives unused pages back, if there may be any.
+  /// Gives unused pages back to the kernel, if there may be any.
   func purgeNow() {
-    // Before the purge: what becomes unused during it is news.
+    // Cleared before the purge, so that pages that become unused during it are noticed.
     upkeep.dirtySince = nil
     guard shelves.isDirty else { return }
     shelves.clearDirty()

@@ -5,30 +5,30 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// An arena's idle blocks, sorted by alignment and size class. A block keeps its ledger entry while it
-/// waits here, so taking and returning one touches neither the allocator nor the registry.
+/// An arena's idle blocks, sorted by alignment and size class. A block keeps its ledger entry while it waits here, so
+/// taking and returning it touches neither the allocator nor the registry.
 ///
 /// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
 // SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
 @safe final class Depot: @unchecked Sendable {
   let shelves: DepotShelves
   let surplus: SurplusBlocks
-  /// Bytes given back to jemalloc since the last purge of the arena, about.
+  /// Approximately the bytes given back to jemalloc since the last purge of the arena.
   let unpurgedByteCount = Atomic<Int>(0)
   unowned let arena: Arena
   var upkeep = Upkeep()
 
-  /// What maintenance remembers from one pass to the next.
+  /// What maintenance remembers from one pass to the next. Guarded by ``ArenaDirectory/upkeep``.
   struct Upkeep {
-    /// When idle blocks are looked through next; nil while there are none.
+    /// When idle blocks are searched next; nil while there are none.
     var nextSearch: UInt64?
-    /// Since when there may be unused pages, as far as maintenance saw; nil for none.
+    /// When maintenance first saw that there may be unused pages; nil if it saw none.
     var dirtySince: UInt64?
-    /// Whether jemalloc's own timer for pages is off.
+    /// Whether maintenance has turned jemalloc's own timer for pages off.
     var ownsDecay = false
   }
 
-  /// Only ``Arena/depot`` makes one.
+  /// Only ``Arena/depot`` calls this.
   init(arena: Arena) {
     self.arena = arena
     shelves = DepotShelves(idleByteLimit: arena.configuration.idleByteLimit)
@@ -39,39 +39,40 @@ import Synchronization
 
   // MARK: Taking and returning
 
-  /// An idle block for a request, nil where none is kept.
+  /// An idle block for a request; nil if none is kept.
   func pop(_ request: Arena.Request) -> LedgerEntry? {
     shelves.pop(
       alignmentLog2: request.alignmentLog2, sizeClass: SizeClass.index(holding: request.capacity),
       capacity: request.capacity)
   }
 
-  /// Whether threads keep blocks of such a request's class.
+  /// Whether threads keep blocks of the request's size class for themselves.
   func isCachedByThreads(_ request: Arena.Request) -> Bool {
     request.capacity <= ThreadCacheStorage.largestByteCount && arena.isShared
   }
 
-  /// Ends the life of a block and keeps it for reuse, or gives it back to the arena where enough is kept.
+  /// Ends the life of a block. Keeps the block for reuse, or gives it back to jemalloc if enough is kept.
   func push(_ entry: LedgerEntry) {
     let capacity = entry.capacity
     if entry.endLife(as: .idle) { keep(entry, capacity: capacity) } else { releaseSurplus(entry) }
   }
 
-  /// Keeps an idle block that is on no list, or has it given back to the arena where enough is kept.
+  /// Keeps an idle block that is on no list, or releases it as surplus if enough is kept.
   func keep(_ entry: LedgerEntry, capacity: Int) {
     if !shelves.push(entry, capacity: capacity) { releaseSurplus(entry) }
   }
 
-  /// Leaves an idle block that is on no list, and not to be kept, to the maintenance thread. If that would not come at
-  /// once, or if too many wait for it already, gives it back here.
+  /// Releases an idle block that is on no list and is not to be kept: leaves it to the maintenance thread. Gives it
+  /// back on this thread if the maintenance thread would not come at once, or if too many blocks wait for it already.
   func releaseSurplus(_ entry: LedgerEntry) {
-    // The arena lives as long as the block is on no list, and perhaps no longer.
+    // Keep a reference: the arena may be destroyed as soon as the block is on a list or given back.
     let arena = arena
     defer { withExtendedLifetime(arena) {} }
     Maintenance.settleInChild()
     guard Maintenance.isListening, surplus.push(entry) else { return giveBack(entry) }
     Maintenance.callForSurplus()
-    // Turned off or busy just now, or no thread was to be had: it did not see this block.
+    // If the maintenance thread was turned off or became busy just now, or could not be started, it did not see this
+    // block.
     if !Maintenance.isListening, giveBackSurplus() > 0 { noticeUnusedPages() }
   }
 
@@ -79,8 +80,8 @@ import Synchronization
 
   // MARK: The slow path
 
-  /// Fresh memory with its ledger entry, in state `idle` and on no list. If there is none, or if the ledger is full, all
-  /// idle memory of the process is given up for it first.
+  /// Fresh memory with its ledger entry, in state `idle` and on no list. If memory or the ledger is exhausted, gives
+  /// back all idle memory of the process and tries once more.
   func allocate(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
     Maintenance.settleInChild()
     let isTestOfFailure = arena.failureCountdown.load(ordering: .relaxed) > 0
@@ -91,14 +92,14 @@ import Synchronization
     }
   }
 
-  /// Four times the machine's memory, or what the process may map: a request beyond that is a mistake, for which nobody
-  /// is to lose idle blocks.
+  /// Four times the machine's memory, or what the process may map, whichever is less. A larger request is a mistake,
+  /// and no arena should lose its idle blocks for it.
   private static var conceivableByteCount: Int {
     let machine = 4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     return min(machine, ProcessMemory.nearestLimit?.byteCount ?? machine)
   }
 
-  /// Of all arenas: what one of them keeps, another cannot have.
+  /// Gives back the idle memory of all arenas, because an arena cannot use what another arena keeps.
   private static func giveUpIdleMemory() {
     ThreadCaches.trim(takesAll: true)
     for arena in ArenaDirectory.all {
@@ -134,7 +135,8 @@ import Synchronization
     noticeUnusedPages()
   }
 
-  /// Blocks given back at a time: whoever waits for the arena's lock gets it in between.
+  /// The most blocks that are given back under one hold of the arena's lock. Threads that wait for the lock can get it
+  /// between two batches.
   private static let batchCount = 64
 
   /// Returns idle blocks that are on no list to jemalloc.
@@ -150,8 +152,8 @@ import Synchronization
     }
   }
 
-  /// Between two batches. The lock is not fair: without this its next owner would be this thread again. And nothing that
-  /// waits to be given back waits for the end of a long list.
+  /// Lets other threads run between two batches: the lock is not fair, and without this the same thread would get it
+  /// again. Also gives surplus blocks back, so that they need not wait for the end of a long list.
   private func pause() {
     sched_yield()
     Maintenance.giveBackSurplusIfCalled()
@@ -159,14 +161,14 @@ import Synchronization
 
   private func giveBackUnderLock(_ entry: LedgerEntry) {
     unpurgedByteCount.add(entry.capacity, ordering: .relaxed)
-    // SAFETY: an idle entry on no list is the caller's alone, and so is its block.
+    // SAFETY: an idle entry on no list belongs to the caller alone, and so does its block.
     let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
     arena.retireEntry(entry, in: .shared)
     unsafe arena.deallocate(pointer)
   }
 
-  /// Takes up to `count` blocks off a bin and gives them back, each under one lock with taking it: a block
-  /// that is on its way is in nobody's way, see Arena.destroy.
+  /// Takes up to `count` blocks off a list and gives them back, in batches. A batch is taken and given back under the
+  /// same hold of the arena's lock, so `Arena.destroy` never finds a block that is in neither place.
   /// - Returns: bytes given back.
   func giveBack(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int = 0) -> Int {
     guard !shelves.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
@@ -198,14 +200,14 @@ import Synchronization
     return taken
   }
 
-  /// Gives back what waits for the maintenance thread.
+  /// Gives back the blocks that wait for the maintenance thread.
   /// - Returns: bytes given back.
   func giveBackSurplus() -> Int {
     var freed = 0
     while surplus.count > 0 {
       let before = freed
       arena.lock.withLock { freed += giveBackSurplusUnderLock(atMost: Self.batchCount) }
-      // Somebody may have counted a block that is not there yet, and will call when it is.
+      // Another thread may have counted a block that it has not pushed yet. It calls maintenance when it has.
       if freed == before { break }
     }
     return freed
@@ -236,7 +238,7 @@ import Synchronization
     return freed
   }
 
-  /// The same by a caller that holds the arena's lock.
+  /// As ``trim(keeping:)``, for a caller that holds the arena's lock. Gives quarantined blocks back, too.
   func trimUnderLock(keeping limit: Int) -> Int {
     var freed = giveBackSurplusUnderLock(atMost: .max)
     for entry in Quarantine.takeAll(of: arena.domain.number) {
@@ -254,7 +256,7 @@ import Synchronization
     return freed
   }
 
-  /// For tests. Nobody else may use the depot meanwhile; maintenance is kept away.
+  /// For tests. No other thread may use the depot meanwhile; holding the lock keeps maintenance away.
   func _checkInvariants() {
     ArenaDirectory.upkeep.withLock { shelves._checkInvariants(domain: arena.domain.number) }
   }

@@ -8,45 +8,47 @@ import Synchronization
 
 /// A depot's lists of idle blocks, one per alignment and size class.
 ///
-/// The lists of the usual alignment are there once per *stripe*: a thread leaves its blocks on its own stripe and looks
-/// there first, so that threads that work with blocks of one size do not wait for each other's cache lines. Where its
-/// own stripe has none it looks at the others': no block is anybody's.
+/// Of the lists of the usual alignment (a cache line), each *stripe* has its own. A thread leaves its blocks on its own
+/// stripe and looks there first, so threads that work with blocks of one size do not wait for each other's cache lines.
+/// If the stripe is empty, the thread takes from another stripe: blocks belong to no stripe.
 ///
-/// A reference to memory of its own, so that threads reach it without touching a reference count.
-/// Cost: two atomic read-modify-writes to take a block or a batch, two to return one, on the thread's own cache lines.
+/// This is a reference to memory of its own, so that threads reach it without touching a reference count.
+/// Cost: two atomic read-modify-writes to take a block or a batch and two to return one, on the thread's own cache
+/// lines.
 // SAFETY: allocated once, made of atomics, and freed with the depot, which the arena's blocks keep alive.
 @safe struct DepotShelves: @unchecked Sendable {
   private let counters: UnsafeMutablePointer<Counters>
   private let stripes: UnsafeMutableRawPointer
-  /// Alignments above the usual one, which few programs ask for: each with all size classes.
+  /// The lists of the alignments above the usual one, which few programs ask for: for each alignment, all size classes.
   private let aligned: UnsafeMutablePointer<EntryStack>
   private let records: UnsafeMutablePointer<EntryRecord>
 
   private struct Counters: ~Copyable {
-    /// Bytes that may still become idle, as far as no stripe has set them aside.
+    /// Bytes that may still become idle and that no stripe has set aside.
     let unreservedRoom: Atomic<Int>
     let idleByteLimit: Int
-    /// Whether somebody looks after the idle blocks, or nobody is to: false where the next one to leave a block
-    /// is to call the maintenance thread.
+    /// False if the next thread that leaves a block must call the maintenance thread. True once it was called: from
+    /// then on it watches the idle blocks, unless it is off.
     let isWatched = Atomic<Bool>(false)
-    /// Whether there may be unused pages that nobody purged.
+    /// Whether the arena may have unused pages that were not purged yet.
     let isDirty = Atomic<Bool>(false)
   }
 
-  /// Alignments of a cache line to 2 MiB, each with all size classes.
+  /// The number of alignments from a cache line to 2 MiB.
   static var alignmentCount: Int { 21 - Int(SizeClass.blockAlignmentLog2) + 1 }
   static var alignments: Range<UInt32> {
     SizeClass.blockAlignmentLog2..<SizeClass.blockAlignmentLog2 + UInt32(alignmentCount)
   }
   private static var alignedCount: Int { (alignmentCount - 1) * SizeClass.count }
 
-  // A stripe: 64 bytes that begin with its room and its count of rescues, then a list for each size class.
+  // A stripe has 64 bytes that begin with its room and its count of rescues, and then a list for each size class.
   private static var roomByteCount: Int { 64 }
   @inline(__always)
   private static var stripeByteCount: Int {
     (roomByteCount + SizeClass.count * MemoryLayout<EntryStack>.stride + 127) / 128 * 128
   }
-  /// A power of two. Threads get their stripes in turn, so twice as many as processors keep neighbours apart.
+  /// A power of two. Threads get their stripes in turn, so with twice as many stripes as processors, threads that run
+  /// at the same time rarely share a stripe.
   private let stripeCount: Int
   private static func stripeCount(processors: Int) -> Int {
     let wanted = min(16, max(2, 2 * processors))
@@ -90,18 +92,19 @@ import Synchronization
     unsafe (stripes + stripe &* Self.stripeByteCount).assumingMemoryBound(to: Atomic<Int>.self)
   }
 
-  /// Rescues by the stripe's threads.
+  /// The number of rescues by the stripe's threads.
   @inline(__always)
   private func rescues(_ stripe: Int) -> UnsafeMutablePointer<Atomic<Int>> { unsafe room(stripe) + 1 }
 
-  /// Idle blocks of the usual alignment.
+  /// The idle blocks of the usual alignment and a size class.
   @inline(__always)
   private func shelf(_ stripe: Int, _ sizeClass: Int) -> UnsafeMutablePointer<EntryStack> {
     unsafe (stripes + (stripe &* Self.stripeByteCount &+ Self.roomByteCount))
       .assumingMemoryBound(to: EntryStack.self) + sizeClass
   }
 
-  /// Idle blocks of an alignment and class: one list for each stripe, or for all.
+  /// The lists of idle blocks of an alignment and size class: one list for each stripe, or a single one for all
+  /// threads.
   private func shelves(alignmentLog2: UInt32, sizeClass: Int) -> [UnsafeMutablePointer<EntryStack>] {
     let row = Int(alignmentLog2) - Int(SizeClass.blockAlignmentLog2)
     if row > 0 { return unsafe [aligned + ((row - 1) * SizeClass.count + sizeClass)] }
@@ -110,7 +113,7 @@ import Synchronization
 
   // MARK: Taking and returning
 
-  /// An idle block of the usual alignment.
+  /// Takes an idle block of the usual alignment; nil if no stripe has one.
   @inline(__always)
   func popUsual(sizeClass: Int, capacity: Int) -> LedgerEntry? {
     let own = ownStripe
@@ -120,7 +123,7 @@ import Synchronization
     return entry
   }
 
-  /// From other threads' stripes.
+  /// Takes a block from another stripe.
   @inline(never)
   private func takeOver(_ own: Int, _ sizeClass: Int) -> LedgerEntry? {
     for distance in 1..<stripeCount {
@@ -130,7 +133,7 @@ import Synchronization
     return nil
   }
 
-  /// Up to `limit` idle blocks of the usual alignment, linked from the first on.
+  /// Takes up to `limit` idle blocks of the usual alignment from one stripe, linked from the first on.
   func popUsual(sizeClass: Int, capacity: Int, atMost limit: Int) -> (first: LedgerEntry, count: Int)? {
     let own = ownStripe
     for distance in 0..<stripeCount {
@@ -150,18 +153,19 @@ import Synchronization
     return entry
   }
 
-  /// - Returns: whether there was room for the block's bytes.
+  /// Keeps a block.
+  /// - Returns: whether there was room for its bytes.
   @inline(__always)
   func push(_ entry: LedgerEntry, capacity: Int) -> Bool {
     push(from: entry, to: entry, byteCount: capacity)
   }
 
   /// Keeps a batch: blocks of one class and alignment, linked from the first to the last.
-  /// - Returns: whether there was room for its bytes; for all of them or none.
+  /// - Returns: whether there was room for the bytes of the whole batch; if not, keeps none of it.
   @inline(__always)
   func push(from first: LedgerEntry, to last: LedgerEntry, byteCount: Int) -> Bool {
     let own = ownStripe
-    // Before the block can be found: what is idle is never more than what is counted.
+    // The bytes are counted before the block is on the list, so no more bytes are ever listed than counted.
     let left = unsafe room(own).pointee.subtract(byteCount, ordering: .relaxed).newValue
     if left < 0, !findRoom(own) {
       unsafe room(own).pointee.add(byteCount, ordering: .relaxed)
@@ -172,8 +176,8 @@ import Synchronization
       first.alignmentLog2 == SizeClass.blockAlignmentLog2
       ? unsafe shelf(own, sizeClass)
       : unsafe shelves(alignmentLog2: first.alignmentLog2, sizeClass: sizeClass)[0]
-    // Sequentially consistent, as the look that follows: either this thread sees that nobody watches, or who just
-    // stopped watching sees the block.
+    // The push and the load after it are sequentially consistent: either this thread sees that `isWatched` is false, or
+    // the thread that just set it to false sees the block.
     unsafe shelf.pointee.push(from: first, to: last, records: records)
     if unsafe !counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) { callMaintenance() }
     return true
@@ -182,25 +186,25 @@ import Synchronization
   @inline(__always)
   func recordRescue() { unsafe rescues(ownStripe).pointee.add(1, ordering: .relaxed) }
 
-  /// Blocks of the arena that a deinit released.
+  /// The number of blocks of the arena that a deinit released.
   var rescueCount: Int {
     (0..<stripeCount).reduce(0) { $0 + (unsafe rescues($1).pointee.load(ordering: .relaxed)) }
   }
 
   // MARK: Room
   //
-  //   idleByteLimit == bytes of all listed blocks + unreservedRoom + the stripes' rooms
+  //      idleByteLimit == bytes of all listed blocks + unreservedRoom + the stripes' rooms
   //
-  // but for blocks that are being taken or returned, and room that is being set aside, which count as listed. Room that
-  // is not reserved is set aside without a lock: it only becomes less, which a sum notices. Room moves between stripes,
-  // and back from them, under `budgetLock`, so that a sum that is taken under it meets none on its way. A
-  // stripe's room is below zero while one of its threads looks for more.
+  // In this equation, blocks that are being taken or returned and room that is being set aside count as listed. Stripes
+  // set unreserved room aside without a lock, which can only make `unreservedRoom` smaller; `idleByteCount` notices
+  // this. Room moves from one stripe to another, and back to `unreservedRoom`, only under `budgetLock`, so a sum that
+  // is taken under that lock misses none. A stripe's room is below zero while one of its threads looks for more.
 
   static let budgetLock = RankedLock(.idleRoom)
   static func makeStatics() { ForkGuard.touch(budgetLock) }
 
-  /// Sets room aside for a stripe that has too little: of what is not reserved, else of what other stripes have. Does not
-  /// wait: if another thread has the lock that the second takes, and does not run, this says that there is no room.
+  /// Sets room aside for a stripe that has too little: first from the unreserved room, then from other stripes. Never
+  /// waits: the second step needs a lock, and if another thread holds it for long, this reports that there is no room.
   /// - Returns: whether the stripe's room is 0 or more now.
   @inline(never)
   private func findRoom(_ own: Int) -> Bool {
@@ -215,14 +219,14 @@ import Synchronization
     return left >= 0
   }
 
-  /// Sets a share of the room that is not reserved aside for a stripe: what it lacks, and some more.
+  /// Sets a share of the unreserved room aside for a stripe: what it lacks, or more.
   /// - Returns: the stripe's room now.
   private func reserveRoom(_ own: Int) -> Int {
     let lacking = -(unsafe room(own).pointee.load(ordering: .relaxed))
     let share = max(lacking, unsafe counters.pointee.idleByteLimit / (4 * stripeCount))
     var unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
     while unreserved > 0 {
-      // Less where the process may map only so much.
+      // Takes less if the process's own limit on what it maps leaves less.
       let taken = MappingRoom.grant(atMost: min(unreserved, share))
       if taken == 0 { break }
       let (exchanged, original) = unsafe counters.pointee.unreservedRoom.weakCompareExchange(
@@ -234,7 +238,7 @@ import Synchronization
     return unsafe room(own).pointee.load(ordering: .relaxed)
   }
 
-  /// Takes back the room that stripes set aside and do not use: their next block asks for it again.
+  /// Takes back the room that stripes have set aside and do not use. At its next block, a stripe sets room aside again.
   func withdrawRoom() {
     Self.budgetLock.withLock {
       var byteCount = 0
@@ -244,7 +248,7 @@ import Synchronization
     }
   }
 
-  /// All the room that a stripe has. Under `budgetLock`.
+  /// Takes all the room that a stripe has. The caller holds `budgetLock`.
   private func takeRoom(_ stripe: Int) -> Int {
     var seen = unsafe room(stripe).pointee.load(ordering: .relaxed)
     while seen > 0 {
@@ -256,24 +260,25 @@ import Synchronization
     return 0
   }
 
-  /// Bytes of all idle blocks. Those that are taken or returned meanwhile may count or not.
+  /// Bytes of all idle blocks. Blocks that are taken or returned meanwhile may count or not.
   var idleByteCount: Int {
     Self.budgetLock.withLock {
       while true {
         let unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .sequentiallyConsistent)
         var rest = unsafe counters.pointee.idleByteLimit - unreserved
         for stripe in 0..<stripeCount { rest -= unsafe room(stripe).pointee.load(ordering: .acquiring) }
-        // Room that was set aside meanwhile may count twice. Each time there is less of it left to set aside.
+        // If a stripe set room aside meanwhile, that room may have counted twice, so this adds up again. That ends,
+        // because the unreserved room becomes smaller each time.
         if unsafe unreserved == counters.pointee.unreservedRoom.load(ordering: .sequentiallyConsistent) { return rest }
       }
     }
   }
 
-  /// Whether a block lies on a list. Cost: a load for each list.
+  /// Whether any list has a block. Cost: a load for each list.
   var hasIdleBlocks: Bool { (0..<SizeClass.count).contains { hasIdleBlocks(sizeClass: $0) } }
 
-  /// Whether a block of the size class lies on a list, of whatever alignment. Each trim asks for every class: plain loops,
-  /// which are fast in a debug build too.
+  /// Whether any list of the size class has a block, of any alignment. Plain loops, because each trim asks this for
+  /// every class and they are fast in a debug build, too.
   func hasIdleBlocks(sizeClass: Int) -> Bool {
     var stripe = 0
     while stripe < stripeCount {
@@ -290,7 +295,7 @@ import Synchronization
 
   // MARK: For maintenance
 
-  /// Has the maintenance thread look at the depot, unless it does already.
+  /// Has the maintenance thread look at the depot, unless it was called already.
   @inline(never)
   func callMaintenance() {
     if unsafe counters.pointee.isWatched.exchange(true, ordering: .sequentiallyConsistent) { return }
@@ -303,8 +308,8 @@ import Synchronization
     unsafe counters.pointee.isWatched.store(isWatched, ordering: .sequentiallyConsistent)
   }
 
-  /// Says that the arena has unused pages again.
-  /// - Returns: whether that is news.
+  /// Records that the arena has unused pages again.
+  /// - Returns: whether this was not recorded before.
   func markDirty() -> Bool {
     let counters = unsafe counters
     if unsafe counters.pointee.isDirty.load(ordering: .relaxed) { return false }
@@ -318,9 +323,9 @@ import Synchronization
     unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).allSatisfy { unsafe $0.pointee.top == 0 }
   }
 
-  /// How many blocks of an alignment and class nobody used since the last call, about: see
-  /// ``LedgerEntry/countUnused``. Takes none off its list, so nobody misses one meanwhile. Cost: a cache line read per
-  /// block.
+  /// Approximately how many blocks of an alignment and class were not used since the last call: see
+  /// ``LedgerEntry/countUnused``. Leaves all blocks on their lists, so that other threads can take them meanwhile.
+  /// Cost: one cache line is read per block.
   func countUnused(alignmentLog2: UInt32, classification: LedgerEntry.Classification) -> Int {
     let sizeClass = Int(classification.bucket)
     return unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).reduce(0) { count, shelf in
@@ -333,8 +338,8 @@ import Synchronization
     }
   }
 
-  /// For tests: every listed block is idle, has its address, and lies on its own list. Nobody else may use
-  /// the depot meanwhile.
+  /// For tests: checks that every listed block is idle, has its address, and lies on its own list. No other thread may
+  /// use the depot meanwhile.
   func _checkInvariants(domain: DomainNumber) {
     var listed = 0
     for alignmentLog2 in Self.alignments {

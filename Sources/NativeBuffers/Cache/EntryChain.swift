@@ -2,14 +2,14 @@
 
 import ResourceLedger
 
-/// Entries that one owner holds, linked through themselves.
-// SAFETY: the ledger's records are never freed; the entries are the owner's alone.
+/// A list of entries that belong to one owner, linked through the entries themselves.
+// SAFETY: the ledger's records are never freed; the entries belong only to the owner.
 @safe struct EntryChain: ~Copyable {
   private let records = unsafe Ledger.shared.firstRecord
   /// Index plus one of the first entry; 0 for none.
   private var head: UInt32 = 0
   private(set) var count = 0
-  /// Bytes of their blocks.
+  /// Bytes of the entries' blocks.
   private(set) var byteCount = 0
 
   var isEmpty: Bool { head == 0 }
@@ -31,23 +31,23 @@ import ResourceLedger
   }
 }
 
-// How a pass knows which idle blocks nobody used since the last one, at no cost for those who use them: it
-// leaves a mark on each idle entry that names the life the entry had last. An entry that still is idle and
-// still bears the mark of its own generation was idle all the time in between.
+// How a pass finds idle blocks that were not used since the last pass, at no cost for the threads that use blocks: it
+// leaves a mark on each idle entry, made from the entry's generation. If an entry is idle and has the mark of its
+// present generation, it was idle all the time since it was marked.
 extension LedgerEntry {
   /// Marks an idle entry.
   /// - Returns: whether it had this mark already.
   func markIdle(_ word: EntryWord) -> Bool {
-    // Never 0, which is what a new entry bears.
+    // Never 0, because a new entry has 0.
     let mark = UInt32(truncatingIfNeeded: word.generation << 1) | 1
     if idleMark == mark { return true }
     idleMark = mark
     return false
   }
 
-  /// Walks an idle block's list from this entry on, marks what it finds, and counts what was marked before.
-  /// The list may change meanwhile, so the walk may miss entries, or see some of another list: the result is
-  /// a good guess, and entries are always safe to read.
+  /// Follows a list of idle blocks from this entry on, marks each entry, and counts those that were marked before.
+  /// The list may change meanwhile, so this may miss entries or see some of another list. The result is a good guess.
+  /// Reading entries is always safe.
   static func countUnused(
     from first: UInt32, records: UnsafeMutablePointer<EntryRecord>, classification: Classification,
     alignmentLog2: UInt32?, atMost limit: Int

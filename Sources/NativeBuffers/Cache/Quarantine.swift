@@ -5,18 +5,19 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// Released blocks that are held back on purpose, so that code which uses memory after its release is found. For
-/// debugging: see Spans-And-Closures.md.
+/// Holds released blocks back on purpose, to find code that uses memory after its release. For debugging: see
+/// Spans-And-Closures.md.
 ///
 /// `NATIVE_BUFFERS_QUARANTINE=64` in the environment holds the last 64 MiB of released blocks, of all arenas together.
-/// Each is filled with one byte, and not used again before younger ones fill the limit; then it must still be full of it,
-/// or the program ends and names the line that created the buffer. Threads keep no blocks of their own meanwhile, so every
-/// buffer takes the slow path. Memory that was adopted goes back to its owner as always.
+/// Each block is filled with one byte value, and is not used again until blocks that were released later fill the
+/// limit. The block must still be full of that value then; if not, the program ends and names the line that created the
+/// buffer. Threads keep no blocks of their own meanwhile, so every buffer takes the slow path. Adopted memory goes to
+/// its deallocator as always.
 package enum Quarantine {
-  /// What held blocks are filled with.
+  /// The byte that held blocks are filled with.
   package static let filler: UInt8 = 0xDB
 
-  /// Bytes that may be held; 0 for none, and then releases do nothing here. Changes before the first buffer alone.
+  /// The most bytes that may be held; if 0, no block is held. Changes only before the first buffer is made.
   private static let byteLimit = Atomic<Int>(limitOfEnvironment())
   static var isOn: Bool { byteLimit.load(ordering: .relaxed) > 0 }
 
@@ -34,7 +35,7 @@ package enum Quarantine {
     unsafe ForkGuard.touch(heldByteCount)
   }
 
-  /// Turns it on in a process that has made no buffer yet; for tests.
+  /// Turns the quarantine on in a process that has made no buffer yet; for tests.
   package static func begin(byteLimit limit: Int) { byteLimit.store(limit, ordering: .relaxed) }
 
   private static func limitOfEnvironment() -> Int {
@@ -47,9 +48,9 @@ package enum Quarantine {
     return mebibytes << 20
   }
 
-  /// Holds a block whose life was claimed and has not ended, and lets older ones go.
+  /// Holds a block whose life was claimed and has not ended, and lets the oldest blocks go if the limit is exceeded.
   static func hold(_ entry: LedgerEntry, of depot: Depot) {
-    // SAFETY: a claimed entry's memory is reached by nobody who may.
+    // SAFETY: the life was claimed, so no handle and no pin reaches the memory any more.
     unsafe UnsafeMutableRawPointer(bitPattern: entry.address)?
       .initializeMemory(as: UInt8.self, repeating: filler, count: entry.capacity)
     guard entry.endLife(as: .quarantined) else { return depot.releaseSurplus(entry) }
@@ -67,12 +68,12 @@ package enum Quarantine {
     }
     for entry in old {
       end(entry)
-      // On no list, so its arena lives, and with it its depot.
+      // The block is on no list, so its arena cannot be destroyed and has its depot.
       ArenaDirectory.depot(of: entry)?.keep(entry, capacity: entry.capacity)
     }
   }
 
-  /// Lets an arena's blocks go: idle, and on no list, they are the caller's, who holds the arena's lock.
+  /// Lets an arena's blocks go. They are idle and on no list: they belong to the caller, which holds the arena's lock.
   static func takeAll(of domain: DomainNumber) -> [LedgerEntry] {
     guard isOn else { return [] }
     let taken = lock.withLock {

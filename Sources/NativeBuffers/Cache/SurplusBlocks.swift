@@ -4,27 +4,30 @@ import ResourceLedger
 import Synchronization
 
 /// Idle blocks of an arena that are not to be kept, and wait for the maintenance thread to give them back. Any thread
-/// leaves and takes one without a lock.
+/// leaves and takes blocks without a lock.
 ///
-/// They were live a moment before, and the maintenance thread is on its way. What the list has no room for is given back
-/// by whoever disposes it: beyond its limit an arena may have an eighth of that and one block idle, and no more.
+/// They wait only for a moment, because leaving a block calls the maintenance thread. If this list has no room for a
+/// block, the thread that disposes the block gives it back. So beyond its limit, an arena has at most an eighth of the
+/// limit and one block idle.
 struct SurplusBlocks: ~Copyable {
-  /// With more blocks than this the maintenance thread would need too long for them.
+  /// The maintenance thread would need too long for more blocks than this.
   static let countLimit = 1_024
 
   private let byteLimit: Int
   private let blocks = EntryStack()
-  /// Blocks, and their bytes: never fewer than lie there.
+  /// The number of blocks and their bytes, or more: a block is counted before it is pushed.
   private let blockCount = Atomic<Int>(0)
   private let byteCount = Atomic<Int>(0)
 
   init(idleByteLimit: Int) { byteLimit = idleByteLimit / 8 }
 
-  /// - Returns: whether there was room: less than the limit, so that one block of any size may wait.
+  /// Leaves a block here.
+  /// - Returns: whether there was room: whether the bytes before this block were within the limit. So one block of any
+  ///   size may wait.
   func push(_ entry: LedgerEntry) -> Bool {
     let capacity = entry.capacity
     let newCount = blockCount.add(1, ordering: .sequentiallyConsistent).newValue
-    // Each push sees the bytes of all that were let in before it, and perhaps of some that will not be.
+    // Each push sees the bytes of all blocks that were accepted before it, and perhaps of some that will be refused.
     let before = byteCount.add(capacity, ordering: .relaxed).oldValue
     guard newCount <= Self.countLimit, before <= byteLimit else {
       uncount(capacity)
@@ -45,6 +48,6 @@ struct SurplusBlocks: ~Copyable {
     blockCount.subtract(1, ordering: .sequentiallyConsistent)
   }
 
-  /// Blocks that wait; one that is just being left may count already.
+  /// The number of blocks that wait. A block that another thread is just leaving may count already.
   var count: Int { blockCount.load(ordering: .sequentiallyConsistent) }
 }

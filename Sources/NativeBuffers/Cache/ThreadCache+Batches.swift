@@ -4,20 +4,20 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-// Blocks between a thread's cache and the shared arena's depot.
+// Moves blocks between a thread's cache and the shared arena's depot.
 
 extension ThreadCache {
-  /// Bytes that a batch is about, and blocks it has at most: a quarter of what a thread keeps, so that a thread that
-  /// only takes and one that only gives back go to the depot once for several blocks of 64 KiB.
+  /// About how many bytes a batch has. It is a quarter of what a thread keeps, so for blocks of 64 KiB, a thread that
+  /// only takes or only gives back still goes to the depot once for several blocks.
   private static var batchByteCount: Int { 512 << 10 }
-  /// Tests lower it: more batches, more that can go wrong.
+  /// The most blocks that a batch has. Tests lower it, because with more batches more can go wrong.
   static let largestBatch = Atomic<Int>(32)
 
   private static func batchCount(_ capacity: Int) -> Int {
     max(1, min(largestBatch.load(ordering: .relaxed), batchByteCount / capacity))
   }
 
-  /// Takes a batch from the depot for a bin that is empty: one block for the caller, the others for the bin.
+  /// Takes a batch from the depot for an empty bin: one block for the caller, the rest for the bin.
   func refill(_ bin: Int, from shelves: DepotShelves) -> LedgerEntry? {
     let capacity = SizeClass.byteCount(at: bin)
     let room = unsafe max(0, storage.pointee.roomByteCount)
@@ -28,8 +28,8 @@ extension ThreadCache {
     return batch.first
   }
 
-  /// Makes room after a push found none: two batches of this bin go to the depot, then, where that is not enough, a
-  /// batch of each bin in turn. What one dispose may have to do is bounded by that.
+  /// Makes room after a push found none: two batches of this bin go to the depot. If that is not enough, one batch of
+  /// each bin in turn follows. This bounds the work that one dispose may have to do.
   func spill(_ bin: Int, to depot: Depot) {
     if giveBackBatch(bin, to: depot) { giveBackBatch(bin, to: depot) }
     var next = 0
@@ -44,9 +44,9 @@ extension ThreadCache {
     for bin in 0..<ThreadCacheStorage.binCount { while giveBackBatch(bin, to: depot) {} }
   }
 
-  /// Gives one batch back by one exchange; where the depot has no room for it, block by block, so that each goes where
-  /// it may.
-  /// - Returns: false where the bin was empty.
+  /// Gives one batch back by one exchange. If the depot has no room for the whole batch, gives back block by block, so
+  /// that the depot keeps those for which it has room.
+  /// - Returns: false if the bin was empty.
   @discardableResult
   private func giveBackBatch(_ bin: Int, to depot: Depot) -> Bool {
     let capacity = SizeClass.byteCount(at: bin)
@@ -59,7 +59,7 @@ extension ThreadCache {
       last = next
       count += 1
     }
-    // Popping left the links between them as they were.
+    // `pop` does not change the links between the blocks.
     if depot.shelves.push(from: first, to: last, byteCount: count * capacity) { return true }
     var entry = first
     for index in 1...count {
@@ -70,8 +70,8 @@ extension ThreadCache {
     return true
   }
 
-  /// Takes the block on top of a bin where it happens to be aligned: who uses one over-aligned block after the other
-  /// finds the last one there.
+  /// Takes the block on top of a bin if it happens to be aligned: repeated over-aligned requests reuse the block that
+  /// was just freed.
   func pop(_ bin: Int, alignmentLog2: UInt32) -> LedgerEntry? {
     guard let entry = top(bin), entry.alignmentLog2 >= alignmentLog2 else { return nil }
     return pop(bin)
@@ -82,10 +82,10 @@ extension ThreadCache {
     return head == 0 ? nil : unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))
   }
 
-  /// For tests, which read it while maintenance may look into the cache: under the lock for that.
+  /// For tests. Takes the lock, because maintenance may look into the cache meanwhile.
   var _roomByteCount: Int { ThreadCaches.lock.withLock { unsafe storage.pointee.roomByteCount } }
 
-  /// For tests: each bin's list is as long as it says, of its class, and idle.
+  /// For tests: checks that each listed block is idle and of its bin's class, and that the room is counted right.
   func _checkInvariants() {
     // Maintenance looks into caches under this lock.
     ThreadCaches.lock.withLock { checkInvariantsUnderLock() }

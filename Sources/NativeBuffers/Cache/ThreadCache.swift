@@ -6,27 +6,28 @@ import NativeSynchronization
 public import ResourceLedger
 public import Synchronization
 
-// The fast path. A thread keeps idle blocks of the shared arena, each with its ledger entry, in one list
-// per size class: taking or returning one is a handful of loads and stores to memory that this thread
-// alone writes. No lock, no system call, no atomic read-modify-write.
+// The fast path. Each thread keeps idle blocks of the shared arena, with their ledger entries, in one list per size
+// class. Taking or returning a block is a handful of loads and stores to memory that usually only this thread writes:
+// no lock, no system call, no atomic read-modify-write.
 //
-//   create + dispose of a `UniqueBuffer`: 4 to 6 ns; the same from 64 B to 512 KiB.
+//     create + dispose of a `UniqueBuffer`: 4 to 6 ns; the same from 64 B to 512 KiB.
 //
-// Larger blocks, other arenas, and alignments above a cache line go to the arena's depot. A list that is
-// empty is filled from the depot, one that is too long gives half of itself back, in one batch each, so
-// that one thread may create what another disposes. A thread says when it uses its lists, by one store before
-// and one after, so that maintenance can look into them while it does not: see ThreadCaches+Windows.swift.
+// Larger blocks, blocks of other arenas, and blocks aligned to more than a cache line go to the arena's depot. An empty
+// list is filled from the depot, and a list that is too long gives blocks back to it, in batches, so that one thread
+// may create buffers that another thread disposes. A thread marks by one store before and one store after that it uses
+// its lists, so that maintenance can look into them at other times: see ThreadCaches+Windows.swift.
 //
-// Invariants: every listed entry is idle, of the shared arena, of its bin's size class;
+// Invariants: every listed entry is idle, of the shared arena, and of its bin's size class;
 // roomByteCount == limit - bytes of all listed blocks.
 
-/// A thread's idle blocks and the sites it saw last.
-// SAFETY: the pointers lead to memory that is never freed, and to caches under ThreadCaches.lock.
+/// A thread's idle blocks, and the sites that it saw last. Only the owning thread writes the lists, except for a window
+/// of maintenance.
+// SAFETY: the pointers lead to memory that is never freed, or to caches that ThreadCaches.lock guards.
 @usableFromInline
 @safe struct ThreadCacheStorage: ~Copyable {
-  /// Size classes up to ``largestByteCount`` have numbers below this.
+  /// Size classes up to ``largestByteCount`` have numbers below this one.
   @inlinable static var binCount: Int { 57 }
-  /// The largest block that threads keep.
+  /// The size of the largest block that threads keep, in bytes.
   @inlinable static var largestByteCount: Int { 512 << 10 }
   @inlinable static var siteCount: Int { 64 }
 
@@ -38,10 +39,10 @@ public import Synchronization
     init(capacity: Int) { self.capacity = capacity }
   }
 
-  /// As `SiteCache`'s slot. Not that type: its method would be one access to the whole table, during which maintenance
-  /// may look into the lists beside it; ThreadSanitizer reports that as a race.
+  /// The same as `SiteCache`'s slot. That type cannot be used here: its method would access the whole table at once,
+  /// while maintenance may look into the lists beside it, and ThreadSanitizer would report a race.
   @usableFromInline struct CachedSite {
-    /// A `#fileID` literal's address and a line; 0 for none. See SiteIndex.
+    /// The address of a `#fileID` literal and a line; 0 for none. See SiteIndex.
     @usableFromInline var key: UInt64 = 0
     @usableFromInline var site = SiteID(rawValue: 0)
     @usableFromInline init() {}
@@ -49,22 +50,23 @@ public import Synchronization
 
   @usableFromInline var bins = InlineArray<57, Bin> { Bin(capacity: SizeClass.byteCount(at: $0)) }
   @usableFromInline var sites = InlineArray<64, CachedSite>(repeating: CachedSite())
-  /// Bytes that may still be kept; below 0 for a moment only.
+  /// Bytes that the thread may still keep; below 0 only for a moment.
   @usableFromInline var roomByteCount: Int
   @usableFromInline let domain: UInt32
   @usableFromInline let records: UnsafeMutablePointer<EntryRecord>
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
-  /// Where the thread finds its cache. Under ThreadCaches.lock from others.
+  /// The thread's record, which points to this cache. Other threads use it only under ThreadCaches.lock.
   let record = unsafe cnativeruntime_current_thread()
-  /// Whether it does find it: see ThreadCaches. Under ThreadCaches.lock.
+  /// Whether the thread's record points to this cache, except during a window: see ThreadCaches. Guarded by
+  /// ThreadCaches.lock.
   var isAttached = false
-  /// Where rescues are counted by site.
+  /// The records in which rescues are counted by site.
   let siteRecords = unsafe Ledger.shared.siteRecords
   /// The shared arena's depot, for blocks that threads do not keep.
   let shelves: DepotShelves
-  /// The process whose thread the cache belongs to, see ``ForkGuard/generation``. Under ThreadCaches.lock.
+  /// The process whose thread the cache belongs to, see ``ForkGuard/generation``. Guarded by ThreadCaches.lock.
   var generation = ForkGuard.generation
-  /// The other threads' caches. Under ThreadCaches.lock.
+  /// The neighbours in the list of all threads' caches. Guarded by ThreadCaches.lock.
   var next: UnsafeMutablePointer<ThreadCacheStorage>?
   var previous: UnsafeMutablePointer<ThreadCacheStorage>?
 
@@ -77,22 +79,22 @@ public import Synchronization
   }
 }
 
-/// A thread's cache: its lists are for that thread between `cnativeruntime_begin_cache_use()` and `cnativeruntime_end_cache_use()`,
-/// and for whoever has a window into it.
-// SAFETY: the storage lives until its thread ends, and is used by one at a time.
+/// A reference to a thread's cache. Its lists may be used by that thread, between `cnativeruntime_begin_cache_use()`
+/// and `cnativeruntime_end_cache_use()`, or by a thread that has a window into it.
+// SAFETY: the storage lives until its thread ends, and only one thread at a time uses its lists.
 @usableFromInline
 @safe struct ThreadCache {
   @usableFromInline let storage: UnsafeMutablePointer<ThreadCacheStorage>
 
-  /// - Parameter pointer: what `cnativeruntime_begin_cache_use()` returned on this thread; or `cnativeruntime_cache()`, for what
-  ///   is no list: sites and what never changes.
+  /// - Parameter pointer: what `cnativeruntime_begin_cache_use()` returned on this thread; or what
+  ///   `cnativeruntime_cache()` returned, if only the sites or constants are used and not the lists.
   @inlinable
   init?(_ pointer: UnsafeMutableRawPointer?) {
     guard let pointer = unsafe pointer else { return nil }
     unsafe storage = pointer.assumingMemoryBound(to: ThreadCacheStorage.self)
   }
 
-  /// Takes an idle block of a size class below `binCount`.
+  /// Takes an idle block of a size class below `binCount`; nil if the list is empty.
   @inlinable
   @inline(__always)
   func pop(_ bin: Int) -> LedgerEntry? {
@@ -105,7 +107,7 @@ public import Synchronization
   }
 
   /// Keeps an idle block of the shared arena.
-  /// - Returns: whether there was room; if not, the list now is to be shortened with `spill`.
+  /// - Returns: whether there was room. If not, the caller must call `spill` next.
   @inlinable
   @inline(__always)
   func push(_ entry: LedgerEntry, bin: Int) -> Bool {
@@ -116,8 +118,8 @@ public import Synchronization
     return unsafe storage.pointee.roomByteCount >= 0
   }
 
-  /// Takes an idle block of a class that threads do not keep from the shared arena's depot, nil where it has none.
-  /// Two atomic operations on cache lines that other threads leave alone.
+  /// Takes an idle block of a class that threads do not keep from the shared arena's depot; nil if the depot has none.
+  /// Cost: two atomic operations, usually on cache lines that no other thread uses.
   @usableFromInline
   @inline(never)
   func takeShelved(_ sizeClass: Int) -> LedgerEntry? {
@@ -147,7 +149,7 @@ public import Synchronization
   @inlinable
   @inline(__always)
   func site(file: StaticString, line: UInt, function: StaticString, isCreation: Bool = true) -> SiteID {
-    // A text of one character may have no address. Of a literal that the compiler sees, this costs nothing.
+    // A text of one character may have no address. If the compiler sees the literal, this check costs nothing.
     guard file.hasPointerRepresentation else {
       return Self.intern(file: file, line: line, function: function, isCreation: isCreation)
     }
@@ -179,7 +181,7 @@ public import Synchronization
     Ledger.shared.intern(file: file, line: line, function: function, isCreation: isCreation)
   }
 
-  /// The scope for a resource created now.
+  /// The scope of a resource that is created now.
   @inlinable
   var scope: UInt32 { unsafe ScopeTracking.scopeForNewResource(openCount: storage.pointee.openScopeCount) }
 }

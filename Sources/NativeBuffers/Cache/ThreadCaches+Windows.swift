@@ -5,27 +5,31 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-// How maintenance looks into another thread's cache, at two plain stores per operation of that thread.
+// How maintenance looks into another thread's cache. The owner, which is the cache's thread, pays two plain stores for
+// each use.
 //
-//   owner, every time               somebody else, under ThreadCaches.lock
-//   1  busy = 1                     1  pointer = nil
-//   2  (compiler fence)             2  barrier on every thread of the process (membarrier)
-//   3  p = pointer; nil: step 6     3  busy != 0: pointer = cache, and leave the cache alone
-//   4  use p's lists                4  use the lists
-//   5  busy = 0 (release)           5  pointer = cache (release), or leave it nil: parked
-//   6  busy = 0, slowly: take ThreadCaches.lock, pointer = cache
+//      owner, every time               another thread, under ThreadCaches.lock
+//      1  busy = 1                     1  pointer = nil
+//      2  (compiler fence)             2  barrier on every thread of the process (membarrier)
+//      3  p = pointer; nil: step 6     3  busy != 0: pointer = cache, and leave the cache alone
+//      4  use p's lists                4  use the lists
+//      5  busy = 0 (release)           5  pointer = cache (release), or leave it nil: parked
+//      6  take ThreadCaches.lock, pointer = cache, go to step 4
 //
-// It is the two-flag protocol of Dekker's algorithm. The barrier falls between some two instructions of the
-// owner: either its step 1 came before, then busy is seen; or its step 3 comes after, then it sees nil. The
-// owner's release and the other's acquire order the lists' contents, the pointer's release and the owner's load
-// through it do the same on the way back. An owner that runs into a window waits for the lock, so windows are
-// short: a copy of the heads, or a bounded number of links. The lists are walked outside, where they may change.
+// This is the two-flag protocol of Dekker's algorithm. The barrier falls between two instructions of the owner. If it
+// falls after the owner's step 1, the other thread sees that the owner is busy. If it falls before the owner's step 3,
+// the owner sees nil.
 //
-// Where the kernel refuses the barrier, nobody looks into another thread's cache: taking the pointer away then
-// only has the owner look itself, the next time it uses its cache. A thread that sleeps keeps its blocks.
+// The lists' contents are ordered by the owner's release and the other thread's acquire, and on the way back by the
+// release of the pointer and the owner's load of it. An owner that finds nil waits for the lock, so a window must be
+// short: a copy of the heads, or a bounded number of links. Longer walks along the lists happen outside windows, while
+// the lists may change.
+//
+// If the kernel refuses the barrier, no thread looks into another thread's cache. Maintenance only takes the pointer
+// away, so that the owner itself looks the next time it uses its cache. A thread that sleeps then keeps its blocks.
 
 extension ThreadCaches {
-  /// For tests: as a kernel that refuses.
+  /// For tests: acts as if the kernel refused the barrier.
   static let isBarrierRefused = Atomic<Bool>(false)
   static func makeWindowStatics() {
     ForkGuard.touch(isBarrierRefused)
@@ -34,11 +38,11 @@ extension ThreadCaches {
     cnativeruntime_has_one_sided_barrier() && !isBarrierRefused.load(ordering: .relaxed)
   }
 
-  /// Links followed in one window.
+  /// The most links that are followed in one window.
   private static let windowLength = 1_024
 
-  /// Gives back, of all threads' caches, the blocks that were not used since the last call, and parks those caches
-  /// that are empty. Their threads may work meanwhile; one that is just using its cache is left alone.
+  /// Gives back the blocks of all threads' caches that were not used since the last call, and parks the caches that are
+  /// empty. The threads may work meanwhile. A cache that its thread is just using is left alone.
   /// - Parameter takesAll: whether to take every block, used or not.
   /// - Returns: bytes given back.
   @discardableResult
@@ -48,8 +52,8 @@ extension ThreadCaches {
     lock.withLock {
       var candidate = unsafe first
       while let cache = unsafe ThreadCache(candidate) {
-        // A parked one is empty, or for its own thread to look into.
-        // That of a thread which this process does not have has no record to look at.
+        // A parked cache is empty, or only its own thread may look into it. A cache whose thread this process does not
+        // have has no record to look at.
         if unsafe cache.storage.pointee.isAttached, unsafe cache.storage.pointee.generation == ForkGuard.generation {
           if isBarrierAllowed { trim(cache, takesAll: takesAll, into: &chain) } else { park(cache) }
         }
@@ -57,12 +61,12 @@ extension ThreadCaches {
       }
     }
     let freed = chain.byteCount
-    // Not under the lock: this one takes the arena's.
+    // Not under `lock`, because this takes the arena's lock, which comes first.
     Arena.shared.depot.giveBack(&chain)
     return freed
   }
 
-  /// Under `lock`.
+  /// The caller holds `lock`.
   private static func trim(_ cache: ThreadCache, takesAll: Bool, into chain: inout EntryChain) {
     var unused = InlineArray<57, Int>(repeating: 0)
     if takesAll {
@@ -95,10 +99,12 @@ extension ThreadCaches {
     }
   }
 
-  /// Runs a closure, which says whether it leaves the cache empty, while the cache's thread keeps out. Under `lock`.
-  /// - Returns: false where the thread was just using its cache, and the closure was not run.
+  /// Keeps the cache's thread out of its cache while a closure runs. The closure returns whether it leaves the cache
+  /// empty. The caller holds `lock`.
+  /// - Returns: false if the thread was just using its cache or the kernel refused the barrier. The closure did not run
+  ///   then.
   private static func withWindow(of cache: ThreadCache, _ body: () -> Bool) -> Bool {
-    // SAFETY: a thread's record is there until the thread has taken its cache off the list, under the lock.
+    // SAFETY: a thread's record exists until the thread has taken its cache off the list, which needs the lock.
     let record = unsafe cache.storage.pointee.record
     unsafe cnativeruntime_set_cache(record, nil)
     let isOpen = unsafe cnativeruntime_barrier_on_all_threads() && !cnativeruntime_uses_cache(record)
@@ -108,7 +114,7 @@ extension ThreadCaches {
 }
 
 extension ThreadCache {
-  /// How many blocks of a bin were not used since the last call, about.
+  /// Approximately how many blocks of a bin were not used since the last call.
   fileprivate func countUnused(_ bin: Int, from head: UInt32) -> Int {
     let domain = unsafe DomainNumber(rawValue: UInt16(truncatingIfNeeded: storage.pointee.domain))
     return unsafe LedgerEntry.countUnused(
@@ -117,7 +123,8 @@ extension ThreadCache {
       atMost: ThreadCaches.byteLimit / SizeClass.byteCount(at: bin) + 1)
   }
 
-  /// By the cache's own thread, which has entered: gives back what it did not use since the last call.
+  /// Called on the cache's own thread, which has begun to use it: gives back the blocks that it did not use since the
+  /// last call.
   func giveBackUnused(to depot: Depot) {
     var chain = EntryChain()
     for bin in 0..<ThreadCacheStorage.binCount {

@@ -6,20 +6,21 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// All threads' caches of the shared arena: made at a thread's first slow path, gone with the thread.
+/// All threads' caches of the shared arena. A thread's cache is made on the thread's first slow path, and freed when
+/// the thread ends.
 ///
-/// A thread reaches its cache by a thread-local pointer. Where maintenance finds a cache empty it *parks* it: it
-/// takes the pointer away, so that the thread, when it next has something to do with its cache, comes by
-/// ``enterSlowly()`` and calls maintenance again. Nobody has to look after a parked cache.
+/// A thread reaches its cache by a thread-local pointer. If maintenance finds a cache empty, it *parks* it: it takes
+/// the pointer away. The thread's next use of its cache then goes through ``enterSlowly()``, which calls maintenance
+/// again. Until then, a parked cache needs no maintenance.
 enum ThreadCaches {
-  /// Bytes of idle blocks that a thread keeps.
+  /// Bytes of idle blocks that a thread keeps at most.
   static let byteLimit = 2 << 20
 
   static let lock = RankedLock(.threadCaches)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) static var first: UnsafeMutablePointer<ThreadCacheStorage>?
-  /// Caches that are not parked. Where the kernel refuses the barrier: those to whose threads nothing was said
-  /// since the last pass.
+  /// The number of caches that are not parked. If the kernel refuses the barrier, each pass parks all caches, so this
+  /// counts those that were attached since the last pass.
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var attached = 0
   static var attachedCount: Int { lock.withLock { unsafe attached } }
@@ -30,7 +31,7 @@ enum ThreadCaches {
     makeWindowStatics()
   }
 
-  /// Its destructor runs at a thread's end, with the thread's cache.
+  /// The key's destructor gets the thread's cache when the thread ends.
   private static let key: pthread_key_t = {
     var key = pthread_key_t()
     let result = unsafe pthread_key_create(&key) { pointer in unsafe ThreadCaches.retire(pointer) }
@@ -38,35 +39,37 @@ enum ThreadCaches {
     return key
   }()
 
-  /// Runs a closure with the calling thread's cache, made now where there is none; nil where that fails.
-  /// The closure must not enter the cache again.
+  /// Runs a closure with the calling thread's cache, which is made now if there is none; nil if that fails. The closure
+  /// must not enter the cache again.
   static func withCurrent<R>(_ body: (ThreadCache) -> R) -> R? {
     defer { cnativeruntime_end_cache_use() }
     guard let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) ?? enterSlowly() else { return nil }
     return body(cache)
   }
 
-  /// The same where the thread has had a cache already.
+  /// As ``withCurrent(_:)``, but makes no cache: nil if the thread has had none.
   static func withExisting<R>(_ body: (ThreadCache) -> R) -> R? {
     defer { cnativeruntime_end_cache_use() }
     guard let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) ?? attachExisting() else { return nil }
     return body(cache)
   }
 
-  /// The calling thread's cache, to read what never changes in it; made now where it has none.
+  /// The calling thread's cache, for reading what never changes in it. It is made now if there is none; nil if that
+  /// fails.
   static func current() -> ThreadCache? {
     if let cache = unsafe ThreadCache(cnativeruntime_cache()) { return cache }
     return withCurrent { $0 }
   }
 
-  /// Gives the calling thread, which has entered, its parked cache or a new one.
+  /// Gives the calling thread, which has begun to use its cache, its parked cache or a new one.
   private static func enterSlowly() -> ThreadCache? { attachExisting() ?? make() }
 
   private static func attachExisting() -> ThreadCache? {
     Maintenance.settleInChild()
     guard let cache = unsafe ThreadCache(pthread_getspecific(key)) else { return nil }
     lock.withLock { attach(cache) }
-    // Nobody could look into it from outside, so it is for its own thread to do what was due.
+    // If the kernel refuses the barrier, only the cache's own thread can look into it, so this thread gives back what
+    // is due.
     if !isBarrierAllowed { cache.giveBackUnused(to: Arena.shared.depot) }
     Arena.shared.depot.shelves.callMaintenance()
     return cache
@@ -93,7 +96,7 @@ enum ThreadCaches {
     return cache
   }
 
-  /// Under `lock`.
+  /// Points the thread's record to its cache. The caller holds `lock`.
   static func attach(_ cache: ThreadCache) {
     if unsafe !cache.storage.pointee.isAttached {
       unsafe cache.storage.pointee.isAttached = true
@@ -102,7 +105,7 @@ enum ThreadCaches {
     unsafe cnativeruntime_set_cache(cache.storage.pointee.record, cache.storage)
   }
 
-  /// Takes the pointer to a cache away from its thread. Under `lock`.
+  /// Takes the pointer to a cache away from its thread. The caller holds `lock`.
   static func park(_ cache: ThreadCache) {
     if unsafe cache.storage.pointee.isAttached {
       unsafe cache.storage.pointee.isAttached = false
@@ -111,8 +114,8 @@ enum ThreadCaches {
     unsafe cnativeruntime_set_cache(cache.storage.pointee.record, nil)
   }
 
-  /// At a thread's end: its blocks go to the depot. A buffer disposed even later makes the thread a new
-  /// cache, whose end is announced again.
+  /// Runs at a thread's end: the thread's blocks go to the depot. If a buffer is disposed even later, the thread gets a
+  /// new cache, and this runs again.
   private static func retire(_ pointer: UnsafeMutableRawPointer?) {
     guard let cache = unsafe ThreadCache(pointer) else { return }
     lock.withLock {
@@ -124,7 +127,7 @@ enum ThreadCaches {
     unsafe cache.storage.deallocate()
   }
 
-  /// Under `lock`.
+  /// Takes a cache off the list. The caller holds `lock`.
   private static func unlink(_ cache: ThreadCache) {
     let next = unsafe cache.storage.pointee.next
     let previous = unsafe cache.storage.pointee.previous
@@ -134,17 +137,18 @@ enum ThreadCaches {
 
   // MARK: In a forked child
 
-  /// The forking thread, before the child goes on: its cache stays its own, and it will come by ``attachExisting()``.
+  /// Called on the forking thread, before the child goes on. Its cache stays its own, and ``attachExisting()`` attaches
+  /// it again.
   static func parkOwn() {
     guard let cache = unsafe ThreadCache(pthread_getspecific(key)) else { return }
     unsafe cache.storage.pointee.generation = ForkGuard.generation
     park(cache)
   }
 
-  /// The caches of threads that the child does not have go to the depot. A block that such a thread was just moving may be
-  /// on no list; it stays idle in the child's books.
+  /// Moves the blocks of threads that the child does not have to the depot. A block that such a thread was just moving
+  /// may be on no list; it stays idle in the child's books.
   static func adoptOrphans() {
-    // No thread ever had a cache.
+    // If there is no cache, this returns before it would make the shared arena.
     guard lock.withLock({ unsafe first != nil }) else { return }
     let depot = Arena.shared.depot
     while true {
@@ -155,12 +159,13 @@ enum ThreadCaches {
         }
         guard let cache = unsafe ThreadCache(candidate) else { return nil }
         unlink(cache)
-        // Not the record of its thread, which may be the memory of another one by now.
+        // The cache's record is left alone: its thread does not exist here, so another thread may use that memory by
+        // now.
         if unsafe cache.storage.pointee.isAttached { unsafe attached -= 1 }
         return cache
       }
       guard let orphan else { break }
-      // Its counts may be those of the middle of a step; its lists are whole.
+      // The thread may have been in the middle of a step, so the counts may be wrong. The lists are whole.
       for bin in 0..<ThreadCacheStorage.binCount {
         while let entry = orphan.pop(bin) {
           depot.keep(entry, capacity: SizeClass.byteCount(at: bin))
