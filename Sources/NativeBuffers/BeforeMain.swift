@@ -3,8 +3,8 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// Makes this module's statics, and those of the modules below, while there is one thread; ForkGuard says why.
-/// CNativeRuntime.c calls it before `main`.
+/// Makes this module's statics, and those of the modules below, while there is only one thread; ``ForkGuard/touch(_:)``
+/// says why. CNativeRuntime.c calls it before `main`.
 @_cdecl("nativebuffers_make_statics")
 func makeStaticsBeforeMain() {
   Ledger.makeStatics()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Users of buffers name arenas, sites and errors: they get them with this one import.
+// Programs that use buffers need the names of sites and ledger errors. This module's import includes them.
 @_exported public import struct ResourceLedger.LedgerError
 @_exported public import struct ResourceLedger.Site

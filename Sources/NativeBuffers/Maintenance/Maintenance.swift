@@ -8,21 +8,21 @@ import Synchronization
 
 /// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, and sleeps while there is none.
 ///
-/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds
-/// ``ArenaDirectory/upkeep`` while it works on an arena, and that arena's lock for 64 blocks at a time.
+/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds ``ArenaDirectory/upkeep``
+/// while it works on an arena, and that arena's lock for at most 64 blocks at a time.
 enum Maintenance {
   private enum Phase: UInt8 {
-    /// To be started when somebody calls.
+    /// There is no thread yet. The first call starts it.
     case ready
     case running
-    /// Not wanted.
+    /// Turned off: calls do nothing.
     case off
-    /// The system gave no thread. As off.
+    /// The thread could not be started: calls do nothing.
     case failed
-    /// A forked child has no such thread and starts none by itself; what the parent's threads left is not looked after
-    /// yet. See ``settleInChild()``.
+    /// A forked child, which has no such thread and starts none by itself. What the parent's threads left is not taken
+    /// over yet: see ``settleInChild()``.
     case forked
-    /// For tests: there is no thread, calls are counted, and passes are made by who tests.
+    /// For tests: there is no thread, calls are counted, and the test makes the passes.
     case byHand
   }
 
@@ -30,30 +30,33 @@ enum Maintenance {
   private static var phase: Phase { Phase(rawValue: phaseCode.load(ordering: .sequentiallyConsistent)) ?? .off }
   private static func set(_ phase: Phase) { phaseCode.store(phase.rawValue, ordering: .sequentiallyConsistent) }
 
-  /// Guards the thread's beginning and end.
+  /// Guards the thread's start and end.
   private static let lock = RankedLock(.maintenance)
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var thread: Thread?
-  /// Passes that the thread made, since the process began: each is one time that it woke.
+  /// The number of passes that the thread has made since the process began: one for each time that it woke.
   static let passCount = Atomic<Int>(0)
-  /// Whether the thread sleeps until somebody calls.
+  /// Whether the thread sleeps until a call wakes it, without a deadline.
   static let hasNothingToDo = Atomic(false)
 
-  /// A thread and how to call it. Never freed: a caller may still know the last one.
+  /// The maintenance thread and the means to wake it. Never freed, because another thread may still use a thread that
+  /// has ended.
   @safe private final class Thread: Sendable {
     let wakeup = Wakeup()
     let isStopping = Atomic(false)
-    // SAFETY: written under `lock` before anybody reads it.
+    // SAFETY: written under `lock`, before any thread reads it.
     nonisolated(unsafe) var handle = pthread_t()
   }
+  /// The address of the newest thread's object, which ``call()`` reads without a lock; 0 before the first start.
+  /// Written under `lock`.
   private static let currentThread = Atomic<UInt>(0)
 
-  /// Whether somebody comes where one calls.
+  /// Whether a call leads to a pass.
   static var isAvailable: Bool { [.ready, .running, .byHand].contains(phase) }
   static var isRunning: Bool { phase == .running }
 
-  /// Has the thread make a pass soon; starts it where there is none yet. Cost: an atomic exchange; a system
-  /// call where the thread sleeps.
+  /// Has the thread make a pass soon; starts the thread if there is none yet. Cost: an atomic exchange, and a system
+  /// call if the thread sleeps.
   static func call() {
     switch phase {
     case .running:
@@ -67,8 +70,8 @@ enum Maintenance {
     }
   }
 
-  /// Looks after every arena once: what is beyond the limits first.
-  /// - Returns: when to come again; nil for when somebody calls.
+  /// Looks after every arena once. First, gives back the blocks beyond the limits.
+  /// - Returns: when to make the next pass; nil if none is needed before the next call.
   static func pass(at now: UInt64) -> UInt64? {
     giveBackSurplusIfCalled()
     var due: UInt64?
@@ -82,21 +85,25 @@ enum Maintenance {
     return min(due ?? next, next)
   }
 
-  /// A client's purge may hold the lock for as long as it likes.
+  /// Runs a closure that needs ``ArenaDirectory/upkeep``. Does not listen while it waits for that lock, because a
+  /// client's purge may hold it for long.
   static func withUpkeep<R>(_ body: () -> R) -> R {
     if !ArenaDirectory.upkeep.tryLock() { withoutListening(if: true) { ArenaDirectory.upkeep.lock() } }
     defer { ArenaDirectory.upkeep.unlock() }
     return body()
   }
 
-  // MARK: What is beyond the limits
+  // MARK: Blocks beyond the limits
   //
-  // It waits for the thread for at most 100 ms: the thread looks for it before everything else and in the midst of
-  // long work. For a step of work that may be long and that it cannot leave, it says first that it does not listen, and
-  // looks once more; then whoever has a block to leave gives it back. A block that is left at that moment is seen by the
-  // thread's look, or its owner sees that nobody listens.
+  // Such a block waits for the thread for at most 100 ms: the thread looks for these blocks before everything else and
+  // several times during long work. Before a step that may be long and cannot be interrupted, the thread says that it
+  // does not listen, and then looks once more. From then on, a thread with such a block gives it back itself. If a
+  // block is left at that very moment, either the maintenance thread sees it when it looks, or the thread that left it
+  // sees that the maintenance thread does not listen.
 
+  /// Whether blocks beyond a limit were left since they were last looked for.
   private static let surplusWaits = Atomic(false)
+  /// Whether the thread does not listen now.
   private static let isDeaf = Atomic(false)
 
   /// Whether a block beyond the limit may be left to the thread.
@@ -108,7 +115,7 @@ enum Maintenance {
     call()
   }
 
-  /// By any thread that holds no lock of an arena.
+  /// Gives back the blocks beyond the limits, if a thread called for that. The caller holds no arena's lock.
   static func giveBackSurplusIfCalled() {
     if surplusWaits.load(ordering: .relaxed), surplusWaits.exchange(false, ordering: .sequentiallyConsistent) {
       giveBackSurplus()
@@ -121,7 +128,8 @@ enum Maintenance {
     }
   }
 
-  /// Runs a step of the thread's work that cannot be left.
+  /// Runs a step of the thread's work that cannot be interrupted. If it may be long, the thread does not listen
+  /// meanwhile.
   static func withoutListening<R>(if isLong: Bool, _ step: () -> R) -> R {
     guard isLong else { return step() }
     isDeaf.store(true, ordering: .sequentiallyConsistent)
@@ -132,7 +140,7 @@ enum Maintenance {
 
   // MARK: The thread
 
-  /// What callers may add before the thread looks: one call then serves for all of them.
+  /// Microseconds to wait after a wake-up, so that one pass serves all calls of that time.
   private static let gatheringTime: UInt32 = 1_000
 
   private static func run(_ thread: Thread) {
@@ -160,10 +168,12 @@ enum Maintenance {
     }
   }
 
-  /// What jemalloc maps at a thread's first allocation, and the thread's stack, with something to spare.
+  /// Bytes of address space that a start needs: for the thread's stack and for what jemalloc maps at a thread's first
+  /// allocation, with some to spare.
   private static var neededAddressSpace: Int { 32 << 20 }
 
-  /// jemalloc 5.3 ends the process where it has no room for what a thread's first allocation needs.
+  /// Whether there is as much address space as a start needs. This is checked first, because jemalloc 5.3 ends the
+  /// process if it has no room for what a thread's first allocation needs.
   private static var hasAddressSpace: Bool {
     let region = unsafe mmap(nil, neededAddressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let region = unsafe region, unsafe region != MAP_FAILED else { return false }
@@ -173,7 +183,7 @@ enum Maintenance {
 
   private static func create(_ thread: Thread, _ object: UnsafeMutableRawPointer) -> Bool {
     guard hasAddressSpace else { return false }
-    // The new thread begins with this thread's mask: a client's signal handlers are not to run on it.
+    // The new thread inherits this thread's signal mask: a client's signal handlers must not run on it.
     var all = sigset_t()
     var before = sigset_t()
     unsafe sigfillset(&all)
@@ -184,9 +194,9 @@ enum Maintenance {
       &handle, nil,
       { object in
         unsafe cnativeruntime_set_thread_name("native-buffers")
-        // The first allocation, while there is room for it.
+        // Make the thread's first allocation now, while there is room for it.
         unsafe free(malloc(1))
-        // SAFETY: the object was retained for good.
+        // SAFETY: the object was retained and is never released.
         if let object = unsafe object {
           Maintenance.run(unsafe Unmanaged<Thread>.fromOpaque(object).takeUnretainedValue())
         }
@@ -238,7 +248,7 @@ enum Maintenance {
     }
   }
 
-  /// For tests, in a process of their own.
+  /// For tests, in a process of their own: no thread runs, and the test makes the passes.
   static func beginByHand() {
     turnOff()
     set(.byHand)
@@ -264,9 +274,10 @@ enum Maintenance {
     }
   }
 
-  /// In a forked child, once, on the first slow path: takes over what threads of the parent kept for themselves and left
-  /// to maintenance, which stays off until it is turned on. Not while the process forks, because a child that only goes on
-  /// to another program needs none of it. Cost: a load where it is done. Takes locks from ``LockRank/upkeep`` on.
+  /// Takes over, in a forked child, what the parent's threads kept for themselves and what they left to maintenance.
+  /// Maintenance then stays off until it is turned on. This happens once, on the child's first slow path, and not in
+  /// `fork`, because a child that only starts another program does not need it. Cost: one load if it is done already.
+  /// Takes locks from ``LockRank/upkeep`` on.
   static func settleInChild() {
     guard phaseCode.load(ordering: .relaxed) == Phase.forked.rawValue else { return }
     let (isFirst, _) = phaseCode.compareExchange(

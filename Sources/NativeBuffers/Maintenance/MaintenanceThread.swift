@@ -2,29 +2,28 @@
 
 /// The thread that gives idle memory back, so that no thread of the program has to.
 ///
-/// It starts with the first memory to look after and sleeps, without waking up in between, while there is none. A
-/// block that was not used for its arena's ``Arena/Configuration/idleTime`` goes back to jemalloc and its pages to
-/// the kernel; so do blocks beyond ``Arena/Configuration/idleByteLimit``, within 100 ms, and their pages after
-/// ``Arena/Configuration/dirtyDecay``. Blocks that other threads keep for themselves are included.
+/// It starts with the first memory to look after. While there is none, it sleeps and does not wake up. A block that was
+/// not used for its arena's ``Arena/Configuration/idleTime`` goes back to jemalloc, and its pages go back to the
+/// kernel. Blocks beyond ``Arena/Configuration/idleByteLimit`` go back within 100 ms, and their pages after
+/// ``Arena/Configuration/dirtyDecay``. Unused blocks that other threads keep for themselves go back, too.
 ///
-/// If the process may map only so much (`ulimit -v`, `ulimit -d`), it looks ten times a second while any memory is idle,
-/// and gives back what lies idle beyond what is left.
+/// If the process may map only so much (`ulimit -v`, `ulimit -d`), the thread looks ten times a second while any memory
+/// is idle, and gives back the idle memory that exceeds what the process may still map.
 ///
-/// It runs no code of the program's: no deallocator, no signal handler. In a forked child it is turned off. It
-/// keeps no process from ending by `exit` or by the end of `main`; a main thread that ends by `pthread_exit`
-/// leaves the process to it.
+/// It runs no code of the program: no deallocator, no signal handler. In a forked child it is turned off. It does not
+/// keep the process from ending by `exit` or by the end of `main`. If the main thread ends by `pthread_exit`, the
+/// process does not end while this thread exists.
 ///
-/// Not promised: when exactly other memory goes, and that all goes; and the 100 ms only as far as the system lets the
-/// thread run. A thread that is in the midst of using its blocks at
-/// the moment of the look keeps them until the next; where the kernel refuses `membarrier`, a thread that does
-/// nothing keeps its up to 2 MiB.
+/// Not promised: the exact time at which other memory is given back, and that all of it is. The 100 ms hold only as far
+/// as the system lets the thread run. A thread that is just using its blocks when this thread looks keeps them until
+/// the next time. If the kernel refuses `membarrier`, a thread that does nothing keeps its blocks, up to 2 MiB.
 public enum MaintenanceThread {
-  /// Whether the process may have the thread; true from the start, and where the system has no thread to give; false in a
-  /// forked child.
+  /// Whether the process may have the thread. True from the start, even if the system could not start the thread. False
+  /// in a forked child, until it is set there.
   ///
-  /// Turning it off waits until the thread has ended. From then on ``Arena/trim(keeping:)`` gives idle blocks back, a
-  /// thread that releases a block beyond the limit gives that back itself, under the arena's lock, and jemalloc
-  /// purges pages on threads that allocate. Not to be called in a signal handler.
+  /// Setting it to false waits until the thread has ended. From then on, ``Arena/trim(keeping:)`` gives idle blocks
+  /// back, a thread that releases a block beyond the limit gives that block back itself, under the arena's lock, and
+  /// jemalloc purges pages on threads that allocate. Must not be used in a signal handler.
   public static var isEnabled: Bool {
     get { Maintenance.isEnabled }
     set { if newValue { Maintenance.turnOn() } else { Maintenance.turnOff() } }

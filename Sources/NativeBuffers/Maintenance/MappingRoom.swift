@@ -4,21 +4,22 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// Sees to it that idle memory does not take from `malloc`, and from everything else, what the process may still map
-/// where that is limited (`ulimit -v`, `ulimit -d`): no more lies idle than is left beside it.
+/// Keeps idle memory small if what the process may map is limited (`ulimit -v`, `ulimit -d`): no more is idle than the
+/// process may still map beside it, so that `malloc` and everything else find room.
 ///
-/// Depots ask before they keep more, and the maintenance thread looks ten times a second while any memory is idle. Where
-/// the process has no such limit, all of this costs a system call whenever a depot sets room aside, which it does a few
-/// times in its life.
+/// Depots ask before they keep more, and the maintenance thread looks ten times a second while any memory is idle. If
+/// the process has no such limit, this costs only the system calls that look for one, whenever a depot sets room aside,
+/// which it does a few times in its life.
 enum MappingRoom {
-  /// Bytes that are idle in depots or may become so without asking. Sums may wrap, differences are right.
+  /// Bytes that are idle in depots, or may become so without asking. The sum may wrap; differences are still right.
   private static let granted = Atomic<Int>(0)
 
   static func makeStatics() { ForkGuard.touch(granted) }
 
   private static let interval: UInt64 = 100_000_000
 
-  /// Room for a depot, up to so many bytes.
+  /// Grants a depot room, up to `byteCount` bytes.
+  /// - Returns: the bytes granted.
   static func grant(atMost byteCount: Int) -> Int {
     guard byteCount > 0 else { return 0 }
     guard let left = ProcessMemory.mappableByteCount else {
@@ -35,11 +36,12 @@ enum MappingRoom {
     }
   }
 
-  /// Room that a depot has no more.
+  /// Takes back room that a depot no longer has.
   static func withdraw(_ byteCount: Int) { granted.wrappingSubtract(byteCount, ordering: .relaxed) }
 
-  /// Gives back what lies idle beyond what is left, with its pages and their addresses. By maintenance.
-  /// - Returns: when to look again; nil if nothing is idle, or nothing limited.
+  /// Gives back the idle memory that exceeds what the process may still map, with its pages and their addresses. Called
+  /// by maintenance.
+  /// - Returns: when to look again; nil if nothing is idle or the process has no limit.
   static func look(at now: UInt64) -> UInt64? {
     guard var left = ProcessMemory.mappableByteCount else { return nil }
     let depots = ArenaDirectory.all.compactMap { $0.depotIfMade }
@@ -54,7 +56,8 @@ enum MappingRoom {
       left = ProcessMemory.mappableByteCount ?? .max
     }
     if total > left {
-      // A byte that goes is one byte less idle, and one more left.
+      // Each byte that is given back makes the idle memory one byte smaller and the room one byte larger. So half of
+      // the excess is enough.
       let share = Double(total - left) / 2 / Double(total)
       for (depot, byteCount) in zip(depots, idle) {
         _ = depot.trim(keeping: byteCount - Int((Double(byteCount) * share).rounded(.up)))
