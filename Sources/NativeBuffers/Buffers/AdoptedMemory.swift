@@ -3,7 +3,7 @@
 import NativeSynchronization
 import ResourceLedger
 
-/// Memory that somebody else allocated and a buffer adopted: its ledger entries and its deallocators.
+/// Memory that other code allocated and a buffer adopted: keeps its ledger entries and its deallocators.
 enum AdoptedMemory {
   typealias Deallocator = @Sendable (UnsafeMutableRawPointer) -> Void
 
@@ -21,9 +21,9 @@ enum AdoptedMemory {
     ForkGuard.touch(domain)
   }
 
-  /// Whether an entry stands for adopted memory, and not for a block of an arena: its domain says so.
+  /// Whether an entry stands for adopted memory, and not for a block of an arena. The entry's domain says so.
   static func owns(_ entry: LedgerEntry) -> Bool {
-    // Nothing was adopted yet if the domain is not made.
+    // If the domain is not made, nothing was adopted yet.
     guard domain.isMade, case .success(let id) = domain.value else { return false }
     return entry.classification.domain == id.number
   }
@@ -40,15 +40,15 @@ enum AdoptedMemory {
     return unsafe Block(base: base, byteCount: byteCount, entry: entry, key: key)
   }
 
-  /// Runs the deallocator of an entry whose release was claimed, on this thread and under no lock.
+  /// Runs the deallocator of an entry whose release was claimed, on this thread and under no lock of this library.
   static func release(_ entry: LedgerEntry) {
-    // SAFETY: a claimed entry's memory is reached by nobody else.
+    // SAFETY: the release was claimed, so no other code reaches the memory.
     let base = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
     let deallocator = unsafe forget(entry)
     unsafe deallocator?(base)
   }
 
-  /// Takes an entry out of the books without running its deallocator.
+  /// Takes an entry out of the ledger without running its deallocator.
   @discardableResult
   static func forget(_ entry: LedgerEntry) -> Deallocator? {
     let deallocator = unsafe lock.withLock { unsafe deallocators.removeValue(forKey: Ledger.shared.index(of: entry)) }

@@ -5,8 +5,8 @@ public import ResourceLedger
 
 /// What a handle owns: memory, its ledger entry, and the key of the life that the handle began.
 ///
-/// A trivial value; the handle (`NativeBuffer`, `UniqueBuffer`) sees to it that the life ends once.
-// SAFETY: the memory is reached only under a pin of `entry`, or by the one owner of a unique handle.
+/// A trivial value. The handle (`NativeBuffer`, `UniqueBuffer`) makes sure that the life ends only once.
+// SAFETY: the memory is reached only under a pin of `entry`, or by the only owner of a unique handle.
 @usableFromInline
 @safe struct Block: @unchecked Sendable {
   @usableFromInline let base: UnsafeMutableRawPointer
@@ -15,13 +15,13 @@ public import ResourceLedger
   @usableFromInline let key: EntryWord
 
   @usableFromInline enum Contents {
-    /// Whatever the last owner left.
+    /// The bytes that the memory's last owner left.
     case uninitialized
     case zeroed
   }
 
-  /// Takes a block for a new handle; nil for the arena means the shared one.
-  /// Cost: the thread's cache serves it in a few loads and stores; otherwise see ``acquireSlowly``.
+  /// Takes a block for a new handle, from the shared arena if `arena` is nil.
+  /// Cost: a few loads and stores if the thread's cache has a block; otherwise see ``acquireSlowly``.
   @inlinable
   @inline(__always)
   static func acquire(
@@ -54,7 +54,7 @@ public import ResourceLedger
   @inlinable
   @inline(__always)
   init(beginning entry: LedgerEntry, byteCount: Int, site: SiteID, scope: UInt32) {
-    // SAFETY: the entry's address is its block's, set when the block was allocated and never 0.
+    // SAFETY: the entry's address is that of its block: it was set when the block was allocated, and is never 0.
     unsafe base = UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
     self.byteCount = byteCount
     self.entry = entry
@@ -68,8 +68,8 @@ public import ResourceLedger
     self.key = key
   }
 
-  /// Takes a block where the thread's cache has none: from the depot, or else fresh memory. Cost: a few
-  /// atomic operations in the depot; for fresh memory see ``Depot/allocate(_:zeroed:)``.
+  /// Takes a block if the thread's cache has none: from the depot, or else fresh memory. Cost: a few atomic operations
+  /// in the depot; for fresh memory see ``Depot/allocate(_:zeroed:)``.
   @usableFromInline
   @inline(never)
   static func acquireSlowly(
@@ -96,10 +96,11 @@ public import ResourceLedger
     }
   }
 
-  /// Beyond this a size is for the arena to refuse.
+  /// The arena refuses larger sizes, so the fast path leaves them to it.
   @inlinable static var largestShelvedByteCount: Int { 1 << 40 }
 
-  /// A block of the shared arena that threads keep: the thread's own, or the first of a batch.
+  /// Takes a block of the shared arena of a size that threads keep: from the thread's cache, or as the first of a
+  /// batch.
   private static func popForThread(_ request: Arena.Request, _ depot: Depot) -> LedgerEntry? {
     let bin = SizeClass.index(holding: request.capacity)
     guard request.alignmentLog2 == SizeClass.blockAlignmentLog2 else {
@@ -109,8 +110,8 @@ public import ResourceLedger
     return if let entry { entry } else { depot.pop(request) }
   }
 
-  /// Asks for the end of this life; releases the memory where nobody has it pinned.
-  /// - Returns: whether this was the request that counts.
+  /// Asks for the end of this life. Releases the memory now if it has no pin; otherwise its last pin does.
+  /// - Returns: whether this was the first such request.
   @inlinable
   @inline(__always)
   func dispose() -> Bool {
@@ -128,7 +129,7 @@ public import ResourceLedger
   @inline(__always)
   func disposeUnshared() { Block.release(entry) }
 
-  /// As ``dispose()``, by a deinit: recorded as a rescue.
+  /// As ``dispose()``, called by a deinit: recorded as a rescue.
   @usableFromInline
   @inline(never)
   func rescue() {
@@ -137,7 +138,7 @@ public import ResourceLedger
     _ = dispose()
   }
 
-  /// As ``disposeUnshared()``, by a deinit: recorded as a rescue.
+  /// As ``disposeUnshared()``, called by a deinit: recorded as a rescue.
   @usableFromInline
   @inline(never)
   func rescueUnshared() {
@@ -145,7 +146,7 @@ public import ResourceLedger
     Block.release(entry)
   }
 
-  /// Before the release, which hands the entry to a next owner. Cost: three atomic additions.
+  /// Called before the release, because the release hands the entry to its next owner. Cost: three atomic additions.
   @inline(__always)
   private func recordRescue() {
     let scope = entry.scope
@@ -159,14 +160,14 @@ public import ResourceLedger
     }
   }
 
-  /// Releases what is behind an entry whose life was claimed for it.
-  /// Cost: a few loads and stores where the thread's cache keeps it; otherwise see ``releaseSlowly(_:)``.
+  /// Releases the block of an entry whose life was claimed for that.
+  /// Cost: a few loads and stores if the thread's cache keeps the block; otherwise see ``releaseSlowly(_:)``.
   @inlinable
   @inline(__always)
   static func release(_ entry: LedgerEntry) {
     if let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) {
-      // Domain in the low half, bin in the high one. Turned round, a wrong domain makes a large number: one
-      // comparison for both.
+      // The domain is in the low half, the bin in the high half. Rotating puts the domain bits on top, so
+      // `bin < binCount` rejects a foreign domain too.
       let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       let bin = Int(difference >> 16 | difference << 16)
       if bin < ThreadCacheStorage.binCount, entry.endLife(as: .idle) {
@@ -180,7 +181,7 @@ public import ResourceLedger
     releaseSlowly(entry)
   }
 
-  /// At the end of the last pin of a disposed buffer.
+  /// Called when the last pin of a disposed buffer ends.
   @usableFromInline
   @inline(never)
   static func releasePinned(_ entry: LedgerEntry) { release(entry) }
@@ -191,8 +192,8 @@ public import ResourceLedger
     _ = ThreadCaches.withCurrent { $0.spill(bin, to: Arena.shared.depot) }
   }
 
-  /// Releases to the depot, to a cache that was parked, or by the deallocator of adopted memory. Also where
-  /// ``release(_:)`` found the entry to have had its last life: ending that once more only leaves it where it is.
+  /// Releases a block to the depot or to a cache that was parked, or adopted memory by its deallocator. Also called if
+  /// ``release(_:)`` found that the entry has had its last life. Ending that life again changes nothing.
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {

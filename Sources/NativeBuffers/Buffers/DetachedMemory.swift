@@ -2,27 +2,26 @@
 
 import ResourceLedger
 
-/// Memory that left its handle, and the duty to release it once.
+/// Memory that left its handle, together with the duty to release it once.
 ///
-/// ``release()`` always works. C's `free` takes the memory only where ``isFreedByC`` says so. For C code that is to
-/// release the memory by itself, and that takes a function for it, hand over ``Arena/unsafeDeallocator`` together with
-/// the pointer.
+/// ``release()`` always works. C's `free` may be used only if ``isFreedByC`` says so. If C code must release the memory
+/// itself, and takes a function for that, hand it ``Arena/unsafeDeallocator`` together with the pointer.
 ///
-/// A value: copies name the same memory, and only one of them may release it.
-// SAFETY: the pointer is the holder's to use; everything else is a constant, or guarded by the arena's lock.
+/// This is a value: copies name the same memory, and only one of them may release it.
+// SAFETY: the holder may use the pointer; everything else is a constant, or guarded by the arena's lock.
 @unsafe public struct DetachedMemory: @unchecked Sendable {
   /// The first of ``byteCount`` bytes.
   public let pointer: UnsafeMutableRawPointer
-  /// Bytes that the buffer was created with.
+  /// Bytes that were asked for when the buffer was created.
   public let byteCount: Int
-  /// Where an arena's memory comes from, so that the arena is there when the memory is released; nil for adopted memory.
+  /// The arena that the memory comes from, so that it exists when the memory is released; nil for adopted memory.
   private let arena: Arena?
   private let entry: LedgerEntry
-  /// The detached life: the entry may have another one once an audit saw that C freed the memory.
+  /// The detached life. The entry may have another life once an audit has seen that C freed the memory.
   private let word: EntryWord
   private let deallocator: AdoptedMemory.Deallocator?
 
-  /// What `block` left in the hands of the caller, who detached its entry just now.
+  /// Makes the value for the memory of `block`, whose entry the caller has just detached.
   init(of block: Block) {
     unsafe pointer = block.base
     unsafe byteCount = block.byteCount
@@ -33,13 +32,14 @@ import ResourceLedger
   }
 
   /// Whether C's `free` may release the memory: it came from an arena, and the process's `malloc` is the jemalloc that
-  /// arenas use. It is not if another allocator was preloaded or linked first, or a sanitizer keeps `malloc` to itself.
+  /// arenas use. The second is not so if another allocator was preloaded or linked first, or if a sanitizer replaces
+  /// `malloc`.
   public var isFreedByC: Bool { unsafe arena != nil && MallocCapture.isAvailable }
 
-  /// Releases the memory: to its arena, or by the deallocator that it was adopted with. To be called once, and not if
-  /// `free` or ``Arena/unsafeDeallocator`` took the memory.
+  /// Releases the memory: to its arena, or by the deallocator that it was adopted with. Must be called once, and not at
+  /// all if `free` or ``Arena/unsafeDeallocator`` released the memory.
   ///
-  /// Cost: for an arena's memory its lock and about 140 ns, and later a call of the kernel's by the maintenance thread.
+  /// Cost: for an arena's memory, the arena's lock and about 140 ns, and later a system call by the maintenance thread.
   public func release() {
     guard let arena = unsafe arena else {
       unsafe deallocator?(pointer)

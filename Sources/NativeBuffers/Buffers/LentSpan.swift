@@ -2,23 +2,23 @@
 
 public import ResourceLedger
 
-// Swift 6.3 lets a closure put another span into the place of one that it was lent `inout`, and so carry the lent one off
-// (see Spans-And-Closures.md). What is left in its place is compared when the closure ends, by return or by error. Cost: one
-// comparison, or none where the compiler sees the closure.
+// Swift 6.3 does not stop a closure from carrying off a span that it was lent `inout`, if it puts another span in its
+// place (see Spans-And-Closures.md). So when the closure ends, by return or by error, the span in that place is
+// compared with the lent one. Cost: one comparison, or none if the compiler sees the closure.
 
 extension MutableRawSpan {
-  /// Whether this starts where the span started that was lent. No other one does: who has it has the memory to itself.
-  /// A closure may leave a shorter part of its own span.
+  /// Whether this span starts where the lent span started. No other span can start there, because the lent span gives
+  /// exclusive access to its memory. A closure may leave a shorter part of its own span.
   @inlinable
   @inline(__always)
   package func starts(at base: UnsafeMutableRawPointer) -> Bool {
-    // As numbers: of a span that the compiler sees left alone, nothing of this stays then.
+    // Compares numbers: if the compiler sees that the closure leaves the span alone, it can remove all of this.
     unsafe withUnsafeBytes { UInt(bitPattern: $0.baseAddress) == UInt(bitPattern: base) }
   }
 }
 
 extension NativeBuffer {
-  /// Ends the program: a closure exchanged what it was lent of this buffer.
+  /// Ends the program because a closure left another span in the place of this buffer's span that it was lent.
   @usableFromInline
   @inline(never)
   package func failExchanged() -> Never { Self.failExchanged(site) }

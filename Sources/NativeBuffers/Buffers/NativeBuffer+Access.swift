@@ -2,20 +2,21 @@
 
 public import ResourceLedger
 
-// Every access is a pin: shared for reading, exclusive for changing. Each costs two atomic operations.
+// Every access is a pin: shared for reading, exclusive for changing. An access costs two atomic operations.
 
 extension NativeBuffer {
-  /// Calls a closure with the bytes. `dispose()` meanwhile does not take them away. ``pin()`` does the same without a
-  /// closure, and its ``Pin/span`` needs no `unsafe` to be read.
-  /// - Throws: ``NativeBufferError`` where the buffer was disposed or is being changed; what `body` throws.
+  /// Calls a closure with the bytes. If `dispose()` is called meanwhile, the bytes stay until the closure ends.
+  /// ``pin()`` does the same without a closure, and reading its ``Pin/span`` needs no `unsafe`.
+  /// - Throws: ``NativeBufferError`` if the buffer was disposed, is being changed, or has 262,143 pins; what `body`
+  ///   throws.
   @inlinable
   public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
     try sharing { try body(unsafe RawSpan(_unsafeStart: block.base, byteCount: byteCount)) }
   }
 
-  /// Calls a closure with the bytes, to change. The span is to stay in its place: a closure that leaves another one there
-  /// ends the program.
-  /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use; what `body` throws.
+  /// Calls a closure with the bytes, which it may change. The span must stay in its place: if the closure leaves
+  /// another span there, the program ends.
+  /// - Throws: ``NativeBufferError`` if the buffer was disposed or is in use; what `body` throws.
   @inlinable
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
     try excluding {
@@ -25,14 +26,14 @@ extension NativeBuffer {
     }
   }
 
-  /// Calls a closure with the bytes' address, which it must not let escape.
+  /// Calls a closure with the bytes' address, which must not escape from the closure.
   /// - Throws: as ``withBytes(_:)``.
   @inlinable
   public func withUnsafeBytes<R: ~Copyable>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
     try sharing { unsafe try body(UnsafeRawBufferPointer(start: block.base, count: byteCount)) }
   }
 
-  /// Calls a closure with the bytes' address, to change them; it must not let the address escape.
+  /// Calls a closure with the bytes' address, to change them. The address must not escape from the closure.
   /// - Throws: as ``withMutableBytes(_:)``.
   @inlinable
   public func withUnsafeMutableBytes<R: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
@@ -40,18 +41,18 @@ extension NativeBuffer {
   }
 
   /// Keeps the bytes valid and unchanged until the pin ends, whatever happens to the handle.
-  /// - Throws: ``NativeBufferError`` where the buffer was disposed, is being changed, or has 262,143 pins.
+  /// - Throws: ``NativeBufferError`` if the buffer was disposed, is being changed, or has 262,143 pins.
   @inlinable
   public func pin() throws(NativeBufferError) -> Pin { unsafe try pin(base: block.base, byteCount: byteCount) }
 
-  /// Keeps the bytes valid, and for the pin's holder alone, until the pin ends.
-  /// - Throws: ``NativeBufferError`` where the buffer was disposed or is in use.
+  /// Keeps the bytes valid, for the pin's holder alone, until the pin ends.
+  /// - Throws: ``NativeBufferError`` if the buffer was disposed or is in use.
   @inlinable
   public func pinMutable() throws(NativeBufferError) -> MutablePin {
     unsafe try pinMutable(base: block.base, byteCount: byteCount)
   }
 
-  /// Runs a closure under a shared pin. Not by way of a `Pin`: the optimiser would put that on the heap.
+  /// Runs a closure under a shared pin. Makes no `Pin` value, because the optimiser would put it on the heap.
   @inlinable
   @inline(__always)
   func sharing<R: ~Copyable>(_ body: () throws -> R) throws -> R {
@@ -71,7 +72,7 @@ extension NativeBuffer {
     return try body()
   }
 
-  /// A pin whose bytes are a part of the buffer's.
+  /// A pin of the whole buffer whose `bytes` are only a part of it.
   @inlinable
   func pin(base: UnsafeMutableRawPointer, byteCount: Int) throws(NativeBufferError) -> Pin {
     let outcome = block.entry.pin(key: block.key)
@@ -79,7 +80,8 @@ extension NativeBuffer {
     return unsafe Pin(entry: block.entry, base: base, byteCount: byteCount)
   }
 
-  /// A mutable pin whose bytes are a part of the buffer's; it locks the whole buffer.
+  /// A mutable pin of the whole buffer whose `bytes` are only a part of it. No other access to the buffer is possible
+  /// meanwhile.
   @inlinable
   func pinMutable(base: UnsafeMutableRawPointer, byteCount: Int) throws(NativeBufferError) -> MutablePin {
     let outcome = block.entry.pinExclusively(key: block.key)

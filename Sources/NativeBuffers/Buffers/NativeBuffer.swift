@@ -8,17 +8,17 @@ public import Synchronization
 
 /// A shared handle to native memory outside Swift's heap.
 ///
-/// The memory is released exactly once: by ``dispose(file:line:function:)``; or by the last release of the
-/// handle, which is recorded as a rescue with the line that created it; or by whoever ``unsafeDetach()``
-/// handed it to. After `dispose()` every access throws; a ``Pin`` taken before keeps the bytes until it ends.
+/// The memory is released exactly once: by ``dispose(file:line:function:)``; or by the last release of the handle,
+/// which is recorded as a rescue with the line that created it; or by the code that got it from ``unsafeDetach()``.
+/// After `dispose()`, every access throws. A ``Pin`` that was taken before keeps the bytes until it ends.
 ///
-/// Safe access is free of data races: any number of readers, or one writer; overlapping access throws
-/// ``NativeBufferError/Code/overlappingAccess``. The handle and the ledger entry are all it costs: the object
-/// and 64 bytes.
+/// Safe access is free of data races: there may be any number of readers, or one writer. Overlapping access throws
+/// ``NativeBufferError/Code/overlappingAccess``. Besides its memory, a buffer costs only this object and a ledger entry
+/// of 64 bytes.
 public final class NativeBuffer: Sendable {
   @usableFromInline let block: Block
   @usableFromInline let createdSite: SiteID
-  /// 0 until disposed.
+  /// The site that disposed the buffer; 0 before that is known. Written once, by the thread that disposed the buffer.
   @usableFromInline let disposedSite = Atomic<UInt32>(0)
 
   @inlinable
@@ -27,14 +27,14 @@ public final class NativeBuffer: Sendable {
     createdSite = site
   }
 
-  /// A buffer of zeros.
+  /// Creates a buffer of zeros.
   /// - Parameters:
   ///   - byteCount: bytes, 0 or more. A buffer of 0 bytes is valid and empty.
   ///   - alignment: of the first byte, in bytes: a power of two from 1 to 2,097,152.
-  ///   - arena: where the memory comes from.
-  ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
-  /// - Throws: ``NativeBufferError`` for a bad size or alignment, or where memory or ledger are exhausted;
-  ///   then nothing is allocated.
+  ///   - arena: the arena that the memory comes from; nil for the shared one.
+  ///   - file: with `line` and `function`, the site that reports name. Leave all three to their defaults.
+  /// - Throws: ``NativeBufferError`` if the size or the alignment is invalid, the arena was destroyed, or memory or the
+  ///   ledger is exhausted. Nothing is allocated then.
   /// - Complexity: O(`byteCount`) for the zeros, unless the pages are fresh from the kernel.
   @inlinable
   @_disfavoredOverload
@@ -47,9 +47,9 @@ public final class NativeBuffer: Sendable {
     createdSite = block.entry.site
   }
 
-  /// A buffer whose bytes are whatever the last owner of the memory left.
+  /// Creates a buffer whose bytes are those that the last owner of the memory left.
   ///
-  /// For memory that is overwritten at once, by a codec for example. O(1). Parameters and errors as for
+  /// For memory that is overwritten at once, for example by a codec. O(1). Parameters and errors are those of
   /// ``init(byteCount:alignment:arena:file:line:function:)``.
   @inlinable
   @_disfavoredOverload
@@ -63,11 +63,11 @@ public final class NativeBuffer: Sendable {
     createdSite = block.entry.site
   }
 
-  /// A buffer that a closure fills from its first byte on.
+  /// Creates a buffer that a closure fills from its first byte on.
   ///
-  /// Bytes that it does not write are zero: the last owner's never show. Where it throws, the memory is
-  /// released and the error passed on. A closure that leaves another span in the place of its own ends the program. Other parameters and errors as for
-  /// ``init(byteCount:alignment:arena:file:line:function:)``.
+  /// Bytes that the closure does not write are zero: the last owner's bytes never show. If the closure throws, the
+  /// memory is released and the error passed on. If the closure leaves another span in place of its own, the program
+  /// ends. Other parameters and errors are those of ``init(byteCount:alignment:arena:file:line:function:)``.
   @inlinable
   public init(
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
@@ -81,14 +81,15 @@ public final class NativeBuffer: Sendable {
     try block.initialize(initializer)
   }
 
-  /// A handle to memory that somebody else allocated.
+  /// Creates a handle to memory that other code allocated.
   ///
   /// The ledger counts it in the domain "adopted memory", which no allocator audits.
   /// - Parameters:
-  ///   - pointer: the first of `byteCount` initialised bytes that nobody else uses from now on.
-  ///   - deallocator: called once with `pointer`, on the thread that releases the buffer, under no lock of
-  ///     this library. Not called after ``unsafeDetach()``, nor where this initialiser throws.
-  /// - Throws: ``NativeBufferError`` for a negative size or one beyond 2^48, or where the ledger is full.
+  ///   - pointer: the first of `byteCount` initialised bytes, which no other code uses from now on.
+  ///   - deallocator: called once with `pointer`, on the thread that releases the buffer, under no lock of this
+  ///     library. Not called after ``unsafeDetach()``, nor if this initialiser throws.
+  /// - Throws: ``NativeBufferError`` if the size is negative or larger than 2^48, if the ledger is full, or if there is
+  ///   no room for the shared arena.
   public init(
     unsafeAdopting pointer: UnsafeMutableRawPointer, byteCount: Int,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
@@ -112,39 +113,39 @@ public final class NativeBuffer: Sendable {
   @inlinable
   deinit { if block.entry.isUsable(key: block.key) { block.rescue() } }
 
-  /// Bytes asked for. Stays after `dispose()`.
+  /// The bytes that were asked for. Unchanged by `dispose()`.
   @inlinable
   public var byteCount: Int { block.byteCount }
 
-  /// Whether the buffer was disposed or detached. Another thread may do so right after.
+  /// Whether the buffer was disposed or detached. If not, another thread may do so right after this call.
   @inlinable
   public var isDisposed: Bool { !block.entry.isUsable(key: block.key) }
 
   /// The line that created the buffer.
   public var site: Site { Ledger.shared.site(createdSite) }
 
-  /// Where the memory comes from; nil for memory that was adopted, and where the buffer was disposed or is being
-  /// changed. Under a pin: without one the entry may be another domain's by now, and its arena gone.
+  /// The arena that the memory comes from; nil if the memory was adopted, or if the buffer was disposed or is being
+  /// changed. Takes a pin: without it, the entry may belong to another domain by now, and its arena may be gone.
   package var arena: Arena? {
     guard block.entry.pin(key: block.key) == .pinned else { return nil }
     defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
     return ArenaDirectory.depot(of: block.entry)?.arena
   }
 
-  /// Whether anybody holds a pin: at the time of the call, unless the caller has the only handle and hands none out.
-  /// False where the buffer was disposed.
+  /// Whether the buffer has a pin at the time of the call. If the caller has the only handle and hands none out, the
+  /// buffer gets no new pin afterwards. False if the buffer was disposed.
   package var isPinned: Bool {
     let word = block.entry.word
     return block.entry.isUsable(key: block.key) && (word.isExclusivelyPinned || word.pinCount > 0)
   }
 
-  /// Gives the memory up. May be called any number of times, from any thread, but not in a signal handler: it may need a
-  /// lock, or a list of the thread's own, that the interrupted code is using.
+  /// Gives the memory up. May be called any number of times, from any thread, but not in a signal handler: it may need
+  /// a lock, or a list of the thread's own, that the interrupted code is using.
   ///
-  /// Pins taken before keep the bytes; the last one to end releases them, on its thread. Never unmaps
-  /// memory and calls nothing of the kernel's, unless the memory was adopted (then its deallocator runs) or
-  /// the arena keeps its limit of idle blocks.
-  /// - Returns: whether this call was the one that disposed the buffer.
+  /// Pins that were taken before keep the bytes. The last pin that ends releases them, on its thread. Never unmaps
+  /// memory, and calls the kernel only to wake or start the maintenance thread, unless the memory was adopted (then its
+  /// deallocator runs), or the idle limit is reached and no maintenance thread can take the block.
+  /// - Returns: whether this call disposed the buffer.
   @inlinable
   @discardableResult
   public func dispose(
@@ -158,14 +159,14 @@ public final class NativeBuffer: Sendable {
     return true
   }
 
-  /// Hands the memory and the duty to release it to the caller; this handle is disposed.
+  /// Hands the memory and the duty to release it to the caller. This handle is disposed then.
   ///
-  /// ``DetachedMemory/release()`` releases it, in any process. Until then the books show an arena's memory as detached.
-  /// C's `free` may take it instead if ``DetachedMemory/isFreedByC`` says so; then an audit cannot tell, within one size
-  /// class, a detached block that was freed from another one that was freed behind the library's back. A block of 32 KiB
-  /// or less that C freed waits in the freeing thread's jemalloc cache, where the next `malloc` of its class may take
-  /// it: it counts as detached until that memory is freed too.
-  /// - Throws: ``NativeBufferError`` where the buffer was disposed, or its bytes are pinned.
+  /// ``DetachedMemory/release()`` releases the memory, in any process. Until then, the books show an arena's memory as
+  /// detached. C's `free` may release it instead if ``DetachedMemory/isFreedByC`` says so. Then, within one size class,
+  /// an audit cannot tell a detached block that was freed from another block that was freed behind the library's back.
+  /// A block of 32 KiB or less that C freed waits in the freeing thread's jemalloc cache, where the next `malloc` of
+  /// its class may take it: it counts as detached until that memory is freed too.
+  /// - Throws: ``NativeBufferError`` if the buffer was disposed, or its bytes are pinned.
   public func unsafeDetach(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) -> DetachedMemory {
@@ -192,7 +193,8 @@ public final class NativeBuffer: Sendable {
     }
   }
 
-  /// The thread that disposes a buffer writes the line down right after: this waits until it has, for about 10 ms at most.
+  /// Waits for the site that disposed the buffer, for about 10 ms at most: the thread that disposes a buffer stores the
+  /// site right after.
   private func disposedSiteWhenKnown() -> SiteID {
     var backOff = BackOff()
     for _ in 0..<150 {
@@ -205,8 +207,8 @@ public final class NativeBuffer: Sendable {
 }
 
 extension Block {
-  /// Lets a closure write the bytes, zeroes the rest; releases the block where it throws. On both ways out the span is to
-  /// be the one that was lent: see LentSpan.swift.
+  /// Lets a closure write the bytes, and zeroes the rest. Releases the block if the closure throws. When the closure
+  /// ends, by return or by error, the span must still be the lent span: see LentSpan.swift.
   @usableFromInline
   func initialize(_ initializer: (inout OutputRawSpan) throws -> Void) throws {
     let memory = unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)

@@ -2,22 +2,22 @@
 
 public import ResourceLedger
 
-/// Why a buffer could not be made, or its bytes not be reached.
+/// The reason why a buffer could not be made, or why its bytes could not be reached.
 public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
   public enum Code: Equatable, Sendable {
-    /// The buffer was disposed, or handed on by `unsafeDetach()`, before.
+    /// The buffer was disposed before, or handed to other code by `unsafeDetach()`.
     case disposed
     /// Exclusive access was asked for while the bytes were in use, or any access while they were being changed.
     case overlappingAccess
-    /// 262,143 pins are held already.
+    /// The buffer has 262,143 pins already.
     case tooManyPins
-    /// A negative size, or one that no address space holds.
+    /// A negative size, or a size that no address space holds.
     case invalidByteCount(Int)
-    /// An alignment that is no power of two from 1 to 2 MiB.
+    /// An alignment that is not a power of two from 1 to 2 MiB.
     case invalidAlignment(Int)
-    /// No memory for a block of this many bytes at this alignment.
+    /// There is no memory for a block of this many bytes at this alignment.
     case outOfMemory(byteCount: Int, alignment: Int)
-    /// A range that does not lie inside the buffer's bytes.
+    /// The range does not lie inside the bytes of the buffer or slice.
     case outOfBounds(range: Range<Int>, byteCount: Int)
     /// The arena refused for another reason.
     case arena(ArenaError)
@@ -26,12 +26,13 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
   }
 
   public let code: Code
-  /// The line that created the buffer, or that tried to.
+  /// The line that created the buffer, or tried to.
   public let created: Site
-  /// The line that disposed the buffer, where that is the trouble and known.
+  /// The line that disposed the buffer, if that is the reason and the line is known.
   public let disposed: Site?
-  /// What was short, for ``Code/outOfMemory(byteCount:alignment:)``. All idle memory of all arenas had been given back
-  /// then.
+  /// What was short, for ``Code/outOfMemory(byteCount:alignment:)``. Before this error, all idle memory of all arenas
+  /// was given back, unless the request was for more than four times the machine's memory, or for more than the process
+  /// may map.
   public let shortage: MemoryShortage?
 
   init(_ code: Code, created: Site, disposed: Site? = nil) {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A part of a buffer's bytes. Keeps the buffer alive; shares its pins and its disposed state: a mutable
-/// access to a slice excludes every other access to the buffer.
+/// A part of a buffer's bytes. It keeps the buffer alive, and shares its pins and its disposed state: a mutable access
+/// to a slice excludes every other access to the buffer.
 public struct NativeBufferSlice: Sendable {
   public let buffer: NativeBuffer
-  /// The part, counted from the buffer's first byte.
+  /// The part's bytes, counted from the buffer's first byte.
   public let range: Range<Int>
 
   public var byteCount: Int { range.count }
   public var isDisposed: Bool { buffer.isDisposed }
 
-  /// A part of this slice; `range` counts from the slice's first byte.
-  /// - Throws: ``NativeBufferError/Code/outOfBounds(range:byteCount:)``.
+  /// A part of this slice. `range` counts from the slice's first byte.
+  /// - Throws: ``NativeBufferError/Code/outOfBounds(range:byteCount:)`` if `range` does not lie inside the slice.
   public func slice(_ range: Range<Int>) throws(NativeBufferError) -> NativeBufferSlice {
     guard range.lowerBound >= 0, range.upperBound <= byteCount else {
       throw NativeBufferError(.outOfBounds(range: range, byteCount: byteCount), created: buffer.site)
@@ -49,8 +49,8 @@ public struct NativeBufferSlice: Sendable {
 }
 
 extension NativeBuffer {
-  /// A part of the buffer, without a copy. A disposed buffer has slices too; their accesses throw.
-  /// - Throws: ``NativeBufferError/Code/outOfBounds(range:byteCount:)``.
+  /// A part of the buffer, without a copy. A disposed buffer has slices, too; accessing them throws.
+  /// - Throws: ``NativeBufferError/Code/outOfBounds(range:byteCount:)`` if `range` does not lie inside the buffer.
   public func slice(_ range: Range<Int>) throws(NativeBufferError) -> NativeBufferSlice {
     try NativeBufferSlice(buffer: self, range: 0..<byteCount).slice(range)
   }

@@ -4,8 +4,8 @@ public import ResourceLedger
 
 /// A witness that a buffer's bytes stay valid and unchanged while it lives.
 ///
-/// A disposed buffer is released when its last pin ends; so is one whose handle is gone. Taking and ending
-/// one costs one atomic operation each. May be ended on another thread than the one that took it.
+/// If the buffer is disposed or its handle is gone, its memory is released when its last pin ends. Taking a pin costs
+/// one atomic operation, and so does ending it. A pin may end on another thread than it was taken on.
 // SAFETY: the shared pin keeps the memory alive and free of writers.
 @frozen
 @safe public struct Pin: ~Copyable, @unchecked Sendable {
@@ -13,7 +13,7 @@ public import ResourceLedger
   @usableFromInline let base: UnsafeRawPointer
   public let byteCount: Int
 
-  /// The caller holds a shared pin of the entry, which this value takes over.
+  /// The caller holds a shared pin of the entry. This value takes that pin over.
   @inlinable
   init(entry: LedgerEntry, base: UnsafeRawPointer, byteCount: Int) {
     self.entry = entry
@@ -21,14 +21,14 @@ public import ResourceLedger
     self.byteCount = byteCount
   }
 
-  /// The pinned bytes, for as long as the pin.
+  /// The pinned bytes. The span cannot outlive the pin.
   @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self)
     get { unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self) }
   }
 
-  /// The pinned bytes one by one, for as long as the pin: safe to read in strict mode, too.
+  /// The pinned bytes one by one. The span cannot outlive the pin, and is safe to read in strict mode, too.
   @inlinable
   public var span: Span<UInt8> {
     @_lifetime(borrow self)
@@ -43,15 +43,15 @@ public import ResourceLedger
   deinit { if entry.unpin() { Block.releasePinned(entry) } }
 }
 
-/// A witness that a buffer's bytes stay valid and belong to its holder alone while it lives.
-// SAFETY: the exclusive pin keeps the memory alive and everybody else out.
+/// A witness that a buffer's bytes stay valid, and that only the pin's holder uses them, while it lives.
+// SAFETY: the exclusive pin keeps the memory alive and excludes every other access.
 @frozen
 @safe public struct MutablePin: ~Copyable, @unchecked Sendable {
   @usableFromInline let entry: LedgerEntry
   @usableFromInline let base: UnsafeMutableRawPointer
   public let byteCount: Int
 
-  /// The caller holds the exclusive pin of the entry, which this value takes over.
+  /// The caller holds the exclusive pin of the entry. This value takes that pin over.
   @inlinable
   init(entry: LedgerEntry, base: UnsafeMutableRawPointer, byteCount: Int) {
     self.entry = entry
@@ -59,14 +59,14 @@ public import ResourceLedger
     self.byteCount = byteCount
   }
 
-  /// The pinned bytes, for as long as the pin.
+  /// The pinned bytes. The span cannot outlive the pin.
   @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self)
     get { unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self) }
   }
 
-  /// The pinned bytes, to change, for as long as the pin.
+  /// The pinned bytes, to change. The span cannot outlive the pin.
   @inlinable
   public var mutableBytes: MutableRawSpan {
     @_lifetime(&self)
@@ -75,7 +75,7 @@ public import ResourceLedger
     }
   }
 
-  /// The pinned bytes one by one, for as long as the pin.
+  /// The pinned bytes one by one. The span cannot outlive the pin.
   @inlinable
   public var span: Span<UInt8> {
     @_lifetime(borrow self)
@@ -86,7 +86,7 @@ public import ResourceLedger
     }
   }
 
-  /// The pinned bytes one by one, to change, for as long as the pin.
+  /// The pinned bytes one by one, to change. The span cannot outlive the pin.
   @inlinable
   public var mutableSpan: MutableSpan<UInt8> {
     @_lifetime(&self)

@@ -2,8 +2,9 @@
 
 /// The shared arena as an argument: `arena: .shared` creates a buffer as fast as no argument does.
 ///
-/// A call of `Arena.shared` for each buffer costs 120 instructions more: the reference is retained and released, which
-/// is two atomic operations on one counter that all threads share. A reference that the program holds is not retained.
+/// A call of `Arena.shared` for each buffer costs 120 more instructions, because it retains and releases the reference:
+/// two atomic operations on one counter that all threads share. A reference that the program holds is not retained
+/// again.
 public enum SharedArena: Sendable {
   case shared
 }

@@ -2,16 +2,16 @@
 
 public import ResourceLedger
 
-/// A handle to native memory with one owner, checked by the compiler: using it after `dispose()` does not
-/// build, and its spans cannot outlive it. No object is allocated for it.
+/// A handle to native memory with one owner. The compiler checks this: code that uses the handle after `dispose()` does
+/// not compile, and its spans cannot outlive it. No object is allocated for it.
 ///
-/// A value that goes out of scope undisposed releases its memory and is recorded as a rescue.
+/// If the value goes out of scope without `dispose()`, it releases its memory, which is recorded as a rescue.
 // SAFETY: there is one owner; spans borrow it.
 @frozen
 @safe public struct UniqueBuffer: ~Copyable, @unchecked Sendable {
   @usableFromInline let block: Block
 
-  /// A buffer of zeros. Parameters, errors and cost as for `NativeBuffer`.
+  /// Creates a buffer of zeros. Parameters, errors and cost are those of `NativeBuffer`.
   @inlinable
   @_disfavoredOverload
   public init(
@@ -22,7 +22,8 @@ public import ResourceLedger
       byteCount, alignment: alignment, contents: .zeroed, arena: arena, file: file, line: line, function: function)
   }
 
-  /// A buffer whose bytes are whatever the last owner of the memory left. O(1).
+  /// Creates a buffer whose bytes are those that the last owner of the memory left. O(1). Parameters and errors are
+  /// those of `NativeBuffer`.
   @inlinable
   @_disfavoredOverload
   public init(
@@ -34,7 +35,8 @@ public import ResourceLedger
       function: function)
   }
 
-  /// A buffer that a closure fills from its first byte on; bytes that it does not write are zero.
+  /// Creates a buffer that a closure fills from its first byte on. Bytes that the closure does not write are zero.
+  /// Other parameters and errors are those of `NativeBuffer`.
   @inlinable
   public init(
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
@@ -51,21 +53,21 @@ public import ResourceLedger
   @inlinable
   deinit { block.rescueUnshared() }
 
-  /// Bytes asked for.
+  /// The bytes that were asked for.
   @inlinable
   public var byteCount: Int { block.byteCount }
 
   /// The line that created the buffer.
   public var site: Site { Ledger.shared.site(block.entry.site) }
 
-  /// The bytes, for as long as the buffer.
+  /// The bytes. The span cannot outlive the buffer.
   @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self)
     get { unsafe _overrideLifetime(RawSpan(_unsafeStart: block.base, byteCount: byteCount), borrowing: self) }
   }
 
-  /// The bytes, to change, for as long as the buffer.
+  /// The bytes, to change. The span cannot outlive the buffer.
   @inlinable
   public var mutableBytes: MutableRawSpan {
     @_lifetime(&self)
@@ -74,7 +76,7 @@ public import ResourceLedger
     }
   }
 
-  /// The bytes one by one, for as long as the buffer: safe to read in strict mode, too.
+  /// The bytes one by one. The span cannot outlive the buffer, and is safe to read in strict mode, too.
   @inlinable
   public var span: Span<UInt8> {
     @_lifetime(borrow self)
@@ -85,7 +87,7 @@ public import ResourceLedger
     }
   }
 
-  /// The bytes one by one, to change, for as long as the buffer.
+  /// The bytes one by one, to change. The span cannot outlive the buffer.
   @inlinable
   public var mutableSpan: MutableSpan<UInt8> {
     @_lifetime(&self)
@@ -96,7 +98,7 @@ public import ResourceLedger
     }
   }
 
-  /// Calls a closure with the bytes' address, which it must not let escape.
+  /// Calls a closure with the bytes' address, which must not escape from the closure.
   @inlinable
   public borrowing func withUnsafeBytes<R: ~Copyable, E: Error>(
     _ body: (UnsafeRawBufferPointer) throws(E) -> R
@@ -104,7 +106,7 @@ public import ResourceLedger
     unsafe try body(UnsafeRawBufferPointer(start: block.base, count: byteCount))
   }
 
-  /// Calls a closure with the bytes' address, to change them; it must not let the address escape.
+  /// Calls a closure with the bytes' address, to change them. The address must not escape from the closure.
   @inlinable
   public mutating func withUnsafeMutableBytes<R: ~Copyable, E: Error>(
     _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
@@ -112,7 +114,7 @@ public import ResourceLedger
     unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount))
   }
 
-  /// Gives the memory up, now. Not for signal handlers, as ``NativeBuffer/dispose(file:line:function:)``.
+  /// Gives the memory up now. Must not be called in a signal handler, as ``NativeBuffer/dispose(file:line:function:)``.
   @inlinable
   public consuming func dispose() {
     let block = block
