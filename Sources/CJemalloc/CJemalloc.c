@@ -45,7 +45,8 @@ int cjemalloc_mallctl_by_mib(const size_t *mib, size_t mib_length, void *old_val
   return JE(mallctlbymib)(mib, mib_length, old_value, old_size, new_value, new_size);
 }
 
-// Looked up before main: at that time no other thread can hold the loader's lock, which a forked child would inherit.
+// Looked up before main. Later, in a forked child, the loader's lock might be held by a thread that the child does not
+// have.
 static bool is_process_malloc;
 
 static bool is_in_object(const char *symbol, const void *object) {
@@ -54,8 +55,8 @@ static bool is_in_object(const char *symbol, const void *object) {
   return function != NULL && dladdr(function, &found) != 0 && found.dli_fbase == object;
 }
 
-// A preloaded allocator, a sanitizer or the order of linking decides whose functions the process calls. A private
-// jemalloc that is linked into the same file as a sanitizer's malloc has no `malloc` of its own to be called.
+// A preloaded allocator, a sanitizer or the order of linking decides whose functions the process calls. If a private
+// jemalloc is linked into the same file as a sanitizer's malloc, it has no `malloc` that the process could call.
 __attribute__((constructor)) static void look_up_process_malloc(void) {
 #ifndef CJEMALLOC_PRIVATE
   Dl_info own;
@@ -67,12 +68,12 @@ __attribute__((constructor)) static void look_up_process_malloc(void) {
 
 bool cjemalloc_is_process_malloc(void) { return is_process_malloc; }
 
-// jemalloc's own hooks, but for two: an arena otherwise maps in advance (opt.retain), and keeps mapped, for itself alone,
-// what it does not need.
+// jemalloc's own hooks, except for two. With its own two, an arena maps memory in advance (opt.retain), and keeps
+// mapped what it does not need, for itself alone.
 static extent_hooks_t thrifty_hooks;
 static extent_alloc_t *map_extent;
 
-// jemalloc 5.3 asks for uncommitted memory only where it maps in advance, and for what it needs where that is refused.
+// jemalloc 5.3 asks for uncommitted memory only if it maps in advance. If that is refused, it asks for what it needs.
 static void *map_needed(extent_hooks_t *hooks, void *address, size_t size, size_t alignment, bool *zero, bool *commit,
                         unsigned arena) {
   if (!*commit && size > (2 << 20)) return NULL;
@@ -84,7 +85,7 @@ static bool unmap_unused(extent_hooks_t *hooks, void *address, size_t size, bool
   return munmap(address, size) != 0;
 }
 
-// Before main: there is one thread, and no client has changed the first arena's hooks.
+// Runs before main: there is one thread, and no client has changed the first arena's hooks.
 __attribute__((constructor)) static void make_thrifty_hooks(void) {
   extent_hooks_t *own;
   size_t size = sizeof own;

@@ -7,15 +7,15 @@ import ResourceLedger
 import Synchronization
 
 extension Arena {
-  /// A size class and an alignment that were checked, ready to ask for.
+  /// A size class and an alignment that were checked: a request can be made with them.
   package struct Request: Sendable {
     /// Bytes of the size class.
     package let capacity: Int
     package let alignmentLog2: UInt32
     package let byteCount: Int
 
-    /// - Throws: ``ArenaError`` for a negative size, one beyond the largest class, or an alignment that is
-    ///   no power of two from 1 to 2 MiB.
+    /// - Throws: ``ArenaError`` if the size is negative or larger than the largest class, or if the alignment is not a
+    ///   power of two from 1 to 2 MiB.
     package init(byteCount: Int, alignment: Int) throws(ArenaError) {
       guard alignment > 0, alignment <= 2 << 20, alignment & (alignment - 1) == 0 else {
         throw ArenaError(.invalidAlignment(alignment))
@@ -31,8 +31,8 @@ extension Arena {
     }
   }
 
-  /// Sets memory aside, past jemalloc's thread caches. Under `lock`.
-  /// Cost: about 140 ns where jemalloc has the memory, a system call where it has not.
+  /// Sets memory aside without jemalloc's thread caches. The caller holds `lock`.
+  /// Cost: about 140 ns if jemalloc has the memory; a system call if it has not.
   package func allocate(_ request: Request, zeroed: Bool) throws(ArenaError) -> UnsafeMutableRawPointer {
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
     let pointer =
@@ -48,11 +48,11 @@ extension Arena {
     return unsafe pointer
   }
 
-  /// Of what the process may map, so many bytes are for `malloc`: without any, Swift ends the process before the error
-  /// that says so is made.
+  /// Of what the process may map, this many bytes are left for `malloc`: if `malloc` had none, Swift would end the
+  /// process before the error for it is made.
   private static let reservedByteCount = 8 << 20
 
-  /// Whether enough is left beside a new block; gives the block back if not.
+  /// Whether enough is left beside a new block. If not, gives the block back.
   private func leavesEnough(_ pointer: UnsafeMutableRawPointer) -> Bool {
     guard isMappingLimited, let left = ProcessMemory.mappableByteCount, left < Self.reservedByteCount
     else { return true }
@@ -63,8 +63,8 @@ extension Arena {
 
   private static let hugePageByteCount: UInt = 2 << 20
 
-  /// For the whole huge pages inside a block: what it shares with its neighbours stays as it is. A refusal changes
-  /// nothing that anybody relies on.
+  /// Asks for huge pages for the whole huge pages inside a block. Pages that it shares with its neighbours stay as they
+  /// are. If the kernel refuses, nothing else changes.
   private func askForHugePages(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
     let mask = Self.hugePageByteCount - 1
     let first = (UInt(bitPattern: pointer) + mask) & ~mask
@@ -73,7 +73,7 @@ extension Arena {
     unsafe madvise(start, Int(end - first), MADV_HUGEPAGE)
   }
 
-  /// Gives a block of this arena back to jemalloc. Under `lock`.
+  /// Gives a block of this arena back to jemalloc. The caller holds `lock`.
   package func deallocate(_ pointer: UnsafeMutableRawPointer) {
     unsafe holdings.blocks -= 1
     unsafe cjemalloc_deallocate(pointer)
@@ -84,21 +84,21 @@ extension Arena {
     return failureCountdown.subtract(1, ordering: .relaxed).newValue == 0
   }
 
-  /// Allocates memory that the ledger does not know: the audit will report it as an `orphan`.
+  /// Allocates memory that the ledger does not know: audits report it as an `orphan`.
   ///
-  /// For code that keeps its own books. The memory is uninitialised, `alignment` (64 or more) aligned, and
+  /// For code that keeps its own books. The memory is uninitialised, aligned to `alignment` bytes (at least to 64), and
   /// stays until ``unsafeDeallocate(_:)``.
-  /// - Throws: ``ArenaError`` as for a buffer.
+  /// - Throws: ``ArenaError`` if the size or the alignment is invalid, memory is exhausted, or the arena was destroyed.
   public func unsafeAllocate(byteCount: Int, alignment: Int = 64) throws(ArenaError) -> UnsafeMutableRawPointer {
     let request = try Request(byteCount: byteCount, alignment: alignment)
     return try unsafe lock.withLock { () throws(ArenaError) in unsafe try allocate(request, zeroed: false) }
   }
 
-  /// Frees what ``unsafeAllocate(byteCount:alignment:)`` of this arena returned, once.
+  /// Frees what ``unsafeAllocate(byteCount:alignment:)`` of this arena returned. Must be called once for it.
   ///
-  /// Traps where the address belongs to another arena or to none; a second call for the same address is
-  /// not always noticed and corrupts the arena. If the process's `malloc` is not jemalloc's, an address of that `malloc`
-  /// ends the process without a message: jemalloc cannot be asked about addresses that it never had.
+  /// Traps if the address belongs to another arena or to none. A second call for the same address is not always
+  /// noticed, and corrupts the arena. If the process's `malloc` is not jemalloc's, an address from that `malloc` ends
+  /// the process without a message: jemalloc cannot be asked about addresses that it never had.
   public func unsafeDeallocate(_ pointer: UnsafeMutableRawPointer) {
     let owner = unsafe Mallctl.arenaIndex(owning: pointer)
     guard owner == index else {
@@ -111,15 +111,15 @@ extension Arena {
   }
 
   /// Releases memory of any arena, in the shape of C's `free`: for C code that is handed such memory together with a
-  /// function to release it. Works whatever the process's `malloc` is; ignores a null pointer.
+  /// function to release it. Works with any `malloc` of the process. Ignores a null pointer.
   ///
-  /// The books hear of it at the next audit, which counts the block as detached until then.
+  /// The ledger learns of it only at the next audit, and counts the block as detached until then.
   public static var unsafeDeallocator: @convention(c) (UnsafeMutableRawPointer?) -> Void {
     { pointer in unsafe cjemalloc_free(pointer) }
   }
 
-  /// Releases a detached block, and its entry unless an audit settled that before: the audit saw another detached block
-  /// of the same size class freed, and cannot tell which one it was.
+  /// Releases a detached block. Also releases its entry, unless an audit has done so: if an audit sees that a detached
+  /// block of the same size class was freed, it cannot tell which one it was.
   package func releaseDetached(_ pointer: UnsafeMutableRawPointer, entry: LedgerEntry, word: EntryWord) {
     lock.withLock {
       if entry.word == word {

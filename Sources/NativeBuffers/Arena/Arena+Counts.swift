@@ -6,9 +6,11 @@ import ResourceLedger
 import Synchronization
 
 extension Arena {
-  /// Current counts, of all blocks that the allocator has given out: idle ones too, which only an audit tells apart.
-  /// Exact for allocations that began and ended before the call.
-  /// Cost: 5 to 25 µs per arena in the process, for jemalloc to add up its statistics.
+  /// Current counts of all blocks that jemalloc has given out. Idle blocks are included: only an audit tells them
+  /// apart. Exact for allocations that began and ended before the call.
+  /// Cost: 5 to 25 µs per arena in the process, because jemalloc adds up its statistics.
+  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl(key:errno:)`` if
+  ///   jemalloc refuses a key.
   public func counts() throws(ArenaError) -> ArenaCounts {
     lock.lock()
     defer { lock.unlock() }
@@ -17,7 +19,7 @@ extension Arena {
     return try readCounts()
   }
 
-  /// Counts of several arenas at one moment. The caller holds their locks.
+  /// Counts of several arenas at one moment. The caller holds the arenas' locks.
   package static func readCounts(of arenas: [Arena]) throws(ArenaError) -> [ArenaCounts] {
     try Mallctl.refreshStatistics()
     var counts: [ArenaCounts] = []
@@ -33,11 +35,11 @@ extension Arena {
       resident: try read("resident"), mapped: try read("mapped"), retained: try read("retained"))
   }
 
-  /// Hands frees that wait in this thread's jemalloc cache to their arenas: a block of ours that was given
-  /// to C's `free` shows only then.
+  /// Hands frees that wait in this thread's jemalloc cache to their arenas. A block of ours that was given to C's
+  /// `free` counts as freed only then.
   package static func flushThreadCache() { try? Mallctl.call("thread.tcache.flush") }
 
-  /// Reads the statistics as last refreshed. Under `lock`.
+  /// Reads the statistics as of the last refresh. The caller holds `lock`.
   func readCounts() throws(ArenaError) -> ArenaCounts {
     let statistics = try ArenaStatistics.shared.get()
     return try unsafe statistics.read(arena: Int(index), likely: holdings.classes)
@@ -46,12 +48,12 @@ extension Arena {
 
 /// The keys of an arena's statistics, looked up once.
 struct ArenaStatistics {
-  /// After ``prepare()``: the caller may hold an arena's lock.
+  /// The caller may hold an arena's lock, if ``prepare()`` was called before.
   static var shared: Result<ArenaStatistics, ArenaError> { lateShared.value }
   private static let lateShared = ForkSafeLazy { Result { () throws(ArenaError) in try ArenaStatistics() } }
   static func makeStatics() { ForkGuard.touch(lateShared) }
 
-  /// Looks the keys up where that was not done yet. Under no lock.
+  /// Looks the keys up if that was not done yet. The caller holds no lock.
   static func prepare() { _ = lateShared.value }
 
   private let smallClassCount: Int
@@ -85,10 +87,10 @@ struct ArenaStatistics {
   }
 
   /// - Parameter classes: the size classes that are likely to have blocks. The others are read only if these do not add
-  ///   up to the arena's bytes: most of the time goes into reading class by class.
+  ///   up to the arena's bytes, because reading class by class takes most of the time.
   func read(arena: Int, likely classes: SizeClassSet = SizeClassSet()) throws(ArenaError) -> ArenaCounts {
     func bytes(_ path: MallctlPath) throws(ArenaError) -> Int { Int(try path.read(arena: arena, as: size_t.self)) }
-    // Wrapping: a block that C freed twice leaves a count below 0 behind, which is for the audit to say.
+    // Wrapping, because a block that C freed twice leaves a count below 0 behind. The audit reports that.
     let byteCount = try bytes(smallBytes) &+ bytes(largeBytes)
     var live = [Int](repeating: 0, count: SizeClass.count)
     var rest = byteCount
@@ -111,19 +113,19 @@ struct ArenaStatistics {
   }
 }
 
-// What the auditor asks of an arena whose lock it holds.
+// What the auditor asks of an arena. The auditor holds the arena's lock.
 extension Arena {
   package var isDestroyedNow: Bool { isDestroyed.load(ordering: .relaxed) }
   package var retiredLifeCount: Int { retiredLives.load(ordering: .relaxed) }
 
-  /// Takes an entry for a block of a size class. Under `lock`.
+  /// Takes an entry for a block of a size class. The caller holds `lock`.
   package func acquireEntry(sizeClass: Int, in ledger: Ledger) throws(LedgerError) -> LedgerEntry {
     let entry = try ledger.acquireEntry(.init(domain: domain, bucket: UInt16(sizeClass)))
     unsafe holdings.entries += 1
     return entry
   }
 
-  /// Gives an entry of this arena back, and remembers the lives it had. Under `lock`.
+  /// Gives an entry of this arena back, and adds the lives that it had to `retiredLives`. The caller holds `lock`.
   package func retireEntry(_ entry: LedgerEntry, in ledger: Ledger) {
     unsafe holdings.entries -= 1
     retiredLives.add(ledger.releaseEntry(entry), ordering: .relaxed)

@@ -3,10 +3,9 @@
 public import ResourceLedger
 
 extension Arena: ResourceDomain {
-  /// Live allocations as jemalloc counts them, idle blocks of the block cache included, and their bytes as
-  /// size classes.
+  /// Live allocations as jemalloc counts them, including idle blocks, and the bytes of their size classes.
   ///
-  /// An audit does not come this way: it compares size class by size class, under the arena's lock.
+  /// An audit does not use this: it compares size class by size class, under the arena's lock.
   /// Cost: as ``counts()``.
   /// - Throws: ``ArenaError`` as ``counts()``.
   public func census() throws(ArenaError) -> Census {

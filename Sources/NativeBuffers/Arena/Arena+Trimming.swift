@@ -5,11 +5,12 @@ import ResourceLedger
 extension Arena {
   /// Gives idle blocks back to jemalloc, large ones first.
   ///
-  /// jemalloc keeps their pages until they decay; `purge()` returns those at once. Buffers that are created
-  /// and disposed meanwhile are not disturbed. ``MaintenanceThread`` does the same by itself, in time.
-  /// Of the shared arena's blocks, each thread keeps up to 2 MiB for itself: the calling thread's are given back,
-  /// and with a limit of 0 those of others, too, but for a thread that is using them at that very moment and
-  /// where the kernel refuses `membarrier`.
+  /// jemalloc keeps their pages until they decay; ``purge()`` returns the pages at once. Buffers that are created and
+  /// disposed meanwhile are not disturbed. ``MaintenanceThread`` does the same by itself, in time.
+  ///
+  /// Each thread keeps up to 2 MiB of the shared arena's blocks for itself. This gives back those of the calling
+  /// thread. With a limit of 0 it also gives back those of the other threads, except for a thread that is just using
+  /// them, and unless the kernel refuses `membarrier`.
   /// - Parameter limit: bytes of idle blocks that may stay.
   /// - Returns: bytes given back.
   @discardableResult
@@ -23,6 +24,7 @@ extension Arena {
     return freed + depot.trim(keeping: max(0, limit))
   }
 
-  /// Buffers of this arena whose last release found them undisposed. Takes no lock: the auditor holds it.
+  /// The number of this arena's buffers that were not disposed before their last reference was released. Takes no lock,
+  /// because the auditor holds the arena's lock.
   package var rescueCount: Int { depotIfMade?.rescueCount ?? 0 }
 }

@@ -8,34 +8,34 @@ import Synchronization
 
 /// A jemalloc arena from which only this library allocates.
 ///
-/// Its counts are the second book: jemalloc keeps them, and they are exact because allocations pass no
-/// thread cache of jemalloc's. An arena lives until ``destroy()``; dropping the last reference to the
-/// object changes nothing. A process has room for about 4,000 arenas, and each takes 2 MiB of address space. Each makes
-/// every audit 30 to 90 µs longer, most of it for jemalloc to add up its statistics, so keep them few.
+/// Its counts are the second book: jemalloc keeps them, and they are exact because allocations do not pass through
+/// jemalloc's thread caches. An arena lives until ``destroy()``; dropping the last reference to the object changes
+/// nothing. A process has room for about 4,000 arenas, and each takes 2 MiB of address space. Each makes every audit 30
+/// to 90 µs longer, mostly because jemalloc adds up its statistics, so keep them few.
 public final class Arena: Sendable {
-  /// How an arena treats memory that its blocks no longer need. Bytes are 0 or more, milliseconds from -1 to 10^13
-  /// (three hundred years); an arena with others is refused.
+  /// How an arena treats memory that its blocks no longer need. Bytes must be 0 or more, and milliseconds from -1 to
+  /// 10^13 (three hundred years): creating an arena with other values throws.
   public struct Configuration: Sendable {
-    /// Bytes from which jemalloc would return a freed block to the kernel at once. The default is no such
-    /// size: a freed frame keeps its pages, so that the next one faults in none.
+    /// From this many bytes on, jemalloc returns a freed block to the kernel at once. The default is larger than any
+    /// block can be, so a freed frame keeps its pages and the next frame causes no page faults for them.
     public var oversizeThreshold: Int
-    /// Milliseconds until unused dirty pages are offered back to the kernel; -1 for never, 0 for at once. While
-    /// the maintenance thread looks after the arena it does that, at the latest then; otherwise jemalloc does,
-    /// on threads that allocate.
+    /// Milliseconds until unused dirty pages are given back to the kernel at the latest; -1 for never, 0 for at once.
+    /// While the maintenance thread looks after the arena, that thread gives them back; otherwise jemalloc does, on
+    /// threads that allocate.
     public var dirtyDecay: Int
     /// Milliseconds until pages offered back are taken from the resident set; -1 for never, 0 for at once.
     public var muzzyDecay: Int
-    /// Bytes of idle blocks that are kept for reuse. They exceed it by at most an eighth of it and one block, for at
-    /// most 100 ms, while the maintenance thread runs; not at all while it is turned off. What would exceed even that is
-    /// given back to jemalloc by whoever disposes it, under the arena's lock. What threads keep for themselves of the
-    /// shared arena, up to 2 MiB each, is not counted.
+    /// Bytes of idle blocks that are kept for reuse. While the maintenance thread runs, idle blocks exceed this limit
+    /// for at most 100 ms, and by at most an eighth of it and one block; while that thread is turned off, they do not
+    /// exceed it. A block that would exceed even that is given back to jemalloc by the thread that disposes it, under
+    /// the arena's lock. The blocks that threads keep of the shared arena, up to 2 MiB each, are not counted.
     public var idleByteLimit: Int
-    /// Milliseconds that an idle block is kept without being used; -1 for as long as there is room, 0 for not
-    /// at all. The maintenance thread gives it back, with its pages, after at most this time and at least half of it.
+    /// Milliseconds that an idle block is kept without being used; -1 for as long as there is room, 0 for not at all.
+    /// The maintenance thread gives the block back, with its pages, after at most this time and at least half of it.
     public var idleTime: Int
-    /// Whether the kernel is asked for pages of 2 MiB where a block is large enough (`madvise`). Off: whether it gains
-    /// anything is for a measurement with your sizes, see the README. The kernel gives or refuses them as it likes; a
-    /// resident set may become larger by up to 2 MiB per block, and jemalloc may hand such pages to smaller blocks.
+    /// Whether the kernel is asked for pages of 2 MiB (`madvise`) if a block is large enough. Off by default: measure
+    /// with your sizes whether it gains anything, see the README. The kernel may give or refuse such pages. The
+    /// resident set may become larger by up to 2 MiB per block, and jemalloc may use such pages for smaller blocks.
     public var prefersHugePages: Bool
 
     public init(
@@ -64,9 +64,9 @@ public final class Arena: Sendable {
     }
   }
 
-  /// The arena that buffers come from where nobody names another.
+  /// The arena that buffers come from if no other arena is named.
   ///
-  /// Ends the process if there is no room for it. Creating a buffer throws then.
+  /// Ends the process if there is no room for it. Creating a buffer throws an error instead.
   public static var shared: Arena {
     switch lateShared.value {
     case .success(let arena): arena
@@ -74,9 +74,9 @@ public final class Arena: Sendable {
     }
   }
 
-  /// Makes ``shared`` unless it is there.
-  /// - Throws: ``ArenaError`` if there is no room for it or for the ledger; the same one every time, as this is not tried
-  ///   again.
+  /// Makes ``shared`` if it does not exist yet.
+  /// - Throws: ``ArenaError`` if there is no room for it or for the ledger. Every later call throws the same error,
+  ///   because this is tried only once.
   package static func makeShared() throws(ArenaError) { _ = try lateShared.value.get() }
 
   private static let lateShared = ForkSafeLazy {
@@ -85,10 +85,11 @@ public final class Arena: Sendable {
     }
   }
 
-  /// Whether this is ``shared``. Unlike a comparison it never makes that one: for code that holds a lock.
+  /// Whether this is ``shared``. Unlike a comparison with ``shared``, this never makes that arena, so it can be used
+  /// under a lock.
   @usableFromInline package let isShared: Bool
 
-  /// Makes the statics of this module. To be called before `main`.
+  /// Makes the statics of the folder Arena. Must be called before `main`.
   package static func makeStatics() {
     ForkGuard.touch(lateShared)
     ArenaStatistics.makeStatics()
@@ -104,27 +105,28 @@ public final class Arena: Sendable {
   private let number: OwnedDomain
   public let configuration: Configuration
 
-  /// The slow-path lock: memory of this arena is set aside and given back only under it, together with
-  /// its ledger entry, so that the two books agree whenever it is held.
+  /// The lock of the slow path. Memory of this arena is set aside and given back only under it, together with its
+  /// ledger entry, so the two books agree whenever a thread holds it.
   package let lock = RankedLock(.arena)
-  /// 1 once destroyed. Changes under `lock`.
+  /// True once the arena is destroyed. Changes only under `lock`.
   let isDestroyed = Atomic<Bool>(false)
-  /// See ``depot``. Set once.
+  /// See ``depot``. Set only once.
   private let depotReference = AtomicLazyReference<Depot>()
   /// Whether the process had a limit on what it maps (`ulimit -v`, `ulimit -d`) when the arena was created.
   let isMappingLimited: Bool
-  /// Milliseconds until jemalloc itself purges unused pages, while no maintenance thread does.
+  /// Milliseconds until jemalloc itself purges unused pages, while the maintenance thread does not.
   private let ownDirtyDecay: Int
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) var holdings = ArenaHoldings()
-  /// Lives of ledger entries that the arena gave back, see LedgerEntry.endedLives.
+  /// The number of lives that ended in entries that the arena has given back, see LedgerEntry.endedLives.
   let retiredLives = Atomic<Int>(0)
-  /// Counts down to an allocation that fails on purpose; 0 for none. For tests of exhaustion.
+  /// Counts down to an allocation that fails on purpose; 0 if none will. For tests of exhaustion.
   package let failureCountdown = Atomic<Int>(0)
 
   /// Creates an arena.
-  /// - Throws: ``ArenaError`` naming a value of the configuration that is not allowed, the `mallctl` key that failed,
-  ///   ``ArenaError/Code/tooManyArenas(count:)``, ``ArenaError/Code/noRoomForArena``, or that the ledger is full.
+  /// - Throws: ``ArenaError`` if a value of the configuration is not allowed, if jemalloc refuses a `mallctl` key, if
+  ///   the process has all the arenas that it may have (``ArenaError/Code/tooManyArenas(count:)``), if there is no room
+  ///   for an arena (``ArenaError/Code/noRoomForArena``), or if the ledger cannot be made or has no room.
   public convenience init(name: String, configuration: Configuration = Configuration()) throws(ArenaError) {
     try self.init(name: name, configuration: configuration, isShared: false)
   }
@@ -138,7 +140,8 @@ public final class Arena: Sendable {
     try configuration.check(arena: name)
     do throws(ArenaError) { index = try Mallctl.createArena() } catch { throw error.of(name) }
     isMappingLimited = ProcessMemory.nearestLimit != nil
-    // Where it is limited, unused pages would take it from `malloc`: they do not wait, unless told to for ever.
+    // If what the process may map is limited, unused pages would take it from `malloc`: they are purged at once, unless
+    // the configuration says never.
     ownDirtyDecay = !isMappingLimited ? configuration.dirtyDecay : min(0, configuration.dirtyDecay)
     do throws(ArenaError) {
       try Mallctl.write("arena.\(index).oversize_threshold", size_t(max(0, configuration.oversizeThreshold)))
@@ -155,36 +158,39 @@ public final class Arena: Sendable {
     ArenaDirectory.add(self)
   }
 
-  /// The arena's idle blocks, made at the first use: an arena without buffers needs no lists for them. Takes no lock.
+  /// The arena's idle blocks. Made at the first use, because an arena without buffers needs no lists for them. Takes no
+  /// lock.
   var depot: Depot { depotIfMade ?? depotReference.storeIfNil(Depot(arena: self)) }
 
-  /// ``depot``, if something used it. Takes no lock.
+  /// ``depot``, or nil if it was not used yet. Takes no lock.
   var depotIfMade: Depot? { depotReference.load() }
 
-  /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep theirs: trim them first.
-  /// Cost: `madvise` per run of pages, about 40 ms per GB; keep it off threads that must not wait.
-  /// - Throws: ``ArenaError/Code/destroyed``.
+  /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep their pages: call ``trim(keeping:)`` first.
+  /// Cost: one `madvise` per run of pages, about 40 ms per GB. Do not call it on threads that must not wait.
+  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl(key:errno:)`` if
+  ///   jemalloc refuses.
   public func purge() throws(ArenaError) { try callWhileAlive("purge") }
 
-  /// As ``purge()``, by a caller that holds ``ArenaDirectory/upkeep``.
+  /// As ``purge()``, for a caller that holds ``ArenaDirectory/upkeep``.
   package func purgePages() {
     guard !isDestroyed.load(ordering: .relaxed) else { return }
     try? Mallctl.call("arena.\(index).purge")
   }
 
-  /// Lets dirty pages wait for ``purgePages()``, or for jemalloc's own timer as configured, which purges on the
-  /// threads that allocate. By a caller that holds ``ArenaDirectory/upkeep``.
+  /// Lets jemalloc's own timer purge dirty pages as configured, on the threads that allocate; or lets the pages wait
+  /// for ``purgePages()``. The caller holds ``ArenaDirectory/upkeep``.
   package func setPurgesItself(_ purges: Bool) {
     guard !isDestroyed.load(ordering: .relaxed) else { return }
     try? Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(purges ? ownDirtyDecay : -1))
   }
 
-  /// Lets jemalloc give back the pages whose decay time has come.
-  /// - Throws: ``ArenaError/Code/destroyed``.
+  /// Lets jemalloc give back the pages whose decay time is over.
+  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl(key:errno:)`` if
+  ///   jemalloc refuses.
   public func decay() throws(ArenaError) { try callWhileAlive("decay") }
 
-  /// A destroyed arena's index may be another one's: the lock keeps it from being destroyed meanwhile. Not the
-  /// slow path's lock: nobody who allocates is to wait for this.
+  /// Holds a lock that keeps the arena from being destroyed meanwhile: another arena may get the index of a destroyed
+  /// one. This is not the lock of the slow path, because threads that allocate must not wait for this.
   private func callWhileAlive(_ action: String) throws(ArenaError) {
     ArenaDirectory.upkeep.lock()
     defer { ArenaDirectory.upkeep.unlock() }
@@ -192,16 +198,18 @@ public final class Arena: Sendable {
     try Mallctl.call("arena.\(index).\(action)")
   }
 
-  /// Returns everything to the kernel. Idle blocks are given back first, and maintenance of the arena that is
-  /// under way is waited for. While other threads create or dispose in it, it may be refused for blocks that are
-  /// just moving.
+  /// Destroys the arena and returns all its memory to the kernel. Idle blocks are given back first. Waits for
+  /// maintenance of the arena that is running. While other threads create or dispose buffers in the arena, this may
+  /// throw because of blocks that are just moving.
   ///
-  /// Cost: what jemalloc needs to unmap it, mostly 20 to 30 µs for an arena that was never used, and 40 to 110 µs for one
-  /// that was (measured on a busy machine; one in a hundred took milliseconds), 1 µs per idle block, and 100 to 400 µs per
-  /// MiB whose pages were touched. With detached blocks that C freed, or where it is refused, as ``counts()`` and 64 bytes
-  /// read per ledger entry. What C code put into the arena by its ``index``, past this library, goes with it.
-  /// - Throws: ``ArenaError/Code/sharedArena`` for ``shared``; ``ArenaError/Code/blocksLive(count:byteCount:)`` while a
-  ///   buffer, or memory allocated raw, is live; ``ArenaError/Code/destroyed`` the second time.
+  /// Cost: what jemalloc needs to unmap the arena. That is mostly 20 to 30 µs for an arena that was never used, and 40
+  /// to 110 µs for a used one (measured on a busy machine; one in a hundred took milliseconds), 1 µs per idle block,
+  /// and 100 to 400 µs per MiB whose pages were touched. If there are detached blocks that C freed, or if this throws,
+  /// it also costs as much as ``counts()``, and reads 64 bytes per ledger entry. Memory that C code allocated from the
+  /// arena by its ``index``, without this library, is freed too.
+  /// - Throws: ``ArenaError/Code/sharedArena`` if this is ``shared``; ``ArenaError/Code/blocksLive(count:byteCount:)``
+  ///   if a buffer, or memory from ``unsafeAllocate(byteCount:alignment:)``, is live; ``ArenaError/Code/destroyed`` if
+  ///   the arena was destroyed before; ``ArenaError/Code/mallctl(key:errno:)`` if jemalloc refuses.
   public func destroy() throws(ArenaError) {
     guard !isShared else { throw ArenaError(.sharedArena, arena: name) }
     try ArenaDirectory.upkeep.withLock { () throws(ArenaError) in
@@ -214,8 +222,9 @@ public final class Arena: Sendable {
     number.giveBack()
   }
 
-  /// No entry may name a domain whose number is given to another one. Under `lock`, with no block allocated:
-  /// detached blocks were freed then, and any other entry is a ghost's, whose handle may still come back.
+  /// Gives back the entries of the arena, because another arena may get its domain's number. The caller holds `lock`,
+  /// and no block is allocated: so detached blocks were freed, and any other entry is a ghost's, whose handle may still
+  /// be used.
   private func settleEntries() throws(ArenaError) {
     var detached: [LedgerEntry] = []
     var ghosts = (count: 0, byteCount: 0)
@@ -237,10 +246,10 @@ public final class Arena: Sendable {
     }
   }
 
-  /// Under `lock`.
+  /// Destroys the arena if it has no live block. The caller holds `lock`.
   private func destroyEmpty() throws(ArenaError) {
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
-    // Only if something is left: jemalloc adds up its statistics for all arenas of the process at once.
+    // Only if something is left, because jemalloc adds up its statistics for all arenas of the process at once.
     if unsafe !holdings.isEmpty {
       try Mallctl.refreshStatistics()
       let counts = try readCounts()

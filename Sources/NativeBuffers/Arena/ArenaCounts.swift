@@ -6,19 +6,19 @@ import ResourceLedger
 public struct ArenaCounts: Sendable, Equatable {
   /// Live allocations per size class, by the class's number (see ``SizeClass``).
   public var liveCounts: [Int]
-  /// Bytes jemalloc counts as allocated, from its own totals, not from `liveCounts`.
+  /// Bytes that jemalloc counts as allocated, from its own totals and not from `liveCounts`.
   public var byteCount: Int
   /// Bytes of pages in use by allocations.
   public var active: Int
   /// Bytes of unused pages that are resident and may be purged.
   public var dirty: Int
-  /// Bytes of unused pages that the kernel may take when it likes.
+  /// Bytes of unused pages that the kernel may take at any time.
   public var muzzy: Int
-  /// Bytes of address space kept without memory behind it.
+  /// Bytes of address space that are kept without memory behind them.
   public var retained: Int
   /// Bytes of jemalloc's own structures for this arena.
   public var metadata: Int
-  /// Bytes resident, as jemalloc estimates them.
+  /// Bytes that are resident, as jemalloc estimates them.
   public var resident: Int
 
   /// Live allocations.
@@ -27,7 +27,7 @@ public struct ArenaCounts: Sendable, Equatable {
 
 /// jemalloc's totals for the whole process, in bytes.
 public struct ProcessCounts: Sendable, Equatable {
-  /// Allocated by everything in the process that uses this jemalloc, our arenas included.
+  /// Allocated by all code in the process that uses this jemalloc, our arenas included.
   public var allocated: Int
   public var active: Int
   public var metadata: Int

@@ -5,14 +5,14 @@ import NativeSynchronization
 package import ResourceLedger
 import Synchronization
 
-/// The arenas of this process. Holds each until it is destroyed.
+/// The arenas of this process. Keeps each arena until it is destroyed.
 package enum ArenaDirectory {
-  /// Held while a thread works through an arena's unused memory for longer than the arena's slow path may wait: no arena is
-  /// destroyed meanwhile. Taken before the arena's own lock.
+  /// Held while a thread works on an arena's unused memory, which may take longer than the arena's slow path may wait.
+  /// No arena is destroyed meanwhile. Taken before the arena's own lock.
   package static let upkeep = RankedLock(.upkeep)
 
   private static let lock = RankedLock(.arenaDirectory)
-  /// In the order in which they were made. Guarded by `lock`.
+  /// The arenas in the order in which they were added.
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var arenas: [Arena] = []
   private static let byDomain = ArenasByDomain()
@@ -31,7 +31,7 @@ package enum ArenaDirectory {
     }
   }
 
-  /// For an arena that was destroyed, before its domain's number is given to another one.
+  /// Called for an arena that was destroyed, before another domain can get its domain's number.
   static func remove(_ arena: Arena) {
     lock.withLock {
       unsafe arenas.removeAll { $0 === arena }
@@ -39,34 +39,34 @@ package enum ArenaDirectory {
     }
   }
 
-  /// All arenas, in the order in which they were made, which is that in which their locks are taken.
+  /// All arenas, in the order in which they were made. Their locks are taken in this order.
   package static var all: [Arena] {
     lock.withLock { unsafe arenas }.sorted { $0.lock.order < $1.lock.order }
   }
 
-  /// The arena of a domain; nil for a domain of another kind, and for one whose arena was destroyed.
+  /// The arena of a domain; nil if the domain is of another kind, or if its arena was destroyed.
   package static func arena(_ domain: DomainID) -> Arena? {
     lock.withLock { unsafe arenas.first { $0.domain == domain } }
   }
 
-  /// The depot of the arena that an entry's block came from; nil for an entry without an arena. Takes no lock. The caller
+  /// The depot of the arena that an entry's block came from; nil if the entry has no arena. Takes no lock. The caller
   /// has the block, which keeps the arena from being destroyed.
   static func depot(of entry: LedgerEntry) -> Depot? { byDomain.depot(at: entry.classification.domain) }
 }
 
 /// The arena of each domain number, read without a lock.
-// SAFETY: slots are atomic. The directory keeps an arena for as long as its slot has it, and whoever reads a slot has a
-// block of the arena, which keeps it from being destroyed.
+// SAFETY: slots are atomic. The directory keeps an arena for as long as its slot has it, and a thread that reads a slot
+// has a block of the arena, which keeps the arena from being destroyed.
 @safe private final class ArenasByDomain: @unchecked Sendable {
   private let slots: UnsafeMutablePointer<Atomic<UInt>>
   private static let count = 1 << 13
 
   init() {
-    // The kernel zeroes the memory when it is first used, so that a process without buffers pays for none.
+    // The kernel zeroes the memory when it is first used, so a process without buffers does not pay for it.
     guard let memory = unsafe calloc(Self.count, MemoryLayout<Atomic<UInt>>.stride) else {
       fatalError("NativeBuffers: no memory for the table of arenas")
     }
-    // SAFETY: an atomic zero is zero bytes.
+    // SAFETY: an atomic zero consists of zero bytes.
     unsafe slots = memory.bindMemory(to: Atomic<UInt>.self, capacity: Self.count)
   }
 

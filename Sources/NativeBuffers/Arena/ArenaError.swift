@@ -3,29 +3,29 @@
 import NativeSynchronization
 public import ResourceLedger
 
-/// What an arena, or jemalloc's control interface, refused.
+/// A refusal by an arena, or by jemalloc's control interface.
 public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
   public enum Code: Equatable, Sendable {
     /// `mallctl` answered with an errno value for this key.
     case mallctl(key: String, errno: Int32)
     /// No memory for a block of this size and alignment, in bytes.
     case outOfMemory(byteCount: Int, alignment: Int)
-    /// A negative size, or one that no address space holds.
+    /// A negative size, or a size that no address space holds.
     case invalidByteCount(Int)
-    /// An alignment that is no power of two, or lies outside 1 to 2 MiB.
+    /// An alignment that is not a power of two from 1 to 2 MiB.
     case invalidAlignment(Int)
-    /// Blocks are live: the arena cannot be destroyed.
+    /// The arena cannot be destroyed, because blocks are live.
     case blocksLive(count: Int, byteCount: Int)
-    /// The shared arena is everybody's, and stays.
+    /// The shared arena cannot be destroyed, because all code in the process may use it.
     case sharedArena
     /// A configuration with a value that its property does not allow.
     case invalidConfiguration(property: String, value: Int)
     /// The arena was destroyed.
     case destroyed
-    /// The ledger has no room for another arena.
+    /// The ledger has no room.
     case ledger(LedgerError)
-    /// The process has as many arenas as jemalloc allows, those included that jemalloc made for `malloc`, and those that
-    /// nobody refers to any more and nobody destroyed.
+    /// The process has as many arenas as jemalloc allows. These include the arenas that jemalloc made for `malloc`, and
+    /// arenas that were never destroyed though no reference to them is left.
     case tooManyArenas(count: Int)
     /// No address space, or no memory, for another arena.
     case noRoomForArena
@@ -34,9 +34,11 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   public let code: Code
-  /// The arena's name, where one is concerned.
+  /// The arena's name, if the error concerns an arena that has one.
   public let arena: String?
-  /// What was short, if memory was refused. All idle memory of all arenas had been given back then.
+  /// What was short, if memory was refused. If a buffer was asked for, all idle memory of all arenas was given back
+  /// before this error, unless the request was for more than four times the machine's memory, or for more than the
+  /// process may map.
   public let shortage: MemoryShortage?
 
   package init(_ code: Code, arena: String? = nil, shortage: MemoryShortage? = nil) {
@@ -54,7 +56,7 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The same, of an arena.
+  /// The same error with an arena's name.
   func of(_ arena: String) -> ArenaError { ArenaError(code, arena: arena, shortage: shortage) }
 
   public var description: String { arena.map { "arena \"\($0)\": \(message)" } ?? message }

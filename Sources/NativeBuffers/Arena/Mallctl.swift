@@ -3,8 +3,8 @@
 import CJemalloc
 import Glibc
 
-/// Typed access to jemalloc's control interface: the one place that calls it, and the one that turns its
-/// errno values into errors. Keys are documented in jemalloc(3), MALLCTL NAMESPACE.
+/// Typed access to jemalloc's control interface. This is the only place that calls it, and the only one that turns its
+/// errno values into errors. The keys are documented in jemalloc(3), MALLCTL NAMESPACE.
 enum Mallctl {
   static func read<Value: BitwiseCopyable>(_ key: String, as type: Value.Type = Value.self) throws(ArenaError) -> Value
   where Value: ExpressibleByIntegerLiteral {
@@ -33,7 +33,7 @@ enum Mallctl {
   /// Creates an arena and returns its index.
   static func createArena() throws(ArenaError) -> UInt32 {
     do throws(ArenaError) { return try read("arenas.create") } catch {
-      // jemalloc says EAGAIN for both.
+      // jemalloc says EAGAIN in both cases.
       guard case .mallctl(_, EAGAIN) = error.code else { throw error }
       if try hasMostArenas() { throw ArenaError(.tooManyArenas(count: arenaLimit)) }
       throw ArenaError(.noRoomForArena, shortage: .afterRequest(of: 2 << 20))
@@ -43,31 +43,32 @@ enum Mallctl {
   /// jemalloc 5.3: `MALLOCX_ARENA_LIMIT`.
   private static let arenaLimit = 4_095
 
-  /// Whether every number that an arena may have is taken.
+  /// Whether every index that an arena may have is taken.
   private static func hasMostArenas() throws(ArenaError) -> Bool {
     let count: UInt32 = try read("arenas.narenas")
     guard count >= arenaLimit else { return false }
     try refreshStatistics()
-    // Behind those for `malloc` and the one for its large blocks, which wait for their first use.
+    // The arenas for `malloc` and the one for its large blocks come first and are skipped, because they are initialised
+    // only at their first use.
     for index in try read("opt.narenas", as: UInt32.self) + 1..<count {
-      // Numbers of destroyed arenas are given out again.
+      // The index of a destroyed arena is given out again.
       if try !readFlag("arena.\(index).initialized") { return false }
     }
     return true
   }
 
-  /// Has a new arena keep no address space that it does not need.
+  /// Makes a new arena keep no address space that it does not need.
   static func mapOnlyNeeded(arena: UInt32) throws(ArenaError) {
     let code = cjemalloc_map_only_needed(arena)
     guard code == 0 else { throw ArenaError(.mallctl(key: "arena.\(arena).extent_hooks", errno: code)) }
-    // Refused where jemalloc keeps none anyway.
+    // jemalloc refuses this if it keeps no address space anyway.
     try? write("arena.\(arena).retain_grow_limit", size_t(2 << 20))
   }
 
-  /// Makes the statistics that follow current. 5 to 25 µs per arena in the process.
+  /// Brings the statistics up to date for the reads that follow. Cost: 5 to 25 µs per arena in the process.
   static func refreshStatistics() throws(ArenaError) { try write("epoch", UInt64(1)) }
 
-  /// The arena that owns an address, nil where jemalloc knows nothing of it.
+  /// The arena that owns an address; nil if jemalloc does not know the address.
   static func arenaIndex(owning address: UnsafeMutableRawPointer) -> UInt32? {
     arenaIndex(owning: UInt(bitPattern: address))
   }
@@ -99,7 +100,7 @@ struct MallctlPath {
     count = length
   }
 
-  /// Reads the value for an arena, and for one of its size classes where the key has those. Allocates nothing.
+  /// Reads the value for an arena and, if the key has them, for one of its size classes. Allocates nothing.
   func read<Value: BitwiseCopyable & ExpressibleByIntegerLiteral>(
     arena: Int, item: Int? = nil, as type: Value.Type = Value.self
   ) throws(ArenaError) -> Value {

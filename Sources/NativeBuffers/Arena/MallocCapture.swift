@@ -4,8 +4,8 @@ import CJemalloc
 import NativeSynchronization
 import ResourceLedger
 
-/// Counts what a C library leaves behind: every `malloc` on this thread goes to an arena of its own for
-/// the time of a call, and what that arena holds afterwards is what the call did not free.
+/// Counts what a C library leaves behind. During a call, every `malloc` on this thread goes to a separate arena, and
+/// what that arena holds afterwards is what the call did not free.
 ///
 /// Source: jemalloc(3), `thread.arena` and `thread.tcache.enabled`. Costs about 15 µs beside the counting.
 package enum MallocCapture {
@@ -15,8 +15,8 @@ package enum MallocCapture {
     package let byteCount: Int
   }
 
-  /// Whether this process's malloc is the jemalloc that the arenas use: not where a sanitizer keeps malloc to itself.
-  /// Only then can calls be captured, and may C's `free` be given a detached block.
+  /// Whether this process's malloc is the jemalloc that the arenas use. It is not if a sanitizer replaces malloc. Only
+  /// if it is, calls can be captured, and C's `free` may be given a detached block.
   package static var isAvailable: Bool { cjemalloc_is_process_malloc() }
 
   private static let lock = RankedLock(.capture)
@@ -30,9 +30,10 @@ package enum MallocCapture {
 
   /// Runs `body` and counts what it left behind.
   ///
-  /// What `body` hands to another thread to free, or keeps in a cache on purpose, counts as left behind.
-  /// Swift objects count too: return only what was made before.
-  /// - Throws: what `body` throws, ``ArenaError`` where malloc is not jemalloc or the switch fails.
+  /// Memory that `body` hands to another thread to free, or keeps in a cache on purpose, counts as left behind. Swift
+  /// objects count too: `body` should return only objects that were made before.
+  /// - Throws: what `body` throws; ``ArenaError`` if malloc is not jemalloc, no arena can be created, or jemalloc
+  ///   refuses to switch arenas or to count.
   package static func run<R>(_ body: () throws -> R) throws -> (result: R, remainder: Remainder) {
     guard cjemalloc_is_process_malloc() else { throw ArenaError(.captureUnavailable) }
     ArenaStatistics.prepare()
@@ -54,7 +55,7 @@ package enum MallocCapture {
     return (try result.get(), Remainder(count: counts.count, byteCount: counts.byteCount))
   }
 
-  /// An arena that holds nothing. One in which something stayed behind is not used again.
+  /// An arena that holds nothing. An arena in which something was left behind is not used again.
   private static func spareArena() throws(ArenaError) -> UInt32 {
     if let spare = lock.withLock({ unsafe spareArenas.popLast() }) { return spare }
     return try Mallctl.createArena()

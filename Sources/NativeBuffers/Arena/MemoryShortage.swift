@@ -2,7 +2,7 @@
 
 import ResourceLedger
 
-/// What there was too little of when memory was refused.
+/// What was short when memory was refused.
 public enum MemoryShortage: Equatable, Sendable, CustomStringConvertible {
   /// Address space: the process may map this many bytes in all (`ulimit -v`).
   case addressSpace(limit: Int)
@@ -10,14 +10,14 @@ public enum MemoryShortage: Equatable, Sendable, CustomStringConvertible {
   case privateMemory(limit: Int)
   /// Memory of the system: no limit of the process is near.
   case memory
-  /// Addresses: the request alone is for as many as a process can have, or more, whatever its limits are.
+  /// Addresses: the request alone needs as many as a process can have, or more, under any limits.
   case addresses
 
-  /// What a request for so many bytes failed for, as far as can be seen right after it.
+  /// What was short for a request for this many bytes, as far as it can be seen right after the request failed.
   static func afterRequest(of byteCount: Int) -> MemoryShortage {
-    // All that a process has on x86-64, and half of what it has on arm64.
+    // This is all that a process has on x86-64, and half of what it has on arm64.
     if byteCount >= 1 << 47 { return .addresses }
-    // With what is reserved for `malloc`, and what jemalloc maps for its own books.
+    // The 16 MiB are what is reserved for `malloc`, and what jemalloc maps for its own books.
     guard let nearest = ProcessMemory.nearestLimit, nearest.left < byteCount + 16 << 20 else { return .memory }
     return switch nearest.limit {
     case .addressSpace: .addressSpace(limit: nearest.byteCount)
@@ -37,7 +37,7 @@ public enum MemoryShortage: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// What helps, as a sentence for the end of an error.
-  /// - Parameter alternative: what helps beside more room.
+  /// - Parameter alternative: what helps besides more room.
   package func advice(or alternative: String) -> String {
     switch self {
     case .addressSpace, .privateMemory: "Dispose buffers, raise the limit, or \(alternative)."

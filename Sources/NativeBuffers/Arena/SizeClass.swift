@@ -2,17 +2,17 @@
 
 import CJemalloc
 
-/// jemalloc's size classes as arithmetic: 8, then multiples of 16 to 128, then four classes per doubling.
+/// jemalloc's size classes as arithmetic: 8, then the multiples of 16 up to 128, then four classes per doubling.
 ///
-/// Source: jemalloc 5.3, `sz_size2index_compute` and `sz_index2size_compute` (16-byte quantum, four
-/// classes per group). Tests hold every class against what `mallctl` and `nallocx` say.
+/// Source: jemalloc 5.3, `sz_size2index_compute` and `sz_index2size_compute` (16-byte quantum, four classes per group).
+/// Tests compare every class with what `mallctl` and `nallocx` say.
 public enum SizeClass {
-  /// Classes from 8 bytes to 7 × 2^60.
+  /// The number of classes: from 8 bytes to 7 × 2^60.
   @inlinable public static var count: Int { 232 }
-  /// Every block starts on a cache line, so requests are rounded up to whole lines first.
+  /// Every block starts on a cache line, so sizes are rounded up to whole lines first.
   @inlinable public static var blockAlignmentLog2: UInt32 { 6 }
 
-  /// The number of the smallest class that holds `byteCount` (1 or more) bytes. A few shifts.
+  /// The number of the smallest class that holds `byteCount` (1 or more) bytes. Costs a few shifts.
   @inlinable
   @inline(__always)
   public static func index(holding byteCount: Int) -> Int {
@@ -35,7 +35,8 @@ public enum SizeClass {
     return (1 << (group + 5)) + (step + 1) << (group + 3)
   }
 
-  /// The class that a block of `byteCount` bytes at 2^`alignmentLog2` takes; nil where none is large enough.
+  /// The size in bytes of the class of a block of `byteCount` bytes, aligned to 2^`alignmentLog2`; nil if no class is
+  /// large enough.
   package static func byteCount(holding byteCount: Int, alignmentLog2: UInt32) -> Int? {
     let lineSize = 1 << Int(blockAlignmentLog2)
     let (padded, overflow) = max(byteCount, 1).addingReportingOverflow(lineSize - 1)
