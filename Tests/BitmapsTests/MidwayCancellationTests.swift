@@ -7,8 +7,8 @@ import Testing
 
 @testable import Bitmaps
 
-/// A task is cancelled while the work is under way: when its watch is asked for the nth time, for every n. By number and
-/// not by time, so that each run stops at the same places.
+/// A task is cancelled while the work is under way: when its watch is asked for the nth time, for every n. This goes by
+/// number and not by time, so that each run stops at the same places.
 @Suite("Cancelled midway")
 struct MidwayCancellationTests {
   /// A file of a few hundred KB as pixels, so that every codec asks many times.

@@ -12,8 +12,9 @@ enum ChunkName {
   static let pngAnimation = 0x6163_544C  // acTL
   static let pngFrame = 0x6663_544C  // fcTL
   static let pngFrameData = 0x6664_4154  // fdAT
-  /// PNG chunks that, by the specification, have an effect only ahead of the pixels, except those that `MetadataScanner`
-  /// handles one by one: tRNS, bKGD, hIST, gAMA, cHRM, sRGB, cICP, mDCV, cLLI, sBIT, pHYs, sPLT, acTL.
+  /// PNG chunks that, by the specification, have an effect only ahead of the pixels, except those that
+  /// `MetadataScanner` handles one by one: tRNS, bKGD, hIST, gAMA, cHRM, sRGB, cICP, mDCV, cLLI, sBIT, pHYs, sPLT,
+  /// acTL.
   static let aheadOfPixels: Set<Int> = [
     transparency, 0x624B_4744, 0x6849_5354, 0x6741_4D41, 0x6348_524D, 0x7352_4742, 0x6349_4350, 0x6D44_4356,
     0x634C_4C49, 0x7342_4954, 0x7048_5973, 0x7350_4C54, pngAnimation,
