@@ -17,7 +17,8 @@ struct png_reader {
   struct png_pixels pixels;
   uint64_t rows_left; // rows of all passes that are not decoded yet; if 0, damage is no error any more
   uint32_t pixel_warnings; // the number of warnings until then
-  // If the palette has fewer colours than there are numbers, the colours that it lacks have this value in all three samples.
+  // If the palette has fewer colours than there are numbers, the colours that it lacks have this value in all three
+  // samples.
   bool has_marker;
   uint8_t marker;
   cimage_report *report;
@@ -212,8 +213,9 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
   if (alpha) png_set_add_alpha(png, wide ? 0xffff : 0xff, PNG_FILLER_AFTER);
 }
 
-// libpng checks the pixels' numbers only if it does not replace them by colours. So a palette that is too short is filled up
-// with a colour whose red no other colour has. There is always such a red, because fewer than 256 colours are there.
+// libpng checks the pixels' numbers only if it does not replace them by colours. So a palette that is too short is
+// filled up with a colour whose red no other colour has. There is always such a red, because fewer than 256 colours are
+// there.
 static void mark_lacking_colors(struct png_reader *reader) {
   png_structp png = reader->png;
   if (png_get_color_type(png, reader->info) != PNG_COLOR_TYPE_PALETTE) return;

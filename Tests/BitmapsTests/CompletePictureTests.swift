@@ -5,11 +5,12 @@ import Testing
 
 @testable import Bitmaps
 
-/// If every pixel that a file promises was decoded from the file's own data, it is a picture; what is wrong beside that is
-/// said. Else it is an error.
+/// If every pixel that a file promises was decoded from the file's own data, it is a picture; what is wrong beside that
+/// is said. Else it is an error.
 @Suite("Files that are damaged where no pixel is")
 struct CompletePictureTests {
-  /// Three rows of a picture whose palette is partly transparent, with a text ahead of the pixels and a time behind them.
+  /// Three rows of a picture whose palette is partly transparent, with a text ahead of the pixels and a time behind
+  /// them.
   static let png: [UInt8] = {
     var file = PNGWriter(
       width: 3, height: 3, colorType: .palette, palette: [1, 2, 3, 4, 5, 6, 7, 8, 9], transparency: [5],

@@ -19,8 +19,9 @@ struct DamagedFileTests {
     var testDescription: String { "\(name) in \(cuts.count) places from \(cuts.first ?? 0) on" }
   }
 
-  /// Every photo of the corpus, cut at every `step` bytes and short of its last one. Of the largest, which has several scans,
-  /// every cut in the last one has all others decoded: those are for NATIVE_BUFFERS_STRESS=long, and some for always.
+  /// Every photo of the corpus, cut at every `step` bytes and short of its last one. Of the largest, which has several
+  /// scans, every cut in the last one has all others decoded: those are for NATIVE_BUFFERS_STRESS=long, and some for
+  /// always.
   static func parts(of names: [String], every step: Int) -> [Part] {
     names.flatMap { name -> [Part] in
       guard let count = try? Corpus.bytes(name).count else { return [] }
@@ -110,8 +111,8 @@ struct DamagedFileTests {
   @Test("Cut at every byte, a small file is an error until the last of its pixels is there")
   func cutEverywhere() throws {
     try withOwnArena { arena in
-      // Of the JPEG the marker is missing, and a byte of which no bit was needed; of the PNG the last chunk, the checksum of the
-      // pixels' chunk and that of what is compressed in it.
+      // Of the JPEG the marker is missing, and a byte of which no bit was needed; of the PNG the last chunk, the
+      // checksum of the pixels' chunk and that of what is compressed in it.
       for (file, endByteCount) in zip(try Self.samples(arena: arena), [3, 20]) {
         let whole = try Bitmap.decode(file, arena: arena).takePacked()
         for cut in 0..<file.count {

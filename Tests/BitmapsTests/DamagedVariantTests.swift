@@ -69,8 +69,8 @@ struct DamagedVariantTests {
     return outcome.pictures
   }
 
-  /// Expects that each part of a file is an error, or has all pixels of the whole and says what is missing. Returns how many
-  /// are pictures.
+  /// Expects that each part of a file is an error, or has all pixels of the whole and says what is missing. Returns how
+  /// many are pictures.
   private static func expectWholePictures(
     _ parts: [[UInt8]], of file: [UInt8], arena: Arena, _ comment: Comment
   ) throws -> Int {

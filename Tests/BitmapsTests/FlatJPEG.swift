@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes JPEGs of one gray, of any size, whose data is nothing but zeros: a bit or two for each block of 8×8 pixels. So
-/// tests can have the photos of any camera without keeping them.
+/// Writes JPEGs of one gray, of any size, whose data is nothing but zeros: a bit or two for each block of 8×8 pixels.
+/// So tests can have the photos of any camera without keeping them.
 struct FlatJPEG: Sendable {
   var width: Int
   var height: Int

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("All formats of one file")
 struct FormatAgreementTests {
-  /// Expects that each format is, byte by byte, what a conversion of the richest one is; of a JPEG's gray ones, of its luma.
+  /// Expects that each format is, byte by byte, what a conversion of the richest one is; of a JPEG's gray ones, of its
+  /// luma.
   static func expectAgreement(_ file: [UInt8], minimumWidth: Int? = nil, _ name: String, arena: Arena) throws {
     // SAFETY: an array of bytes is initialised throughout.
     let info = try unsafe PictureInfo(probing: file.span.bytes)

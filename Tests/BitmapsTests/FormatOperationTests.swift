@@ -19,8 +19,8 @@ struct FormatOperationTests {
         defer { picture.dispose() }
         let plain = try picture.withBytes { try Bitmap(decoding: $0, arena: arena) }
         defer { plain.dispose() }
-        // A JPEG's gray is its own luminance plane, in all gray formats: within a few of what its rounded and clipped colours
-        // come to.
+        // A JPEG's gray is its own luminance plane, in all gray formats: within a few of what its rounded and clipped
+        // colours come to.
         let isOwnGray = picture.format == .jpeg && format.isGray
         let luma = try picture.withBytes { try Bitmap(decoding: $0, format: .gray8, arena: arena) }
         defer { luma.dispose() }

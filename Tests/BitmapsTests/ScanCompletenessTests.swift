@@ -6,7 +6,8 @@ import Testing
 
 @testable import Bitmaps
 
-/// Of a JPEG in several scans, every bit of every coefficient comes, or it is no picture. What follows them costs no pixel.
+/// Of a JPEG in several scans, every bit of every coefficient comes, or it is no picture. What follows them costs no
+/// pixel.
 @Suite("The scans of a JPEG")
 struct ScanCompletenessTests {
   static let names = ["sequential-scans", "progressive", "arithmetic-progressive"]
@@ -15,8 +16,8 @@ struct ScanCompletenessTests {
     JPEGSegments(try CompletePictureTests.seed("jpeg/\(name).jpg"))
   }
 
-  /// What becomes of a file in every way of decoding it: at each size, to each kind of format, whole and in pieces, with and
-  /// without `isStrict`, and into pixels that are there.
+  /// What becomes of a file in every way of decoding it: at each size, to each kind of format, whole and in pieces,
+  /// with and without `isStrict`, and into pixels that are there.
   static func outcomes(_ file: [UInt8], width: Int, height: Int, arena: Arena) -> [String: String] {
     var outcomes: [String: String] = [:]
     func add(_ name: String, _ decode: () throws -> Bitmap) {
@@ -220,8 +221,8 @@ struct ScanCompletenessTests {
           let outcomes = Self.outcomes(file, width: 24, height: 18, arena: arena)
           for (name, outcome) in outcomes {
             let isGray = name.hasPrefix("gray")
-            // Luma counts 1/8 of the size by its first coefficients; colours that are subsampled count as a whole there, and
-            // not at all in gray.
+            // Luma counts 1/8 of the size by its first coefficients; colours that are subsampled count as a whole
+            // there, and not at all in gray.
             let isLeftOut = isAlone && first > 0 && (component == 1 ? name.contains("reduced") : isGray)
             #expect(outcome == (isLeftOut ? "" : "corrupt"), "scan at \(scan), \(name), change \(index)")
             seen += isLeftOut ? 1 : 0

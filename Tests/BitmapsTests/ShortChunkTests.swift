@@ -43,8 +43,8 @@ struct ShortChunkTests {
     }
   }
 
-  /// The same chunks as a plain file, where that can be, and with 3 KB of EXIF data behind them: in a still picture, and in
-  /// an animation of one frame.
+  /// The same chunks as a plain file, where that can be, and with 3 KB of EXIF data behind them: in a still picture,
+  /// and in an animation of one frame.
   private static func files(of chunks: [Chunk]) -> [(name: String, bytes: [UInt8])] {
     let pixels = chunks.flatMap { WebPWriter.chunk($0.name, $0.content) }
     let exif = WebPWriter.chunk("EXIF", MetadataDecisionTests.exif + [UInt8](repeating: 0x5A, count: 3000))

@@ -70,8 +70,8 @@ enum WebPWriter {
     }
   }
 
-  /// Lossless, 4×2, of three colours at 2 bits a pixel, which says that it has no alpha. The first row is of colours 0, 1, 2
-  /// and 3, of which the last is not in the palette; the second of 3, 3, 0 and 1.
+  /// Lossless, 4×2, of three colours at 2 bits a pixel, which says that it has no alpha. The first row is of colours 0,
+  /// 1, 2 and 3, of which the last is not in the palette; the second of 3, 3, 0 and 1.
   static func paletteOutOfRange() -> [UInt8] {
     var bits = Bits()
     bits.put(0x2F, 8)

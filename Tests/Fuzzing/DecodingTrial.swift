@@ -19,9 +19,9 @@ import NativeBuffers
     return limits
   }()
 
-  /// Inputs between two audits, which take longer than most inputs do. What one leaves behind is there at the next audit,
-  /// too; NATIVE_BUFFERS_FUZZ_AUDIT=1 finds out which it was. The first inputs, and so those of a run of a few files,
-  /// get one each.
+  /// Inputs between two audits, which take longer than most inputs do. What one leaves behind is there at the next
+  /// audit, too; NATIVE_BUFFERS_FUZZ_AUDIT=1 finds out which it was. The first inputs, and so those of a run of a few
+  /// files, get one each.
   private static let auditInterval = max(
     1, unsafe getenv("NATIVE_BUFFERS_FUZZ_AUDIT").flatMap { unsafe Int(String(cString: $0)) } ?? 16)
   // SAFETY: libFuzzer calls from one thread.

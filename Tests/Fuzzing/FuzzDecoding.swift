@@ -5,8 +5,8 @@ import Glibc
 import LeakAuditing
 import NativeBuffers
 
-// One libFuzzer target for all decoders: NATIVE_BUFFERS_FUZZ names the format whose inputs are run, so that each decoder
-// gets a run, a corpus and a count of its own. `.ci/fuzz` builds and runs it.
+// One libFuzzer target for all decoders: NATIVE_BUFFERS_FUZZ names the format whose inputs are run, so that each
+// decoder gets a run, a corpus and a count of its own. `.ci/fuzz` builds and runs it.
 
 /// The format to be fuzzed; nil for all.
 let wanted: PictureFormat? = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is done with an input beside decoding it: numbers that depend on its bytes and on nothing else, so that an input
-/// that crashed does so again.
+/// What is done with an input beside decoding it: numbers that depend on its bytes and on nothing else, so that an
+/// input that crashed does so again.
 struct InputChoices: RandomNumberGenerator {
   private var state: UInt64 = 0xCBF2_9CE4_8422_2325
 

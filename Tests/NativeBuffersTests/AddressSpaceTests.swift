@@ -8,8 +8,8 @@ import Testing
 @testable import NativeBuffers
 @testable import ResourceLedger
 
-// What a process gets that may map only so much: as after `ulimit -v`, set in a child before its first use of the library.
-// A sanitizer maps terabytes for itself, and cannot be limited so.
+// What a process gets that may map only so much: as after `ulimit -v`, set in a child before its first use of the
+// library. A sanitizer maps terabytes for itself, and cannot be limited so.
 
 @Suite(
   "A limit on address space",

@@ -2,8 +2,8 @@
 
 extension PictureFormat {
   /// How many leading bytes ``init(recognizing:)`` looks at. The first 16 are enough for nearly all formats, but an SVG
-  /// may have a comment in front of its first element, DICOM's name lies behind 128 bytes, and a DNG differs from a TIFF
-  /// by an entry of its directory.
+  /// may have a comment in front of its first element, DICOM's name lies behind 128 bytes, and a DNG differs from a
+  /// TIFF by an entry of its directory.
   public static let signatureByteCount = 1024
 
   /// The format that these leading bytes of a file announce; nil if they announce none.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension LeadingBytes {
-  /// Whether an XML document in UTF-8, or in UTF-16 with a byte order mark, is SVG, by its first element or its document
-  /// type. A byte order mark, white space, comments and instructions may come before.
+  /// Whether an XML document in UTF-8, or in UTF-16 with a byte order mark, is SVG, by its first element or its
+  /// document type. A byte order mark, white space, comments and instructions may come before.
   var matchOfSVG: Match {
     let isUTF16 = [starts(with: [0xFF, 0xFE]), starts(with: [0xFE, 0xFF])]
     if let isLittle = isUTF16.firstIndex(of: .yes).map({ $0 == 0 }) {
@@ -23,7 +23,8 @@ extension LeadingBytes {
     return match == .open && !mayGoOn ? .no : match
   }
 
-  /// The text behind the byte order mark. Each character that is not ASCII is replaced by one that has no meaning in XML.
+  /// The text behind the byte order mark. Each character that is not ASCII is replaced by one that has no meaning in
+  /// XML.
   private func asciiOfUTF16(isLittle: Bool) -> [UInt8] {
     stride(from: 2, to: byteCount - 1, by: 2).map { position in
       let unit = reader.integer(at: position, byteCount: 2, isLittle: isLittle) ?? 0

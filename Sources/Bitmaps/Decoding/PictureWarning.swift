@@ -2,8 +2,9 @@
 
 /// Something that is wrong with a file, although every pixel was decoded from the file's own data.
 ///
-/// No pixel depends on it, except for ``Code/guessedColors``, and for ``Code/irregularData`` of a PNG's palette or of its
-/// transparent colours (``part`` is "PLTE" or "tRNS"). <doc:Damaged-Files> says what is a warning and what is an error.
+/// No pixel depends on it, except for ``Code/guessedColors``, and for ``Code/irregularData`` of a PNG's palette or of
+/// its transparent colours (``part`` is "PLTE" or "tRNS"). <doc:Damaged-Files> says what is a warning and what is an
+/// error.
 public struct PictureWarning: Hashable, Sendable {
   /// What kind of warning it is, for programs to act on.
   public struct Code: Hashable, Sendable {
@@ -23,8 +24,8 @@ public struct PictureWarning: Hashable, Sendable {
     /// Data beside the pixels lies where its format forbids it, or is not announced as its format requires. It was not
     /// used.
     public static let misplacedMetadata = Code(kind: .misplacedMetadata)
-    /// Something is odd in the data of the pixels, but no pixel had to be guessed. Pixels of a PNG that have no colour in
-    /// its palette are black.
+    /// Something is odd in the data of the pixels, but no pixel had to be guessed. Pixels of a PNG that have no colour
+    /// in its palette are black.
     public static let irregularData = Code(kind: .irregularData)
     /// The file names a kind of colours that is not known. The usual kind was used, and the colours may be wrong.
     public static let guessedColors = Code(kind: .guessedColors)

@@ -195,9 +195,9 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
 
 // ---- zlib ----
 
-// Decompresses a zlib stream, or a file of gzip, up to `capacity` bytes. Nothing is read behind the part that makes these
-// bytes, so it does not matter whether the checksum is there and right. If there are fewer bytes, that is an error, unless
-// the stream ends properly (CIMAGE_OK). If `destination` is NULL, the bytes are only counted.
+// Decompresses a zlib stream, or a file of gzip, up to `capacity` bytes. Nothing is read behind the part that makes
+// these bytes, so it does not matter whether the checksum is there and right. If there are fewer bytes, that is an
+// error, unless the stream ends properly (CIMAGE_OK). If `destination` is NULL, the bytes are only counted.
 cimage_status cimage_inflate(const void *bytes, size_t count, bool is_gzip, void *destination, size_t capacity,
                              size_t *byte_count, cimage_report *report);
 
