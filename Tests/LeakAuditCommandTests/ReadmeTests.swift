@@ -112,7 +112,7 @@ struct ReadmeTests {
           func example\(count)(  // \(name)
             bitmap: inout Bitmap, frame: inout Bitmap, picture: EncodedPicture, bytes: [UInt8], span: inout MutableSpan<UInt8>
           ) throws {
-          \(Self.contexts[String(name.drop { $0 != "/" }.dropFirst())] ?? "")
+          \(Self.contexts[(name as NSString).lastPathComponent] ?? "")
           \(example)
           \(names.map { "_ = \($0)" }.joined(separator: "\n"))
           }
