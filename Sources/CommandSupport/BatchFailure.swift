@@ -22,7 +22,7 @@ extension BatchError {
   /// The error for a picture that `--strict-pictures` refuses, with the text of each of its warnings.
   package init(strictlyRefusedFor warnings: [String]) {
     self.init(
-      "is damaged: \(warnings.joined(separator: " ")) Fetch it again from where it came from, or leave --strict-pictures "
-        + "out.")
+      "is damaged: \(warnings.joined(separator: " ")) Fetch it again from where it came from, or leave "
+        + "--strict-pictures out.")
   }
 }

@@ -31,8 +31,8 @@
       guard last >= Int(rank.rawValue) else { return }
       if last == Int(rank.rawValue), rank.isTakenTogether, unsafe order > latest(held)[last] { return }
       fatalError(
-        "NativeBuffers: order of locks: a thread that holds a lock `\(name(last))` takes a lock `\(rank)`. See LockRank."
-          + hint(last))
+        "NativeBuffers: order of locks: a thread that holds a lock `\(name(last))` takes a lock `\(rank)`. See "
+          + "LockRank." + hint(last))
     }
 
     /// Called after a lock was taken, or tried with success. A try never waits, so it may break the order.

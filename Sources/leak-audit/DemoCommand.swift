@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandSupport
 import Glibc
 import LeakAuditing
 import NativeSynchronization
-import CommandSupport
 
 /// `leak-audit demo`: makes thumbnails of real pictures, then audits.
 struct DemoCommand: ParsableCommand {

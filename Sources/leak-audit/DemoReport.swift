@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandSupport
 import Foundation
 import LeakAuditing
-import CommandSupport
 
 /// What the demo prints, as text or JSON.
 struct DemoReport: Encodable {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bitmaps
+import CommandSupport
 import Foundation
 import LeakAuditing
 import NativeBuffers
-import CommandSupport
 
 /// The demo's work: thumbnails of every picture, faults if the user asked for them, then the audit.
 struct DemoRun {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bitmaps
-import Foundation
 import CommandSupport
+import Foundation
 
 /// Where thumbnails go: a folder that the user named, or a temporary one that is removed at the end.
 struct ThumbnailFolder {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandSupport
 import Foundation
 import LeakAuditing
-import CommandSupport
 
 /// What a run did, and what memory it left in use, for standard output.
 struct BatchSummary {

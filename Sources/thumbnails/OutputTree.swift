@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bitmaps
+import CommandSupport
 import Foundation
 import NativeBuffers
-import CommandSupport
 
 /// The folder that thumbnails go to, and which of its files may be replaced.
 struct OutputTree: Sendable {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bitmaps
+import CommandSupport
 import Foundation
 import LeakAuditing
 import NativeBuffers
-import CommandSupport
 import Synchronization
 
 /// The work: threads that take one picture after the other from a walk over the inputs.

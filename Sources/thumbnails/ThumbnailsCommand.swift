@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CommandSupport
 import Glibc
 import NativeSynchronization
-import CommandSupport
 
 /// `thumbnails`: makes a JPEG thumbnail of every picture, and audits the memory that it took.
 @main
@@ -18,13 +18,13 @@ struct ThumbnailsCommand: ParsableCommand {
 
       Each thumbnail carries a mark, a comment in its header. One that is whole, newer than its picture and as wide as \
       wanted is left as it is: an interrupted run goes on where it ended. Any other that carries the mark, of whatever \
-      width, is made again, and so is that of a picture with warnings, so that each run names them; a file without the mark \
-      is never replaced. Files are written whole or not at all.
+      width, is made again, and so is that of a picture with warnings, so that each run names them; a file without the \
+      mark is never replaced. Files are written whole or not at all.
 
       Exit code: 0 where every picture has its thumbnail; 1 where the audit finds a fault; 2 where a file or folder \
       could not be processed, each named on standard error with the reason (a picture whose file is damaged where no \
-      pixel is gets its thumbnail and a warning there; with --strict-pictures it could not be processed, and a thumbnail of an \
-      earlier run stays); 64 for a mistake on the command line. \
+      pixel is gets its thumbnail and a warning there; with --strict-pictures it could not be processed, and a thumbnail of \
+      an earlier run stays); 64 for a mistake on the command line. \
       Ctrl-C or SIGTERM end the run after the pictures that it is at, with 128 and the signal's number.
       """)
 

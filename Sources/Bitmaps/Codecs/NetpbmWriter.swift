@@ -96,9 +96,9 @@ struct NetpbmWriter {
           let alpha = colors < channels ? sample(x * channels + colors) : maximum
           for channel in 0..<colors {
             let value = sample(x * channels + channel)
-            // Laid on white, rounded to the nearest.
-            let onWhite = (value * alpha + maximum * (maximum - alpha) + maximum / 2) / maximum
-            put(sample: alpha == maximum ? value : onWhite, isWide: maximum > 255)
+            // On white, rounded to the nearest. An opaque sample needs no division.
+            let laid = alpha == maximum ? value : (value * alpha + maximum * (maximum - alpha) + maximum / 2) / maximum
+            put(sample: laid, isWide: maximum > 255)
           }
         }
         if variant.kind == .plain { put(0x0A) }

@@ -22,18 +22,14 @@ final class DeathQueue: @unchecked Sendable {
 
   deinit { locks.deallocate() }
 
-  /// - Parameter beforeFirst: called at most once, before the cell is in the queue, and always if `ready` is empty
-  ///   then.
+  /// - Parameter beforeFirst: called each time `ready` is found empty, before the cell is in the queue: perhaps several
+  ///   times, and perhaps although another cell comes first.
   /// - Returns: whether `ready` was empty. Then the caller must schedule a delivery.
   @inline(__always)
   func push(_ cell: Cell, beforeFirst: () -> Void = {}) -> Bool {
     var head = ready.load(ordering: .relaxed)
-    var isReadyForFirst = false
     while true {
-      if head == 0, !isReadyForFirst {
-        isReadyForFirst = true
-        beforeFirst()
-      }
+      if head == 0 { beforeFirst() }
       cell.queueNext = Cell(address: head)
       let (exchanged, original) = ready.weakCompareExchange(
         expected: head, desired: cell.address, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)

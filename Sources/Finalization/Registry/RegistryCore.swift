@@ -170,7 +170,7 @@ final class RegistryCore: @unchecked Sendable {
     let isFirst = unsafe core._withUnsafeGuaranteedRef { core in
       guard core.delivery.isInline else {
         return core.deaths.push(cell) {
-          core.keepForScheduling()
+          if !isKept { core.keepForScheduling() }
           isKept = true
         }
       }

@@ -2,7 +2,7 @@
 
 import Glibc
 import NativeSynchronization
-package import ResourceLedger
+import ResourceLedger
 import Synchronization
 
 /// The arenas of this process. Keeps each arena until it is destroyed.
@@ -12,7 +12,7 @@ package enum ArenaDirectory {
   package static let upkeep = RankedLock(.upkeep)
 
   private static let lock = RankedLock(.arenaDirectory)
-  /// The arenas in the order in which they were added.
+  /// The arenas in the order in which they were made.
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) private static var arenas: [Arena] = []
   private static let byDomain = ArenasByDomain()
@@ -26,7 +26,9 @@ package enum ArenaDirectory {
 
   static func add(_ arena: Arena) {
     lock.withLock {
-      unsafe arenas.append(arena)
+      // Two threads may add their arenas in the other order.
+      let index = unsafe arenas.lastIndex { $0.lock.order < arena.lock.order }.map { $0 + 1 } ?? 0
+      unsafe arenas.insert(arena, at: index)
       byDomain.set(arena, at: arena.domain.number)
     }
   }
@@ -40,14 +42,7 @@ package enum ArenaDirectory {
   }
 
   /// All arenas, in the order in which they were made. Their locks are taken in this order.
-  package static var all: [Arena] {
-    lock.withLock { unsafe arenas }.sorted { $0.lock.order < $1.lock.order }
-  }
-
-  /// The arena of a domain; nil if the domain is of another kind, or if its arena was destroyed.
-  package static func arena(_ domain: DomainID) -> Arena? {
-    lock.withLock { unsafe arenas.first { $0.domain == domain } }
-  }
+  package static var all: [Arena] { lock.withLock { unsafe arenas } }
 
   /// The depot of the arena that an entry's block came from; nil if the entry has no arena. Takes no lock. The caller
   /// has the block, which keeps the arena from being destroyed.

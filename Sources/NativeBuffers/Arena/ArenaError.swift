@@ -81,9 +81,9 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case .destroyed: "it was destroyed; nothing can be allocated from it."
     case .ledger(let error): error.description
     case .tooManyArenas(let count):
-      "the process has \(count) arenas, as many as jemalloc allows, a few of them jemalloc's own for malloc. Those count, "
-        + "too, whose last reference was dropped: only destroy() ends an arena, once its buffers are gone. Destroy arenas "
-        + "that are no longer needed, or let several purposes share one."
+      "the process has \(count) arenas, as many as jemalloc allows, a few of them jemalloc's own for malloc. Those "
+        + "count, too, whose last reference was dropped: only destroy() ends an arena, once its buffers are gone. Destroy "
+        + "arenas that are no longer needed, or let several purposes share one."
     case .noRoomForArena:
       "no room for another arena, which takes 2 MiB of address space before its first block: \(shortage ?? .memory). "
         + (shortage ?? .memory).advice(or: "let several purposes share an arena")

@@ -50,36 +50,30 @@ import Synchronization
     Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> UInt64(64 - slotCount.trailingZeroBitCount))
   }
 
-  /// For tests: how many slots a search for a key looks at.
-  func probeCount(for key: UInt64) -> Int {
-    var count = 1
-    var slot = firstSlot(for: key)
-    while true {
-      let found = unsafe slots[slot].key.load(ordering: .relaxed)
-      if found == key || found == 0 { return count }
-      slot = (slot + 1) & (slotCount - 1)
-      count += 1
-    }
-  }
-
-  func site(for key: UInt64) -> SiteID? {
+  /// The slot that has a key; if none has it, the empty slot that ends the search, where the key would be added.
+  private func slot(for key: UInt64) -> (index: Int, isFound: Bool) {
     var slot = firstSlot(for: key)
     while true {
       let found = unsafe slots[slot].key.load(ordering: .acquiring)
-      if found == key {
-        return SiteID(rawValue: UInt32(truncatingIfNeeded: unsafe slots[slot].site.load(ordering: .relaxed)))
-      }
-      if found == 0 { return nil }
+      if found == key || found == 0 { return (slot, found == key) }
       slot = (slot + 1) & (slotCount - 1)
     }
+  }
+
+  /// For tests: how many slots a search for a key looks at.
+  func probeCount(for key: UInt64) -> Int { ((slot(for: key).index - firstSlot(for: key)) & (slotCount - 1)) + 1 }
+
+  func site(for key: UInt64) -> SiteID? {
+    let (index, isFound) = slot(for: key)
+    guard isFound else { return nil }
+    return SiteID(rawValue: UInt32(truncatingIfNeeded: unsafe slots[index].site.load(ordering: .relaxed)))
   }
 
   /// Adds a key that is not there yet. If three quarters of the slots are in use, it adds nothing, and the key is found
   /// the slow way each time.
   func add(_ key: UInt64, site: SiteID) {
     guard key != 0, count < slotCount / 4 * 3 else { return }
-    var slot = firstSlot(for: key)
-    while unsafe slots[slot].key.load(ordering: .relaxed) != 0 { slot = (slot + 1) & (slotCount - 1) }
+    let slot = slot(for: key).index
     unsafe slots[slot].site.store(UInt64(site.rawValue), ordering: .relaxed)
     unsafe slots[slot].key.store(key, ordering: .releasing)
     count += 1

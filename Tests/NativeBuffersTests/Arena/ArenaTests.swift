@@ -203,7 +203,7 @@ struct ArenaTests {
     let domain = try #require(arena).domain
     arena = nil
     #expect(ArenaDirectory.all.contains { $0.domain == domain })
-    try #require(ArenaDirectory.arena(domain)).destroy()
-    #expect(ArenaDirectory.arena(domain) == nil)
+    try #require(ArenaDirectory.all.first { $0.domain == domain }).destroy()
+    #expect(!ArenaDirectory.all.contains { $0.domain == domain })
   }
 }
