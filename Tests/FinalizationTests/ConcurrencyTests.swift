@@ -56,6 +56,50 @@ import Testing
     #expect(registry.count == 0)
   }
 
+  /// ThreadSanitizer checks that the thread that uses the cell again waits for the one on which the token died. So
+  /// nothing else may order the two threads meanwhile: both live until the end, the flags are relaxed, and expectations
+  /// come after it.
+  @Test func `A token dies while its registration is cancelled and the cell is used again`() throws {
+    final class Round: Sendable {
+      let isReady = Atomic<Bool>(false)
+      let isDead = Atomic<Bool>(false)
+      let isOver = Atomic<Bool>(false)
+      let heldValue = Atomic<Int>(-1)
+    }
+    let registry = FinalizationRegistry<Int>(name: "token's end", delivery: .manual) { _ in }
+    let other = FinalizationRegistry<Int>(name: "other", delivery: .manual) { _ in }
+    let target = Anchored()
+    let nextToken = Anchored()
+    for number in 0..<100 {
+      let token = Holder(Anchored())
+      let registration = try #require(
+        try token.with { try registry.register(target, holding: number, unregisterToken: $0) })
+      let round = Round()
+      onThreads(2) { thread in
+        // The first registration gives a thread its record, under a lock.
+        _ = try? registry.register(target, holding: -1).cancel()
+        if thread == 0 {
+          while !round.isReady.load(ordering: .relaxed) { sched_yield() }
+          // This walks the token's list, which ThreadSanitizer sees. It ignores what a deinit reads.
+          _ = token.with { other.unregister($0) }
+          token.release()
+          round.isDead.store(true, ordering: .relaxed)
+          while !round.isOver.load(ordering: .relaxed) { sched_yield() }
+        } else {
+          round.isReady.store(true, ordering: .relaxed)
+          while !round.isDead.load(ordering: .relaxed) { sched_yield() }
+          round.heldValue.store(registration.cancel() ?? -1, ordering: .relaxed)
+          _ = try? registry.register(target, holding: -1, unregisterToken: nextToken)
+          round.isOver.store(true, ordering: .relaxed)
+        }
+      }
+      #expect(round.heldValue.load(ordering: .relaxed) == number)
+      #expect(registry.count == 1)
+      #expect(registry.unregister(nextToken))
+    }
+    #expect(registry.count == 0)
+  }
+
   @Test func `The registry's book and the ledger agree while threads register and unregister`() throws {
     let registry = FinalizationRegistry<Int>(name: "two books", delivery: .manual) { _ in }
     let listing = try #require(ResourceDomains.all.first { $0.domain.name == "two books" })

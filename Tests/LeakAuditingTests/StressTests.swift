@@ -15,10 +15,10 @@ struct StressTests {
     switch ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] {
     case "long": 50_000_000
     case "short": 100_000
-    default: 5_000_000
+    default: 2_000_000
     }
 
-  @Test("Not one false finding in 10 million operations of two threads, audited all the while")
+  @Test("Not one false finding in millions of operations of two threads, audited all the while")
   func exactUnderLoad() throws {
     // A small limit of idle blocks keeps the slow path busy as well.
     let arena = try Arena(name: "stress", configuration: .init(idleByteLimit: 300_000))
