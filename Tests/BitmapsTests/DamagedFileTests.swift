@@ -46,7 +46,7 @@ struct DamagedFileTests {
   }()
 
   /// Every 512 bytes if there is time.
-  static let cutPhotoParts = Corpus.isPresent ? parts(of: photos, every: isLong ? 512 : 2_048) : []
+  static let cutPhotoParts = Corpus.isPresent ? parts(of: photos, every: isLong ? 512 : 4_096) : []
 
   /// Those of several scans. One has 16 megapixels and 1.5 MB, of which libjpeg takes 66 ms for each part, and three
   /// minutes for 2,900 parts: those are for NATIVE_BUFFERS_STRESS=long.

@@ -13,8 +13,8 @@ import Testing
 struct DamagedVariantTests {
   private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
 
-  /// Of each of the four formats; 10,000 in all.
-  private static let variantCount = isLong ? 100_000 : 2_500
+  /// Of each of the four formats; 6,000 in all.
+  private static let variantCount = isLong ? 100_000 : 1_500
 
   /// Files that are in every clone, and for PNG those of the corpus that take at most 2 KB.
   static func files(of format: PictureFormat) throws -> [[UInt8]] {

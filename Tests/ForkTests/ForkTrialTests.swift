@@ -12,7 +12,7 @@ import Testing
 struct ForkTrialTests {
   private static var forks: Int {
     let isLong = unsafe getenv("NATIVE_BUFFERS_STRESS").map { unsafe String(cString: $0) } == "long"
-    return isLong ? 20_000 : 200
+    return isLong ? 20_000 : 120
   }
 
   @Test(

@@ -15,7 +15,7 @@ struct StressTests {
     switch ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] {
     case "long": 50_000_000
     case "short": 100_000
-    default: 2_000_000
+    default: 1_500_000
     }
 
   @Test("Not one false finding in millions of operations of two threads, audited all the while")
