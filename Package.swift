@@ -12,15 +12,12 @@ let swiftSettings: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
-// A sanitizer must replace malloc in the whole process, but Debian's jemalloc defines malloc, too. So sanitizer runs
-// link a private copy of jemalloc whose symbols start with je_. The variable names the folder that holds it.
-let privateJemalloc = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_PRIVATE_JEMALLOC"]
-
-let jemallocC: [CSetting] = privateJemalloc == nil ? [] : [.define("CJEMALLOC_PRIVATE")]
-let jemallocLink: [LinkerSetting] =
-  privateJemalloc.map {
-    [.unsafeFlags(["-L\($0)"]), .linkedLibrary("jemalloc_private"), .linkedLibrary("m"), .linkedLibrary("pthread")]
-  } ?? [.linkedLibrary("jemalloc")]
+// Debian's jemalloc defines malloc and operator new, too. The process calls those of the library that is linked first.
+// So that a program keeps its own, libstdc++ and libc come before jemalloc, unless the trait asks for the other order.
+let jemallocLink: [LinkerSetting] = [
+  .linkedLibrary("jemalloc", .when(traits: ["JemallocMalloc"])),
+  .linkedLibrary("stdc++"), .linkedLibrary("c"), .linkedLibrary("jemalloc"),
+]
 
 let package = Package(
   name: "native-buffers",
@@ -32,13 +29,18 @@ let package = Package(
     .executable(name: "leak-audit", targets: ["leak-audit"]),
     .executable(name: "thumbnails", targets: ["thumbnails"]),
   ],
+  traits: [
+    .trait(
+      name: "JemallocMalloc",
+      description: "The whole process gets jemalloc's malloc. Without it, the process keeps its own.")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
   ],
   targets: [
     // Floor 0
-    .target(name: "CJemalloc", cSettings: jemallocC, linkerSettings: jemallocLink),
+    .target(name: "CJemalloc", linkerSettings: jemallocLink),
     .target(name: "CNativeRuntime"),
     // Floor 1
     .target(name: "NativeSynchronization", dependencies: ["CNativeRuntime"], swiftSettings: swiftSettings),

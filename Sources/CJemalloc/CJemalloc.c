@@ -3,70 +3,74 @@
 #define _GNU_SOURCE
 #include "CJemalloc.h"
 
+#if !__has_include(<jemalloc/jemalloc.h>)
+#error "jemalloc is not installed. On Debian and Ubuntu: apt-get install libjemalloc-dev"
+#endif
+
 #include <dlfcn.h>
 #include <errno.h>
+#include <jemalloc/jemalloc.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
-#ifdef CJEMALLOC_PRIVATE
-#define JEMALLOC_NO_RENAME
-#include <jemalloc/jemalloc.h>
-#define JE(name) je_##name
-#else
-#include <jemalloc/jemalloc.h>
-#define JE(name) name
-#endif
-
 void *cjemalloc_allocate(size_t byte_count, uint32_t arena, uint32_t lg_alignment, bool zeroed) {
   int flags = MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE | MALLOCX_LG_ALIGN((int)lg_alignment);
-  return JE(mallocx)(byte_count, zeroed ? flags | MALLOCX_ZERO : flags);
+  return mallocx(byte_count, zeroed ? flags | MALLOCX_ZERO : flags);
 }
 
-void cjemalloc_deallocate(void *pointer) { JE(dallocx)(pointer, MALLOCX_TCACHE_NONE); }
+void cjemalloc_deallocate(void *pointer) { dallocx(pointer, MALLOCX_TCACHE_NONE); }
 
 void cjemalloc_free(void *pointer) {
   if (pointer != NULL) cjemalloc_deallocate(pointer);
 }
 
 size_t cjemalloc_size_class(size_t byte_count, uint32_t lg_alignment) {
-  return JE(nallocx)(byte_count, MALLOCX_LG_ALIGN((int)lg_alignment));
+  return nallocx(byte_count, MALLOCX_LG_ALIGN((int)lg_alignment));
 }
 
 int cjemalloc_mallctl(const char *key, void *old_value, size_t *old_size, void *new_value, size_t new_size) {
-  return JE(mallctl)(key, old_value, old_size, new_value, new_size);
+  return mallctl(key, old_value, old_size, new_value, new_size);
 }
 
 int cjemalloc_mib(const char *key, size_t *mib, size_t *mib_length) {
-  return JE(mallctlnametomib)(key, mib, mib_length);
+  return mallctlnametomib(key, mib, mib_length);
 }
 
 int cjemalloc_mallctl_by_mib(const size_t *mib, size_t mib_length, void *old_value, size_t *old_size,
                              void *new_value, size_t new_size) {
-  return JE(mallctlbymib)(mib, mib_length, old_value, old_size, new_value, new_size);
+  return mallctlbymib(mib, mib_length, old_value, old_size, new_value, new_size);
 }
 
 // Looked up before main. Later, in a forked child, the loader's lock might be held by a thread that the child does not
 // have.
-static bool is_process_malloc;
+static cjemalloc_malloc_owner process_malloc = CJEMALLOC_MALLOC_OF_ANOTHER;
+static const char *process_malloc_file = "";
 
-static bool is_in_object(const char *symbol, const void *object) {
+// The object that holds the function that the process calls by this name.
+static const void *object_of(const char *symbol, const char **file) {
   void *function = dlsym(RTLD_DEFAULT, symbol);
   Dl_info found;
-  return function != NULL && dladdr(function, &found) != 0 && found.dli_fbase == object;
+  if (function == NULL || dladdr(function, &found) == 0) return NULL;
+  if (file != NULL) *file = found.dli_fname;
+  return found.dli_fbase;
 }
 
-// A preloaded allocator, a sanitizer or the order of linking decides whose functions the process calls. If a private
-// jemalloc is linked into the same file as a sanitizer's malloc, it has no `malloc` that the process could call.
 __attribute__((constructor)) static void look_up_process_malloc(void) {
-#ifndef CJEMALLOC_PRIVATE
-  Dl_info own;
-  if (dladdr((void *)dlsym(RTLD_DEFAULT, "mallocx"), &own) == 0) return;
-  is_process_malloc = is_in_object("malloc", own.dli_fbase) && is_in_object("free", own.dli_fbase) &&
-                      is_in_object("realloc", own.dli_fbase);
-#endif
+  const void *object = object_of("malloc", &process_malloc_file);
+  if (object == NULL || object_of("free", NULL) != object || object_of("realloc", NULL) != object) return;
+  if (object == object_of("mallocx", NULL)) process_malloc = CJEMALLOC_MALLOC_OF_JEMALLOC;
+  if (object == object_of("gnu_get_libc_version", NULL)) process_malloc = CJEMALLOC_MALLOC_OF_GLIBC;
 }
 
-bool cjemalloc_is_process_malloc(void) { return is_process_malloc; }
+cjemalloc_malloc_owner cjemalloc_process_malloc(void) { return process_malloc; }
+
+const char *cjemalloc_process_malloc_file(void) { return process_malloc_file; }
+
+size_t cjemalloc_glibc_allocated(void) {
+  struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
 
 // jemalloc's own hooks, except for two. With its own two, an arena maps memory in advance (opt.retain), and keeps
 // mapped what it does not need, for itself alone.
@@ -89,7 +93,7 @@ static bool unmap_unused(extent_hooks_t *hooks, void *address, size_t size, bool
 __attribute__((constructor)) static void make_thrifty_hooks(void) {
   extent_hooks_t *own;
   size_t size = sizeof own;
-  if (JE(mallctl)("arena.0.extent_hooks", &own, &size, NULL, 0) != 0) return;
+  if (mallctl("arena.0.extent_hooks", &own, &size, NULL, 0) != 0) return;
   thrifty_hooks = *own;
   map_extent = own->alloc;
   thrifty_hooks.alloc = map_needed;
@@ -101,5 +105,5 @@ int cjemalloc_map_only_needed(uint32_t arena) {
   char key[64];
   snprintf(key, sizeof key, "arena.%u.extent_hooks", (unsigned)arena);
   extent_hooks_t *hooks = &thrifty_hooks;
-  return JE(mallctl)(key, NULL, NULL, &hooks, sizeof hooks);
+  return mallctl(key, NULL, NULL, &hooks, sizeof hooks);
 }

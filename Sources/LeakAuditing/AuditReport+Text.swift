@@ -15,8 +15,9 @@ extension AuditReport {
         "adopted memory: \(adopted.count.grouped) live, \(adopted.byteCount.grouped) bytes (one book only)", "",
       ]
     }
+    let allocated = outside.allocated.map { "\($0.grouped) bytes" } ?? "uncounted bytes"
     lines.append(
-      "outside the arenas: \(outside.allocated.grouped) bytes of malloc, \(outside.metadata.grouped) of jemalloc's own; "
+      "outside the arenas: \(allocated) of malloc (\(outside.malloc)), \(outside.metadata.grouped) of jemalloc's own; "
         + "resident set \(outside.residentSet.grouped)")
     lines.append("")
     lines += Finding.textLines(findings)

@@ -35,7 +35,8 @@ public enum LeakAuditor {
     let ledger = Ledger.shared
     // A census runs code of a client, and a registry's census takes locks: so none is called under the arenas' locks.
     let domains = DomainComparison(ledger)
-    let comparison = try compareArenas(ledger, andRead: domains.ids)
+    let allocatedByGlibc = ProcessMalloc.allocatedByGlibc
+    let comparison = try compareArenas(ledger, andRead: domains.ids, allocatedByGlibc: allocatedByGlibc)
     let domainBooks = domains.finish(with: comparison.domains)
     var findings = comparison.findings + domainBooks.findings
     findings += StuckCleanups.findings(
@@ -57,7 +58,9 @@ public enum LeakAuditor {
     var outside: AuditReport.OutsideMemory
   }
 
-  private static func compareArenas(_ ledger: Ledger, andRead domains: [DomainNumber]) throws -> Comparison {
+  private static func compareArenas(
+    _ ledger: Ledger, andRead domains: [DomainNumber], allocatedByGlibc: Int?
+  ) throws -> Comparison {
     let locked = ArenaDirectory.all
     for arena in locked { arena.lock.lock() }
     defer { for arena in locked.reversed() { arena.lock.unlock() } }
@@ -79,7 +82,9 @@ public enum LeakAuditor {
       books.append(ArenaBooks(arena, counts[position], totals[position]))
     }
     let outside = AuditReport.OutsideMemory(
-      allocated: Int(clamping: Int128(process.allocated) - Int128(Int.clampedSum(counts.map(\.byteCount)))),
+      malloc: ProcessMalloc.fileName,
+      allocated: ProcessMalloc.owner == .jemalloc
+        ? Int(clamping: Int128(process.allocated) - Int128(Int.clampedSum(counts.map(\.byteCount)))) : allocatedByGlibc,
       metadata: process.metadata,
       residentSet: ProcessMemory.residentByteCount)
     return Comparison(

@@ -59,6 +59,8 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case adoptedMemory
   /// The spare arenas of `MallocCapture`.
   case capture
+  /// What glibc's malloc counted last (`ProcessMalloc`).
+  case mallocCount
   /// The list of scopes.
   case scopes
   /// The ledger's growth.

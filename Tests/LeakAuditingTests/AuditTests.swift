@@ -10,7 +10,7 @@ import Testing
 @Suite("Audit: both books")
 struct AuditTests {
   private static let freeIsJemallocs = ConditionTrait.enabled(
-    if: MallocCapture.isAvailable, "needs a free that is jemalloc's: a sanitizer has its own")
+    if: MallocCapture.isAvailable, "needs jemalloc's malloc, as LD_PRELOAD=libjemalloc.so.2 gives it")
 
   /// What an audit says about one arena: other tests run at the same time.
   private func audit(_ arena: Arena) throws -> (books: ArenaBooks, findings: [Finding]) {
@@ -161,10 +161,10 @@ struct AuditTests {
           sites: [SiteTotals(file: "App/Frame.swift", line: 7, function: "decode()", count: 2, byteCount: 2_000_000)])
       ],
       arenas: [], adopted: .init(count: 0, byteCount: 0),
-      outside: .init(allocated: 1_234, metadata: 5, residentSet: 67_890))
+      outside: .init(malloc: "libc.so.6", allocated: 1_234, metadata: 5, residentSet: 67_890))
     #expect(
       report.text == """
-        outside the arenas: 1,234 bytes of malloc, 5 of jemalloc's own; resident set 67,890
+        outside the arenas: 1,234 bytes of malloc (libc.so.6), 5 of jemalloc's own; resident set 67,890
 
         findings
           held: 2 of 2,000,000 bytes, size class 1,048,576

@@ -205,7 +205,8 @@ struct DomainTests {
     let findings = orphans.findings + uncounted.findings
     let report = AuditReport(
       verdict: Verdict(findings), findings: findings, arenas: [], domains: [orphans, uncounted],
-      adopted: .init(count: 0, byteCount: 0), outside: .init(allocated: 1, metadata: 2, residentSet: 3))
+      adopted: .init(count: 0, byteCount: 0),
+      outside: .init(malloc: "libc.so.6", allocated: 1, metadata: 2, residentSet: 3))
     #expect(
       report.text == """
         domains
@@ -215,7 +216,7 @@ struct DomainTests {
           in the ledger of "textures"
             1,200 × App/Scene.swift:9 in load(), 4,800 bytes
 
-        outside the arenas: 1 bytes of malloc, 2 of jemalloc's own; resident set 3
+        outside the arenas: 1 bytes of malloc (libc.so.6), 2 of jemalloc's own; resident set 3
 
         findings
           orphan: 1, domain "textures" (custom)

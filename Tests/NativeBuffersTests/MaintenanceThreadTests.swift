@@ -88,7 +88,7 @@ struct MaintenanceThreadTests {
 
   @Test(
     "A forked child has none until it is turned on there",
-    .enabled(if: MallocCapture.isAvailable, "a thread sanitizer refuses threads in a forked child"))
+    .enabled(if: !ThreadSanitizer.isOn, "a thread sanitizer refuses threads in a forked child"))
   func fork() async {
     await #expect(processExitsWith: .success) {
       let arena = try Arena(name: "fork", configuration: Self.quick)

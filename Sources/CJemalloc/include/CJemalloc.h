@@ -3,8 +3,7 @@
 // What Swift cannot call or cannot express about jemalloc. This module decides nothing: sizes, flags and errno values
 // go through unchanged. Only NativeBuffers' folder Arena calls these functions.
 //
-// No declaration here names a jemalloc symbol. So a build over a private jemalloc with the prefix je_ (for sanitizers)
-// changes only CJemalloc.c: the Swift importer does not see defines that are given to C files.
+// No declaration here names a jemalloc symbol, so that only CJemalloc.c needs jemalloc's header.
 
 #ifndef CJEMALLOC_H
 #define CJEMALLOC_H
@@ -42,9 +41,22 @@ int cjemalloc_mib(const char *key, size_t *mib, size_t *mib_length);
 int cjemalloc_mallctl_by_mib(const size_t *mib, size_t mib_length, void *_Nullable old_value,
                              size_t *_Nullable old_size, void *_Nullable new_value, size_t new_size);
 
-/// Whether the process's own malloc, realloc and free are those of this jemalloc, as found before main. They are not in
-/// a sanitizer build, or if another allocator is preloaded or linked first.
-bool cjemalloc_is_process_malloc(void);
+/// Whose malloc, realloc and free the process calls, as found before main. The order of linking decides that, or a
+/// library that is preloaded, or a sanitizer.
+typedef enum {
+  CJEMALLOC_MALLOC_OF_JEMALLOC,
+  CJEMALLOC_MALLOC_OF_GLIBC,
+  CJEMALLOC_MALLOC_OF_ANOTHER,
+} cjemalloc_malloc_owner;
+
+cjemalloc_malloc_owner cjemalloc_process_malloc(void);
+
+/// The path of the file that holds the process's malloc.
+const char *cjemalloc_process_malloc_file(void);
+
+/// The bytes that glibc's malloc has given out and not got back: in its heaps, and in mappings of their own. Waits for
+/// the locks of all its heaps, and walks the lists of their free blocks.
+size_t cjemalloc_glibc_allocated(void);
 
 #pragma clang assume_nonnull end
 

@@ -95,6 +95,7 @@ public final class Arena: Sendable {
     ArenaStatistics.makeStatics()
     ArenaDirectory.makeStatics()
     MallocCapture.makeStatics()
+    ProcessMalloc.makeStatics()
   }
 
   public let name: String

@@ -15,9 +15,9 @@ package enum MallocCapture {
     package let byteCount: Int
   }
 
-  /// Whether this process's malloc is the jemalloc that the arenas use. It is not if a sanitizer replaces malloc. Only
-  /// if it is, calls can be captured, and C's `free` may be given a detached block.
-  package static var isAvailable: Bool { cjemalloc_is_process_malloc() }
+  /// Whether this process's malloc is the jemalloc that the arenas use: see ``ProcessMalloc``. Only if it is, calls can
+  /// be captured, and C's `free` may be given a detached block.
+  package static var isAvailable: Bool { ProcessMalloc.owner == .jemalloc }
 
   private static let lock = RankedLock(.capture)
   // SAFETY: guarded by `lock`.
@@ -35,7 +35,7 @@ package enum MallocCapture {
   /// - Throws: what `body` throws; ``ArenaError`` if malloc is not jemalloc, no arena can be created, or jemalloc
   ///   refuses to switch arenas or to count.
   package static func run<R>(_ body: () throws -> R) throws -> (result: R, remainder: Remainder) {
-    guard cjemalloc_is_process_malloc() else { throw ArenaError(.captureUnavailable) }
+    guard isAvailable else { throw ArenaError(.captureUnavailable) }
     ArenaStatistics.prepare()
     let arena = try spareArena()
     let outerArena: UInt32 = try Mallctl.read("thread.arena")

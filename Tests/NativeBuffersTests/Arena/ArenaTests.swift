@@ -181,7 +181,7 @@ struct ArenaTests {
 
   @Test(
     "A capture counts what C calls on this thread leave behind",
-    .enabled(if: MallocCapture.isAvailable, "needs a malloc that is jemalloc's: a sanitizer has its own"))
+    .enabled(if: MallocCapture.isAvailable, "needs jemalloc's malloc, as LD_PRELOAD=libjemalloc.so.2 gives it"))
   func capture() throws {
     let clean = try MallocCapture.run {
       for size in [10, 1_000, 100_000] { unsafe free(malloc(size)) }

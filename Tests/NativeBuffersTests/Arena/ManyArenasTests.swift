@@ -30,7 +30,7 @@ struct ManyArenasTests {
 
   @Test(
     "Blocks of a size that the library never asked for are counted, too",
-    .enabled(if: MallocCapture.isAvailable, "needs a malloc that is jemalloc's: a sanitizer has its own"))
+    .enabled(if: MallocCapture.isAvailable, "needs jemalloc's malloc, as LD_PRELOAD=libjemalloc.so.2 gives it"))
   func unlikelySize() async {
     await #expect(processExitsWith: .success) {
       let arena = try Arena(name: "foreign")

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// What tests must know about the sanitizer that they may run under.
+/// What tests must know about ThreadSanitizer, which they may run under.
 public enum ThreadSanitizer {
   /// Whether this process runs under it. If so, Swift's runtime takes a lock of its own at each use of a lazy global,
   /// to show the sanitizer an order. In a forked child, no thread frees that lock: a test that forks while other
@@ -12,4 +12,9 @@ public enum ThreadSanitizer {
     // SAFETY: the symbol is the runtime's own flag, a C++ bool.
     return unsafe symbol.load(as: UInt8.self) != 0
   }()
+}
+
+/// Whether this process runs under ThreadSanitizer or AddressSanitizer.
+public enum Sanitizer {
+  public static let isOn: Bool = unsafe ThreadSanitizer.isOn || dlsym(nil, "__asan_init") != nil
 }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import NativeBuffers
+import TestSupport
+import Testing
+
+@Suite("Whose malloc the process has", .enabled(if: !Sanitizer.isOn, "A sanitizer has a malloc of its own."))
+struct MallocTests {
+  private struct Report: Decodable {
+    struct Outside: Decodable {
+      let malloc: String
+      let allocated: Int?
+    }
+    let outside: Outside
+  }
+
+  /// What the demo reports of a process in which this file is preloaded; nil if the file is not there.
+  private static func report(preloading file: String?) throws -> Report.Outside? {
+    let folder = try PictureFolder()
+    let preload = file.map { ["LD_PRELOAD=\($0)"] } ?? []
+    let outcome = try Command.run(
+      "/usr/bin/env",
+      ["-u", "LD_PRELOAD"] + preload + [Command.path("leak-audit"), "demo", folder.path, "--format", "json"])
+    if outcome.errors.contains("cannot be preloaded") { return nil }
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)).outside
+  }
+
+  @Test("A program that links this package keeps glibc's, unless the trait JemallocMalloc is on")
+  func unchanged() throws {
+    let outside = try #require(try Self.report(preloading: nil))
+    #if JemallocMalloc
+      #expect(outside.malloc == "libjemalloc.so.2")
+    #else
+      #expect(outside.malloc == "libc.so.6")
+    #endif
+    #expect(try #require(outside.allocated) > 0)
+  }
+
+  @Test("jemalloc, if it is preloaded; both books agree then, too")
+  func jemalloc() throws {
+    let outside = try #require(try Self.report(preloading: "libjemalloc.so.2"))
+    #expect(outside.malloc == "libjemalloc.so.2")
+    #expect(try #require(outside.allocated) > 0)
+  }
+
+  @Test("Another one's, if it is preloaded: the report names its file, and no number")
+  func another() throws {
+    guard let outside = try Self.report(preloading: "libmimalloc.so.2") else {
+      print("skipped: libmimalloc.so.2 is not installed")
+      return
+    }
+    #expect(outside.malloc.hasPrefix("libmimalloc.so"))
+    #expect(outside.allocated == nil)
+  }
+}
