@@ -26,7 +26,7 @@ let package = Package(
   ],
   targets: [
     // Opaque sinks, clocks, fault counts, and the allocators that rows are compared with.
-    .target(name: "CBenchmarkSupport", linkerSettings: [.linkedLibrary("jemalloc")]),
+    .target(name: "CBenchmarkSupport"),
     // The work that rows do, once for all programs below.
     .target(
       name: "BufferWorkloads",

@@ -109,12 +109,12 @@ public enum CreateAndDispose {
     }
   }
 
-  public static func glibcMalloc(_ byteCount: Int, _ use: Use) -> Workload {
-    Workload("malloc+free", memory: .glibcMalloc) { times in
+  public static func jemallocMalloc(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("malloc+free", memory: .jemallocMalloc) { times in
       for _ in 0..<times {
-        let pointer = unsafe bench_glibc_malloc(byteCount)
+        let pointer = unsafe bench_jemalloc_malloc(byteCount)
         if use == .touched { unsafe bench_touch_pages(pointer, byteCount) }
-        unsafe bench_glibc_free(pointer)
+        unsafe bench_jemalloc_free(pointer)
       }
     }
   }
@@ -153,11 +153,11 @@ public enum CreateAndDispose {
     }
   }
 
-  /// The same with memory from glibc's malloc. The object itself comes from the process's malloc.
-  public static func minimalGlibcClass(_ byteCount: Int, _ use: Use) -> Workload {
-    Workload("class owning malloc", memory: .glibcMalloc) { times in
+  /// The same with memory from jemalloc's malloc. The object itself comes from the process's malloc.
+  public static func minimalJemallocClass(_ byteCount: Int, _ use: Use) -> Workload {
+    Workload("class owning malloc", memory: .jemallocMalloc) { times in
       for _ in 0..<times {
-        let owner = GlibcOwner(byteCount)
+        let owner = JemallocOwner(byteCount)
         keepAlive(owner)
         if use == .touched { unsafe bench_touch_pages(owner.base, byteCount) }
       }
@@ -215,11 +215,11 @@ public enum CreateAndDispose {
   deinit { unsafe base.deallocate() }
 }
 
-/// A minimal owner of memory from glibc's malloc.
-@safe final class GlibcOwner {
+/// A minimal owner of memory from jemalloc's malloc.
+@safe final class JemallocOwner {
   let base: UnsafeMutableRawPointer?
-  init(_ byteCount: Int) { unsafe base = bench_glibc_malloc(byteCount) }
-  deinit { unsafe bench_glibc_free(base) }
+  init(_ byteCount: Int) { unsafe base = bench_jemalloc_malloc(byteCount) }
+  deinit { unsafe bench_jemalloc_free(base) }
 }
 
 /// A block that is allocated and touched once.

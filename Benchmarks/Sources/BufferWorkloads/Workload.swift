@@ -17,22 +17,21 @@ public struct Workload: Sendable {
   }
 }
 
-/// Where a row's memory comes from. Every row says it, because the library links Debian's unprefixed jemalloc: `malloc`
-/// in this process is jemalloc's.
+/// Where a row's memory comes from. Every row says it.
 public enum Memory: String, Sendable {
   /// This library: an arena of its own in jemalloc.
   case arena = "jemalloc arena"
-  /// The process's malloc with default settings.
-  case processMalloc = "malloc=jemalloc"
-  /// glibc's malloc, called by its private name.
-  case glibcMalloc = "malloc=glibc"
+  /// The process's malloc: glibc's, with default settings.
+  case processMalloc = "malloc=glibc"
+  /// jemalloc's malloc, with default settings.
+  case jemallocMalloc = "malloc=jemalloc"
   /// Memory allocated once, before the measurement.
   case none = "none"
 
-  /// Traps if the process's malloc is not jemalloc's, because the rows would then be labelled wrongly.
+  /// Traps if the process's malloc is not glibc's, because the rows would then be labelled wrongly.
   public static func checkProcessMalloc() {
-    guard bench_malloc_is_jemalloc() else {
-      fatalError("benchmarks: malloc is not jemalloc's here; every row would be labelled wrongly")
+    guard bench_malloc_is_glibc() else {
+      fatalError("benchmarks: malloc is not glibc's here; every row would be labelled wrongly")
     }
   }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#define _GNU_SOURCE
 #include "CBenchmarkSupport.h"
 
+#include <dlfcn.h>
 #include <stdatomic.h>
 #include <jemalloc/jemalloc.h>
 #include <pthread.h>
@@ -55,12 +57,11 @@ uint64_t bench_arena_calls(uint32_t arena) {
          read_count(arena, "large.nmalloc") + read_count(arena, "large.ndalloc");
 }
 
-bool bench_malloc_is_jemalloc(void) {
-  uint64_t before = 0, after = 0;
-  size_t size = sizeof before;
-  if (mallctl("thread.allocated", &before, &size, NULL, 0) != 0) return false;
-  free(bench_malloc(64));
-  return mallctl("thread.allocated", &after, &size, NULL, 0) == 0 && after > before;
+bool bench_malloc_is_glibc(void) {
+  Dl_info malloc_object, libc_object;
+  return dladdr(dlsym(RTLD_DEFAULT, "malloc"), &malloc_object) != 0 &&
+         dladdr(dlsym(RTLD_DEFAULT, "gnu_get_libc_version"), &libc_object) != 0 &&
+         malloc_object.dli_fbase == libc_object.dli_fbase;
 }
 
 __attribute__((noinline)) void *bench_malloc(size_t byte_count) {
@@ -71,16 +72,18 @@ __attribute__((noinline)) void *bench_malloc(size_t byte_count) {
 
 __attribute__((noinline)) void bench_free(void *pointer) { free(pointer); }
 
-#if defined(__GLIBC__)
-extern void *__libc_malloc(size_t);
-extern void __libc_free(void *);
+static void *(*jemalloc_malloc)(size_t);
+static void (*jemalloc_free)(void *);
 
-void *bench_glibc_malloc(size_t byte_count) { return __libc_malloc(byte_count); }
-void bench_glibc_free(void *pointer) { __libc_free(pointer); }
-#else
-void *bench_glibc_malloc(size_t byte_count) { return NULL; }
-void bench_glibc_free(void *pointer) {}
-#endif
+__attribute__((constructor)) static void look_up_jemalloc(void) {
+  void *jemalloc = dlopen("libjemalloc.so.2", RTLD_NOW | RTLD_NOLOAD);
+  if (jemalloc == NULL) return;
+  jemalloc_malloc = (void *(*)(size_t))dlsym(jemalloc, "malloc");
+  jemalloc_free = (void (*)(void *))dlsym(jemalloc, "free");
+}
+
+void *bench_jemalloc_malloc(size_t byte_count) { return jemalloc_malloc(byte_count); }
+void bench_jemalloc_free(void *pointer) { jemalloc_free(pointer); }
 
 struct thread {
   pthread_t handle;

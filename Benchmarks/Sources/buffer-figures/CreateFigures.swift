@@ -13,9 +13,9 @@ enum CreateFigures {
         "create", byteCount,
         [
           CreateAndDispose.uniqueBuffer(byteCount, .untouched), CreateAndDispose.nativeBuffer(byteCount, .untouched),
-          CreateAndDispose.glibcMalloc(byteCount, .untouched), CreateAndDispose.malloc(byteCount, .untouched),
-          CreateAndDispose.minimalGlibcClass(byteCount, .untouched),
+          CreateAndDispose.malloc(byteCount, .untouched), CreateAndDispose.jemallocMalloc(byteCount, .untouched),
           CreateAndDispose.minimalClass(byteCount, .untouched),
+          CreateAndDispose.minimalJemallocClass(byteCount, .untouched),
         ], effort)
       let isLarge = byteCount >= 1 << 20
       let mayKeep = (1 << 20...32 << 20).contains(byteCount)
@@ -35,8 +35,8 @@ enum CreateFigures {
         "touched", byteCount,
         [
           CreateAndDispose.uniqueBuffer(byteCount, .touched), CreateAndDispose.nativeBuffer(byteCount, .touched),
-          CreateAndDispose.bareLoop(byteCount), CreateAndDispose.malloc(byteCount, .touched),
-          CreateAndDispose.glibcMalloc(byteCount, .touched),
+          CreateAndDispose.bareLoop(byteCount), CreateAndDispose.jemallocMalloc(byteCount, .touched),
+          CreateAndDispose.malloc(byteCount, .touched),
         ], effort)
       let ours = figures[...1].map { figure in
         var figure = figure.compared(with: figures[2], as: "bare loop").compared(with: figures[3], as: "jemalloc")

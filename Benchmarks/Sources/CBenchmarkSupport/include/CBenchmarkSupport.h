@@ -74,8 +74,8 @@ uint64_t bench_resident_bytes(void);
 /// The number of allocations and frees that a jemalloc arena has carried out, with or without its thread caches.
 uint64_t bench_arena_calls(uint32_t arena);
 
-/// Whether malloc is jemalloc's.
-bool bench_malloc_is_jemalloc(void);
+/// Whether the process's malloc is glibc's.
+bool bench_malloc_is_glibc(void);
 
 // MARK: Allocators
 
@@ -83,9 +83,9 @@ bool bench_malloc_is_jemalloc(void);
 void *_Nullable bench_malloc(size_t byte_count);
 void bench_free(void *_Nullable pointer);
 
-/// glibc's own malloc, even if the process has another one. NULL if there is no glibc.
-void *_Nullable bench_glibc_malloc(size_t byte_count);
-void bench_glibc_free(void *_Nullable pointer);
+/// jemalloc's own malloc and free, with its thread caches, though the process has another malloc.
+void *_Nullable bench_jemalloc_malloc(size_t byte_count);
+void bench_jemalloc_free(void *_Nullable pointer);
 
 // MARK: Threads
 
