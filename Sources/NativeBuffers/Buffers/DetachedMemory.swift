@@ -32,9 +32,8 @@ import ResourceLedger
   }
 
   /// Whether C's `free` may release the memory: it came from an arena, and the process's `malloc` is the jemalloc that
-  /// arenas use. The second is not so if another allocator was preloaded or linked first, or if a sanitizer replaces
-  /// `malloc`.
-  public var isFreedByC: Bool { unsafe arena != nil && MallocCapture.isAvailable }
+  /// arenas use. That is so only with the package trait `JemallocMalloc`, or if `libjemalloc.so.2` was preloaded.
+  public var isFreedByC: Bool { unsafe arena != nil && ProcessMalloc.owner == .jemalloc }
 
   /// Releases the memory: to its arena, or by the deallocator that it was adopted with. Must be called once, and not at
   /// all if `free` or ``Arena/unsafeDeallocator`` released the memory.
