@@ -102,7 +102,7 @@ public import Synchronization
     unsafe thread.pointee.has_ended = true
     unsafe thread.pointee.storage = nil
     guard let storage = unsafe pointer?.assumingMemoryBound(to: ThreadStorage.self) else { return }
-    unsafe storage.pointee.entries.giveBackAll()
+    unsafe storage.pointee.entries.releaseAll()
     let slot = unsafe storage.pointee.slot
     unsafe storage.deinitialize(count: 1)
     unsafe storage.deallocate()

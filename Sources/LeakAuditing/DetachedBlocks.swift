@@ -22,7 +22,7 @@ enum DetachedBlocks {
       totals[bucket].detachedCount -= 1
       totals[bucket].detachedCapacity -= Int128(snapshot.capacity)
       _ = entry.endLife(as: .free)
-      arena.retireEntry(entry, in: ledger)
+      arena.releaseEntry(entry, in: ledger)
     }
   }
 }

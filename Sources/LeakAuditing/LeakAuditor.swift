@@ -172,7 +172,7 @@ extension ArenaBooks {
     retention = Retention(
       idle: Int(clamping: sum.idleCapacity), dirty: counts.dirty, muzzy: counts.muzzy, retained: counts.retained,
       rounding: Int(clamping: sum.liveCapacity - sum.liveByteCount))
-    let ended = sum.endedLives + arena.retiredLifeCount
+    let ended = sum.endedLives + arena.pastLifeCount
     let rescued = arena.rescueCount
     buffers = BufferTotals(
       created: ended + sum.liveCount + sum.detachedCount, disposed: max(0, ended - rescued), rescued: rescued,

@@ -10,7 +10,7 @@ func makeStaticsBeforeMain() {
   Ledger.makeStatics()
   Arena.makeStatics()
   AdoptedMemory.makeStatics()
-  DepotShelves.makeStatics()
+  DepotBins.makeStatics()
   Maintenance.makeStatics()
   MappingRoom.makeStatics()
   ThreadCaches.makeStatics()

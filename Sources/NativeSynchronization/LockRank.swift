@@ -41,8 +41,8 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case cacheLoad
   /// The list of domains.
   case domains
-  /// The upkeep of arenas' unused memory. While it is held, no arena is destroyed.
-  case upkeep
+  /// The maintenance of arenas' unused memory. While it is held, no arena is destroyed.
+  case arenaMaintenance
   /// The slow path of an arena. Several are held together in the order in which the arenas were made.
   case arena
   /// The list of arenas.

@@ -100,7 +100,7 @@ struct SampleFilterTests {
       let whole = try Bitmap.random(width: 40, height: 20, format: format, arena: arena, using: &generator)
       defer { whole.dispose() }
       let crop = try whole.cropped(to: PixelRect(x: 3, y: 2, width: 21, height: 11))
-      let copy = try crop.copied(origin: .init(arena: arena, file: #fileID, line: #line, function: #function))
+      let copy = try crop.copied(context: .init(arena: arena, file: #fileID, line: #line, function: #function))
       defer { copy.dispose() }
       let operations: [(Bitmap) throws -> Bitmap] = [
         { try $0.boxBlurred(radius: 2, arena: arena) }, { try $0.convolved(with: .sharpening, arena: arena) },

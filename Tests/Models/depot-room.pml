@@ -1,4 +1,4 @@
-/* How much may lie idle in a depot (DepotShelves.swift, "Room"): each thread's stripe has room of its own, which a
+/* How much may lie idle in a depot (DepotBins.swift, "Room"): each thread's stripe has room of its own, which a
  * returned block takes and a taken one gives back to the stripe of who took it; a stripe without room gets what is
  * not reserved, by one exchange, else what the other stripe has, under a lock. Maintenance may take the stripes' rooms
  * back, under the lock.

@@ -105,7 +105,7 @@ struct IdleBoundTests {
       let arena = try Arena(name: "long work", configuration: .init(idleByteLimit: limit))
       let live = try (0..<40).map { _ in try NativeBuffer(uninitializedByteCount: 1 << 20, arena: arena) }
       // What a purge holds for as long as it takes.
-      ArenaDirectory.upkeep.withLock {
+      ArenaDirectory.maintenanceLock.withLock {
         for buffer in live[..<20] { buffer.dispose() }
         ThreadStatus.wait("what is beyond the limit") { Self.idleByteCount(arena) <= limit }
         // The thread waits for the purge now: who disposes does not wait for the thread.

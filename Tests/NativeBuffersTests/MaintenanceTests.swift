@@ -236,7 +236,7 @@ struct MaintenanceTests {
       #expect(ThreadCaches.attachedCount == 0)
       for buffer in live { buffer.dispose() }
       #expect(ThreadCaches.attachedCount == 1)
-      #expect(Arena.shared.depot.shelves.idleByteCount == 0)
+      #expect(Arena.shared.depot.bins.idleByteCount == 0)
       for step in 4...6 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
       #expect(Self.blockCount(.shared) == 0)
     }

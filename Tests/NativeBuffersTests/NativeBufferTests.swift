@@ -185,7 +185,7 @@ struct NativeBufferTests {
     let isHeld = DispatchSemaphore(value: 0)
     let isOver = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
-      DepotShelves.budgetLock.withLock {
+      DepotBins.budgetLock.withLock {
         isHeld.signal()
         isOver.wait()
       }

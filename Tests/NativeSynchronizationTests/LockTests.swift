@@ -45,7 +45,9 @@ struct LockTests {
     @Test("Locks in the order of their ranks are taken")
     func inOrder() async {
       await #expect(processExitsWith: .success) {
-        let (outer, inner, spin) = (RankedLock(.upkeep), RankedLock(.scopes), SpinLocks(.ledgerGrowth, count: 2)[1])
+        let (outer, inner, spin) = (
+          RankedLock(.arenaMaintenance), RankedLock(.scopes), SpinLocks(.ledgerGrowth, count: 2)[1]
+        )
         for _ in 0..<2 {
           outer.withLock { inner.withLock { spin.lock() } }
           spin.unlock()
@@ -66,10 +68,10 @@ struct LockTests {
     @Test("A lock out of order ends the process, and both locks are named")
     func outOfOrder() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-        let (outer, inner) = (RankedLock(.upkeep), RankedLock(.scopes))
+        let (outer, inner) = (RankedLock(.arenaMaintenance), RankedLock(.scopes))
         inner.withLock { outer.withLock {} }
       }
-      #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `upkeep`"))
+      #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `arenaMaintenance`"))
     }
 
     @Test("So it is with spin locks, and after a lock that was only tried")
@@ -103,9 +105,9 @@ struct LockTests {
     @Test("No lock is made by a thread that holds one, which fork may be waiting for")
     func madeUnderLock() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-        RankedLock(.upkeep).withLock { _ = RankedLock(.scopes) }
+        RankedLock(.arenaMaintenance).withLock { _ = RankedLock(.scopes) }
       }
-      #expect(text(outcome).contains("a thread that holds a lock `upkeep` takes a lock `registration`"))
+      #expect(text(outcome).contains("a thread that holds a lock `arenaMaintenance` takes a lock `registration`"))
     }
 
     @Test("A thread that holds a lock does not fork")

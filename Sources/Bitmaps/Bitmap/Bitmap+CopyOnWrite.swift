@@ -12,15 +12,15 @@ extension Bitmap {
     // No new pin can appear after this check: this value holds the only handle, and it is being mutated. If a pin ends
     // after the check, the copy was only unnecessary.
     guard isShared || pixels.isPinned else { return }
-    let origin = Origin(arena: pixels.arena, file: file, line: line, function: function)
-    let copy = try copied(origin: origin)
-    if isKnownUniquelyReferenced(&pixels) { origin.dispose(self) }
+    let context = AllocationContext(arena: pixels.arena, file: file, line: line, function: function)
+    let copy = try copied(context: context)
+    if isKnownUniquelyReferenced(&pixels) { context.dispose(self) }
     self = copy
   }
 
   /// The same picture in its own pixels.
-  func copied(origin: Origin) throws(BitmapError) -> Bitmap {
-    try origin.bitmap(
+  func copied(context: AllocationContext) throws(BitmapError) -> Bitmap {
+    try context.bitmap(
       width: width, height: height, format: format, colorProfile: colorProfile
     ) { copy throws(BitmapError) in
       try copyRows(to: copy)

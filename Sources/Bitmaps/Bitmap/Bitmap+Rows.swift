@@ -107,7 +107,7 @@ extension Bitmap {
   }
 
   /// Lends the rows to write, without a copy. Call it only on a bitmap whose pixels no other value shares, such as a
-  /// new one from ``Origin``.
+  /// new one from ``AllocationContext``.
   func withUnsafeMutableRows<R>(_ body: (UnsafeMutableRows) throws(BitmapError) -> R) throws(BitmapError) -> R {
     try unsafe pixels.writing { bytes throws(BitmapError) in
       guard let base = bytes.baseAddress else { throw .emptyBuffer }

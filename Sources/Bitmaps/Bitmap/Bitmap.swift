@@ -49,24 +49,25 @@ public struct Bitmap: Sendable {
     width: Int, height: Int, format: PixelFormat, bytesPerRow: Int? = nil, colorProfile: ColorProfile = .sRGB,
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     let layout = try RowLayout(width: width, height: height, format: format, bytesPerRow: bytesPerRow)
     self.init(
-      layout, pixels: try origin.zeroedBuffer(byteCount: layout.wholeByteCount), colorProfile: colorProfile)
+      layout, pixels: try context.zeroedBuffer(byteCount: layout.wholeByteCount), colorProfile: colorProfile)
   }
 
   /// A bitmap whose pixels are not initialised, for callers in this module that write every pixel. The padding between
   /// rows is zeroed here.
   init(
-    uninitializedWidth width: Int, height: Int, format: PixelFormat, colorProfile: ColorProfile, origin: Origin
+    uninitializedWidth width: Int, height: Int, format: PixelFormat, colorProfile: ColorProfile,
+    context: AllocationContext
   ) throws(BitmapError) {
     let layout = try RowLayout(width: width, height: height, format: format)
     self.init(
-      layout, pixels: try origin.buffer(byteCount: layout.byteCount), colorProfile: colorProfile)
+      layout, pixels: try context.buffer(byteCount: layout.byteCount), colorProfile: colorProfile)
     do throws(BitmapError) {
       try unsafe withUnsafeMutableRows { rows in unsafe layout.zeroPadding(from: rows.base) }
     } catch {
-      origin.dispose(self)
+      context.dispose(self)
       throw error
     }
   }

@@ -19,10 +19,10 @@ extension Bitmap {
     as encoding: PictureEncoding, into target: inout MutableRawSpan, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Int {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     let available = target.byteCount
     return try unsafe target.withUnsafeMutableBytes { bytes throws(BitmapError) in
-      try withWritten(encoding, origin: origin) { bitmap throws(BitmapError) in
+      try withWritten(encoding, context: context) { bitmap throws(BitmapError) in
         switch try unsafe encoding.encode(bitmap, into: bytes) {
         case .fits(let byteCount): return byteCount
         case .needs(let byteCount):
@@ -43,18 +43,18 @@ extension Bitmap {
     as encoding: PictureEncoding, maximumByteCount: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> EncodedPicture {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    let picture = try encoded(encoding, maximumByteCount: maximumByteCount, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    let picture = try encoded(encoding, maximumByteCount: maximumByteCount, context: context)
     // The first buffer for a PNG is as large as the pixels.
-    return encoding.format == .png ? try picture.trimmed(origin: origin) : picture
+    return encoding.format == .png ? try picture.trimmed(context: context) : picture
   }
 
   /// Writes the bitmap as a file, completely or not at all, like
   /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)``.
-  func write(_ encoding: PictureEncoding, toFileAt path: String, origin: Origin) throws(BitmapError) {
+  func write(_ encoding: PictureEncoding, toFileAt path: String, context: AllocationContext) throws(BitmapError) {
     do throws(BitmapError) {
-      let picture = try encoded(encoding, maximumByteCount: .max, origin: origin)
-      defer { origin.dispose(picture.buffer) }
+      let picture = try encoded(encoding, maximumByteCount: .max, context: context)
+      defer { context.dispose(picture.buffer) }
       try picture.write(toFileAt: path)
     } catch {
       throw error.naming(path)
@@ -62,24 +62,24 @@ extension Bitmap {
   }
 
   private func encoded(
-    _ encoding: PictureEncoding, maximumByteCount: Int, origin: Origin
+    _ encoding: PictureEncoding, maximumByteCount: Int, context: AllocationContext
   ) throws(BitmapError) -> EncodedPicture {
-    try withWritten(encoding, origin: origin) { bitmap throws(BitmapError) in
-      try EncodedPicture(encoding, of: bitmap, maximumByteCount: maximumByteCount, origin: origin)
+    try withWritten(encoding, context: context) { bitmap throws(BitmapError) in
+      try EncodedPicture(encoding, of: bitmap, maximumByteCount: maximumByteCount, context: context)
     }
   }
 
   /// Calls `body` with this bitmap. If the codec does not accept its format, or the distance between its rows, calls
   /// `body` with a copy that the codec accepts.
   private func withWritten<R>(
-    _ encoding: PictureEncoding, origin: Origin, _ body: (Bitmap) throws(BitmapError) -> R
+    _ encoding: PictureEncoding, context: AllocationContext, _ body: (Bitmap) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     try encoding.check()
     let written = try encoding.written(format)
     let isTooFarApart = encoding.format == .webp && height > 1 && bytesPerRow > Int(Int32.max)
     guard written != format || isTooFarApart else { return try body(self) }
-    let converted = try written == format ? copied(origin: origin) : converted(to: written, origin: origin)
-    defer { origin.dispose(converted) }
+    let converted = try written == format ? copied(context: context) : converted(to: written, context: context)
+    defer { context.dispose(converted) }
     return try body(converted)
   }
 

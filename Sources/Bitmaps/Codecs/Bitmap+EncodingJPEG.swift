@@ -49,8 +49,8 @@ extension Bitmap {
     toFileAt path: String, quality: Int = 85, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    try write(.jpeg(quality: quality), toFileAt: path, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    try write(.jpeg(quality: quality), toFileAt: path, context: context)
   }
 
   /// The same with a comment in the file's header: at most 65,533 bytes of UTF-8, without a NUL.
@@ -58,7 +58,7 @@ extension Bitmap {
     toFileAt path: String, quality: Int, comment: String?, arena: Arena?,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    try write(.jpeg(quality: quality, comment: comment), toFileAt: path, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    try write(.jpeg(quality: quality, comment: comment), toFileAt: path, context: context)
   }
 }

@@ -35,7 +35,7 @@ extension Bitmap {
     toFileAt path: String, compression: Int = 6, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    try write(.png(compression: compression), toFileAt: path, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    try write(.png(compression: compression), toFileAt: path, context: context)
   }
 }

@@ -36,7 +36,7 @@ extension Bitmap {
     toFileAt path: String, quality: Int = 80, isLossless: Bool = false, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    try write(.webP(quality: quality, isLossless: isLossless), toFileAt: path, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    try write(.webP(quality: quality, isLossless: isLossless), toFileAt: path, context: context)
   }
 }

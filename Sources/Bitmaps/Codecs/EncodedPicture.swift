@@ -58,7 +58,7 @@ extension EncodedPicture {
   /// - Throws: `limitExceeded` if the file would be larger than `maximumByteCount`; the errors of the codec. No buffer
   ///   is left after any error.
   init(
-    _ encoding: PictureEncoding, of bitmap: Bitmap, maximumByteCount: Int, origin: Origin
+    _ encoding: PictureEncoding, of bitmap: Bitmap, maximumByteCount: Int, context: AllocationContext
   ) throws(BitmapError) {
     let format = encoding.format
     guard maximumByteCount >= 0 else {
@@ -66,7 +66,7 @@ extension EncodedPicture {
     }
     var capacity = min(encoding.firstCapacity(for: bitmap), maximumByteCount)
     for _ in 0..<2 {
-      let buffer = try origin.buffer(byteCount: capacity)
+      let buffer = try context.buffer(byteCount: capacity)
       do throws(BitmapError) {
         let result = try unsafe buffer.writing { bytes throws(BitmapError) in
           try unsafe encoding.encode(bitmap, into: bytes)
@@ -76,11 +76,11 @@ extension EncodedPicture {
           self.init(format: format, byteCount: byteCount, buffer: buffer)
           return
         case .needs(let byteCount):
-          origin.dispose(buffer)
+          context.dispose(buffer)
           capacity = byteCount
         }
       } catch {
-        origin.dispose(buffer)
+        context.dispose(buffer)
         throw error
       }
       guard capacity <= maximumByteCount else {
@@ -92,9 +92,9 @@ extension EncodedPicture {
   }
 
   /// The same bytes in a buffer of exactly their size. The old buffer is disposed, even after an error.
-  func trimmed(origin: Origin) throws(BitmapError) -> EncodedPicture {
-    defer { origin.dispose(buffer) }
-    let copy = try origin.buffer(byteCount: byteCount)
+  func trimmed(context: AllocationContext) throws(BitmapError) -> EncodedPicture {
+    defer { context.dispose(buffer) }
+    let copy = try context.buffer(byteCount: byteCount)
     do throws(BitmapError) {
       try unsafe buffer.reading { source throws(BitmapError) in
         try unsafe copy.writing { target throws(BitmapError) in
@@ -102,7 +102,7 @@ extension EncodedPicture {
         }
       }
     } catch {
-      origin.dispose(copy)
+      context.dispose(copy)
       throw error
     }
     return EncodedPicture(format: format, byteCount: byteCount, buffer: copy)

@@ -34,12 +34,12 @@ extension Bitmap {
     appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, context: context) {
       bytes throws(BitmapError) in
       try unsafe Bitmap(
         bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        origin: origin, watch: WorkDeadline(wallTime: limits.wallTime))
+        context: context, watch: WorkDeadline(wallTime: limits.wallTime))
     }
   }
 
@@ -50,17 +50,17 @@ extension Bitmap {
     appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
       try unsafe Bitmap(
         bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        origin: origin, watch: WorkDeadline(wallTime: limits.wallTime))
+        context: context, watch: WorkDeadline(wallTime: limits.wallTime))
     }
   }
 
   init(
     _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
-    limits: DecodingLimits, origin: Origin, watch: WorkDeadline
+    limits: DecodingLimits, context: AllocationContext, watch: WorkDeadline
   ) throws(BitmapError) {
     var watch = watch
     // Used only in error messages; bytes that are not a picture are refused below.
@@ -79,18 +79,18 @@ extension Bitmap {
     )
     try limits.check(info, width: width, height: height, format: format)
     var warnings = info.warnings
-    let decoded = try origin.bitmap(width: width, height: height, format: info.codecFormat(for: format)) {
+    let decoded = try context.bitmap(width: width, height: height, format: info.codecFormat(for: format)) {
       bitmap throws(BitmapError) in
       warnings = try unsafe bitmap.fill(from: bytes, info, denominator: denominator, limits: limits, watch: watch)
     }
-    var stored = try decoded.taken(as: format, origin: origin)
+    var stored = try decoded.taken(as: format, context: context)
     // A CMYK profile does not fit the RGB pixels that CMYK becomes.
     stored.colorProfile = info.colorProfile.fitting(stored.format)
     if orientation == .upright {
       self = stored
     } else {
-      defer { origin.dispose(stored) }
-      self = try stored.oriented(orientation, origin: origin)
+      defer { context.dispose(stored) }
+      self = try stored.oriented(orientation, context: context)
     }
     decodingWarnings = warnings
   }
@@ -119,10 +119,10 @@ extension Bitmap {
 
   /// Returns this bitmap if it has the format or `format` is nil. Otherwise returns a converted bitmap, and disposes
   /// this one.
-  private func taken(as format: PixelFormat?, origin: Origin) throws(BitmapError) -> Bitmap {
+  private func taken(as format: PixelFormat?, context: AllocationContext) throws(BitmapError) -> Bitmap {
     guard let format, format != self.format else { return self }
-    defer { origin.dispose(self) }
-    return try converted(to: format, origin: origin)
+    defer { context.dispose(self) }
+    return try converted(to: format, context: context)
   }
 }
 

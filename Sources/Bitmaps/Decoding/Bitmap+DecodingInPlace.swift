@@ -23,7 +23,7 @@ extension Bitmap {
     decoding bytes: RawSpan, appliesOrientation: Bool = true, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     let watch = WorkDeadline(wallTime: limits.wallTime)
     let format = format
     let info = try unsafe bytes.reading { bytes throws(BitmapError) in
@@ -52,9 +52,9 @@ extension Bitmap {
       let decoded = try unsafe bytes.reading { bytes throws(BitmapError) in
         try unsafe Bitmap(
           bytes, format: format, minimumWidth: nil, appliesOrientation: appliesOrientation, limits: limits,
-          origin: origin, watch: watch)
+          context: context, watch: watch)
       }
-      defer { origin.dispose(decoded) }
+      defer { context.dispose(decoded) }
       try decoded.copyRows(to: self)
       warnings = decoded.decodingWarnings
     }

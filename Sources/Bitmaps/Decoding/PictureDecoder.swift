@@ -18,7 +18,7 @@ public import NativeBuffers
 /// have arrived.
 public struct PictureDecoder: ~Copyable {
   let limits: DecodingLimits
-  private let origin: Origin
+  private let context: AllocationContext
   private var buffer: NativeBuffer?
   private var capacity = 0
   /// How many bytes have arrived.
@@ -47,11 +47,11 @@ public struct PictureDecoder: ~Copyable {
     self.limits = limits
     self.minimumWidth = minimumWidth
     header = IncrementalHeaderParser(minimumWidth: minimumWidth)
-    origin = Origin(arena: arena, file: file, line: line, function: function)
+    context = AllocationContext(arena: arena, file: file, line: line, function: function)
   }
 
   deinit {
-    if let buffer { origin.dispose(buffer) }
+    if let buffer { context.dispose(buffer) }
   }
 
   /// Takes the next bytes, and copies them. The amortised cost is one or two copies of each byte, and one step for each
@@ -94,19 +94,19 @@ public struct PictureDecoder: ~Copyable {
     format: PixelFormat? = nil, appliesOrientation: Bool = true
   ) throws(BitmapError) -> Bitmap {
     guard let buffer else { throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.") }
-    let (count, minimumWidth, limits, origin) = (byteCount, minimumWidth, limits, origin)
+    let (count, minimumWidth, limits, context) = (byteCount, minimumWidth, limits, context)
     let watch = WorkDeadline(wallTime: limits.wallTime, spent: spent)
     return try unsafe buffer.reading { bytes throws(BitmapError) in
       try unsafe Bitmap(
         UnsafeRawBufferPointer(rebasing: bytes[..<count]), format: format, minimumWidth: minimumWidth,
-        appliesOrientation: appliesOrientation, limits: limits, origin: origin, watch: watch)
+        appliesOrientation: appliesOrientation, limits: limits, context: context, watch: watch)
     }
   }
 
   private mutating func reserve(_ needed: Int) throws(BitmapError) {
     guard needed > capacity else { return }
     let newCapacity = max(needed, min(2 * capacity, limits.encodedByteCount), 4096)
-    let grown = try origin.buffer(byteCount: newCapacity)
+    let grown = try context.buffer(byteCount: newCapacity)
     if let old = buffer {
       let count = byteCount
       do throws(BitmapError) {
@@ -116,10 +116,10 @@ public struct PictureDecoder: ~Copyable {
           }
         }
       } catch {
-        origin.dispose(grown)
+        context.dispose(grown)
         throw error
       }
-      origin.dispose(old)
+      context.dispose(old)
     }
     buffer = grown
     capacity = newCapacity

@@ -102,8 +102,8 @@ extension PictureInfo {
     probingFileAt path: String, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, origin: origin) {
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, context: context) {
       bytes throws(BitmapError) in
       try unsafe PictureInfo(inspecting: bytes, limits: limits, limitsSizes: false, watch: WorkDeadline())
     }

@@ -13,7 +13,7 @@ enum EncodedFile {
   /// Errors name the file, including errors of `body`. Cancellation of the task is checked at the start and after each
   /// piece of the file. Costs one copy of the file; a file that is not a picture costs a kilobyte.
   static func withBytes<R>(
-    ofFileAt path: String, limits: DecodingLimits, origin: Origin,
+    ofFileAt path: String, limits: DecodingLimits, context: AllocationContext,
     _ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     do throws(BitmapError) {
@@ -29,8 +29,8 @@ enum EncodedFile {
             name: "encodedByteCount", needed: byteCount, allowed: limits.encodedByteCount, unit: "bytes"),
           format: nil, subject: "this file")
       }
-      let buffer = try origin.buffer(byteCount: byteCount)
-      defer { origin.dispose(buffer) }
+      let buffer = try context.buffer(byteCount: byteCount)
+      defer { context.dispose(buffer) }
       let readCount = try unsafe buffer.writing { bytes throws(BitmapError) in
         try unsafe read(descriptor, into: bytes, watch)
       }

@@ -24,12 +24,12 @@ extension Bitmap {
     guard sigma > 0, sigma <= 1000 else {
       throw BitmapError(.invalidArgument, "a sigma of \(sigma) pixels cannot be; give more than 0 and at most 1000.")
     }
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     var pace = WorkPace(WorkDeadline())
     let layout = BlurLayout(self, radius: Int((3 * sigma).rounded(.up)))
-    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+    return try context.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
-      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") {
+      try unsafe context.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") {
         scratch throws(BitmapError) in
         try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
           let pass = unsafe BlurPass(

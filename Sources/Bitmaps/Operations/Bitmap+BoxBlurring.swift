@@ -24,11 +24,11 @@ extension Bitmap {
       throw BitmapError(
         .invalidArgument, "a box cannot reach \(radius) pixels to each side; give 0 to \(Int32.max).")
     }
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    return try context.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       let layout = BoxLayout(self)
-      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") {
+      try unsafe context.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") {
         scratch throws(BitmapError) in
         try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
           let pass = unsafe BoxPass(layout, scratch: scratch, source: source, bitmap: self, radius: radius)

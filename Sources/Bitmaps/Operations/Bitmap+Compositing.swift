@@ -26,13 +26,13 @@ extension Bitmap {
     with overlay: Bitmap, atX x: Int = 0, y: Int = 0, opacity: Double = 1, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    let result = try copied(origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    let result = try copied(context: context)
     do throws(BitmapError) {
-      try result.lay(overlay, atX: x, y: y, opacity: opacity, origin: origin)
+      try result.lay(overlay, atX: x, y: y, opacity: opacity, context: context)
       return result
     } catch {
-      origin.dispose(result)
+      context.dispose(result)
       throw error
     }
   }
@@ -43,33 +43,33 @@ extension Bitmap {
     with overlay: Bitmap, atX x: Int = 0, y: Int = 0, opacity: Double = 1,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
-    let origin = Origin(arena: pixels.arena, file: file, line: line, function: function)
+    let context = AllocationContext(arena: pixels.arena, file: file, line: line, function: function)
     try makeUnique(file: file, line: line, function: function)
-    try lay(overlay, atX: x, y: y, opacity: opacity, origin: origin)
+    try lay(overlay, atX: x, y: y, opacity: opacity, context: context)
   }
 
   /// Lays the overlay over these pixels, without a copy of them.
   private func lay(
-    _ overlay: Bitmap, atX x: Int, y: Int, opacity: Double, origin: Origin
+    _ overlay: Bitmap, atX x: Int, y: Int, opacity: Double, context: AllocationContext
   ) throws(BitmapError) {
     guard opacity >= 0, opacity <= 1 else {
       throw BitmapError(.invalidArgument, "an opacity of \(opacity) cannot be; give 0 to 1.")
     }
     guard let overlap = Overlap(of: overlay, atX: x, y: y, on: self) else { return }
-    try overlay.withFormat(composableWith: format, origin: origin) { overlay throws(BitmapError) in
-      try lay(overlay, overlap, opacity: opacity, origin: origin)
+    try overlay.withFormat(composableWith: format, context: context) { overlay throws(BitmapError) in
+      try lay(overlay, overlap, opacity: opacity, context: context)
     }
   }
 
   /// The same for an `overlay` that needs no conversion.
   private func lay(
-    _ overlay: Bitmap, _ overlap: Overlap, opacity: Double, origin: Origin
+    _ overlay: Bitmap, _ overlap: Overlap, opacity: Double, context: AllocationContext
   ) throws(BitmapError) {
     let watch = WorkDeadline()
     var layout = ScratchLayout()
     let under = layout.add(Float.self, count: overlap.width * format.channelCount)
     let over = layout.add(Float.self, count: overlap.width * overlay.format.channelCount)
-    try unsafe origin.withScratch(byteCount: layout.byteCount, for: "compositing") { scratch throws(BitmapError) in
+    try unsafe context.withScratch(byteCount: layout.byteCount, for: "compositing") { scratch throws(BitmapError) in
       let under = unsafe under.zeroed(in: scratch)
       let over = unsafe over.zeroed(in: scratch)
       try unsafe overlay.withUnsafeRows(to: self) { top, bottom throws(BitmapError) in
@@ -92,11 +92,11 @@ extension Bitmap {
   /// Calls `body` with this picture in a format that can be laid on a picture of `format`. Converts it only if
   /// necessary.
   private func withFormat(
-    composableWith format: PixelFormat, origin: Origin, _ body: (Bitmap) throws(BitmapError) -> Void
+    composableWith format: PixelFormat, context: AllocationContext, _ body: (Bitmap) throws(BitmapError) -> Void
   ) throws(BitmapError) {
     guard let target = self.format.converted(toLieOn: format) else { return try body(self) }
-    let converted = try converted(to: target, origin: origin)
-    defer { origin.dispose(converted) }
+    let converted = try converted(to: target, context: context)
+    defer { context.dispose(converted) }
     try body(converted)
   }
 }

@@ -23,7 +23,7 @@ extension Bitmap {
     to format: PixelFormat, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    try converted(to: format, origin: Origin(arena: arena, file: file, line: line, function: function))
+    try converted(to: format, context: AllocationContext(arena: arena, file: file, line: line, function: function))
   }
 
   /// The same picture in grays of the same depth. Alpha is kept if there is such a format. Like
@@ -60,9 +60,9 @@ extension Bitmap {
     try converted(to: format.straight, arena: arena, file: file, line: line, function: function)
   }
 
-  func converted(to format: PixelFormat, origin: Origin) throws(BitmapError) -> Bitmap {
+  func converted(to format: PixelFormat, context: AllocationContext) throws(BitmapError) -> Bitmap {
     let watch = WorkDeadline()
-    return try origin.bitmap(
+    return try context.bitmap(
       width: width, height: height, format: format, colorProfile: colorProfile.fitting(format)
     ) { result throws(BitmapError) in
       try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in

@@ -22,11 +22,11 @@ extension Bitmap {
     with kernel: ConvolutionKernel, preservesAlpha: Bool = false, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try origin.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    return try context.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       let layout = ConvolutionLayout(self, kernel)
-      try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "convolving") {
+      try unsafe context.withScratch(byteCount: layout.scratch.byteCount, for: "convolving") {
         scratch throws(BitmapError) in
         try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
           var pass = unsafe ConvolutionPass(layout, scratch: scratch, source: source, bitmap: self, kernel: kernel)

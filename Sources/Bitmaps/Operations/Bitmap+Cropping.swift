@@ -36,7 +36,7 @@ extension Bitmap {
   public func copied(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    try copied(origin: Origin(arena: arena, file: file, line: line, function: function))
+    try copied(context: AllocationContext(arena: arena, file: file, line: line, function: function))
   }
 
   /// Overwrites the pixels from (`x`, `y`) on with all pixels of another bitmap of the same format.

@@ -20,8 +20,8 @@ extension Bitmap {
       throw BitmapError(
         .invalidArgument, "a picture of \(width)×\(height) cannot be drawn. Sides are 1 to \(sides.upperBound).")
     }
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try origin.bitmap(width: width, height: height, format: .rgb8) { bitmap throws(BitmapError) in
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    return try context.bitmap(width: width, height: height, format: .rgb8) { bitmap throws(BitmapError) in
       let drawing = Drawing(width: width, height: height, variant: variant)
       try unsafe bitmap.withUnsafeMutableRows { rows throws(BitmapError) in
         for y in 0..<height {

@@ -15,14 +15,14 @@ extension Bitmap {
     _ orientation: Orientation, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try oriented(orientation, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    return try oriented(orientation, context: context)
   }
 
-  func oriented(_ orientation: Orientation, origin: Origin) throws(BitmapError) -> Bitmap {
+  func oriented(_ orientation: Orientation, context: AllocationContext) throws(BitmapError) -> Bitmap {
     let (newWidth, newHeight) = orientation.swapsSides ? (height, width) : (width, height)
     let watch = WorkDeadline()
-    return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
+    return try context.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
         let path = OrientedPath(orientation, of: self)

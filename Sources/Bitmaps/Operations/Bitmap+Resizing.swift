@@ -26,8 +26,8 @@ extension Bitmap {
     toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter = .area, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try resized(toWidth: newWidth, height: newHeight, filter: filter, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    return try resized(toWidth: newWidth, height: newHeight, filter: filter, context: context)
   }
 
   /// A smaller copy by the area filter. Like ``resized(toWidth:height:filter:arena:file:line:function:)``, but it
@@ -39,8 +39,8 @@ extension Bitmap {
     toWidth newWidth: Int, height newHeight: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try downscaled(toWidth: newWidth, height: newHeight, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    return try downscaled(toWidth: newWidth, height: newHeight, context: context)
   }
 
   /// A copy that is at most `newWidth` pixels wide, with the same proportions.
@@ -52,30 +52,32 @@ extension Bitmap {
     toWidth newWidth: Int, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
-    return try downscaled(toWidth: newWidth, origin: origin)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    return try downscaled(toWidth: newWidth, context: context)
   }
 
-  func downscaled(toWidth newWidth: Int, origin: Origin) throws(BitmapError) -> Bitmap {
+  func downscaled(toWidth newWidth: Int, context: AllocationContext) throws(BitmapError) -> Bitmap {
     let newWidth = min(newWidth, width)
     // Rounded to the nearest. At least one row is left, even if the picture is a thousand times wider than high.
     let doubled = width.dividingFullWidth(height.multipliedFullWidth(by: 2 * max(newWidth, 0))).quotient
     let newHeight = max(1, (doubled + 1) / 2)
-    return try downscaled(toWidth: newWidth, height: min(newHeight, height), origin: origin)
+    return try downscaled(toWidth: newWidth, height: min(newHeight, height), context: context)
   }
 
-  func downscaled(toWidth newWidth: Int, height newHeight: Int, origin: Origin) throws(BitmapError) -> Bitmap {
+  func downscaled(toWidth newWidth: Int, height newHeight: Int, context: AllocationContext) throws(BitmapError)
+    -> Bitmap
+  {
     guard newWidth > 0, newHeight > 0, newWidth <= width, newHeight <= height else {
       throw BitmapError(
         .invalidArgument,
         "a bitmap of \(width)×\(height) cannot be downscaled to \(newWidth)×\(newHeight). "
           + "Give sides of at least 1 that are not larger than they are.")
     }
-    return try resized(toWidth: newWidth, height: newHeight, filter: .area, origin: origin)
+    return try resized(toWidth: newWidth, height: newHeight, filter: .area, context: context)
   }
 
   private func resized(
-    toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter, origin: Origin
+    toWidth newWidth: Int, height newHeight: Int, filter: ResizeFilter, context: AllocationContext
   ) throws(BitmapError) -> Bitmap {
     // Products of two sides are computed, and must not overflow.
     let sides = 1...Int(Int32.max)
@@ -86,12 +88,12 @@ extension Bitmap {
           + "Sides are 1 to \(sides.upperBound).")
     }
     let isSameSize = newWidth == width && newHeight == height
-    return try origin.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
+    return try context.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       if isSameSize {
         try copyRows(to: result)
       } else {
-        try Resampler.run(self, into: result, filter: filter, origin: origin)
+        try Resampler.run(self, into: result, filter: filter, context: context)
       }
     }
   }

@@ -18,7 +18,7 @@ extension Bitmap {
     guard width > 0 else {
       throw BitmapError(.invalidArgument, "a thumbnail cannot be \(width) pixels wide; give at least 1.", path: path)
     }
-    let origin = Origin(arena: arena, file: file, line: line, function: function)
+    let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     let decoded = try Bitmap(
       decodingFileAt: path, minimumWidth: width, limits: limits, arena: arena, file: file, line: line,
       function: function)
@@ -26,9 +26,9 @@ extension Bitmap {
       self = decoded
       return
     }
-    defer { origin.dispose(decoded) }
+    defer { context.dispose(decoded) }
     do {
-      self = try decoded.downscaled(toWidth: width, origin: origin)
+      self = try decoded.downscaled(toWidth: width, context: context)
       decodingWarnings = decoded.decodingWarnings
     } catch {
       throw error.naming(path)

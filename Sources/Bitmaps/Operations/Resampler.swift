@@ -8,10 +8,13 @@ import CPixelKernels
 /// The loops over pixels are in C, see CPixelKernels.h. This code chooses the rows and prepares the other arguments.
 enum Resampler {
   /// Fills `result` with `bitmap` in the size of `result`. Both have the same format.
-  static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, origin: Origin) throws(BitmapError) {
+  static func run(_ bitmap: Bitmap, into result: Bitmap, filter: ResizeFilter, context: AllocationContext)
+    throws(BitmapError)
+  {
     let layout = Layout(from: bitmap, to: result, filter: filter)
     var pace = WorkPace(WorkDeadline())
-    try unsafe origin.withScratch(byteCount: layout.scratch.byteCount, for: "resizing") { scratch throws(BitmapError) in
+    try unsafe context.withScratch(byteCount: layout.scratch.byteCount, for: "resizing") {
+      scratch throws(BitmapError) in
       try unsafe bitmap.withUnsafeRows(to: result) { source, target throws(BitmapError) in
         let source = unsafe bitmap.kernelSource(source)
         let samples = bitmap.format.samples

@@ -169,7 +169,7 @@ struct ResourceEntry: Sendable {
     if let storage = unsafe ThreadStorage.current {
       unsafe storage.pointee.entries.keep(entry, isUsable: isUsable)
     } else {
-      ThreadEntryCache.giveBack(entry)
+      ThreadEntryCache.release(entry)
     }
   }
 

@@ -23,16 +23,16 @@ struct ThreadEntryCache: ~Copyable {
   @inlinable
   @inline(__always)
   mutating func keep(_ entry: LedgerEntry, isUsable: Bool) {
-    guard count < Self.limit, isUsable else { return Self.giveBack(entry) }
+    guard count < Self.limit, isUsable else { return Self.release(entry) }
     unsafe entries[unchecked: count] = entry
     count &+= 1
   }
 
   @usableFromInline
   @inline(never)
-  static func giveBack(_ entry: LedgerEntry) { Ledger.shared.releaseEntry(entry) }
+  static func release(_ entry: LedgerEntry) { Ledger.shared.releaseEntry(entry) }
 
-  mutating func giveBackAll() {
-    while let entry = take() { Self.giveBack(entry) }
+  mutating func releaseAll() {
+    while let entry = take() { Self.release(entry) }
   }
 }

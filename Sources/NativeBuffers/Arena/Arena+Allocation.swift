@@ -124,7 +124,7 @@ extension Arena {
     lock.withLock {
       if entry.word == word {
         _ = entry.endLife(as: .free)
-        retireEntry(entry, in: .shared)
+        releaseEntry(entry, in: .shared)
       }
       unsafe deallocate(pointer)
     }

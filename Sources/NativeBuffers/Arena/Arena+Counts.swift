@@ -116,7 +116,7 @@ struct ArenaStatistics {
 // What the auditor asks of an arena. The auditor holds the arena's lock.
 extension Arena {
   package var isDestroyedNow: Bool { isDestroyed.load(ordering: .relaxed) }
-  package var retiredLifeCount: Int { retiredLives.load(ordering: .relaxed) }
+  package var pastLifeCount: Int { pastLives.load(ordering: .relaxed) }
 
   /// Takes an entry for a block of a size class. The caller holds `lock`.
   package func acquireEntry(sizeClass: Int, in ledger: Ledger) throws(LedgerError) -> LedgerEntry {
@@ -125,9 +125,9 @@ extension Arena {
     return entry
   }
 
-  /// Gives an entry of this arena back, and adds the lives that it had to `retiredLives`. The caller holds `lock`.
-  package func retireEntry(_ entry: LedgerEntry, in ledger: Ledger) {
+  /// Gives an entry of this arena back, and adds the lives that it had to `pastLives`. The caller holds `lock`.
+  package func releaseEntry(_ entry: LedgerEntry, in ledger: Ledger) {
     unsafe holdings.entries -= 1
-    retiredLives.add(ledger.releaseEntry(entry), ordering: .relaxed)
+    pastLives.add(ledger.releaseEntry(entry), ordering: .relaxed)
   }
 }

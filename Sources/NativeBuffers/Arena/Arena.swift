@@ -120,7 +120,7 @@ public final class Arena: Sendable {
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) var holdings = ArenaHoldings()
   /// The number of lives that ended in entries that the arena has given back, see LedgerEntry.endedLives.
-  let retiredLives = Atomic<Int>(0)
+  let pastLives = Atomic<Int>(0)
   /// Counts down to an allocation that fails on purpose; 0 if none will. For tests of exhaustion.
   package let failureCountdown = Atomic<Int>(0)
 
@@ -172,14 +172,14 @@ public final class Arena: Sendable {
   ///   jemalloc refuses.
   public func purge() throws(ArenaError) { try callWhileAlive("purge") }
 
-  /// As ``purge()``, for a caller that holds ``ArenaDirectory/upkeep``.
+  /// As ``purge()``, for a caller that holds ``ArenaDirectory/maintenanceLock``.
   package func purgePages() {
     guard !isDestroyed.load(ordering: .relaxed) else { return }
     try? Mallctl.call("arena.\(index).purge")
   }
 
   /// Lets jemalloc's own timer purge dirty pages as configured, on the threads that allocate; or lets the pages wait
-  /// for ``purgePages()``. The caller holds ``ArenaDirectory/upkeep``.
+  /// for ``purgePages()``. The caller holds ``ArenaDirectory/maintenanceLock``.
   package func setPurgesItself(_ purges: Bool) {
     guard !isDestroyed.load(ordering: .relaxed) else { return }
     try? Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(purges ? ownDirtyDecay : -1))
@@ -193,8 +193,8 @@ public final class Arena: Sendable {
   /// Holds a lock that keeps the arena from being destroyed meanwhile: another arena may get the index of a destroyed
   /// one. This is not the lock of the slow path, because threads that allocate must not wait for this.
   private func callWhileAlive(_ action: String) throws(ArenaError) {
-    ArenaDirectory.upkeep.lock()
-    defer { ArenaDirectory.upkeep.unlock() }
+    ArenaDirectory.maintenanceLock.lock()
+    defer { ArenaDirectory.maintenanceLock.unlock() }
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
     try Mallctl.call("arena.\(index).\(action)")
   }
@@ -213,7 +213,7 @@ public final class Arena: Sendable {
   ///   the arena was destroyed before; ``ArenaError/Code/mallctl(key:errno:)`` if jemalloc refuses.
   public func destroy() throws(ArenaError) {
     guard !isShared else { throw ArenaError(.sharedArena, arena: name) }
-    try ArenaDirectory.upkeep.withLock { () throws(ArenaError) in
+    try ArenaDirectory.maintenanceLock.withLock { () throws(ArenaError) in
       try lock.withLock { () throws(ArenaError) in
         if !isDestroyed.load(ordering: .relaxed) { _ = depotIfMade?.trimUnderLock(keeping: 0) }
         try destroyEmpty()
@@ -243,7 +243,7 @@ public final class Arena: Sendable {
     }
     for entry in detached {
       _ = entry.endLife(as: .free)
-      retireEntry(entry, in: .shared)
+      releaseEntry(entry, in: .shared)
     }
   }
 

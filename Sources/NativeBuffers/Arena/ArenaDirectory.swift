@@ -9,7 +9,7 @@ import Synchronization
 package enum ArenaDirectory {
   /// Held while a thread works on an arena's unused memory, which may take longer than the arena's slow path may wait.
   /// No arena is destroyed meanwhile. Taken before the arena's own lock.
-  package static let upkeep = RankedLock(.upkeep)
+  package static let maintenanceLock = RankedLock(.arenaMaintenance)
 
   private static let lock = RankedLock(.arenaDirectory)
   /// The arenas in the order in which they were made.
@@ -18,7 +18,7 @@ package enum ArenaDirectory {
   private static let byDomain = ArenasByDomain()
 
   static func makeStatics() {
-    ForkGuard.touch(upkeep)
+    ForkGuard.touch(maintenanceLock)
     ForkGuard.touch(lock)
     unsafe ForkGuard.touch(arenas)
     ForkGuard.touch(byDomain)

@@ -29,11 +29,11 @@ public import ResourceLedger
     function: StaticString
   ) throws(NativeBufferError) -> Block {
     if arena?.isShared ?? true, alignment & (alignment &- 1) == 0, 1...64 ~= alignment,
-      0...largestShelvedByteCount ~= byteCount
+      0...largestDepotByteCount ~= byteCount
     {
       let sizeClass = SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63)
       if let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()),
-        let entry = sizeClass < ThreadCacheStorage.binCount ? cache.pop(sizeClass) : cache.takeShelved(sizeClass)
+        let entry = sizeClass < ThreadCacheStorage.binCount ? cache.pop(sizeClass) : cache.takeFromDepot(sizeClass)
       {
         cnativeruntime_end_cache_use()
         let site = cache.site(file: file, line: line, function: function)
@@ -97,7 +97,7 @@ public import ResourceLedger
   }
 
   /// The arena refuses larger sizes, so the fast path leaves them to it.
-  @inlinable static var largestShelvedByteCount: Int { 1 << 40 }
+  @inlinable static var largestDepotByteCount: Int { 1 << 40 }
 
   /// Takes a block of the shared arena of a size that threads keep: from the thread's cache, or as the first of a
   /// batch.
@@ -106,7 +106,7 @@ public import ResourceLedger
     guard request.alignmentLog2 == SizeClass.blockAlignmentLog2 else {
       return ThreadCaches.withCurrent { $0.pop(bin, alignmentLog2: request.alignmentLog2) } ?? depot.pop(request)
     }
-    let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: depot.shelves) }
+    let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: depot.bins) }
     return if let entry { entry } else { depot.pop(request) }
   }
 
@@ -156,7 +156,7 @@ public import ResourceLedger
       cache.recordRescue(of: entry, at: site, byteCount: byteCount)
     } else {
       Ledger.shared.recordRescue(at: site, byteCount: byteCount)
-      ArenaDirectory.depot(of: entry)?.shelves.recordRescue()
+      ArenaDirectory.depot(of: entry)?.bins.recordRescue()
     }
   }
 
@@ -201,7 +201,7 @@ public import ResourceLedger
       UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
       Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
     {
-      return cache.shelve(entry)
+      return cache.pushToDepot(entry)
     }
     if AdoptedMemory.owns(entry) { return AdoptedMemory.release(entry) }
     guard let depot = ArenaDirectory.depot(of: entry) else {

@@ -9,17 +9,17 @@ import Synchronization
 /// taking and returning it touches neither the allocator nor the registry.
 ///
 /// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
-// SAFETY: `shelves` is allocated once and made of atomics; `upkeep` is guarded by ArenaDirectory.upkeep.
+// SAFETY: `bins` is allocated once and made of atomics; `arenaMaintenance` is guarded by ArenaDirectory.maintenanceLock.
 @safe final class Depot: @unchecked Sendable {
-  let shelves: DepotShelves
+  let bins: DepotBins
   let surplus: SurplusBlocks
   /// Approximately the bytes given back to jemalloc since the last purge of the arena.
   let unpurgedByteCount = Atomic<Int>(0)
   unowned let arena: Arena
-  var upkeep = Upkeep()
+  var maintenanceState = MaintenanceState()
 
-  /// What maintenance remembers from one pass to the next. Guarded by ``ArenaDirectory/upkeep``.
-  struct Upkeep {
+  /// What maintenance remembers from one pass to the next. Guarded by ``ArenaDirectory/maintenanceLock``.
+  struct MaintenanceState {
     /// When idle blocks are searched next; nil while there are none.
     var nextSearch: UInt64?
     /// When maintenance first saw that there may be unused pages; nil if it saw none.
@@ -31,17 +31,17 @@ import Synchronization
   /// Only ``Arena/depot`` calls this.
   init(arena: Arena) {
     self.arena = arena
-    shelves = DepotShelves(idleByteLimit: arena.configuration.idleByteLimit)
+    bins = DepotBins(idleByteLimit: arena.configuration.idleByteLimit)
     surplus = SurplusBlocks(idleByteLimit: arena.configuration.idleByteLimit)
   }
 
-  deinit { shelves.deallocate() }
+  deinit { bins.deallocate() }
 
   // MARK: Taking and returning
 
   /// An idle block for a request; nil if none is kept.
   func pop(_ request: Arena.Request) -> LedgerEntry? {
-    shelves.pop(
+    bins.pop(
       alignmentLog2: request.alignmentLog2, sizeClass: SizeClass.index(holding: request.capacity),
       capacity: request.capacity)
   }
@@ -59,7 +59,7 @@ import Synchronization
 
   /// Keeps an idle block that is on no list, or releases it as surplus if enough is kept.
   func keep(_ entry: LedgerEntry, capacity: Int) {
-    if !shelves.push(entry, capacity: capacity) { releaseSurplus(entry) }
+    if !bins.push(entry, capacity: capacity) { releaseSurplus(entry) }
   }
 
   /// Releases an idle block that is on no list and is not to be kept: leaves it to the maintenance thread. Gives it
@@ -69,14 +69,14 @@ import Synchronization
     let arena = arena
     defer { withExtendedLifetime(arena) {} }
     Maintenance.settleInChild()
-    guard Maintenance.isListening, surplus.push(entry) else { return giveBack(entry) }
+    guard Maintenance.isListening, surplus.push(entry) else { return deallocate(entry) }
     Maintenance.callForSurplus()
     // If the maintenance thread was turned off or became busy just now, or could not be started, it did not see this
     // block.
-    if !Maintenance.isListening, giveBackSurplus() > 0 { noticeUnusedPages() }
+    if !Maintenance.isListening, deallocateSurplus() > 0 { noticeUnusedPages() }
   }
 
-  var rescueCount: Int { shelves.rescueCount }
+  var rescueCount: Int { bins.rescueCount }
 
   // MARK: The slow path
 
@@ -105,7 +105,7 @@ import Synchronization
     for arena in ArenaDirectory.all {
       if let depot = arena.depotIfMade {
         _ = depot.trim(keeping: 0)
-        for entry in Quarantine.takeAll(of: arena.domain.number) { depot.giveBack(entry) }
+        for entry in Quarantine.takeAll(of: arena.domain.number) { depot.deallocate(entry) }
       }
       try? arena.purge()
     }
@@ -130,8 +130,8 @@ import Synchronization
   }
 
   /// Returns an idle block that is on no list to jemalloc.
-  func giveBack(_ entry: LedgerEntry) {
-    arena.lock.withLock { giveBackUnderLock(entry) }
+  func deallocate(_ entry: LedgerEntry) {
+    arena.lock.withLock { deallocateUnderLock(entry) }
     noticeUnusedPages()
   }
 
@@ -140,12 +140,12 @@ import Synchronization
   private static let batchCount = 64
 
   /// Returns idle blocks that are on no list to jemalloc.
-  func giveBack(_ chain: inout EntryChain) {
+  func deallocate(_ chain: inout EntryChain) {
     while !chain.isEmpty {
       arena.lock.withLock {
         for _ in 0..<Self.batchCount {
           guard let entry = chain.pop() else { break }
-          giveBackUnderLock(entry)
+          deallocateUnderLock(entry)
         }
       }
       if !chain.isEmpty { pause() }
@@ -159,26 +159,26 @@ import Synchronization
     Maintenance.giveBackSurplusIfCalled()
   }
 
-  private func giveBackUnderLock(_ entry: LedgerEntry) {
+  private func deallocateUnderLock(_ entry: LedgerEntry) {
     unpurgedByteCount.add(entry.capacity, ordering: .relaxed)
     // SAFETY: an idle entry on no list belongs to the caller alone, and so does its block.
     let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
-    arena.retireEntry(entry, in: .shared)
+    arena.releaseEntry(entry, in: .shared)
     unsafe arena.deallocate(pointer)
   }
 
   /// Takes up to `count` blocks off a list and gives them back, in batches. A batch is taken and given back under the
   /// same hold of the arena's lock, so `Arena.destroy` never finds a block that is in neither place.
   /// - Returns: bytes given back.
-  func giveBack(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int = 0) -> Int {
-    guard !shelves.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
+  func deallocate(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int = 0) -> Int {
+    guard !bins.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
     let capacity = SizeClass.byteCount(at: sizeClass)
     var rest = count
     var freed = 0
     while rest > 0 {
       let wanted = min(rest, Self.batchCount)
       let taken = arena.lock.withLock {
-        giveBackUnderLock(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: wanted, keeping: limit)
+        deallocateUnderLock(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: wanted, keeping: limit)
       }
       freed += taken * capacity
       guard taken == wanted else { break }
@@ -188,13 +188,13 @@ import Synchronization
     return freed
   }
 
-  private func giveBackUnderLock(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int) -> Int {
+  private func deallocateUnderLock(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int) -> Int {
     let capacity = SizeClass.byteCount(at: sizeClass)
     var taken = 0
-    while taken < count, shelves.idleByteCount > limit,
-      let entry = shelves.pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, capacity: capacity)
+    while taken < count, bins.idleByteCount > limit,
+      let entry = bins.pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, capacity: capacity)
     {
-      giveBackUnderLock(entry)
+      deallocateUnderLock(entry)
       taken += 1
     }
     return taken
@@ -202,7 +202,7 @@ import Synchronization
 
   /// Gives back the blocks that wait for the maintenance thread.
   /// - Returns: bytes given back.
-  func giveBackSurplus() -> Int {
+  func deallocateSurplus() -> Int {
     var freed = 0
     while surplus.count > 0 {
       let before = freed
@@ -218,7 +218,7 @@ import Synchronization
     for _ in 0..<count {
       guard let entry = surplus.pop() else { break }
       freed += entry.capacity
-      giveBackUnderLock(entry)
+      deallocateUnderLock(entry)
     }
     return freed
   }
@@ -227,11 +227,11 @@ import Synchronization
   /// - Returns: bytes given back.
   func trim(keeping limit: Int) -> Int {
     Maintenance.settleInChild()
-    var freed = giveBackSurplus()
-    for sizeClass in (0..<SizeClass.count).reversed() where shelves.hasIdleBlocks(sizeClass: sizeClass) {
-      guard shelves.idleByteCount > limit else { break }
-      for alignmentLog2 in DepotShelves.alignments {
-        freed += giveBack(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
+    var freed = deallocateSurplus()
+    for sizeClass in (0..<SizeClass.count).reversed() where bins.hasIdleBlocks(sizeClass: sizeClass) {
+      guard bins.idleByteCount > limit else { break }
+      for alignmentLog2 in DepotBins.alignments {
+        freed += deallocate(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
       }
     }
     if freed > 0 { noticeUnusedPages() }
@@ -243,12 +243,12 @@ import Synchronization
     var freed = giveBackSurplusUnderLock(atMost: .max)
     for entry in Quarantine.takeAll(of: arena.domain.number) {
       freed += entry.capacity
-      giveBackUnderLock(entry)
+      deallocateUnderLock(entry)
     }
-    for sizeClass in (0..<SizeClass.count).reversed() where shelves.hasIdleBlocks(sizeClass: sizeClass) {
-      guard shelves.idleByteCount > limit else { break }
-      for alignmentLog2 in DepotShelves.alignments {
-        let count = giveBackUnderLock(
+    for sizeClass in (0..<SizeClass.count).reversed() where bins.hasIdleBlocks(sizeClass: sizeClass) {
+      guard bins.idleByteCount > limit else { break }
+      for alignmentLog2 in DepotBins.alignments {
+        let count = deallocateUnderLock(
           alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
         freed += count * SizeClass.byteCount(at: sizeClass)
       }
@@ -258,6 +258,6 @@ import Synchronization
 
   /// For tests. No other thread may use the depot meanwhile; holding the lock keeps maintenance away.
   func _checkInvariants() {
-    ArenaDirectory.upkeep.withLock { shelves._checkInvariants(domain: arena.domain.number) }
+    ArenaDirectory.maintenanceLock.withLock { bins._checkInvariants(domain: arena.domain.number) }
   }
 }

@@ -18,11 +18,11 @@ extension ThreadCache {
   }
 
   /// Takes a batch from the depot for an empty bin: one block for the caller, the rest for the bin.
-  func refill(_ bin: Int, from shelves: DepotShelves) -> LedgerEntry? {
+  func refill(_ bin: Int, from bins: DepotBins) -> LedgerEntry? {
     let capacity = SizeClass.byteCount(at: bin)
     let room = unsafe max(0, storage.pointee.roomByteCount)
     let limit = min(Self.batchCount(capacity), 1 + room / capacity)
-    guard let batch = shelves.popUsual(sizeClass: bin, capacity: capacity, atMost: limit) else { return nil }
+    guard let batch = bins.popUsual(sizeClass: bin, capacity: capacity, atMost: limit) else { return nil }
     unsafe storage.pointee.bins[bin].head = batch.first.link
     unsafe storage.pointee.roomByteCount -= (batch.count - 1) * capacity
     return batch.first
@@ -60,7 +60,7 @@ extension ThreadCache {
       count += 1
     }
     // `pop` does not change the links between the blocks.
-    if depot.shelves.push(from: first, to: last, byteCount: count * capacity) { return true }
+    if depot.bins.push(from: first, to: last, byteCount: count * capacity) { return true }
     var entry = first
     for index in 1...count {
       let next = index < count ? unsafe LedgerEntry(record: storage.pointee.records + (Int(entry.link) - 1)) : entry

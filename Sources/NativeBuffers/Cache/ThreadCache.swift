@@ -15,13 +15,13 @@ public import Synchronization
 // Larger blocks, blocks of other arenas, and blocks aligned to more than a cache line go to the arena's depot. An empty
 // list is filled from the depot, and a list that is too long gives blocks back to it, in batches, so that one thread
 // may create buffers that another thread disposes. A thread marks by one store before and one store after that it uses
-// its lists, so that maintenance can look into them at other times: see ThreadCaches+Windows.swift.
+// its lists, so that maintenance can look into them at other times: see ThreadCaches+Quiescing.swift.
 //
 // Invariants: every listed entry is idle, of the shared arena, and of its bin's size class;
 // roomByteCount == limit - bytes of all listed blocks.
 
-/// A thread's idle blocks, and the sites that it saw last. Only the owning thread writes the lists, except for a window
-/// of maintenance.
+/// A thread's idle blocks, and the sites that it saw last. Only the owning thread writes the lists, except while
+/// maintenance keeps it out of them.
 // SAFETY: the pointers lead to memory that is never freed, or to caches that ThreadCaches.lock guards.
 @usableFromInline
 @safe struct ThreadCacheStorage: ~Copyable {
@@ -57,21 +57,21 @@ public import Synchronization
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
   /// The thread's record, which points to this cache. Other threads use it only under ThreadCaches.lock.
   let record = unsafe cnativeruntime_current_thread()
-  /// Whether the thread's record points to this cache, except during a window: see ThreadCaches. Guarded by
+  /// Whether the thread's record points to this cache; while it is quiesced, it does not: see ThreadCaches. Guarded by
   /// ThreadCaches.lock.
   var isAttached = false
   /// The records in which rescues are counted by site.
   let siteRecords = unsafe Ledger.shared.siteRecords
   /// The shared arena's depot, for blocks that threads do not keep.
-  let shelves: DepotShelves
+  let depotBins: DepotBins
   /// The process whose thread the cache belongs to, see ``ForkGuard/generation``. Guarded by ThreadCaches.lock.
   var generation = ForkGuard.generation
   /// The neighbours in the list of all threads' caches. Guarded by ThreadCaches.lock.
   var next: UnsafeMutablePointer<ThreadCacheStorage>?
   var previous: UnsafeMutablePointer<ThreadCacheStorage>?
 
-  init(domain: DomainID, roomByteCount: Int, shelves: DepotShelves) {
-    self.shelves = shelves
+  init(domain: DomainID, roomByteCount: Int, depotBins: DepotBins) {
+    self.depotBins = depotBins
     self.roomByteCount = roomByteCount
     self.domain = UInt32(domain.rawValue)
     unsafe records = Ledger.shared.firstRecord
@@ -80,7 +80,7 @@ public import Synchronization
 }
 
 /// A reference to a thread's cache. Its lists may be used by that thread, between `cnativeruntime_begin_cache_use()`
-/// and `cnativeruntime_end_cache_use()`, or by a thread that has a window into it.
+/// and `cnativeruntime_end_cache_use()`, or by a thread that quiesced it.
 // SAFETY: the storage lives until its thread ends, and only one thread at a time uses its lists.
 @usableFromInline
 @safe struct ThreadCache {
@@ -122,14 +122,14 @@ public import Synchronization
   /// Cost: two atomic operations, usually on cache lines that no other thread uses.
   @usableFromInline
   @inline(never)
-  func takeShelved(_ sizeClass: Int) -> LedgerEntry? {
-    unsafe storage.pointee.shelves.popUsual(sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
+  func takeFromDepot(_ sizeClass: Int) -> LedgerEntry? {
+    unsafe storage.pointee.depotBins.popUsual(sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
   }
 
-  /// Returns an idle block of the shared arena to its depot. Cost as ``takeShelved(_:)``.
+  /// Returns an idle block of the shared arena to its depot. Cost as ``takeFromDepot(_:)``.
   @inline(__always)
-  func shelve(_ entry: LedgerEntry) {
-    guard unsafe !storage.pointee.shelves.push(entry, capacity: entry.capacity) else { return }
+  func pushToDepot(_ entry: LedgerEntry) {
+    guard unsafe !storage.pointee.depotBins.push(entry, capacity: entry.capacity) else { return }
     Arena.shared.depot.releaseSurplus(entry)
   }
 
@@ -138,9 +138,9 @@ public import Synchronization
   func recordRescue(of entry: LedgerEntry, at site: SiteID, byteCount: Int) {
     unsafe Ledger.recordRescue(at: site, byteCount: byteCount, siteRecords: storage.pointee.siteRecords)
     if UInt32(entry.classification.domain.rawValue) == (unsafe storage.pointee.domain) {
-      unsafe storage.pointee.shelves.recordRescue()
+      unsafe storage.pointee.depotBins.recordRescue()
     } else {
-      ArenaDirectory.depot(of: entry)?.shelves.recordRescue()
+      ArenaDirectory.depot(of: entry)?.bins.recordRescue()
     }
   }
 

@@ -28,13 +28,13 @@ enum ThreadCaches {
   static func makeStatics() {
     ForkGuard.touch(lock)
     ForkGuard.touch(key)
-    makeWindowStatics()
+    makeQuiescingStatics()
   }
 
   /// The key's destructor gets the thread's cache when the thread ends.
   private static let key: pthread_key_t = {
     var key = pthread_key_t()
-    let result = unsafe pthread_key_create(&key) { pointer in unsafe ThreadCaches.retire(pointer) }
+    let result = unsafe pthread_key_create(&key) { pointer in unsafe ThreadCaches.endThread(pointer) }
     precondition(result == 0, "pthread_key_create failed with \(result)")
     return key
   }()
@@ -70,8 +70,8 @@ enum ThreadCaches {
     lock.withLock { attach(cache) }
     // If the kernel refuses the barrier, only the cache's own thread can look into it, so this thread gives back what
     // is due.
-    if !isBarrierAllowed { cache.giveBackUnused(to: Arena.shared.depot) }
-    Arena.shared.depot.shelves.callMaintenance()
+    if !isBarrierAllowed { cache.deallocateUnused(to: Arena.shared.depot) }
+    Arena.shared.depot.bins.callMaintenance()
     return cache
   }
 
@@ -80,7 +80,7 @@ enum ThreadCaches {
     let storage = UnsafeMutablePointer<ThreadCacheStorage>.allocate(capacity: 1)
     let depot = Arena.shared.depot
     unsafe storage.initialize(
-      to: ThreadCacheStorage(domain: Arena.shared.domain, roomByteCount: byteLimit, shelves: depot.shelves))
+      to: ThreadCacheStorage(domain: Arena.shared.domain, roomByteCount: byteLimit, depotBins: depot.bins))
     guard unsafe pthread_setspecific(key, storage) == 0, let cache = unsafe ThreadCache(storage) else {
       unsafe storage.deinitialize(count: 1)
       unsafe storage.deallocate()
@@ -92,7 +92,7 @@ enum ThreadCaches {
       unsafe first = unsafe storage
       attach(cache)
     }
-    depot.shelves.callMaintenance()
+    depot.bins.callMaintenance()
     return cache
   }
 
@@ -116,7 +116,7 @@ enum ThreadCaches {
 
   /// Runs at a thread's end: the thread's blocks go to the depot. If a buffer is disposed even later, the thread gets a
   /// new cache, and this runs again.
-  private static func retire(_ pointer: UnsafeMutableRawPointer?) {
+  private static func endThread(_ pointer: UnsafeMutableRawPointer?) {
     guard let cache = unsafe ThreadCache(pointer) else { return }
     lock.withLock {
       park(cache)

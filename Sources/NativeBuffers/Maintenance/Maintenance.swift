@@ -8,7 +8,7 @@ import Synchronization
 
 /// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, and sleeps while there is none.
 ///
-/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds ``ArenaDirectory/upkeep``
+/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds ``ArenaDirectory/maintenanceLock``
 /// while it works on an arena, and that arena's lock for at most 64 blocks at a time.
 enum Maintenance {
   private enum Phase: UInt8 {
@@ -77,7 +77,7 @@ enum Maintenance {
     var due: UInt64?
     for arena in ArenaDirectory.all {
       guard let depot = arena.depotIfMade else { continue }
-      let next = withUpkeep { depot.lookAfter(at: now) }
+      let next = withMaintenanceLock { depot.lookAfter(at: now) }
       giveBackSurplusIfCalled()
       if let next { due = min(due ?? next, next) }
     }
@@ -85,11 +85,13 @@ enum Maintenance {
     return min(due ?? next, next)
   }
 
-  /// Runs a closure that needs ``ArenaDirectory/upkeep``. Does not listen while it waits for that lock, because a
+  /// Runs a closure that needs ``ArenaDirectory/maintenanceLock``. Does not listen while it waits for that lock, because a
   /// client's purge may hold it for long.
-  static func withUpkeep<R>(_ body: () -> R) -> R {
-    if !ArenaDirectory.upkeep.tryLock() { withoutListening(if: true) { ArenaDirectory.upkeep.lock() } }
-    defer { ArenaDirectory.upkeep.unlock() }
+  static func withMaintenanceLock<R>(_ body: () -> R) -> R {
+    if !ArenaDirectory.maintenanceLock.tryLock() {
+      withoutListening(if: true) { ArenaDirectory.maintenanceLock.lock() }
+    }
+    defer { ArenaDirectory.maintenanceLock.unlock() }
     return body()
   }
 
@@ -118,13 +120,13 @@ enum Maintenance {
   /// Gives back the blocks beyond the limits, if a thread called for that. The caller holds no arena's lock.
   static func giveBackSurplusIfCalled() {
     if surplusWaits.load(ordering: .relaxed), surplusWaits.exchange(false, ordering: .sequentiallyConsistent) {
-      giveBackSurplus()
+      deallocateSurplus()
     }
   }
 
-  private static func giveBackSurplus() {
+  private static func deallocateSurplus() {
     for arena in ArenaDirectory.all {
-      if let depot = arena.depotIfMade, depot.giveBackSurplus() > 0 { _ = depot.shelves.markDirty() }
+      if let depot = arena.depotIfMade, depot.deallocateSurplus() > 0 { _ = depot.bins.markDirty() }
     }
   }
 
@@ -134,7 +136,7 @@ enum Maintenance {
     guard isLong else { return step() }
     isDeaf.store(true, ordering: .sequentiallyConsistent)
     defer { isDeaf.store(false, ordering: .sequentiallyConsistent) }
-    giveBackSurplus()
+    deallocateSurplus()
     return step()
   }
 
@@ -236,15 +238,15 @@ enum Maintenance {
     guard wasOff else { return }
     var hasIdleBlocks = ThreadCaches.attachedCount > 0
     forEachDepot { depot in
-      depot.shelves.setWatched(false)
-      if depot.shelves.hasIdleBlocks || depot.surplus.count > 0 { hasIdleBlocks = true }
+      depot.bins.setWatched(false)
+      if depot.bins.hasIdleBlocks || depot.surplus.count > 0 { hasIdleBlocks = true }
     }
     if hasIdleBlocks { call() }
   }
 
   private static func forEachDepot(_ body: (Depot) -> Void) {
     for arena in ArenaDirectory.all {
-      if let depot = arena.depotIfMade { ArenaDirectory.upkeep.withLock { body(depot) } }
+      if let depot = arena.depotIfMade { ArenaDirectory.maintenanceLock.withLock { body(depot) } }
     }
   }
 
@@ -252,7 +254,7 @@ enum Maintenance {
   static func beginByHand() {
     turnOff()
     set(.byHand)
-    forEachDepot { $0.shelves.setWatched(false) }
+    forEachDepot { $0.bins.setWatched(false) }
   }
   static let callsByHand = Atomic<Int>(0)
 
@@ -277,7 +279,7 @@ enum Maintenance {
   /// Takes over, in a forked child, what the parent's threads kept for themselves and what they left to maintenance.
   /// Maintenance then stays off until it is turned on. This happens once, on the child's first slow path, and not in
   /// `fork`, because a child that only starts another program does not need it. Cost: one load if it is done already.
-  /// Takes locks from ``LockRank/upkeep`` on.
+  /// Takes locks from ``LockRank/arenaMaintenance`` on.
   static func settleInChild() {
     guard phaseCode.load(ordering: .relaxed) == Phase.forked.rawValue else { return }
     let (isFirst, _) = phaseCode.compareExchange(

@@ -45,14 +45,14 @@ enum MappingRoom {
   static func look(at now: UInt64) -> UInt64? {
     guard var left = ProcessMemory.mappableByteCount else { return nil }
     let depots = ArenaDirectory.all.compactMap { $0.depotIfMade }
-    for depot in depots { depot.shelves.withdrawRoom() }
+    for depot in depots { depot.bins.withdrawRoom() }
     let kept = ThreadCaches.attachedCount * ThreadCaches.byteLimit
-    let idle = depots.map(\.shelves.idleByteCount)
+    let idle = depots.map(\.bins.idleByteCount)
     let total = idle.reduce(0, +)
     let unpurged = depots.reduce(0) { $0 + $1.unpurgedByteCount.load(ordering: .relaxed) }
     if total + kept + unpurged > left {
-      if kept > 0, ThreadCaches.trim() > 0 { _ = Arena.shared.depot.shelves.markDirty() }
-      for depot in depots { Maintenance.withUpkeep { depot.purgeNow() } }
+      if kept > 0, ThreadCaches.trim() > 0 { _ = Arena.shared.depot.bins.markDirty() }
+      for depot in depots { Maintenance.withMaintenanceLock { depot.purgeNow() } }
       left = ProcessMemory.mappableByteCount ?? .max
     }
     if total > left {
@@ -61,8 +61,8 @@ enum MappingRoom {
       let share = Double(total - left) / 2 / Double(total)
       for (depot, byteCount) in zip(depots, idle) {
         _ = depot.trim(keeping: byteCount - Int((Double(byteCount) * share).rounded(.up)))
-        depot.shelves.withdrawRoom()
-        Maintenance.withUpkeep { depot.purgeNow() }
+        depot.bins.withdrawRoom()
+        Maintenance.withMaintenanceLock { depot.purgeNow() }
       }
     }
     return total + kept > 0 ? now + interval : nil

@@ -10,46 +10,46 @@ import Synchronization
 
 extension Depot {
   /// Gives back idle blocks that were unused for long enough, then unused pages that waited for long enough. The caller
-  /// holds ``ArenaDirectory/upkeep``.
+  /// holds ``ArenaDirectory/maintenanceLock``.
   /// - Parameter now: nanoseconds of the monotonic clock. Tests may pass any time that is not earlier than the last
   ///   one.
   /// - Returns: when to call this again; nil if there is nothing to do until a thread calls maintenance.
   func lookAfter(at now: UInt64) -> UInt64? {
     guard !arena.isDestroyedNow else { return nil }
-    if !upkeep.ownsDecay {
-      upkeep.ownsDecay = true
+    if !maintenanceState.ownsDecay {
+      maintenanceState.ownsDecay = true
       arena.setPurgesItself(false)
     }
-    let isOverdue = giveBackUnused(at: now)
-    return [upkeep.nextSearch, purge(at: now, isOverdue: isOverdue)].compactMap { $0 }.min()
+    let isOverdue = deallocateUnused(at: now)
+    return [maintenanceState.nextSearch, purge(at: now, isOverdue: isOverdue)].compactMap { $0 }.min()
   }
 
   /// Ends what ``lookAfter(at:)`` began, because the maintenance thread is off: jemalloc's own timer purges pages
-  /// again, and no block waits for the thread. The caller holds ``ArenaDirectory/upkeep``.
+  /// again, and no block waits for the thread. The caller holds ``ArenaDirectory/maintenanceLock``.
   func lookAfterNoMore() {
     // This is needed even if maintenance made no pass for this depot yet.
-    _ = giveBackSurplus()
-    guard upkeep.ownsDecay else { return }
-    upkeep = Upkeep()
-    shelves.clearDirty()
+    _ = deallocateSurplus()
+    guard maintenanceState.ownsDecay else { return }
+    maintenanceState = MaintenanceState()
+    bins.clearDirty()
     arena.setPurgesItself(true)
   }
 
   /// Says that there are unused pages of which maintenance may not know, so that it purges them in time.
-  func noticeUnusedPages() { if shelves.markDirty() { Maintenance.call() } }
+  func noticeUnusedPages() { if bins.markDirty() { Maintenance.call() } }
 
   private var hasIdleBlocks: Bool {
-    shelves.hasIdleBlocks || arena.isShared && ThreadCaches.attachedCount > 0
+    bins.hasIdleBlocks || arena.isShared && ThreadCaches.attachedCount > 0
   }
 
   // MARK: Idle blocks
 
   /// Gives back idle blocks, if their next search is due.
   /// - Returns: whether blocks were given back. Their pages need not wait any longer.
-  private func giveBackUnused(at now: UInt64) -> Bool {
+  private func deallocateUnused(at now: UInt64) -> Bool {
     let idleTime = arena.configuration.idleTime
     guard idleTime >= 0 else {
-      upkeep.nextSearch = nil
+      maintenanceState.nextSearch = nil
       return false
     }
     let interval = MonotonicClock.nanoseconds(milliseconds: idleTime) / 2
@@ -58,38 +58,38 @@ extension Depot {
       freed = trim(keeping: 0) + (arena.isShared ? ThreadCaches.trim(takesAll: true) : 0)
       stopWatching()
       // A block that a thread was just using is given back at the next search.
-      upkeep.nextSearch = shelves.isWatched ? now + 1_000_000_000 : nil
-    } else if let search = upkeep.nextSearch {
+      maintenanceState.nextSearch = bins.isWatched ? now + 1_000_000_000 : nil
+    } else if let search = maintenanceState.nextSearch {
       if now >= search {
-        freed = giveBackUnused() + (arena.isShared ? ThreadCaches.trim() : 0)
+        freed = deallocateUnused() + (arena.isShared ? ThreadCaches.trim() : 0)
         if !hasIdleBlocks { stopWatching() }
-        upkeep.nextSearch = shelves.isWatched ? now + interval : nil
+        maintenanceState.nextSearch = bins.isWatched ? now + interval : nil
       }
-    } else if shelves.isWatched || hasIdleBlocks {
+    } else if bins.isWatched || hasIdleBlocks {
       // Keep watching even if the block is in use again; otherwise every reuse would wake the thread. The next search
       // stops watching if there are no idle blocks.
-      shelves.setWatched(true)
-      upkeep.nextSearch = now + interval
+      bins.setWatched(true)
+      maintenanceState.nextSearch = now + interval
     }
-    if freed > 0 { _ = shelves.markDirty() }
+    if freed > 0 { _ = bins.markDirty() }
     return freed > 0
   }
 
   /// Stops watching: the next thread that leaves a block calls maintenance.
   private func stopWatching() {
-    shelves.setWatched(false)
+    bins.setWatched(false)
     // A thread that saw `isWatched` still true may have left a block and not called.
-    if hasIdleBlocks { shelves.setWatched(true) }
+    if hasIdleBlocks { bins.setWatched(true) }
   }
 
   /// Takes from the top of each list as many blocks as were not used since the last search. They need not be the same
   /// blocks: it makes no difference to what stays, and other threads may use the list, so only its top can be taken.
-  private func giveBackUnused() -> Int {
+  private func deallocateUnused() -> Int {
     var freed = 0
     for sizeClass in 0..<SizeClass.count {
-      for alignmentLog2 in DepotShelves.alignments {
+      for alignmentLog2 in DepotBins.alignments {
         let unused = countUnused(alignmentLog2: alignmentLog2, sizeClass: sizeClass)
-        freed += giveBack(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: unused)
+        freed += deallocate(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: unused)
       }
     }
     return freed
@@ -100,10 +100,10 @@ extension Depot {
   private static let longList = 1 << 20
 
   private func countUnused(alignmentLog2: UInt32, sizeClass: Int) -> Int {
-    guard !shelves.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
-    let isLong = shelves.idleByteCount / SizeClass.byteCount(at: sizeClass) > Self.longList
+    guard !bins.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
+    let isLong = bins.idleByteCount / SizeClass.byteCount(at: sizeClass) > Self.longList
     return Maintenance.withoutListening(if: isLong) {
-      shelves.countUnused(
+      bins.countUnused(
         alignmentLog2: alignmentLog2, classification: .init(domain: arena.domain, bucket: UInt16(sizeClass)))
     }
   }
@@ -117,13 +117,13 @@ extension Depot {
   /// - Returns: when to purge; nil if nothing is to be purged.
   private func purge(at now: UInt64, isOverdue: Bool) -> UInt64? {
     let decay = arena.configuration.dirtyDecay
-    guard decay >= 0, shelves.isDirty else {
-      upkeep.dirtySince = nil
+    guard decay >= 0, bins.isDirty else {
+      maintenanceState.dirtySince = nil
       return nil
     }
-    let due = (upkeep.dirtySince ?? now) + MonotonicClock.nanoseconds(milliseconds: decay)
+    let due = (maintenanceState.dirtySince ?? now) + MonotonicClock.nanoseconds(milliseconds: decay)
     guard isOverdue || now >= due else {
-      upkeep.dirtySince = upkeep.dirtySince ?? now
+      maintenanceState.dirtySince = maintenanceState.dirtySince ?? now
       return due
     }
     purgeNow()
@@ -133,9 +133,9 @@ extension Depot {
   /// Gives unused pages back to the kernel, if there may be any.
   func purgeNow() {
     // Cleared before the purge, so that pages that become unused during it are noticed.
-    upkeep.dirtySince = nil
-    guard shelves.isDirty else { return }
-    shelves.clearDirty()
+    maintenanceState.dirtySince = nil
+    guard bins.isDirty else { return }
+    bins.clearDirty()
     let byteCount = unpurgedByteCount.exchange(0, ordering: .relaxed)
     Maintenance.withoutListening(if: byteCount > Self.longPurge) { arena.purgePages() }
   }

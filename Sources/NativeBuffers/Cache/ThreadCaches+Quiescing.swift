@@ -21,9 +21,9 @@ import Synchronization
 // the owner sees nil.
 //
 // The lists' contents are ordered by the owner's release and the other thread's acquire, and on the way back by the
-// release of the pointer and the owner's load of it. An owner that finds nil waits for the lock, so a window must be
-// short: a copy of the heads, or a bounded number of links. Longer walks along the lists happen outside windows, while
-// the lists may change.
+// release of the pointer and the owner's load of it. An owner that finds nil waits for the lock, so the lists must be
+// quiescent for a short time only: for a copy of the heads, or for a bounded number of links. Longer walks along the
+// lists happen at other times, while the lists may change.
 //
 // If the kernel refuses the barrier, no thread looks into another thread's cache. Maintenance only takes the pointer
 // away, so that the owner itself looks the next time it uses its cache. A thread that sleeps then keeps its blocks.
@@ -31,15 +31,15 @@ import Synchronization
 extension ThreadCaches {
   /// For tests: acts as if the kernel refused the barrier.
   static let isBarrierRefused = Atomic<Bool>(false)
-  static func makeWindowStatics() {
+  static func makeQuiescingStatics() {
     ForkGuard.touch(isBarrierRefused)
   }
   static var isBarrierAllowed: Bool {
     cnativeruntime_has_one_sided_barrier() && !isBarrierRefused.load(ordering: .relaxed)
   }
 
-  /// The most links that are followed in one window.
-  private static let windowLength = 1_024
+  /// The most links that are followed while the lists are quiescent.
+  private static let quiescedLinkLimit = 1_024
 
   /// Gives back the blocks of all threads' caches that were not used since the last call, and parks the caches that are
   /// empty. The threads may work meanwhile. A cache that its thread is just using is left alone.
@@ -62,7 +62,7 @@ extension ThreadCaches {
     }
     let freed = chain.byteCount
     // Not under `lock`, because this takes the arena's lock, which comes first.
-    Arena.shared.depot.giveBack(&chain)
+    Arena.shared.depot.deallocate(&chain)
     return freed
   }
 
@@ -73,7 +73,7 @@ extension ThreadCaches {
       unused = .init(repeating: .max)
     } else {
       var heads = InlineArray<57, UInt32>(repeating: 0)
-      let isOpen = withWindow(of: cache) {
+      let isOpen = quiesce(cache) {
         for bin in heads.indices { heads[bin] = unsafe cache.storage.pointee.bins[bin].head }
         return unsafe cache.storage.pointee.roomByteCount == byteLimit
       }
@@ -86,14 +86,14 @@ extension ThreadCaches {
       var rest = unused[bin]
       while rest > 0 {
         var taken = 0
-        let isOpen = withWindow(of: cache) {
-          while taken < min(rest, windowLength), let entry = cache.pop(bin) {
+        let isOpen = quiesce(cache) {
+          while taken < min(rest, quiescedLinkLimit), let entry = cache.pop(bin) {
             chain.push(entry, capacity: SizeClass.byteCount(at: bin))
             taken += 1
           }
           return unsafe cache.storage.pointee.roomByteCount == byteLimit
         }
-        guard isOpen, taken == min(rest, windowLength) else { break }
+        guard isOpen, taken == min(rest, quiescedLinkLimit) else { break }
         rest -= taken
       }
     }
@@ -103,7 +103,7 @@ extension ThreadCaches {
   /// empty. The caller holds `lock`.
   /// - Returns: false if the thread was just using its cache or the kernel refused the barrier. The closure did not run
   ///   then.
-  private static func withWindow(of cache: ThreadCache, _ body: () -> Bool) -> Bool {
+  private static func quiesce(_ cache: ThreadCache, _ body: () -> Bool) -> Bool {
     // SAFETY: a thread's record exists until the thread has taken its cache off the list, which needs the lock.
     let record = unsafe cache.storage.pointee.record
     unsafe cnativeruntime_set_cache(record, nil)
@@ -125,7 +125,7 @@ extension ThreadCache {
 
   /// Called on the cache's own thread, which has begun to use it: gives back the blocks that it did not use since the
   /// last call.
-  func giveBackUnused(to depot: Depot) {
+  func deallocateUnused(to depot: Depot) {
     var chain = EntryChain()
     for bin in 0..<ThreadCacheStorage.binCount {
       let head = unsafe storage.pointee.bins[bin].head
@@ -136,7 +136,7 @@ extension ThreadCache {
       }
     }
     guard !chain.isEmpty else { return }
-    depot.giveBack(&chain)
+    depot.deallocate(&chain)
     depot.noticeUnusedPages()
   }
 }

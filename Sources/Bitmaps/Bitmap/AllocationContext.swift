@@ -6,7 +6,7 @@ import NativeBuffers
 ///
 /// Every function that makes a bitmap takes these from its caller and passes them on, so that a report names the line
 /// that asked for a picture, and not a line of this module.
-struct Origin {
+struct AllocationContext {
   let arena: Arena?
   let file: StaticString
   let line: UInt
@@ -69,7 +69,7 @@ struct Origin {
     fill: (Bitmap) throws(BitmapError) -> Void
   ) throws(BitmapError) -> Bitmap {
     let bitmap = try Bitmap(
-      uninitializedWidth: width, height: height, format: format, colorProfile: colorProfile, origin: self)
+      uninitializedWidth: width, height: height, format: format, colorProfile: colorProfile, context: self)
     do {
       try fill(bitmap)
       return bitmap

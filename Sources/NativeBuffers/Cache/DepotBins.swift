@@ -16,7 +16,7 @@ import Synchronization
 /// Cost: two atomic read-modify-writes to take a block or a batch and two to return one, on the thread's own cache
 /// lines.
 // SAFETY: allocated once, made of atomics, and freed with the depot, which the arena's blocks keep alive.
-@safe struct DepotShelves: @unchecked Sendable {
+@safe struct DepotBins: @unchecked Sendable {
   private let counters: UnsafeMutablePointer<Counters>
   private let stripes: UnsafeMutableRawPointer
   /// The lists of the alignments above the usual one, which few programs ask for: for each alignment, all size classes.
@@ -66,7 +66,7 @@ import Synchronization
     for stripe in 0..<stripeCount {
       unsafe room(stripe).initialize(to: Atomic(0))
       unsafe rescues(stripe).initialize(to: Atomic(0))
-      for sizeClass in 0..<SizeClass.count { unsafe shelf(stripe, sizeClass).initialize(to: EntryStack()) }
+      for sizeClass in 0..<SizeClass.count { unsafe bin(stripe, sizeClass).initialize(to: EntryStack()) }
     }
     for index in 0..<Self.alignedCount { unsafe (aligned + index).initialize(to: EntryStack()) }
   }
@@ -98,17 +98,17 @@ import Synchronization
 
   /// The idle blocks of the usual alignment and a size class.
   @inline(__always)
-  private func shelf(_ stripe: Int, _ sizeClass: Int) -> UnsafeMutablePointer<EntryStack> {
+  private func bin(_ stripe: Int, _ sizeClass: Int) -> UnsafeMutablePointer<EntryStack> {
     unsafe (stripes + (stripe &* Self.stripeByteCount &+ Self.roomByteCount))
       .assumingMemoryBound(to: EntryStack.self) + sizeClass
   }
 
   /// The lists of idle blocks of an alignment and size class: one list for each stripe, or a single one for all
   /// threads.
-  private func shelves(alignmentLog2: UInt32, sizeClass: Int) -> [UnsafeMutablePointer<EntryStack>] {
+  private func bins(alignmentLog2: UInt32, sizeClass: Int) -> [UnsafeMutablePointer<EntryStack>] {
     let row = Int(alignmentLog2) - Int(SizeClass.blockAlignmentLog2)
     if row > 0 { return unsafe [aligned + ((row - 1) * SizeClass.count + sizeClass)] }
-    return unsafe (0..<stripeCount).map { unsafe shelf($0, sizeClass) }
+    return unsafe (0..<stripeCount).map { unsafe bin($0, sizeClass) }
   }
 
   // MARK: Taking and returning
@@ -117,7 +117,7 @@ import Synchronization
   @inline(__always)
   func popUsual(sizeClass: Int, capacity: Int) -> LedgerEntry? {
     let own = ownStripe
-    guard let entry = unsafe shelf(own, sizeClass).pointee.pop(records: records) ?? takeOver(own, sizeClass)
+    guard let entry = unsafe bin(own, sizeClass).pointee.pop(records: records) ?? takeOver(own, sizeClass)
     else { return nil }
     unsafe room(own).pointee.add(capacity, ordering: .relaxed)
     return entry
@@ -127,8 +127,8 @@ import Synchronization
   @inline(never)
   private func takeOver(_ own: Int, _ sizeClass: Int) -> LedgerEntry? {
     for distance in 1..<stripeCount {
-      let shelf = unsafe shelf((own + distance) & (stripeCount - 1), sizeClass)
-      if let entry = unsafe shelf.pointee.pop(records: records) { return entry }
+      let bin = unsafe bin((own + distance) & (stripeCount - 1), sizeClass)
+      if let entry = unsafe bin.pointee.pop(records: records) { return entry }
     }
     return nil
   }
@@ -137,8 +137,8 @@ import Synchronization
   func popUsual(sizeClass: Int, capacity: Int, atMost limit: Int) -> (first: LedgerEntry, count: Int)? {
     let own = ownStripe
     for distance in 0..<stripeCount {
-      let shelf = unsafe shelf((own + distance) & (stripeCount - 1), sizeClass)
-      if let batch = unsafe shelf.pointee.pop(atMost: limit, records: records) {
+      let bin = unsafe bin((own + distance) & (stripeCount - 1), sizeClass)
+      if let batch = unsafe bin.pointee.pop(atMost: limit, records: records) {
         unsafe room(own).pointee.add(batch.count * capacity, ordering: .relaxed)
         return batch
       }
@@ -148,7 +148,7 @@ import Synchronization
 
   func pop(alignmentLog2: UInt32, sizeClass: Int, capacity: Int) -> LedgerEntry? {
     if alignmentLog2 == SizeClass.blockAlignmentLog2 { return popUsual(sizeClass: sizeClass, capacity: capacity) }
-    let entry = unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass)[0].pointee.pop(records: records)
+    let entry = unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass)[0].pointee.pop(records: records)
     if entry != nil { unsafe room(ownStripe).pointee.add(capacity, ordering: .relaxed) }
     return entry
   }
@@ -172,13 +172,13 @@ import Synchronization
       return false
     }
     let sizeClass = Int(first.classification.bucket)
-    let shelf =
+    let bin =
       first.alignmentLog2 == SizeClass.blockAlignmentLog2
-      ? unsafe shelf(own, sizeClass)
-      : unsafe shelves(alignmentLog2: first.alignmentLog2, sizeClass: sizeClass)[0]
+      ? unsafe bin(own, sizeClass)
+      : unsafe bins(alignmentLog2: first.alignmentLog2, sizeClass: sizeClass)[0]
     // The push and the load after it are sequentially consistent: either this thread sees that `isWatched` is false, or
     // the thread that just set it to false sees the block.
-    unsafe shelf.pointee.push(from: first, to: last, records: records)
+    unsafe bin.pointee.push(from: first, to: last, records: records)
     if unsafe !counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) { callMaintenance() }
     return true
   }
@@ -282,7 +282,7 @@ import Synchronization
   func hasIdleBlocks(sizeClass: Int) -> Bool {
     var stripe = 0
     while stripe < stripeCount {
-      if unsafe shelf(stripe, sizeClass).pointee.top != 0 { return true }
+      if unsafe bin(stripe, sizeClass).pointee.top != 0 { return true }
       stripe += 1
     }
     var index = sizeClass
@@ -320,7 +320,7 @@ import Synchronization
   func clearDirty() { unsafe counters.pointee.isDirty.store(false, ordering: .sequentiallyConsistent) }
 
   func isEmpty(alignmentLog2: UInt32, sizeClass: Int) -> Bool {
-    unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).allSatisfy { unsafe $0.pointee.top == 0 }
+    unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass).allSatisfy { unsafe $0.pointee.top == 0 }
   }
 
   /// Approximately how many blocks of an alignment and class were not used since the last call: see
@@ -328,8 +328,8 @@ import Synchronization
   /// Cost: one cache line is read per block.
   func countUnused(alignmentLog2: UInt32, classification: LedgerEntry.Classification) -> Int {
     let sizeClass = Int(classification.bucket)
-    return unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).reduce(0) { count, shelf in
-      let top = unsafe shelf.pointee.top
+    return unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass).reduce(0) { count, bin in
+      let top = unsafe bin.pointee.top
       guard top != 0 else { return count }
       let unused = unsafe LedgerEntry.countUnused(
         from: top, records: records, classification: classification, alignmentLog2: alignmentLog2,
@@ -344,9 +344,9 @@ import Synchronization
     var listed = 0
     for alignmentLog2 in Self.alignments {
       for sizeClass in 0..<SizeClass.count {
-        unsafe shelves(alignmentLog2: alignmentLog2, sizeClass: sizeClass).forEach { shelf in
+        unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass).forEach { bin in
           var kept: [LedgerEntry] = []
-          while let entry = unsafe shelf.pointee.pop(records: records) { kept.append(entry) }
+          while let entry = unsafe bin.pointee.pop(records: records) { kept.append(entry) }
           for entry in kept.reversed() {
             precondition(entry.word.state == .idle, "a listed block is \(entry.word.state)")
             precondition(entry.address % (1 << UInt(entry.alignmentLog2)) == 0, "a listed block is misaligned")
@@ -354,7 +354,7 @@ import Synchronization
             precondition(entry.alignmentLog2 == alignmentLog2, "a block lies on another alignment's list")
             precondition(entry.classification.domain == domain, "a block of another arena")
             listed += entry.capacity
-            unsafe shelf.pointee.push(entry, records: records)
+            unsafe bin.pointee.push(entry, records: records)
           }
         }
       }
