@@ -4,31 +4,59 @@ import ResourceLedger
 
 /// One result of an audit or a scope: a fault or a note.
 public struct Finding: Codable, Sendable, Equatable {
-  public enum Kind: String, Codable, Sendable, CaseIterable {
+  /// What was found. Later versions may have more kinds, so a `switch` over them needs a `default`.
+  public struct Kind: RawRepresentable, Hashable, Codable, Sendable, CaseIterable, CustomStringConvertible {
     /// A resource is live after the scope that should have released it.
-    case held
+    public static let held = Kind(.held)
     /// A resource was released by deinit and never disposed. A note, not a fault.
-    case rescued
+    public static let rescued = Kind(.rescued)
     /// The allocator, or another domain's census, has more than the ledger.
-    case orphan
+    public static let orphan = Kind(.orphan)
     /// The ledger has more than the allocator, or another domain's census.
-    case ghost
+    public static let ghost = Kind(.ghost)
     /// A domain's books differed each time they were compared, and changed meanwhile. A note, not a fault.
-    case unsettled
+    public static let unsettled = Kind(.unsettled)
     /// A domain's census threw, so that there is nothing to compare the ledger with.
-    case uncounted
+    public static let uncounted = Kind(.uncounted)
     /// A cleanup of a registry has run for too long; the cleanups behind it wait.
-    case stuck
+    public static let stuck = Kind(.stuck)
     /// A resource was created on a line that the ledger had no room to record. A note, not a fault.
-    case unrecorded
+    public static let unrecorded = Kind(.unrecorded)
+
+    /// The kinds of this version.
+    public static var allCases: [Kind] { Code.allCases.map(Kind.init) }
+
+    private enum Code: String, CaseIterable {
+      case held, rescued, orphan, ghost, unsettled, uncounted, stuck, unrecorded
+    }
+
+    private let code: Code
+
+    private init(_ code: Code) { self.code = code }
+
+    /// Makes the kind of this name; nil if this version has none. A report that has such a finding cannot be decoded.
+    public init?(rawValue: String) {
+      guard let code = Code(rawValue: rawValue) else { return nil }
+      self.code = code
+    }
+
+    /// Its name, as "held". Reports in JSON have it.
+    public var rawValue: String { code.rawValue }
+
+    public var description: String { rawValue }
 
     /// Whether it makes the verdict ``Verdict/faults``.
-    public var isFault: Bool { self != .rescued && self != .unsettled && self != .unrecorded }
+    public var isFault: Bool {
+      switch code {
+      case .rescued, .unsettled, .unrecorded: false
+      case .held, .orphan, .ghost, .uncounted, .stuck: true
+      }
+    }
 
     /// What both books say, and what usually causes it. If arenas and other domains differ in this, it is said of an
     /// arena.
     public var explanation: String {
-      switch self {
+      switch code {
       case .held: "live after the scope that should have released it: a live reference or a retain cycle"
       case .rescued: "released by deinit, never disposed: a forgotten dispose()"
       case .orphan: "the allocator has more than the ledger: memory allocated in the arena and never registered"
@@ -42,7 +70,7 @@ public struct Finding: Codable, Sendable, Equatable {
 
     /// The same, said of a domain that is no arena.
     var explanationForDomain: String {
-      switch self {
+      switch code {
       case .orphan: "the domain has more than the ledger: resources made without a handle"
       case .ghost: "the ledger has more than the domain: resources released behind their handles' back"
       case .held, .rescued, .unsettled, .uncounted, .stuck, .unrecorded: explanation

@@ -44,7 +44,7 @@ final class ThumbnailBatch: Sendable {
     self.isStrict = isStrict
     // Blocks as large as whole files are not used again, and libjpeg takes far more memory than they do. So little
     // memory is kept, and the rest goes back to the kernel at once.
-    arena = try Arena(name: "thumbnails", configuration: .init(dirtyDecay: 0, idleByteLimit: jobs * 2 << 20))
+    arena = try Arena(name: "thumbnails", configuration: .init(dirtyDecay: .zero, idleByteLimit: jobs * 2 << 20))
     progress = ProgressLine(total: StandardError.isTerminal ? Self.count(walk) : 0)
   }
 

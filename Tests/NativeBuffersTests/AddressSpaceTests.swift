@@ -199,7 +199,7 @@ struct AddressSpaceTests {
   func otherArenas() async {
     await #expect(processExitsWith: .success) {
       Self.limit(to: 600 << 20)
-      MaintenanceThread.isEnabled = false
+      MaintenanceThread.turnOff()
       let first = try Arena(name: "first", configuration: .init(idleByteLimit: .max))
       let live = try (0..<60).map { _ in try NativeBuffer(uninitializedByteCount: Self.block, arena: first) }
       for buffer in live { buffer.dispose() }

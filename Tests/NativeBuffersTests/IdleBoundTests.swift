@@ -65,7 +65,7 @@ struct IdleBoundTests {
   @Test("After every operation while maintenance is turned off: never more than the limit")
   func turnedOff() async {
     await #expect(processExitsWith: .success) {
-      MaintenanceThread.isEnabled = false
+      MaintenanceThread.turnOff()
       let seed = UInt64.random(in: 0...UInt64.max)
       var generator = SeededGenerator(seed: seed)
       for limit in Self.limits {

@@ -127,7 +127,7 @@ struct MaintenanceTests {
       let arena = try Arena(name: "never seen", configuration: .init(idleByteLimit: 0))
       Self.leaveIdle(3, of: 1 << 20, in: arena)
       #expect(Self.blockCount(arena) == 1)
-      MaintenanceThread.isEnabled = false
+      MaintenanceThread.turnOff()
       #expect(Self.blockCount(arena) == 0)
       try arena.destroy()
     }
@@ -137,7 +137,7 @@ struct MaintenanceTests {
   func longTimes() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
-      let longest = 10_000_000_000_000
+      let longest = Duration.seconds(10_000_000_000)
       let arena = try Arena(name: "for ever", configuration: .init(dirtyDecay: longest, idleTime: longest))
       Self.leaveIdle(1, of: 3 << 20, in: arena)
       #expect(Maintenance.pass(at: 1 << 62) != nil)
@@ -162,7 +162,7 @@ struct MaintenanceTests {
   func dirtyPages() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
-      let arena = try Arena(name: "pages", configuration: .init(dirtyDecay: 3_000, idleByteLimit: 0))
+      let arena = try Arena(name: "pages", configuration: .init(dirtyDecay: .seconds(3), idleByteLimit: 0))
       try NativeBuffer(byteCount: 8 << 20, arena: arena).dispose()
       #expect(Maintenance.pass(at: Self.second) == 4 * Self.second)
       #expect(try arena.counts().dirty > 8_000_000)
@@ -186,8 +186,8 @@ struct MaintenanceTests {
   func extremes() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
-      let forever = try Arena(name: "forever", configuration: .init(dirtyDecay: -1, idleTime: -1))
-      let never = try Arena(name: "never", configuration: .init(idleTime: 0))
+      let forever = try Arena(name: "forever", configuration: .init(dirtyDecay: nil, idleTime: nil))
+      let never = try Arena(name: "never", configuration: .init(idleTime: .zero))
       for arena in [forever, never] { Self.leaveIdle(3, of: 3 << 20, in: arena) }
       for round in 0..<4 { _ = Maintenance.pass(at: UInt64(round) * 1_000 * Self.second) }
       #expect(Maintenance.pass(at: 4_000 * Self.second) == nil)
@@ -265,7 +265,7 @@ struct MaintenanceTests {
   @Test("trim() empties all threads' caches, without maintenance, too")
   func trimOthers() async {
     await #expect(processExitsWith: .success) {
-      MaintenanceThread.isEnabled = false
+      MaintenanceThread.turnOff()
       let turn = Turn()
       onThreads(2) { thread in
         if thread == 0 {

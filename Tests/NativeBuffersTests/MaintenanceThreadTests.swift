@@ -9,7 +9,7 @@ import Testing
 
 @Suite("The maintenance thread")
 struct MaintenanceThreadTests {
-  private static let quick = Arena.Configuration(dirtyDecay: 20, idleTime: 20)
+  private static let quick = Arena.Configuration(dirtyDecay: .milliseconds(20), idleTime: .milliseconds(20))
 
   private static func leaveIdle(in arena: Arena) throws {
     for buffer in try (0..<4).map({ _ in try NativeBuffer(byteCount: 3 << 20, arena: arena) }) { buffer.dispose() }
@@ -52,10 +52,10 @@ struct MaintenanceThreadTests {
   @Test("Turned off, there is no thread, and who releases or trims does the work; turned on, it comes back")
   func off() async {
     await #expect(processExitsWith: .success) {
-      let arena = try Arena(name: "off", configuration: .init(idleByteLimit: 6 << 20, idleTime: 20))
+      let arena = try Arena(name: "off", configuration: .init(idleByteLimit: 6 << 20, idleTime: .milliseconds(20)))
       try Self.leaveIdle(in: arena)
       ThreadStatus.wait("the thread") { ThreadStatus.ofMaintenance() != nil }
-      MaintenanceThread.isEnabled = false
+      MaintenanceThread.turnOff()
       #expect(!MaintenanceThread.isEnabled && !MaintenanceThread.isRunning)
       #expect(ThreadStatus.ofMaintenance() == nil)
       arena.trim()
@@ -66,7 +66,7 @@ struct MaintenanceThreadTests {
       #expect(arena.trim() == 6 << 20)
       #expect(try arena.counts().count == 0)
       try Self.leaveIdle(in: arena)
-      MaintenanceThread.isEnabled = true
+      MaintenanceThread.turnOn()
       ThreadStatus.wait("idle blocks gone") { (try? arena.counts().count) == 0 }
       #expect(MaintenanceThread.isRunning)
     }
@@ -75,10 +75,14 @@ struct MaintenanceThreadTests {
   @Test("Turned off and on from several threads while others work, it neither hangs nor loses a block")
   func switching() async {
     await #expect(processExitsWith: .success) {
-      let arena = try Arena(name: "switching", configuration: .init(idleByteLimit: 4 << 20, idleTime: 2))
+      let arena = try Arena(name: "switching", configuration: .init(idleByteLimit: 4 << 20, idleTime: .milliseconds(2)))
       onThreads(3) { thread in
         for round in 0..<60 {
-          if thread < 2 { try? Self.leaveIdle(in: arena) } else { MaintenanceThread.isEnabled = round % 2 == 1 }
+          if thread < 2 {
+            try? Self.leaveIdle(in: arena)
+          } else {
+            if round % 2 == 1 { MaintenanceThread.turnOn() } else { MaintenanceThread.turnOff() }
+          }
         }
       }
       arena.depot._checkInvariants()
@@ -100,7 +104,7 @@ struct MaintenanceThreadTests {
           guard ThreadStatus.ofMaintenance() == nil, !MaintenanceThread.isRunning else { _exit(1) }
           guard !MaintenanceThread.isEnabled, (try? Self.leaveIdle(in: arena)) != nil else { _exit(2) }
           guard ThreadStatus.ofMaintenance() == nil, !MaintenanceThread.isRunning else { _exit(4) }
-          MaintenanceThread.isEnabled = true
+          MaintenanceThread.turnOn()
           guard (try? Self.leaveIdle(in: arena)) != nil, MaintenanceThread.isRunning else { _exit(5) }
           ThreadStatus.wait("idle blocks gone in the child") { (try? arena.counts().count) == 0 }
           (try? NativeBuffer(byteCount: 1_000))?.dispose()
@@ -117,7 +121,8 @@ struct MaintenanceThreadTests {
   @Test("An arena can be destroyed at any moment of its maintenance")
   func destroy() throws {
     for round in 0..<60 {
-      let arena = try Arena(name: "doomed", configuration: .init(idleByteLimit: 1 << 20, idleTime: round % 3))
+      let arena = try Arena(
+        name: "doomed", configuration: .init(idleByteLimit: 1 << 20, idleTime: .milliseconds(round % 3)))
       let live = try (0..<50).map { _ in try NativeBuffer(uninitializedByteCount: 100_000, arena: arena) }
       for buffer in live { buffer.dispose() }
       if round % 2 == 0 { sched_yield() }

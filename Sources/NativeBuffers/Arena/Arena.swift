@@ -13,34 +13,35 @@ import Synchronization
 /// nothing. A process has room for about 4,000 arenas, and each takes 2 MiB of address space. Each makes every audit 30
 /// to 90 µs longer, mostly because jemalloc adds up its statistics, so keep them few.
 public final class Arena: Sendable {
-  /// How an arena treats memory that its blocks no longer need. Bytes must be 0 or more, and milliseconds from -1 to
-  /// 10^13 (three hundred years): creating an arena with other values throws.
+  /// How an arena treats memory that its blocks no longer need. Bytes and times must be 0 or more, and times at most
+  /// 10^10 seconds (three hundred years): creating an arena with other values throws. Times count in whole
+  /// milliseconds.
   public struct Configuration: Sendable {
     /// From this many bytes on, jemalloc returns a freed block to the kernel at once. The default is larger than any
     /// block can be, so a freed frame keeps its pages and the next frame causes no page faults for them.
     public var oversizeThreshold: Int
-    /// Milliseconds until unused dirty pages are given back to the kernel at the latest; -1 for never, 0 for at once.
+    /// The time until unused dirty pages are given back to the kernel at the latest; nil for never, zero for at once.
     /// While the maintenance thread looks after the arena, that thread gives them back; otherwise jemalloc does, on
     /// threads that allocate.
-    public var dirtyDecay: Int
-    /// Milliseconds until pages offered back are taken from the resident set; -1 for never, 0 for at once.
-    public var muzzyDecay: Int
+    public var dirtyDecay: Duration?
+    /// The time until pages offered back are taken from the resident set; nil for never, zero for at once.
+    public var muzzyDecay: Duration?
     /// Bytes of idle blocks that are kept for reuse. While the maintenance thread runs, idle blocks exceed this limit
     /// for at most 100 ms, and by at most an eighth of it and one block; while that thread is turned off, they do not
     /// exceed it. A block that would exceed even that is given back to jemalloc by the thread that disposes it, under
     /// the arena's lock. The blocks that threads keep of the shared arena, up to 2 MiB each, are not counted.
     public var idleByteLimit: Int
-    /// Milliseconds that an idle block is kept without being used; -1 for as long as there is room, 0 for not at all.
+    /// The time that an idle block is kept without being used; nil for as long as there is room, zero for not at all.
     /// The maintenance thread gives the block back, with its pages, after at most this time and at least half of it.
-    public var idleTime: Int
+    public var idleTime: Duration?
     /// Whether the kernel is asked for pages of 2 MiB (`madvise`) if a block is large enough. Off by default: measure
     /// with your sizes whether it gains anything, see the README. The kernel may give or refuse such pages. The
     /// resident set may become larger by up to 2 MiB per block, and jemalloc may use such pages for smaller blocks.
     public var prefersHugePages: Bool
 
     public init(
-      oversizeThreshold: Int = 1 << 50, dirtyDecay: Int = 10_000, muzzyDecay: Int = 0,
-      idleByteLimit: Int = 256 << 20, idleTime: Int = 10_000, prefersHugePages: Bool = false
+      oversizeThreshold: Int = 1 << 50, dirtyDecay: Duration? = .seconds(10), muzzyDecay: Duration? = .zero,
+      idleByteLimit: Int = 256 << 20, idleTime: Duration? = .seconds(10), prefersHugePages: Bool = false
     ) {
       self.oversizeThreshold = oversizeThreshold
       self.dirtyDecay = dirtyDecay
@@ -53,14 +54,20 @@ public final class Arena: Sendable {
     fileprivate func check(arena: String) throws(ArenaError) {
       for (property, value) in [("oversizeThreshold", oversizeThreshold), ("idleByteLimit", idleByteLimit)] {
         guard value >= 0 else {
-          throw ArenaError(.invalidConfiguration(property: property, value: value), arena: arena)
+          throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena)
         }
       }
       for (property, value) in [("dirtyDecay", dirtyDecay), ("muzzyDecay", muzzyDecay), ("idleTime", idleTime)] {
-        guard (-1...10_000_000_000_000).contains(value) else {
-          throw ArenaError(.invalidConfiguration(property: property, value: value), arena: arena)
-        }
+        guard let value, !(.zero ... .seconds(10_000_000_000)).contains(value) else { continue }
+        throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena)
       }
+    }
+
+    /// A time of the configuration in milliseconds, as jemalloc takes it: -1 for never. A part of a millisecond counts as
+    /// a whole one, because 0 means at once.
+    static func milliseconds(_ time: Duration?) -> Int {
+      guard let (seconds, attoseconds) = time?.components else { return -1 }
+      return Int(seconds) * 1_000 + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
   }
 
@@ -143,11 +150,12 @@ public final class Arena: Sendable {
     isMappingLimited = ProcessMemory.nearestLimit != nil
     // If what the process may map is limited, unused pages would take it from `malloc`: they are purged at once, unless
     // the configuration says never.
-    ownDirtyDecay = !isMappingLimited ? configuration.dirtyDecay : min(0, configuration.dirtyDecay)
+    let dirtyDecay = Configuration.milliseconds(configuration.dirtyDecay)
+    ownDirtyDecay = isMappingLimited ? min(0, dirtyDecay) : dirtyDecay
     do throws(ArenaError) {
       try Mallctl.write("arena.\(index).oversize_threshold", size_t(max(0, configuration.oversizeThreshold)))
       try Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(ownDirtyDecay))
-      try Mallctl.write("arena.\(index).muzzy_decay_ms", ssize_t(configuration.muzzyDecay))
+      try Mallctl.write("arena.\(index).muzzy_decay_ms", ssize_t(Configuration.milliseconds(configuration.muzzyDecay)))
       if isMappingLimited { try Mallctl.mapOnlyNeeded(arena: index) }
       do throws(LedgerError) { number = try Ledger.shared.addDomain(.arena, name: name) } catch {
         throw ArenaError(.ledger(error), arena: name)

@@ -19,7 +19,7 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The shared arena cannot be destroyed, because all code in the process may use it.
     case sharedArena
     /// A configuration with a value that its property does not allow.
-    case invalidConfiguration(property: String, value: Int)
+    case invalidConfiguration(property: String, value: String)
     /// The arena was destroyed.
     case destroyed
     /// The ledger has no room.
@@ -76,8 +76,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
       "it cannot be destroyed while \(count) blocks of \(byteCount) bytes are live. Dispose their buffers first."
     case .sharedArena: "it is the process's shared arena, which cannot be destroyed; trim and purge it instead."
     case .invalidConfiguration(let property, let value):
-      "\(value) is no value for the configuration's `\(property)`: bytes are 0 or more, milliseconds -1 or more, and at "
-        + "most 10^13."
+      "\(value) is no value for the configuration's `\(property)`: bytes and times are 0 or more, and times at most 10^10 "
+        + "seconds, or nil for never."
     case .destroyed: "it was destroyed; nothing can be allocated from it."
     case .ledger(let error): error.description
     case .tooManyArenas(let count):

@@ -47,7 +47,7 @@ extension Depot {
   /// Gives back idle blocks, if their next search is due.
   /// - Returns: whether blocks were given back. Their pages need not wait any longer.
   private func deallocateUnused(at now: UInt64) -> Bool {
-    let idleTime = arena.configuration.idleTime
+    let idleTime = Arena.Configuration.milliseconds(arena.configuration.idleTime)
     guard idleTime >= 0 else {
       maintenanceState.nextSearch = nil
       return false
@@ -116,7 +116,7 @@ extension Depot {
   /// Purges the arena if its unused pages have waited for long enough.
   /// - Returns: when to purge; nil if nothing is to be purged.
   private func purge(at now: UInt64, isOverdue: Bool) -> UInt64? {
-    let decay = arena.configuration.dirtyDecay
+    let decay = Arena.Configuration.milliseconds(arena.configuration.dirtyDecay)
     guard decay >= 0, bins.isDirty else {
       maintenanceState.dirtySince = nil
       return nil

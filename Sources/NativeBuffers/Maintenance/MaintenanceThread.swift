@@ -19,15 +19,18 @@
 /// the next time. If the kernel refuses `membarrier`, a thread that does nothing keeps its blocks, up to 2 MiB.
 public enum MaintenanceThread {
   /// Whether the process may have the thread. True from the start, even if the system could not start the thread. False
-  /// in a forked child, until it is set there.
-  ///
-  /// Setting it to false waits until the thread has ended. From then on, ``Arena/trim(keeping:)`` gives idle blocks
-  /// back, a thread that releases a block beyond the limit gives that block back itself, under the arena's lock, and
-  /// jemalloc purges pages on threads that allocate. Must not be used in a signal handler.
-  public static var isEnabled: Bool {
-    get { Maintenance.isEnabled }
-    set { if newValue { Maintenance.turnOn() } else { Maintenance.turnOff() } }
-  }
+  /// after ``turnOff()``, and in a forked child, until ``turnOn()`` is called there.
+  public static var isEnabled: Bool { Maintenance.isEnabled }
+
+  /// Lets the process have the thread again, which starts with the next memory to look after. Does nothing if the process
+  /// may have it. Must not be called in a signal handler.
+  public static func turnOn() { Maintenance.turnOn() }
+
+  /// Ends the thread, and waits until it has ended: mostly for microseconds, and for as long as a step takes that it is
+  /// just doing. From then on, ``Arena/trim(keeping:)`` gives idle blocks back, a thread that releases a block beyond the
+  /// limit gives that block back itself, under the arena's lock, and jemalloc purges pages on threads that allocate. Does
+  /// nothing if the thread is turned off. Must not be called in a signal handler.
+  public static func turnOff() { Maintenance.turnOff() }
 
   /// Whether the thread exists now.
   public static var isRunning: Bool { Maintenance.isRunning }

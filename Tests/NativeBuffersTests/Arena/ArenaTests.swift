@@ -22,11 +22,16 @@ struct ArenaTests {
     }
   }
 
-  @Test("A configuration with a value that makes no sense is refused by name", arguments: [Int.min, -2, Int.max])
-  func invalidConfiguration(value: Int) {
+  @Test(
+    "A configuration with a value that makes no sense is refused by name",
+    arguments: [
+      Duration.seconds(Int64.min), .nanoseconds(-1), .seconds(10_000_000_001), .seconds(Int64.max),
+    ])
+  func invalidConfiguration(value: Duration) {
     let configurations: [(String, Arena.Configuration)] = [
       ("dirtyDecay", .init(dirtyDecay: value)), ("muzzyDecay", .init(muzzyDecay: value)),
-      ("idleTime", .init(idleTime: value)), ("idleByteLimit", .init(idleByteLimit: min(value, -1))),
+      ("idleTime", .init(idleTime: value)), ("idleByteLimit", .init(idleByteLimit: -1)),
+      ("oversizeThreshold", .init(oversizeThreshold: .min)),
     ]
     for (property, configuration) in configurations {
       let error = #expect(throws: ArenaError.self) { try Arena(name: "senseless", configuration: configuration) }
@@ -35,6 +40,15 @@ struct ArenaTests {
         continue
       }
     }
+  }
+
+  @Test("jemalloc gets times in milliseconds: a part of one as a whole one, never as -1")
+  func milliseconds() {
+    #expect(Arena.Configuration.milliseconds(nil) == -1)
+    #expect(Arena.Configuration.milliseconds(.zero) == 0)
+    #expect(Arena.Configuration.milliseconds(.nanoseconds(1)) == 1)
+    #expect(Arena.Configuration.milliseconds(.milliseconds(1_500)) == 1_500)
+    #expect(Arena.Configuration.milliseconds(.seconds(10_000_000_000)) == 10_000_000_000_000)
   }
 
   @Test("An arena asks for huge pages only where it is told to, and only inside its own blocks")
@@ -105,7 +119,8 @@ struct ArenaTests {
   @Test("The settings that an arena was created with are jemalloc's")
   func settings() throws {
     let arena = try Arena(
-      name: "settings", configuration: .init(oversizeThreshold: 1 << 40, dirtyDecay: 1_234, muzzyDecay: 77))
+      name: "settings",
+      configuration: .init(oversizeThreshold: 1 << 40, dirtyDecay: .milliseconds(1_234), muzzyDecay: .milliseconds(77)))
     #expect(try Mallctl.read("arena.\(arena.index).oversize_threshold", as: size_t.self) == 1 << 40)
     #expect(try Mallctl.read("arena.\(arena.index).dirty_decay_ms", as: ssize_t.self) == 1_234)
     #expect(try Mallctl.read("arena.\(arena.index).muzzy_decay_ms", as: ssize_t.self) == 77)
