@@ -7,21 +7,21 @@ public struct Finding: Codable, Sendable, Equatable {
   /// What was found. Later versions may have more kinds, so a `switch` over them needs a `default`.
   public struct Kind: RawRepresentable, Hashable, Codable, Sendable, CaseIterable, CustomStringConvertible {
     /// A resource is live after the scope that should have released it.
-    public static let held = Kind(.held)
+    public static var held: Kind { Kind(.held) }
     /// A resource was released by deinit and never disposed. A note, not a fault.
-    public static let rescued = Kind(.rescued)
+    public static var rescued: Kind { Kind(.rescued) }
     /// The allocator, or another domain's census, has more than the ledger.
-    public static let orphan = Kind(.orphan)
+    public static var orphan: Kind { Kind(.orphan) }
     /// The ledger has more than the allocator, or another domain's census.
-    public static let ghost = Kind(.ghost)
+    public static var ghost: Kind { Kind(.ghost) }
     /// A domain's books differed each time they were compared, and changed meanwhile. A note, not a fault.
-    public static let unsettled = Kind(.unsettled)
+    public static var unsettled: Kind { Kind(.unsettled) }
     /// A domain's census threw, so that there is nothing to compare the ledger with.
-    public static let uncounted = Kind(.uncounted)
+    public static var uncounted: Kind { Kind(.uncounted) }
     /// A cleanup of a registry has run for too long; the cleanups behind it wait.
-    public static let stuck = Kind(.stuck)
+    public static var stuck: Kind { Kind(.stuck) }
     /// A resource was created on a line that the ledger had no room to record. A note, not a fault.
-    public static let unrecorded = Kind(.unrecorded)
+    public static var unrecorded: Kind { Kind(.unrecorded) }
 
     /// The kinds of this version.
     public static var allCases: [Kind] { Code.allCases.map(Kind.init) }

@@ -4,33 +4,67 @@ import NativeSynchronization
 
 /// Why the ledger cannot take one more resource, site or domain.
 public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
-  public enum Code: Equatable, Sendable {
+  /// What kind of refusal it is, for programs to act on. Later versions may have more codes.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
     /// The kernel gave no address space for the region.
-    case reservationFailed(byteCount: Int, errno: Int32)
+    public static var reservationFailed: Code { Code("reservationFailed") }
     /// The kernel gave no memory for more entries.
-    case growthFailed(entryCount: Int, errno: Int32)
+    public static var growthFailed: Code { Code("growthFailed") }
     /// Every entry is in use.
-    case full(entryCapacity: Int)
+    public static var full: Code { Code("full") }
     /// Every domain record is in use.
-    case tooManyDomains(capacity: Int)
+    public static var tooManyDomains: Code { Code("tooManyDomains") }
     /// Only the library makes entries of this kind of domain.
-    case reservedKind(DomainKind)
+    public static var reservedKind: Code { Code("reservedKind") }
+
+    /// Its name, as in this type.
+    public let description: String
+
+    private init(_ name: String) { description = name }
   }
 
-  public let code: Code
+  /// The code together with the numbers that the description shows.
+  package enum Reason: Equatable, Sendable {
+    case reservationFailed(byteCount: Int, errno: Int32)
+    case growthFailed(entryCount: Int, errno: Int32)
+    case full(entryCapacity: Int)
+    case tooManyDomains(capacity: Int)
+    case reservedKind(DomainKind)
+
+    var code: Code {
+      switch self {
+      case .reservationFailed: .reservationFailed
+      case .growthFailed: .growthFailed
+      case .full: .full
+      case .tooManyDomains: .tooManyDomains
+      case .reservedKind: .reservedKind
+      }
+    }
+  }
+
+  package let reason: Reason
+  public var code: Code { reason.code }
 
   /// Whether there may be room once resources are released.
   package var isExhaustion: Bool {
-    switch code {
+    switch reason {
     case .full, .growthFailed: true
     case .reservationFailed, .tooManyDomains, .reservedKind: false
     }
   }
 
-  package init(_ code: Code) { self.code = code }
+  package init(_ reason: Reason) { self.reason = reason }
+
+  /// The `errno` of the system call, if the kernel refused one.
+  public var systemErrorNumber: Int32? {
+    switch reason {
+    case .reservationFailed(_, let errno), .growthFailed(_, let errno): errno
+    default: nil
+    }
+  }
 
   public var description: String {
-    switch code {
+    switch reason {
     case .reservationFailed(let byteCount, let code):
       "address space is short: the ledger could not reserve \(byteCount) bytes of it (\(systemMessage(code))). Raise the "
         + "limit on address space (ulimit -v)."

@@ -100,7 +100,7 @@ import Testing
     let error = #expect(throws: FinalizationError.self) {
       try registry.register(Anchored(), holding: 1, byteCount: .max)
     }
-    #expect(error?.code == .invalidByteCount(.max))
+    #expect(error?.reason == .invalidByteCount(.max))
     #expect(throws: FinalizationError.self) { try NativeResource(1, byteCount: .max) { _ in } }
     #expect(registry.census() == Census(count: 0, byteCount: 0))
   }

@@ -130,7 +130,7 @@ import Testing
     let error = #expect(throws: FinalizationError.self) {
       try cache.value(for: "a") { try cache.value(for: "a") { Image() } }
     }
-    #expect(error?.code == .recursiveLoad(cache: "cache"))
+    #expect(error?.reason == .recursiveLoad(cache: "cache"))
   }
 
   @Test func `The strong tier keeps hot values within its bytes, least recently used first out`() throws {

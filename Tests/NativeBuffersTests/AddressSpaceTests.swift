@@ -147,7 +147,7 @@ struct AddressSpaceTests {
       let error = Self.exhaust().error
       guard case .addressSpace(let limit)? = error?.shortage else { fatalError("\(String(describing: error))") }
       #expect(String(describing: error).contains("address space is short: the process may map \(limit) bytes"))
-      #expect(error?.code == .outOfMemory(byteCount: Self.block, alignment: 64))
+      #expect(error?.reason == .outOfMemory(byteCount: Self.block, alignment: 64))
     }
     await #expect(processExitsWith: .success) {
       Self.limit(.data, to: 300 << 20)
@@ -162,7 +162,7 @@ struct AddressSpaceTests {
       // The second is rounded up to the first by jemalloc's size classes.
       for byteCount in [1 << 47, 7 << 44 + 1, 1 << 60] {
         let error = #expect(throws: NativeBufferError.self) { try NativeBuffer(byteCount: byteCount) }
-        #expect(error?.code == .outOfMemory(byteCount: byteCount, alignment: 64) && error?.shortage == .addresses)
+        #expect(error?.reason == .outOfMemory(byteCount: byteCount, alignment: 64) && error?.shortage == .addresses)
         let text = error.map { "\($0)" } ?? ""
         #expect(text.contains("no 64-bit process has so many addresses, whatever its limits are"))
         #expect(text.hasSuffix("It can only help to ask for less."))
@@ -177,9 +177,9 @@ struct AddressSpaceTests {
       Self.limit(to: 2 << 20)
       var refusal: NativeBufferError?
       do throws(NativeBufferError) { _ = try NativeBuffer(byteCount: 100) } catch { refusal = error }
-      guard case .ledger(let ledger)? = refusal?.code, case .reservationFailed = ledger.code else { exit(2) }
+      guard case .ledger(let ledger)? = refusal?.reason, case .reservationFailed = ledger.reason else { exit(2) }
       guard refusal?.created.file == "NativeBuffersTests/AddressSpaceTests.swift" else { exit(3) }
-      do throws(ArenaError) { _ = try Arena(name: "none") } catch { exit(error.code == .ledger(ledger) ? 0 : 4) }
+      do throws(ArenaError) { _ = try Arena(name: "none") } catch { exit(error.reason == .ledger(ledger) ? 0 : 4) }
       exit(5)
     }
     // The ledger has room, and what is reserved for malloc has not.
@@ -187,7 +187,7 @@ struct AddressSpaceTests {
       Self.limit(to: 8 << 20)
       var refusal: NativeBufferError?
       do throws(NativeBufferError) { _ = try NativeBuffer(byteCount: 100) } catch { refusal = error }
-      switch refusal?.code {
+      switch refusal?.reason {
       case .outOfMemory(byteCount: 100, alignment: 64)?: exit(0)
       case .arena(let error)?: exit(error.code == .noRoomForArena ? 0 : 2)
       default: exit(3)

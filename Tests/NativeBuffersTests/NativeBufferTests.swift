@@ -88,28 +88,28 @@ struct NativeBufferTests {
 
   @Test("Sizes and alignments out of range are refused, with the line, and nothing is allocated")
   func badRequests() throws {
-    func code(_ body: () throws(NativeBufferError) -> Void) -> NativeBufferError.Code? {
+    func reason(_ body: () throws(NativeBufferError) -> Void) -> NativeBufferError.Reason? {
       do throws(NativeBufferError) { try body() } catch {
         #expect(error.created.file == "NativeBuffersTests/NativeBufferTests.swift")
-        return error.code
+        return error.reason
       }
       return nil
     }
     let entries = Ledger.shared.entryCount
     #expect(
-      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: -1, arena: arena) }
+      reason { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: -1, arena: arena) }
         == .invalidByteCount(-1))
     #expect(
-      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: .max, arena: arena) }
+      reason { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: .max, arena: arena) }
         == .invalidByteCount(.max))
     #expect(
-      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 3, arena: arena) }
+      reason { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 3, arena: arena) }
         == .invalidAlignment(3))
     #expect(
-      code { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 4 << 20, arena: arena) }
+      reason { () throws(NativeBufferError) in _ = try NativeBuffer(byteCount: 1, alignment: 4 << 20, arena: arena) }
         == .invalidAlignment(4 << 20))
     #expect(
-      code { () throws(NativeBufferError) in _ = try NativeBuffer(uninitializedByteCount: 1 << 47, arena: arena) }
+      reason { () throws(NativeBufferError) in _ = try NativeBuffer(uninitializedByteCount: 1 << 47, arena: arena) }
         == .outOfMemory(byteCount: 1 << 47, alignment: 64))
     #expect(try arena.counts().count == 0)
     #expect(Ledger.shared.entryCount - entries < 1_000)

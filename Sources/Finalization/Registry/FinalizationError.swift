@@ -5,48 +5,100 @@ public import ResourceLedger
 
 /// Says why this module refused a call.
 public struct FinalizationError: Error, Sendable, CustomStringConvertible {
-  public enum Code: Sendable, Equatable {
+  /// What kind of refusal it is, for programs to act on. Later versions may have more codes.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
     /// The held value is the target itself: it would keep the target alive for ever.
-    case heldValueIsTarget
+    public static var heldValueIsTarget: Code { Code("heldValueIsTarget") }
     /// The held value is the target's anchor, or an object with the same anchor: the anchor could then never die.
-    case heldValueKeepsAnchor
+    public static var heldValueKeepsAnchor: Code { Code("heldValueKeepsAnchor") }
     /// The target's anchor belongs to another object, and would report that object's death.
-    case anchorIsShared
+    public static var anchorIsShared: Code { Code("anchorIsShared") }
     /// The target's deinit has begun: there is no later death to wait for.
-    case targetIsDying
+    public static var targetIsDying: Code { Code("targetIsDying") }
     /// A number of bytes below 0, or beyond 2^48.
-    case invalidByteCount(Int)
+    public static var invalidByteCount: Code { Code("invalidByteCount") }
     /// The resource was disposed or detached before.
-    case disposed
+    public static var disposed: Code { Code("disposed") }
     /// The resource is in use, so it cannot be detached.
-    case inUse
+    public static var inUse: Code { Code("inUse") }
     /// The resource is in use 262,143 times already.
-    case tooManyUses
+    public static var tooManyUses: Code { Code("tooManyUses") }
     /// A load of the named cache asked for the value that it is loading.
-    case recursiveLoad(cache: String)
+    public static var recursiveLoad: Code { Code("recursiveLoad") }
     /// The identifier stands for a domain that was removed.
-    case domainRemoved
+    public static var domainRemoved: Code { Code("domainRemoved") }
     /// The domain is an arena, a registry or the like, in which only the library makes entries.
-    case domainHoldsNoResources(name: String, kind: DomainKind)
+    public static var domainHoldsNoResources: Code { Code("domainHoldsNoResources") }
     /// The ledger cannot take one more resource or domain.
-    case ledger(LedgerError)
+    public static var ledger: Code { Code("ledger") }
     /// The kernel refused a system call, with this errno value.
-    case system(errno: Int32)
+    public static var system: Code { Code("system") }
+
+    /// Its name, as in this type.
+    public let description: String
+
+    private init(_ name: String) { description = name }
   }
 
-  public let code: Code
+  /// The code together with the numbers that the description shows.
+  package enum Reason: Equatable, Sendable {
+    case heldValueIsTarget
+    case heldValueKeepsAnchor
+    case anchorIsShared
+    case targetIsDying
+    case invalidByteCount(Int)
+    case disposed
+    case inUse
+    case tooManyUses
+    case recursiveLoad(cache: String)
+    case domainRemoved
+    case domainHoldsNoResources(name: String, kind: DomainKind)
+    case ledger(LedgerError)
+    case system(errno: Int32)
+
+    var code: Code {
+      switch self {
+      case .heldValueIsTarget: .heldValueIsTarget
+      case .heldValueKeepsAnchor: .heldValueKeepsAnchor
+      case .anchorIsShared: .anchorIsShared
+      case .targetIsDying: .targetIsDying
+      case .invalidByteCount: .invalidByteCount
+      case .disposed: .disposed
+      case .inUse: .inUse
+      case .tooManyUses: .tooManyUses
+      case .recursiveLoad: .recursiveLoad
+      case .domainRemoved: .domainRemoved
+      case .domainHoldsNoResources: .domainHoldsNoResources
+      case .ledger: .ledger
+      case .system: .system
+      }
+    }
+  }
+
+  package let reason: Reason
+  public var code: Code { reason.code }
   /// The line that created the resource, or that made the refused call; nil if neither is known.
   public let site: Site?
 
-  init(_ code: Code, site: Site? = nil) {
-    self.code = code
+  init(_ reason: Reason, site: Site? = nil) {
+    self.reason = reason
     self.site = site
+  }
+
+  /// The error of the ledger, if that refused.
+  public var underlyingError: (any Error)? {
+    if case .ledger(let error) = reason { error } else { nil }
+  }
+
+  /// The `errno` of the system call, if the kernel refused one.
+  public var systemErrorNumber: Int32? {
+    if case .system(let errno) = reason { errno } else { nil }
   }
 
   public var description: String {
     let place = site.map { " (\($0))" } ?? ""
     let creation = site.map { "; it was created at \($0)" } ?? ""
-    return switch code {
+    return switch reason {
     case .heldValueIsTarget:
       "the held value is the target, which could then never die\(place). Hold what the cleanup needs instead."
     case .heldValueKeepsAnchor:

@@ -94,14 +94,14 @@ extension FinalizationRegistry {
     function: StaticString
   ) throws(FinalizationError) {
     guard let object = ReferenceIdentity.object(in: held) else { return }
-    let code: FinalizationError.Code
+    let reason: FinalizationError.Reason
     if object === target {
-      code = .heldValueIsTarget
+      reason = .heldValueIsTarget
     } else if object === anchor || WatchTable.ownAnchor(of: object) === anchor {
-      code = .heldValueKeepsAnchor
+      reason = .heldValueKeepsAnchor
     } else {
       return
     }
-    throw FinalizationError(code, site: Site(file: "\(file)", line: Int(clamping: line), function: "\(function)"))
+    throw FinalizationError(reason, site: Site(file: "\(file)", line: Int(clamping: line), function: "\(function)"))
   }
 }

@@ -9,7 +9,7 @@ extension Arena {
   /// Current counts of all blocks that jemalloc has given out. Idle blocks are included: only an audit tells them
   /// apart. Exact for allocations that began and ended before the call.
   /// Cost: 5 to 25 µs per arena in the process, because jemalloc adds up its statistics.
-  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl(key:errno:)`` if
+  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl`` if
   ///   jemalloc refuses a key.
   public func counts() throws(ArenaError) -> ArenaCounts {
     lock.lock()

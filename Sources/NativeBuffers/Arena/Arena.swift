@@ -133,7 +133,7 @@ public final class Arena: Sendable {
 
   /// Creates an arena.
   /// - Throws: ``ArenaError`` if a value of the configuration is not allowed, if jemalloc refuses a `mallctl` key, if
-  ///   the process has all the arenas that it may have (``ArenaError/Code/tooManyArenas(count:)``), if there is no room
+  ///   the process has all the arenas that it may have (``ArenaError/Code/tooManyArenas``), if there is no room
   ///   for an arena (``ArenaError/Code/noRoomForArena``), or if the ledger cannot be made or has no room.
   public convenience init(name: String, configuration: Configuration = Configuration()) throws(ArenaError) {
     try self.init(name: name, configuration: configuration, isShared: false)
@@ -176,7 +176,7 @@ public final class Arena: Sendable {
 
   /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep their pages: call ``trim(keeping:)`` first.
   /// Cost: one `madvise` per run of pages, about 40 ms per GB. Do not call it on threads that must not wait.
-  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl(key:errno:)`` if
+  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl`` if
   ///   jemalloc refuses.
   public func purge() throws(ArenaError) { try callWhileAlive("purge") }
 
@@ -194,7 +194,7 @@ public final class Arena: Sendable {
   }
 
   /// Lets jemalloc give back the pages whose decay time is over.
-  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl(key:errno:)`` if
+  /// - Throws: ``ArenaError/Code/destroyed`` if the arena was destroyed; ``ArenaError/Code/mallctl`` if
   ///   jemalloc refuses.
   public func decay() throws(ArenaError) { try callWhileAlive("decay") }
 
@@ -216,9 +216,9 @@ public final class Arena: Sendable {
   /// and 100 to 400 µs per MiB whose pages were touched. If there are detached blocks that C freed, or if this throws,
   /// it also costs as much as ``counts()``, and reads 64 bytes per ledger entry. Memory that C code allocated from the
   /// arena by its ``index``, without this library, is freed too.
-  /// - Throws: ``ArenaError/Code/sharedArena`` if this is ``shared``; ``ArenaError/Code/blocksLive(count:byteCount:)``
+  /// - Throws: ``ArenaError/Code/sharedArena`` if this is ``shared``; ``ArenaError/Code/blocksLive``
   ///   if a buffer, or memory from ``unsafeAllocate(byteCount:alignment:)``, is live; ``ArenaError/Code/destroyed`` if
-  ///   the arena was destroyed before; ``ArenaError/Code/mallctl(key:errno:)`` if jemalloc refuses.
+  ///   the arena was destroyed before; ``ArenaError/Code/mallctl`` if jemalloc refuses.
   public func destroy() throws(ArenaError) {
     guard !isShared else { throw ArenaError(.sharedArena, arena: name) }
     try ArenaDirectory.maintenanceLock.withLock { () throws(ArenaError) in

@@ -1,39 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NativeSynchronization
-public import ResourceLedger
+package import ResourceLedger
 
 /// A refusal by an arena, or by jemalloc's control interface.
 public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
-  public enum Code: Equatable, Sendable {
+  /// What kind of refusal it is, for programs to act on. Later versions may have more codes.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
     /// `mallctl` answered with an errno value for this key.
-    case mallctl(key: String, errno: Int32)
+    public static var mallctl: Code { Code("mallctl") }
     /// No memory for a block of this size and alignment, in bytes.
-    case outOfMemory(byteCount: Int, alignment: Int)
+    public static var outOfMemory: Code { Code("outOfMemory") }
     /// A negative size, or a size that no address space holds.
-    case invalidByteCount(Int)
+    public static var invalidByteCount: Code { Code("invalidByteCount") }
     /// An alignment that is not a power of two from 1 to 2 MiB.
-    case invalidAlignment(Int)
+    public static var invalidAlignment: Code { Code("invalidAlignment") }
     /// The arena cannot be destroyed, because blocks are live.
-    case blocksLive(count: Int, byteCount: Int)
+    public static var blocksLive: Code { Code("blocksLive") }
     /// The shared arena cannot be destroyed, because all code in the process may use it.
-    case sharedArena
+    public static var sharedArena: Code { Code("sharedArena") }
     /// A configuration with a value that its property does not allow.
-    case invalidConfiguration(property: String, value: String)
+    public static var invalidConfiguration: Code { Code("invalidConfiguration") }
     /// The arena was destroyed.
-    case destroyed
+    public static var destroyed: Code { Code("destroyed") }
     /// The ledger has no room.
-    case ledger(LedgerError)
+    public static var ledger: Code { Code("ledger") }
     /// The process has as many arenas as jemalloc allows. These include the arenas that jemalloc made for `malloc`, and
     /// arenas that were never destroyed though no reference to them is left.
-    case tooManyArenas(count: Int)
+    public static var tooManyArenas: Code { Code("tooManyArenas") }
     /// No address space, or no memory, for another arena.
-    case noRoomForArena
+    public static var noRoomForArena: Code { Code("noRoomForArena") }
     /// The process's malloc is not this jemalloc, so its allocations cannot be captured.
-    case captureUnavailable
+    public static var captureUnavailable: Code { Code("captureUnavailable") }
+
+    /// Its name, as in this type.
+    public let description: String
+
+    private init(_ name: String) { description = name }
   }
 
-  public let code: Code
+  /// The code together with the numbers that the description shows.
+  package enum Reason: Equatable, Sendable {
+    case mallctl(key: String, errno: Int32)
+    case outOfMemory(byteCount: Int, alignment: Int)
+    case invalidByteCount(Int)
+    case invalidAlignment(Int)
+    case blocksLive(count: Int, byteCount: Int)
+    case sharedArena
+    case invalidConfiguration(property: String, value: String)
+    case destroyed
+    case ledger(LedgerError)
+    case tooManyArenas(count: Int)
+    case noRoomForArena
+    case captureUnavailable
+
+    var code: Code {
+      switch self {
+      case .mallctl: .mallctl
+      case .outOfMemory: .outOfMemory
+      case .invalidByteCount: .invalidByteCount
+      case .invalidAlignment: .invalidAlignment
+      case .blocksLive: .blocksLive
+      case .sharedArena: .sharedArena
+      case .invalidConfiguration: .invalidConfiguration
+      case .destroyed: .destroyed
+      case .ledger: .ledger
+      case .tooManyArenas: .tooManyArenas
+      case .noRoomForArena: .noRoomForArena
+      case .captureUnavailable: .captureUnavailable
+      }
+    }
+  }
+
+  package let reason: Reason
+  public var code: Code { reason.code }
   /// The arena's name, if the error concerns an arena that has one.
   public let arena: String?
   /// What was short, if memory was refused. If a buffer was asked for, all idle memory of all arenas was given back
@@ -41,15 +81,15 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
   /// process may map.
   public let shortage: MemoryShortage?
 
-  package init(_ code: Code, arena: String? = nil, shortage: MemoryShortage? = nil) {
-    self.code = code
+  package init(_ reason: Reason, arena: String? = nil, shortage: MemoryShortage? = nil) {
+    self.reason = reason
     self.arena = arena
     self.shortage = shortage
   }
 
   /// Whether there may be room once idle memory is given back.
   package var isExhaustion: Bool {
-    switch code {
+    switch reason {
     case .outOfMemory, .noRoomForArena: true
     case .ledger(let error): error.isExhaustion
     default: false
@@ -57,12 +97,22 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// The same error with an arena's name.
-  func of(_ arena: String) -> ArenaError { ArenaError(code, arena: arena, shortage: shortage) }
+  func of(_ arena: String) -> ArenaError { ArenaError(reason, arena: arena, shortage: shortage) }
+
+  /// The error of the ledger, if that refused.
+  public var underlyingError: (any Error)? {
+    if case .ledger(let error) = reason { error } else { nil }
+  }
+
+  /// The `errno` that jemalloc answered with, if it refused.
+  public var systemErrorNumber: Int32? {
+    if case .mallctl(_, let errno) = reason { errno } else { nil }
+  }
 
   public var description: String { arena.map { "arena \"\($0)\": \(message)" } ?? message }
 
   private var message: String {
-    switch code {
+    switch reason {
     case .mallctl(let key, let code):
       "jemalloc refused \"\(key)\" with errno \(code) (\(systemMessage(code)))."
     case .outOfMemory(let byteCount, let alignment):

@@ -34,7 +34,7 @@ enum Mallctl {
   static func createArena() throws(ArenaError) -> UInt32 {
     do throws(ArenaError) { return try read("arenas.create") } catch {
       // jemalloc says EAGAIN in both cases.
-      guard case .mallctl(_, EAGAIN) = error.code else { throw error }
+      guard case .mallctl(_, EAGAIN) = error.reason else { throw error }
       if try hasMostArenas() { throw ArenaError(.tooManyArenas(count: arenaLimit)) }
       throw ArenaError(.noRoomForArena, shortage: .afterRequest(of: 2 << 20))
     }

@@ -4,40 +4,74 @@ public import ResourceLedger
 
 /// The reason why a buffer could not be made, or why its bytes could not be reached.
 public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
-  public enum Code: Equatable, Sendable {
+  /// What kind of refusal it is, for programs to act on. Later versions may have more codes.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
     /// The buffer was disposed before, or handed to other code by `unsafeDetach()`.
-    case disposed
+    public static var disposed: Code { Code("disposed") }
     /// Exclusive access was asked for while the bytes were in use, or any access while they were being changed.
-    case overlappingAccess
+    public static var overlappingAccess: Code { Code("overlappingAccess") }
     /// The buffer has 262,143 pins already.
-    case tooManyPins
+    public static var tooManyPins: Code { Code("tooManyPins") }
     /// A negative size, or a size that no address space holds.
-    case invalidByteCount(Int)
+    public static var invalidByteCount: Code { Code("invalidByteCount") }
     /// An alignment that is not a power of two from 1 to 2 MiB.
-    case invalidAlignment(Int)
+    public static var invalidAlignment: Code { Code("invalidAlignment") }
     /// There is no memory for a block of this many bytes at this alignment.
-    case outOfMemory(byteCount: Int, alignment: Int)
+    public static var outOfMemory: Code { Code("outOfMemory") }
     /// The range does not lie inside the bytes of the buffer or slice.
-    case outOfBounds(range: Range<Int>, byteCount: Int)
+    public static var outOfBounds: Code { Code("outOfBounds") }
     /// The arena refused for another reason.
-    case arena(ArenaError)
+    public static var arena: Code { Code("arena") }
     /// The ledger has no room.
-    case ledger(LedgerError)
+    public static var ledger: Code { Code("ledger") }
+
+    /// Its name, as in this type.
+    public let description: String
+
+    private init(_ name: String) { description = name }
   }
 
-  public let code: Code
+  /// The code together with the numbers that the description shows.
+  package enum Reason: Equatable, Sendable {
+    case disposed
+    case overlappingAccess
+    case tooManyPins
+    case invalidByteCount(Int)
+    case invalidAlignment(Int)
+    case outOfMemory(byteCount: Int, alignment: Int)
+    case outOfBounds(range: Range<Int>, byteCount: Int)
+    case arena(ArenaError)
+    case ledger(LedgerError)
+
+    var code: Code {
+      switch self {
+      case .disposed: .disposed
+      case .overlappingAccess: .overlappingAccess
+      case .tooManyPins: .tooManyPins
+      case .invalidByteCount: .invalidByteCount
+      case .invalidAlignment: .invalidAlignment
+      case .outOfMemory: .outOfMemory
+      case .outOfBounds: .outOfBounds
+      case .arena: .arena
+      case .ledger: .ledger
+      }
+    }
+  }
+
+  package let reason: Reason
+  public var code: Code { reason.code }
   /// The line that created the buffer, or tried to.
   public let created: Site
   /// The line that disposed the buffer, if that is the reason and the line is known.
   public let disposed: Site?
-  /// What was short, for ``Code/outOfMemory(byteCount:alignment:)``. Before this error, all idle memory of all arenas
+  /// What was short, for ``Code/outOfMemory``. Before this error, all idle memory of all arenas
   /// was given back, unless the request was for more than four times the machine's memory, or for more than the process
   /// may map.
   public let shortage: MemoryShortage?
 
-  init(_ code: Code, created: Site, disposed: Site? = nil) {
+  init(_ reason: Reason, created: Site, disposed: Site? = nil) {
     shortage = nil
-    self.code = code
+    self.reason = reason
     self.created = created
     self.disposed = disposed
   }
@@ -46,8 +80,8 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     self.created = created
     disposed = nil
     shortage = error.shortage
-    code =
-      switch error.code {
+    reason =
+      switch error.reason {
       case .invalidByteCount(let byteCount): .invalidByteCount(byteCount)
       case .invalidAlignment(let alignment): .invalidAlignment(alignment)
       case .outOfMemory(let byteCount, let alignment): .outOfMemory(byteCount: byteCount, alignment: alignment)
@@ -56,8 +90,17 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
       }
   }
 
+  /// The error of the arena or of the ledger, if one of them refused.
+  public var underlyingError: (any Error)? {
+    switch reason {
+    case .arena(let error): error
+    case .ledger(let error): error
+    default: nil
+    }
+  }
+
   public var description: String {
-    switch code {
+    switch reason {
     case .disposed:
       "the buffer created at \(created) was used after it was disposed at \(disposed ?? .unknown). "
         + "Dispose it after its last use, or take a pin before."

@@ -11,7 +11,7 @@ public struct NativeBufferSlice: Sendable {
   public var isDisposed: Bool { buffer.isDisposed }
 
   /// A part of this slice. `range` counts from the slice's first byte.
-  /// - Throws: ``NativeBufferError/Code/outOfBounds(range:byteCount:)`` if `range` does not lie inside the slice.
+  /// - Throws: ``NativeBufferError/Code/outOfBounds`` if `range` does not lie inside the slice.
   public func slice(_ range: Range<Int>) throws(NativeBufferError) -> NativeBufferSlice {
     guard range.lowerBound >= 0, range.upperBound <= byteCount else {
       throw NativeBufferError(.outOfBounds(range: range, byteCount: byteCount), created: buffer.site)
@@ -50,7 +50,7 @@ public struct NativeBufferSlice: Sendable {
 
 extension NativeBuffer {
   /// A part of the buffer, without a copy. A disposed buffer has slices, too; accessing them throws.
-  /// - Throws: ``NativeBufferError/Code/outOfBounds(range:byteCount:)`` if `range` does not lie inside the buffer.
+  /// - Throws: ``NativeBufferError/Code/outOfBounds`` if `range` does not lie inside the buffer.
   public func slice(_ range: Range<Int>) throws(NativeBufferError) -> NativeBufferSlice {
     try NativeBufferSlice(buffer: self, range: 0..<byteCount).slice(range)
   }

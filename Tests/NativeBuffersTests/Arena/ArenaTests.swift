@@ -35,7 +35,7 @@ struct ArenaTests {
     ]
     for (property, configuration) in configurations {
       let error = #expect(throws: ArenaError.self) { try Arena(name: "senseless", configuration: configuration) }
-      guard case .invalidConfiguration(property, _) = error?.code else {
+      guard case .invalidConfiguration(property, _) = error?.reason else {
         Issue.record("\(property): \(String(describing: error))")
         continue
       }
