@@ -9,7 +9,7 @@ import Testing
 struct AnimationTests {
   private typealias Frame = WebPWriter.Animation.Frame
 
-  /// A still picture's file, with or without loss, and with alpha where asked for.
+  /// A still picture's file, with or without loss, and with alpha if asked for.
   private static func still(
     width: Int, height: Int, hasAlpha: Bool, isLossless: Bool = true, variant: Int = 3, arena: Arena
   ) throws -> [UInt8] {
@@ -27,7 +27,7 @@ struct AnimationTests {
     Frame(pixels: WebPWriter.pixels(of: still), x: x, y: y, width: width, height: height)
   }
 
-  /// The picture of a file in pieces of `size` bytes, and what was known of it when all of them were there.
+  /// The picture of a file that comes in pieces of `size` bytes, and what was known of it when all pieces were there.
   private static func inPieces(
     _ file: [UInt8], size: Int, format: PixelFormat? = nil, minimumWidth: Int? = nil, arena: Arena
   ) throws -> (pixels: [UInt8], info: PictureInfo?, knownBy: Int) {
@@ -97,12 +97,12 @@ struct AnimationTests {
         #expect(info.width == 30 && info.height == 21 && info.pixelFormat == .rgba8 && info.frameCount == 1)
         #expect(try Bitmap.decode(file, arena: arena).takePacked() == expected)
         #expect(try Self.inPieces(file, size: 11, arena: arena).pixels == expected)
-        // Of pixels that were there before, none is left.
+        // None of the pixels that were there before is left.
         var screen = try Bitmap.make(width: 30, height: 21, format: .rgba8, arena: arena) { _ in 77 }
         // SAFETY: as above.
         try unsafe screen.replacePixels(decoding: file.span.bytes, arena: arena)
         #expect(try screen.takePacked() == expected)
-        // A frame that does not cover its canvas comes in full size.
+        // A frame that does not cover its canvas is decoded in the canvas's size.
         let reduced = try Bitmap.decode(file, minimumWidth: 4, arena: arena)
         #expect(try reduced.takePacked() == expected)
         try FormatAgreementTests.expectAgreement(file, "a frame at \(x), \(y)", arena: arena)

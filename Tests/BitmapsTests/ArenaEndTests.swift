@@ -24,7 +24,7 @@ struct ArenaEndTests {
     try second.destroy()
   }
 
-  /// Most telling under AddressSanitizer, see .ci/address-sanitizer.
+  /// This test tells most under AddressSanitizer, see .ci/address-sanitizer.
   @Test("Bitmaps are disposed, and their arenas destroyed, while other threads change and copy them")
   func destroyed() throws {
     let slots = SharedSlots<Guarded<Bitmap>>(count: 4)
@@ -38,7 +38,7 @@ struct ArenaEndTests {
             let bitmap = try Bitmap(width: 40, height: 9, format: .rgba8, arena: arena)
             _ = slots.exchange(round % 4, Guarded(bitmap))
             bitmap.dispose()
-            // Refused while another thread's copy, or scratch memory, lies in it.
+            // This is refused while another thread's copy, or its scratch memory, is in the arena.
             while (try? arena.destroy()) == nil {}
           }
         } else {

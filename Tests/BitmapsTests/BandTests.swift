@@ -100,7 +100,7 @@ struct BandTests {
           throw Own(row: band.rows.lowerBound)
         }
       }
-      // Each job can have begun one before it sees the stop.
+      // Each job can have begun one band before it sees the stop.
       #expect((1...jobs).contains(begun.load(ordering: .relaxed)))
       #expect((0..<jobs).contains(error?.row ?? -1))
       try bitmap.withMutableRow(0) { _ in }

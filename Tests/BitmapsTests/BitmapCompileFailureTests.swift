@@ -5,7 +5,7 @@ import Testing
 
 @Suite("What the compiler refuses of bitmaps", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
 struct BitmapCompileFailureTests {
-  /// That the compiler refuses this, for the reason that is meant.
+  /// Expects that the compiler refuses this, for the reason that is meant.
   private func refuses(_ body: String, _ reason: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
     let outcome = try TypeChecker.check("import Bitmaps\nfunc test(_ bitmap: inout Bitmap) throws {\n\(body)\n}\n")
     #expect(!outcome.succeeded, "this must not build:\n\(body)", sourceLocation: sourceLocation)

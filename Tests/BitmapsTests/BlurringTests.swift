@@ -9,8 +9,8 @@ import Testing
 
 @Suite("Blurring")
 struct BlurringTests {
-  /// The definition, in plain doubles: both directions at once, the border repeated, colours weighted with alpha.
-  /// Pixels that may as well be wholly transparent are nil.
+  /// The definition, in plain doubles: both directions at once, the border repeated, colours weighted with alpha. A
+  /// pixel is nil if it is so near to wholly transparent that either result is right.
   static func reference(_ bitmap: Bitmap, sigma: Double) throws -> [[UInt8]?] {
     let (pixels, width, height, channels) = (
       try bitmap.packed(), bitmap.width, bitmap.height, bitmap.format.channelCount
@@ -80,7 +80,7 @@ struct BlurringTests {
     [PixelFormat.gray8, .rgb8, .rgba8, .gray16])
   func tinySigma(sigma: Double, format: PixelFormat) throws {
     try withOwnArena { arena in
-      // Odd numbers: no pixel is wholly transparent.
+      // The numbers are odd, so that no pixel is wholly transparent.
       let bitmap = try Bitmap.make(width: 37, height: 11, format: format, arena: arena) {
         format == .rgba8 && $0 % 4 == 3 ? 255 : UInt8(truncatingIfNeeded: $0 &* 37 | 1)
       }

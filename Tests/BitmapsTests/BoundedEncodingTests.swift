@@ -14,7 +14,7 @@ struct BoundedEncodingTests {
     .netpbm(.plain), .netpbm(.bitmap),
   ]
 
-  /// Encodes into `capacity` bytes with guard bytes on both sides; expects those untouched.
+  /// Encodes into `capacity` bytes with guard bytes on both sides, and expects that the guard bytes stay as they were.
   static func encode(
     _ bitmap: Bitmap, as encoding: PictureEncoding, capacity: Int, arena: Arena
   ) throws -> Result<[UInt8], BitmapError> {
@@ -139,7 +139,7 @@ struct BoundedEncodingTests {
       let bitmap = try Bitmap.drawn(width: 60, height: 40, arena: arena)
       defer { bitmap.dispose() }
       var buffer = try UniqueBuffer(byteCount: 20_000, arena: arena)
-      // Any allocation would fail, and say so.
+      // Any allocation would fail, and the test would see the error.
       arena.failureCountdown.store(1, ordering: .relaxed)
       defer { arena.failureCountdown.store(0, ordering: .relaxed) }
       for encoding in [PictureEncoding.jpeg(), .png(), .webP(), .netpbm()] {

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Bytes of pictures, in whatever a client has them")
 struct ByteInputTests {
-  /// A collection that does not lie in one piece.
+  /// A collection whose elements are not contiguous in memory.
   struct Scattered: Collection {
     let bytes: [UInt8]
     var startIndex: Int { 0 }

@@ -37,7 +37,7 @@ struct CancellationTests {
     for function in functions {
       let error = try await Self.errorWhenCancelled(function.run)
       #expect(error.code == .cancelled, "\(function.name): \(error)")
-      try function.run()  // outside of a task that is cancelled, it works
+      try function.run()  // Outside of a cancelled task, it works.
     }
     bitmap.dispose()
     try arena.expectEmpty()

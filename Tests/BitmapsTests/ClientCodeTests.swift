@@ -43,7 +43,7 @@ struct ClientCodeTests {
       let copy = try picture.copied(as: Keeper.self)
       #expect(copy.bytes == expected)
       picture.dispose()
-      // The next owner of the memory.
+      // This is the next owner of the memory.
       let next = try NativeBuffer(uninitializedByteCount: expected.count, arena: arena)
       defer { next.dispose() }
       _ = try unsafe next.withUnsafeMutableBytes { unsafe $0.initializeMemory(as: UInt8.self, repeating: 0xEE) }

@@ -5,8 +5,8 @@ import Testing
 
 @testable import Bitmaps
 
-/// If every pixel that a file promises was decoded from the file's own data, it is a picture; what is wrong beside that
-/// is said. Else it is an error.
+/// If every pixel that a file promises was decoded from the file's own data, the file is a picture, and there is a
+/// warning for whatever else is wrong with it. If not, it is an error.
 @Suite("Files that are damaged where no pixel is")
 struct CompletePictureTests {
   /// Three rows of a picture whose palette is partly transparent, with a text ahead of the pixels and a time behind
@@ -21,14 +21,14 @@ struct CompletePictureTests {
     return file
   }()
 
-  /// Where the chunk's data starts, and how long it is.
+  /// The place of the chunk's data.
   static func content(of chunk: String, in file: [UInt8]) throws -> Range<Int> {
     let name = Array(chunk.utf8)
     let start = try #require((0..<file.count - 4).first { Array(file[$0..<$0 + 4]) == name })
     return start + 4..<start + 4 + file[start - 4..<start].reduce(0) { $0 << 8 | Int($1) }
   }
 
-  /// Decodes a file in every way there is, and expects the same pixels and warnings of each.
+  /// Decodes a file in every possible way, and expects the same pixels and warnings from each.
   static func expect(
     _ file: [UInt8], pixels: [UInt8], _ codes: [PictureWarning.Code], parts: [String?]? = nil, arena: Arena,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -105,7 +105,7 @@ struct CompletePictureTests {
       let pixels = try Bitmap.decode(Self.png, arena: arena).takePacked()
       for cut in 1...11 { try Self.expect(Self.png.dropLast(cut), pixels: pixels, [.missingEnd], arena: arena) }
       let behindPixels = try Self.content(of: "IDAT", in: Self.png).upperBound + 4
-      // From the checksum of the compressed data on.
+      // These places begin with the checksum of the compressed data.
       for cut in behindPixels - 8..<Self.png.count - 12 {
         try Self.expect(Array(Self.png[..<cut]), pixels: pixels, [.missingEnd], arena: arena)
       }
@@ -120,7 +120,7 @@ struct CompletePictureTests {
         (PNGWriter.chunk("IHDR", [1, 2, 3]), .damagedEnd),
       ]
       for (end, code) in ends { try Self.expect(head + end, pixels: pixels, [code], arena: arena) }
-      // A critical chunk that is not known counts ahead of the pixels, and not behind them.
+      // An unknown critical chunk counts if it is ahead of the pixels, and not if it is behind them.
       let unknown = PNGWriter.chunk("ABCD", [])
       try Self.expect(head + unknown + PNGWriter.chunk("IEND", []), pixels: pixels, [], arena: arena)
       let ahead = Self.png[..<33] + unknown + Self.png[33...]
@@ -131,7 +131,7 @@ struct CompletePictureTests {
   @Test("What is odd in a PNG ahead of its last row is said beside what is wrong with its end")
   func oddAndCut() throws {
     try withOwnArena { arena in
-      // A transparent colour, where each pixel has its alpha.
+      // The file has a transparent colour, although each pixel has its own alpha.
       let file = PNGWriter(
         width: 3, height: 1, colorType: .grayAlpha, transparency: [0, 5], rows: [[1, 255, 5, 255, 9, 128]]
       ).encoded()
@@ -150,7 +150,7 @@ struct CompletePictureTests {
         let file = try Self.seed("png/\(name)")
         let pixels = try Bitmap.decode(file, arena: arena).takePacked()
         let data = try Self.content(of: "IDAT", in: file)
-        // Cut there, and with a chunk that ends there.
+        // The file is cut there, or a chunk ends there.
         try Self.expect(Array(file[..<(data.upperBound - 4)]), pixels: pixels, [.missingEnd], arena: arena)
         let short = file[..<(data.lowerBound - 8)] + PNGWriter.chunk("IDAT", Array(file[data].dropLast(4)))
         try Self.expect(short + PNGWriter.chunk("IEND", []), pixels: pixels, [.damagedEnd], arena: arena)
@@ -178,7 +178,7 @@ struct CompletePictureTests {
         let pixels = try Bitmap.decode(file, arena: arena).takePacked()
         #expect(Array(pixels.prefix(3)) == [254, 0, 0])
         try Self.expect(file, pixels: pixels, [.missingEnd], arena: arena)
-        // As with the end that it should have.
+        // The result is the same as with the end that the file should have.
         if info.isProgressive { try Self.expect(file + [0xFF, 0xD9], pixels: pixels, [], arena: arena) }
       }
     }
@@ -219,7 +219,7 @@ struct CompletePictureTests {
           #expect(error.code == .truncated)
         }
       }
-      // One byte less than it has.
+      // This is one byte less than the file has.
       for minimumWidth in [nil, 1] {
         let error = try bitmapError {
           try Bitmap.decode(file.dropLast(2), minimumWidth: minimumWidth, arena: arena).dispose()
@@ -240,7 +240,7 @@ struct CompletePictureTests {
         #expect(try Bitmap.decode(Array(marked), format: format, arena: arena).takePacked() == pixels)
       }
       let bitmap = try Bitmap.decode(plain, arena: arena)
-      // No cyan and all magenta and yellow is red; 147 of 255 of cyan, all magenta, 175 of yellow.
+      // No cyan with all magenta and yellow is red; the other is 147 of 255 of cyan, all magenta, 175 of yellow.
       let pixels = try bitmap.takePacked()
       #expect(Array(pixels[..<3]) == [255, 0, 0])
       #expect(Array(pixels[60..<63]) == [108, 0, 80])
@@ -259,7 +259,7 @@ struct CompletePictureTests {
       let bitmap = try Bitmap.decode(Array(png[..<33]) + chunks + Array(png[33...]), arena: arena)
       #expect(bitmap.decodingWarnings.count == 16 && Set(bitmap.decodingWarnings).count == 16)
       bitmap.dispose()
-      // Behind the pixels, names can be anything.
+      // Behind the pixels, chunks may have any name.
       let odd = Array(png.dropLast(12)) + [0, 0, 0, 0, 0x61, 0x1B, 0x5B, 0x0A] + [0, 0, 0, 0] + Array(png.suffix(12))
       let other = try Bitmap.decode(odd, arena: arena)
       let words = other.decodingWarnings.map(\.description).joined()

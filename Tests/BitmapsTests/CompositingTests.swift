@@ -54,7 +54,7 @@ struct CompositingTests {
     let distance = try SampleReference.distance(of: actual) { column, row in
       let below = (0..<under.channels).map { under.value(column, row, $0) }
       let (topX, topY) = (column - x, row - y)
-      // Outside, hidden colours stay, too: see below.
+      // Outside of the overlay, hidden colours must stay, too: this is tested below.
       guard topX >= 0, topX < top.width, topY >= 0, topY < top.height else { return nil }
       let above = (0..<over.channels).map { over.value(topX, topY, $0) }
       let alpha = opacity * (top.format.hasAlpha ? (above.last ?? 0) / full : 1)
@@ -113,7 +113,7 @@ struct CompositingTests {
     try withOwnArena { arena in
       let bottom = try Bitmap(width: 5, height: 4, format: format, arena: arena)
       defer { bottom.dispose() }
-      // White, and opaque: it comes out white, or as white as alpha lets it.
+      // The overlay is white and opaque: the result is white, or as white as its alpha allows.
       var white = try Bitmap(width: 3, height: 2, format: other, arena: arena)
       defer { white.dispose() }
       for y in 0..<2 {

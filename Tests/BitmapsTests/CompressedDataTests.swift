@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bitmaps
 
-/// The compressed data of a PNG's pixels ends in the same way wherever its chunks are cut.
+/// The end of the compressed data of a PNG's pixels is treated in the same way wherever the data is cut into chunks.
 @Suite("The checksum and the end of a PNG's compressed data")
 struct CompressedDataTests {
   /// A file of 90×120 pixels of noise, whose compressed data has more than 8 KiB, with that data taken apart.
@@ -29,7 +29,8 @@ struct CompressedDataTests {
     return file[..<33] + chunks + file.suffix(12)
   }
 
-  /// One chunk, cuts around the checksum and the last block's head, empty chunks, and chunks of a few bytes.
+  /// The ways to cut: one chunk, cuts around the checksum and the last block's head, empty chunks, and chunks of a few
+  /// bytes.
   private static func cuts(of data: [UInt8]) -> [[Int]] {
     let count = data.count
     return [[]] + (1...12).map { [count - $0] } + [
@@ -38,7 +39,7 @@ struct CompressedDataTests {
       + [[count - 4, count - 3, count - 2, count - 1], Array(stride(from: 7, to: count, by: 7))]
   }
 
-  /// What becomes of the file in each way to decode it.
+  /// The result of the file in each way to decode it.
   private static func outcomes(_ file: [UInt8], arena: Arena) throws -> [DamageAgreementTests.Outcome] {
     func outcome(_ decode: () throws -> Bitmap) throws -> DamageAgreementTests.Outcome {
       do {
@@ -69,7 +70,7 @@ struct CompressedDataTests {
     ]
   }
 
-  /// Without the pixels.
+  /// The same without the pixels.
   private static func brief(_ outcome: DamageAgreementTests.Outcome) -> String {
     switch outcome {
     case .picture(_, let warnings, let pixels): "a picture of \(pixels.count) bytes, \(warnings)"
@@ -116,7 +117,7 @@ struct CompressedDataTests {
         data[data.count - byte] ^= 0x10
         try Self.expect(data, .corrupt, says: "incorrect data check", arena: arena)
       }
-      // With something behind it, too.
+      // The same holds if something is behind it.
       var data = Self.data
       data[data.count - 1] ^= 1
       try Self.expect(data + [0, 0, 0], .corrupt, says: "incorrect data check", arena: arena)
@@ -135,12 +136,12 @@ struct CompressedDataTests {
     try withOwnArena { arena in
       let pixels = try Bitmap.decode(Self.file, arena: arena).takePacked()
       for count in 1...4 { try Self.expect(Self.data.dropLast(count), pixels: pixels, [.damagedEnd], arena: arena) }
-      // The head of its one block no longer says that it is the last.
+      // The head of the only block does not say any more that the block is the last one.
       var open = Self.data
       #expect(open[2] == 1)
       open[2] = 0
       try Self.expect(open.dropLast(4), pixels: pixels, [.damagedEnd], arena: arena)
-      // A kind of block that there is not.
+      // There is no block of this kind.
       try Self.expect(open.dropLast(4) + [7, 7, 7, 7, 7, 7], pixels: pixels, [.damagedEnd], arena: arena)
     }
   }
@@ -159,7 +160,7 @@ struct CompressedDataTests {
         let longer = PNGWriter(width: 90, height: 120, colorType: .gray, rows: rows).encoded()
         try Self.expect(Array(longer[41..<longer.count - 16]), pixels: pixels, [.irregularData], arena: arena)
       }
-      // The chunk's own checksum counts there as well.
+      // The chunk's own checksum counts there, too.
       let file = Self.png(Self.data + [1, 2, 3], cutAt: [Self.data.count])
       var damaged = file
       damaged[damaged.count - 13] ^= 1

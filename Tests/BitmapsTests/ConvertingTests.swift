@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Converting and comparing")
 struct ConvertingTests {
-  /// One pixel at a time, by the rule.
+  /// Converts one pixel at a time, by the rule.
   static func reference(_ pixel: ArraySlice<UInt8>, to format: PixelFormat) -> [UInt8] {
     let values = pixel.map(Double.init)
     var color = values.count == 1 ? [values[0], values[0], values[0]] : Array(values[..<3])

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Convolving")
 struct ConvolvingTests {
-  /// By the definition: the sums of a pixel, then the bias, in shares of alpha where there is alpha.
+  /// The definition: the sums of a pixel, then the bias; both in shares of alpha if there is alpha.
   static func pixel(
     _ source: SampleReference, _ x: Int, _ y: Int, _ kernel: ConvolutionKernel, share: Double? = nil
   ) -> [Double] {

@@ -23,7 +23,7 @@ enum Corpus {
 
   static func bytes(_ name: String) throws -> [UInt8] { try Files.bytes(path(name)) }
 
-  /// The names of the files in a folder of the corpus, as `photos/rocket.jpg`.
+  /// The names of the files in a folder of the corpus, such as `photos/rocket.jpg`.
   static func names(in part: String, suffixes: [String] = [".jpg", ".png"]) -> [String] {
     Files.names(in: path(part)).filter { name in suffixes.contains { name.hasSuffix($0) } }.map { "\(part)/\($0)" }
   }
@@ -62,16 +62,16 @@ enum Files {
     return names.sorted()
   }
 
-  /// A new folder where the system keeps temporary ones.
+  /// A new folder in the system's folder for temporary files.
   static func makeTemporaryFolder() throws -> String {
-    // SAFETY: getenv answers with a string of the environment, copied at once.
+    // SAFETY: getenv returns a string of the environment, which is copied at once.
     let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? P_tmpdir
     var template = Array("\(parent)/bitmaps-tests-XXXXXX".utf8CString)
     guard unsafe mkdtemp(&template) != nil else { throw Failure(path: parent) }
     return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Calls `body` with a new folder that is removed, with what is in it, afterwards.
+  /// Calls `body` with a new folder, and then removes the folder with everything in it.
   static func withTemporaryFolder<R>(_ body: (String) throws -> R) throws -> R {
     let folder = try makeTemporaryFolder()
     defer {

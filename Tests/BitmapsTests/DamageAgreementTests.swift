@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bitmaps
 
-/// What a file is does not depend on how its bytes come.
+/// The result of a file does not depend on the pieces in which its bytes arrive.
 @Suite("A damaged file ends in pieces as it does as a whole")
 struct DamageAgreementTests {
   enum Outcome: Equatable {
@@ -87,7 +87,7 @@ struct DamageAgreementTests {
       for variant in 0..<1200 {
         var file = files[variant % files.count]
         for _ in 0..<Int.random(in: 1...2, using: &generator) {
-          // Half of them in the header, one bit or any.
+          // Half of the changes are in the header; each changes one bit, or the whole byte.
           let place = Int.random(
             in: 2..<(Bool.random(using: &generator) ? min(80, file.count) : file.count), using: &generator)
           file[place] =

@@ -11,7 +11,7 @@ import Testing
 struct DamagedFileTests {
   private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
 
-  /// A part of the places where a file is cut: small enough that the parts keep all processors busy until the end.
+  /// A part of the places at which a file is cut. It is so small that the parts keep all processors busy until the end.
   struct Part: CustomTestStringConvertible, Sendable {
     let name: String
     let cuts: [Int]
@@ -19,9 +19,9 @@ struct DamagedFileTests {
     var testDescription: String { "\(name) in \(cuts.count) places from \(cuts.first ?? 0) on" }
   }
 
-  /// Every photo of the corpus, cut at every `step` bytes and short of its last one. Of the largest, which has several
-  /// scans, every cut in the last one has all others decoded: those are for NATIVE_BUFFERS_STRESS=long, and some for
-  /// always.
+  /// Every photo of the corpus, cut at every `step` bytes and also just before its last byte. The largest photo has
+  /// several scans, and each cut in its last scan makes the test decode all other scans. So most of these cuts are made
+  /// only with NATIVE_BUFFERS_STRESS=long, and a few are made always.
   static func parts(of names: [String], every step: Int) -> [Part] {
     names.flatMap { name -> [Part] in
       guard let count = try? Corpus.bytes(name).count else { return [] }
@@ -45,10 +45,10 @@ struct DamagedFileTests {
     return Corpus.names(in: "photos", suffixes: suffixes) + Corpus.names(in: "derived", suffixes: suffixes)
   }()
 
-  /// Every 512 bytes if there is time.
+  /// The step is 512 bytes if there is time.
   static let cutPhotoParts = Corpus.isPresent ? parts(of: photos, every: isLong ? 512 : 4_096) : []
 
-  /// Those of several scans. One has 16 megapixels and 1.5 MB, of which libjpeg takes 66 ms for each part, and three
+  /// Photos in several scans. One has 16 megapixels and 1.5 MB. libjpeg takes 66 ms for each part of it, which is three
   /// minutes for 2,900 parts: those are for NATIVE_BUFFERS_STRESS=long.
   static let endedPhotoParts =
     Corpus.isPresent
@@ -66,7 +66,7 @@ struct DamagedFileTests {
       for cut in part.cuts {
         do {
           let bitmap = try Bitmap.decode(Array(file[..<cut]), minimumWidth: 64, arena: arena)
-          // Only the end is missing, a checksum, or a byte that libwebp can do without.
+          // Only the end is missing, or a checksum, or a byte that libwebp does not need.
           #expect(cut > file.count - 40, "\(part.name) cut to \(cut) bytes")
           #expect(bitmap.decodingWarnings.map(\.code) == [.missingEnd], "\(part.name) cut to \(cut) bytes")
           #expect(try bitmap.takePacked() == whole, "\(part.name) cut to \(cut) bytes")
@@ -78,7 +78,8 @@ struct DamagedFileTests {
     }
   }
 
-  /// A file of several scans that is cut is refused before libjpeg sees a scan; with an end behind the cut it is not.
+  /// If a file of several scans is cut, it is refused before libjpeg sees a scan. If an end is put behind the cut,
+  /// libjpeg sees the scans.
   @Test(
     "A progressive photo cut at every 512 bytes and ended there leaves nothing in the arena",
     .enabled(if: Corpus.isPresent, Corpus.absence), arguments: endedPhotoParts)
@@ -95,12 +96,12 @@ struct DamagedFileTests {
         }
         try arena.expectEmpty("\(part.name) cut to \(cut) bytes")
       }
-      // Where only scans are missing that so small a picture does not need, it is whole.
+      // If only scans are missing that such a small picture does not need, the picture is whole.
       #expect(refused > 0 || part.cuts[0] > 0)
     }
   }
 
-  /// Small files, whole in every clone.
+  /// Small files that every clone can make.
   static func samples(arena: Arena) throws -> [[UInt8]] {
     let rows = (0..<40).map { y in (0..<120).map { UInt8(truncatingIfNeeded: $0 * 7 ^ y * 13) } }
     return [
@@ -112,8 +113,8 @@ struct DamagedFileTests {
   @Test("Cut at every byte, a small file is an error until the last of its pixels is there")
   func cutEverywhere() throws {
     try withOwnArena { arena in
-      // Of the JPEG the marker is missing, and a byte of which no bit was needed; of the PNG the last chunk, the
-      // checksum of the pixels' chunk and that of what is compressed in it.
+      // The JPEG may lack its end marker, and a byte of which no bit is needed. The PNG may lack the last chunk, the
+      // checksum of the pixels' chunk and the checksum of the compressed data in it.
       for (file, endByteCount) in zip(try Self.samples(arena: arena), [3, 20]) {
         let whole = try Bitmap.decode(file, arena: arena).takePacked()
         for cut in 0..<file.count {
@@ -170,7 +171,7 @@ struct DamagedFileTests {
       for file in files {
         let cuts = Array(stride(from: 0, to: file.count, by: 1024)) + [file.count]
         let prefixes = cuts.map { Array(file[..<$0]) }
-        prefixes.forEach(attempt)  // what Swift makes once for all is made now
+        prefixes.forEach(attempt)  // What Swift makes only once is made now.
         for prefix in prefixes {
           let remainder = try MallocCapture.run { attempt(prefix) }.remainder
           #expect(remainder.count == 0, "\(remainder.byteCount) bytes left by a file cut to \(prefix.count)")
@@ -197,7 +198,7 @@ struct DamagedFileTests {
           defer { thumbnail.dispose() }
           try thumbnail.encoded(as: format, arena: arena).dispose()
         }
-        // File, pixels, thumbnail, scratch, encoded; a PNG is trimmed at the end.
+        // The buffers are file, pixels, thumbnail, scratch and encoded picture; a PNG is trimmed at the end.
         #expect(failures == (format == .png ? 6 : 5))
         #expect(Files.names(in: folder) == ["source.jpg"])
       }

@@ -7,16 +7,16 @@ import Testing
 
 @testable import Bitmaps
 
-/// Small files of every format, damaged in many ways. Each becomes an error or a picture, and nothing stays behind: not
-/// in the arena, and not in the C libraries' own heap.
+/// Small files of every format are damaged in many ways. Each becomes an error or a picture, and nothing stays behind:
+/// not in the arena, and not on the C libraries' own heap.
 @Suite("Thousands of damaged files")
 struct DamagedVariantTests {
   private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
 
-  /// Of each of the four formats; 6,000 in all.
+  /// Variants of each of the four formats; 6,000 in all.
   private static let variantCount = isLong ? 100_000 : 1_500
 
-  /// Files that are in every clone, and for PNG those of the corpus that take at most 2 KB.
+  /// Files that are in every clone, and for PNG also those of the corpus that have at most 2 KB.
   static func files(of format: PictureFormat) throws -> [[UInt8]] {
     var parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
     parts.append("Fuzzing/Seeds/\(format.description.lowercased())")
@@ -28,14 +28,14 @@ struct DamagedVariantTests {
     return files
   }
 
-  /// How many of the files were pictures, and after how many something was left in the arena.
+  /// The number of files that were pictures, and the number of files after which something was left in the arena.
   private struct Outcome {
     var pictures = 0
     var leftovers = 0
   }
 
-  /// Decodes each file, and looks after each whether the arena is empty, by the allocator's book. Makes nothing that
-  /// outlives it but the numbers.
+  /// Decodes each file, and checks after each by the allocator's book whether the arena is empty. Nothing that this
+  /// makes outlives it, except the numbers.
   private static func decode(_ files: [[UInt8]], arena: Arena) -> Outcome {
     var limits = DecodingLimits()
     limits.pixelCount = 1 << 16
@@ -51,8 +51,8 @@ struct DamagedVariantTests {
     return outcome
   }
 
-  /// Decodes a batch; the arena must be empty after each. The batch is under capture: what it left behind on the C
-  /// libraries' own heap must be nothing.
+  /// Decodes a batch, and expects that the arena is empty after each file. If calls can be captured, it also expects
+  /// that the batch left nothing behind on the C libraries' own heap.
   private static func expectNothingLeft(by batch: [[UInt8]], arena: Arena, _ comment: Comment) throws -> Int {
     guard MallocCapture.isAvailable else {
       let outcome = decode(batch, arena: arena)
@@ -62,15 +62,15 @@ struct DamagedVariantTests {
     var (outcome, remainder) = try MallocCapture.run { decode(batch, arena: arena) }
     #expect(outcome.leftovers == 0, comment)
     if remainder.count > 0 {
-      // What Swift makes once for all was made in the first run; what a codec loses, it loses again.
+      // What Swift makes only once was made in the first run. If a codec loses memory, it loses it again.
       remainder = try MallocCapture.run { decode(batch, arena: arena) }.remainder
     }
     #expect(remainder.count == 0, comment)
     return outcome.pictures
   }
 
-  /// Expects that each part of a file is an error, or has all pixels of the whole and says what is missing. Returns how
-  /// many are pictures.
+  /// Expects that each part of a file is an error, or has all pixels of the whole and says what is missing. Returns the
+  /// number of parts that are pictures.
   private static func expectWholePictures(
     _ parts: [[UInt8]], of file: [UInt8], arena: Arena, _ comment: Comment
   ) throws -> Int {
@@ -81,7 +81,7 @@ struct DamagedVariantTests {
     let pixels = try whole.takePacked()
     var count = 0
     for part in parts {
-      // SAFETY: as above. The part that says how the picture is turned can be missing.
+      // SAFETY: as above. The part with the orientation can be missing.
       guard let bitmap = try? unsafe Bitmap(decoding: part.span.bytes, appliesOrientation: false, arena: arena) else {
         continue
       }
@@ -112,7 +112,7 @@ struct DamagedVariantTests {
         pictures += try Self.expectNothingLeft(by: variants, arena: arena, "seed \(seed), batch \(batch)")
         try arena.expectEmpty("seed \(seed), batch \(batch)")
       }
-      // Some bytes may be anything, so that not every variant is an error; and most are damage that is seen.
+      // A few bytes may get any value, so that not every variant is an error. Most damage must be noticed.
       #expect(pictures < Self.variantCount)
     }
   }
@@ -120,7 +120,7 @@ struct DamagedVariantTests {
   @Test("Cut anywhere", arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func cut(format: PictureFormat) throws {
     try withOwnArena { arena in
-      // Every byte of the small files of the clone, every 64th of the corpus's.
+      // Every byte is changed in the small files of the clone, and every 64th byte in those of the corpus.
       for (index, file) in try Self.files(of: format).enumerated() {
         let prefixes = stride(from: 0, to: file.count, by: index < 8 ? 7 : 64).map { Array(file[..<$0]) }
         let pictures = try Self.expectNothingLeft(by: prefixes, arena: arena, "file \(index)")

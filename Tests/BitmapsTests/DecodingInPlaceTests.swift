@@ -34,7 +34,7 @@ struct DecodingInPlaceTests {
       var frame = try Bitmap(width: 50, height: 30, format: .rgba8, arena: arena)
       defer { frame.dispose() }
       let address = try unsafe frame.withUnsafePixels { base, _ in UInt(bitPattern: base) }
-      // Any allocation would fail, and say so.
+      // Any allocation would fail, and the test would see the error.
       arena.failureCountdown.store(1, ordering: .relaxed)
       for (file, pixels) in zip(files, expected) {
         try Self.replace(&frame, with: file, arena: arena)

@@ -18,7 +18,7 @@ struct EmbeddedDataTests {
     data.replaceSubrange(16..<20, with: Array(model.utf8))
     data.replaceSubrange(20..<24, with: Array("XYZ ".utf8))
     data.replaceSubrange(36..<40, with: Array("acsp".utf8))
-    // The illuminant D50, and one tag: its count, name, place and size.
+    // The illuminant D50, and one tag: the number of tags, then the tag's name, place and size.
     data.replaceSubrange(68..<80, with: [0, 0, 0xF6, 0xD6, 0, 1, 0, 0, 0, 0, 0xD3, 0x2D])
     data.replaceSubrange(128..<132, with: number(1))
     data.replaceSubrange(132..<136, with: Array("desc".utf8))
@@ -46,7 +46,7 @@ struct EmbeddedDataTests {
           default: try bitmap.encodedWebP(isLossless: true, arena: arena)
           }
         defer { encoded.dispose() }
-        // WebP has no gray: its pixels are colours then, and a gray profile would be wrong for them.
+        // WebP has no gray, so a gray picture is written as colours, and a gray profile would be wrong for them.
         let expected = kind.contains("WebP") && model == "GRAY" ? ColorProfile.sRGB : bitmap.colorProfile
         let info = try encoded.withBytes { try PictureInfo(probing: $0) }
         #expect(info.colorProfile == expected && info.width == 40 && info.height == 30, "\(kind) \(format)")
@@ -74,7 +74,8 @@ struct EmbeddedDataTests {
   @Test("ICC data that libpng finds fault with is kept all the same", arguments: [PictureFormat.jpeg, .png, .webp])
   func faultyProfile(format: PictureFormat) throws {
     try withOwnArena { arena in
-      // No tags and no illuminant; an intent that there is not, with another illuminant; one tag beyond the end.
+      // One has no tags and no illuminant; one has an intent that does not exist, and another illuminant; one has a tag
+      // beyond the end.
       let bare = PixelFormatTests.icc("RGB ")
       var intent = Self.icc(byteCount: 300, model: "RGB ")
       intent.replaceSubrange(64..<80, with: [UInt8](repeating: 0x5A, count: 16))

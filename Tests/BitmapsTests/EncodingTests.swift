@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Encoding JPEG")
 struct EncodingTests {
-  /// Noise: far more bytes a pixel than the first buffer has.
+  /// Noise, which needs far more bytes a pixel than the first buffer has.
   static func noise(arena: Arena) throws -> Bitmap {
     var generator = SeededGenerator(seed: 3)
     return try Bitmap.make(width: 500, height: 300, format: .rgb8, arena: arena) { _ in

@@ -5,11 +5,11 @@ import Testing
 
 @testable import Bitmaps
 
-/// Each number is taken, or refused with an error of the module; none ends the program.
+/// Each number is accepted, or refused with an error of the module. No number ends the program.
 @Suite("Numbers of a client that are as large or small as can be")
 struct ExtremeNumberTests {
   static let numbers = [Int.min, -7_000_000_000, -1, 0, 1, 1 << 31, 1 << 32, 7_000_000_000, 1 << 62, .max]
-  /// Those that no picture can be as wide or high as.
+  /// Numbers that no picture can have as its width or height.
   static let refused = numbers.filter { $0 < 1 || $0 > 1 << 33 } + [7_000_000_000]
 
   private static func attempt(_ body: () throws -> Void) {
@@ -25,7 +25,7 @@ struct ExtremeNumberTests {
       for a in ExtremeNumberTests.refused {
         for b in ExtremeNumberTests.refused + [1] {
           for (width, height) in [(a, b), (b, a)] {
-            // The exception is not refused, and takes as much address space.
+            // The exception is not refused, and takes that much address space.
             if max(a, b) > 1 << 33 || min(a, b) < 1 {
               ExtremeNumberTests.attemptBitmap { try Bitmap(width: width, height: height, format: .rgbaF32) }
             }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes JPEGs of one gray, of any size, whose data is nothing but zeros: a bit or two for each block of 8×8 pixels.
-/// So tests can have the photos of any camera without keeping them.
+/// Writes JPEGs of one gray, of any size, whose data consists of zeros: a bit or two for each block of 8×8 pixels. So
+/// tests can have pictures as large as the photos of any camera without storing them.
 struct FlatJPEG: Sendable {
   var width: Int
   var height: Int
-  /// Of a pixel's colour, how many pixels share it in each direction: 1 is 4:4:4, 2 is 4:2:0.
+  /// How many pixels share one value of colour in each direction: 1 is 4:4:4, 2 is 4:2:0.
   var sampling = 2
   var isProgressive = false
 
@@ -15,7 +15,7 @@ struct FlatJPEG: Sendable {
 
   private var blocksPerSquare: Int { sampling * sampling + 2 }
 
-  /// What libjpeg holds of a picture in several scans: 64 numbers of 16 bits for each block.
+  /// The bytes that libjpeg keeps of a picture in several scans: 64 numbers of 16 bits for each block.
   var coefficientByteCount: Int { squares * blocksPerSquare * 128 }
 
   func encoded() -> [UInt8] {

@@ -7,8 +7,8 @@ import Testing
 
 @Suite("All formats of one file")
 struct FormatAgreementTests {
-  /// Expects that each format is, byte by byte, what a conversion of the richest one is; of a JPEG's gray ones, of its
-  /// luma.
+  /// Expects that each format has, byte by byte, what a conversion of the richest format gives. For the gray formats of
+  /// a JPEG, that is a conversion of its luma.
   static func expectAgreement(_ file: [UInt8], minimumWidth: Int? = nil, _ name: String, arena: Arena) throws {
     // SAFETY: an array of bytes is initialised throughout.
     let info = try unsafe PictureInfo(probing: file.span.bytes)
@@ -41,7 +41,7 @@ struct FormatAgreementTests {
       #expect(try Bitmap.decode(file, format: .rgba8, arena: arena).takePacked() == pixels.flatMap { $0 + [255] })
       try Self.expectAgreement(file, "palette.webp", arena: arena)
       try Self.expectAgreement(file, minimumWidth: 2, "palette.webp at a half", arena: arena)
-      // Straight into memory that is there, too.
+      // Decoding directly into existing memory gives the same.
       var screen = try Bitmap(width: 4, height: 2, format: .rgba8, arena: arena)
       // SAFETY: an array of bytes is initialised throughout.
       try unsafe screen.replacePixels(decoding: file.span.bytes, arena: arena)

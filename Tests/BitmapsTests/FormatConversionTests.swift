@@ -9,13 +9,13 @@ import Testing
 
 @Suite("Conversion between all pixel formats")
 struct FormatConversionTests {
-  /// A pixel as the rule sees it: gray or red, green, blue; in doubles, 0 to 1.
+  /// A pixel as the rule sees it: gray, or red, green and blue; in doubles from 0 to 1.
   struct Color {
     var values: [Double]
     var alpha: Double
   }
 
-  /// One pixel at a time, by the rule, in doubles; the result on the scale of the new format.
+  /// Converts one pixel at a time, by the rule, in doubles. The result is on the scale of the new format.
   static func reference(_ source: [Double], from: PixelFormat, to: PixelFormat) -> [Double] {
     func full(_ format: PixelFormat) -> Double {
       switch format.channel {
@@ -27,7 +27,7 @@ struct FormatConversionTests {
     var color = Array(source[..<(from.isGray ? 1 : 3)]).map { $0 / full(from) }
     if from == .bgra8 || from == .bgra8Premultiplied { color.swapAt(0, 2) }
     let alpha = from.hasAlpha ? source[source.count - 1] / full(from) : 1
-    // Rounded between two steps where both formats have 8 bits, as the documentation says.
+    // If both formats have 8 bits, the result is rounded between two steps, as the documentation says.
     func step(_ value: Double) -> Double {
       guard from.channel == .uint8, to.channel == .uint8 else { return value }
       return ((value * 255) + 1e-9).rounded() / 255
@@ -64,7 +64,7 @@ struct FormatConversionTests {
     }
   }
 
-  /// Random channels; of alpha a third is nothing and a third is full. Premultiplied colours do not exceed alpha.
+  /// Random channels; a third of the alphas are 0 and a third are full. Premultiplied colours do not exceed alpha.
   static func picture(
     width: Int, height: Int, format: PixelFormat, arena: Arena, using generator: inout SeededGenerator
   ) throws -> Bitmap {
@@ -93,7 +93,7 @@ struct FormatConversionTests {
   /// How far a result may be from the rule, on the scale of the new format.
   static func tolerance(from: PixelFormat, to: PixelFormat) -> Double {
     switch to.channel {
-    // Exact, unless floats come near to the middle between two numbers.
+    // The result must be exact, unless a float is near to the middle between two numbers.
     case .uint8: from.channel == .uint8 ? 0 : 1
     case .uint16: from.channel == .uint8 && !from.hasAlpha && from.isGray == to.isGray ? 0 : 1
     case .float32: 1e-6

@@ -19,8 +19,8 @@ struct FormatOperationTests {
         defer { picture.dispose() }
         let plain = try picture.withBytes { try Bitmap(decoding: $0, arena: arena) }
         defer { plain.dispose() }
-        // A JPEG's gray is its own luminance plane, in all gray formats: within a few of what its rounded and clipped
-        // colours come to.
+        // In all gray formats, a JPEG's gray is its own luminance plane. Its rounded and clipped colours give almost
+        // the same gray.
         let isOwnGray = picture.format == .jpeg && format.isGray
         let luma = try picture.withBytes { try Bitmap(decoding: $0, format: .gray8, arena: arena) }
         defer { luma.dispose() }
@@ -68,7 +68,7 @@ struct FormatOperationTests {
       let encoded = try source.encodedPNG(arena: arena)
       defer { encoded.dispose() }
       let decoded = try encoded.withBytes { try Bitmap(decoding: $0, format: format, arena: arena) }
-      // Premultiplied pixels take the way by straight ones without a loss.
+      // Premultiplied pixels are written as straight ones and read back, without a loss.
       #expect(try decoded.takePacked() == source.packed())
     }
   }
@@ -112,7 +112,7 @@ struct FormatOperationTests {
       if format.isPremultiplied || !format.hasAlpha {
         #expect(try multiplied.packed() == source.packed())
       } else {
-        // 127 / alpha, as the documentation says; where alpha is 0, colours are lost.
+        // The difference is at most 127 / alpha, as the documentation says. If alpha is 0, colours are lost.
         let (before, after) = (
           try source.packed(), try multiplied.converted(to: format, arena: arena).takePacked()
         )
@@ -127,7 +127,7 @@ struct FormatOperationTests {
     }
   }
 
-  /// What allocates in changing and converting, once each.
+  /// Everything that allocates during changes and conversions, once each.
   static func pipeline(_ arena: Arena) throws {
     let first = try Bitmap(width: 300, height: 200, format: .rgba8, arena: arena)
     defer { first.dispose() }

@@ -7,12 +7,12 @@ import Testing
 
 @testable import Bitmaps
 
-/// Pixels between two pages that nobody may touch: a read or write beside them ends the process.
+/// Pixels between two pages that must not be touched: a read or write there ends the process.
 @Suite("Operations on pixels at the very end of memory")
 struct GuardedMemoryTests {
   static let pageSize = 4096
 
-  /// A bitmap whose last pixel's last byte, or whose first one's first byte, lies at a forbidden page. Random pixels.
+  /// A bitmap of random pixels whose last byte is just before a forbidden page, or whose first byte is just behind one.
   static func bitmap(
     width: Int, height: Int, format: PixelFormat, atEnd: Bool, using generator: inout SeededGenerator
   ) throws -> Bitmap {
@@ -68,7 +68,7 @@ struct GuardedMemoryTests {
         _ = try bitmap.difference(from: bitmap)
         try bitmap.encodedJPEG(arena: arena).dispose()
         if format.channel == .uint8 { try bitmap.encodedPNG(arena: arena).dispose() }
-        // Written, too: by a copy of rows into it, and by bands.
+        // Pixels are also written: by a copy of rows into the bitmap, and by bands.
         let copy = try bitmap.copied(arena: arena)
         try bitmap.replacePixels(atX: 0, y: 0, with: copy)
         #expect(try bitmap.packed() == copy.packed() && bitmap.pixels.arena == nil)

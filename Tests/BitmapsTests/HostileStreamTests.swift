@@ -15,7 +15,8 @@ struct HostileStreamTests {
     return isLittle ? bytes : bytes.reversed()
   }
 
-  /// Files of each format with `count` segments or chunks before the pixels, and where it can be as many behind.
+  /// Files of each format with `count` segments or chunks before the pixels, and, if the format allows it, as many
+  /// behind them.
   static func files(pieces count: Int, arena: Arena) throws -> [[UInt8]] {
     let text = [[UInt8]](repeating: PNGWriter.chunk("tEXt", [1, 0, 2]), count: count).flatMap(\.self)
     let png = OrientationTests.plainPNG
@@ -51,7 +52,7 @@ struct HostileStreamTests {
           }
         }
         #expect(info == whole)
-        // One for each call, one for the first step in it, one for each four steps, and libpng's two readings.
+        // One question for each call, one for the first step in it, one for each four steps, and libpng's two readings.
         let most = 2 * appends + 6000 / 4 + 2 * file.count / 8192
         #expect(asked.load(ordering: .relaxed) <= most, "\(asked.load(ordering: .relaxed)) of \(most)")
       }
@@ -107,9 +108,9 @@ struct HostileStreamTests {
         }
         guard let info = header.info, info != infos.last else { continue }
         infos.append(info)
-        file[38 + 200] ^= 1  // what would be found by whoever looks again
+        file[38 + 200] ^= 1  // A second look would find this change.
       }
-      // With the pixels' head, and with the EXIF data.
+      // One is from when the pixels' head was there, and one from when the EXIF data was there.
       #expect(infos.count == 2 && infos.allSatisfy { $0.colorProfile.iccData == icc })
       #expect(infos.last?.orientation == .rotated90)
     }
@@ -121,7 +122,7 @@ struct HostileStreamTests {
       for file in try Self.files(pieces: 50, arena: arena) {
         let time = Mutex(ContinuousClock.now)
         let advance: @Sendable (Duration) -> Void = { duration in time.withLock { $0 += duration } }
-        /// A millisecond for each question, an hour between two calls.
+        /// Each question takes a millisecond, and there is an hour between two calls.
         func run(_ limit: Int, finishes: Bool) throws -> Int {
           var limits = DecodingLimits()
           limits.wallTime = .milliseconds(limit)
@@ -200,7 +201,7 @@ struct HostileStreamTests {
     try arena.destroy()
   }
 
-  /// Appends a byte at a time, and expects that the last one is refused and none before.
+  /// Appends one byte at a time, and expects that the last one is refused and none before it.
   static func expectRefusal(
     _ file: [UInt8], _ name: String, needed: Int, limits: DecodingLimits = .default, arena: Arena,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -231,7 +232,7 @@ struct HostileStreamTests {
         let text = head + Self.number(62_000_000) + Array("tEXt".utf8) + [UInt8](repeating: 7, count: 1001)
         try Self.expectRefusal(text, "embeddedByteCount", needed: 62_000_000, limits: limits, arena: arena)
         limits.embeddedByteCount = 5000
-        // Noise takes more room when it is compressed, and there is a name.
+        // Noise becomes larger when it is compressed, and the chunk also has a name.
         let profile = head + Self.number(5_000_000) + Array("iCCP".utf8) + [UInt8](repeating: 7, count: 500 + 1024 + 1)
         try Self.expectRefusal(profile, "colorProfileByteCount", needed: 5_000_000, limits: limits, arena: arena)
         limits.embeddedByteCount = 1000
@@ -240,7 +241,7 @@ struct HostileStreamTests {
           second + [UInt8](repeating: 7, count: 998), "embeddedByteCount", needed: 32 << 20 | 3, limits: limits,
           arena: arena)
       }
-      // Behind the end, anything may lie.
+      // Behind the end there may be anything.
       var decoder = PictureDecoder(limits: .default, arena: arena)
       try LateMetadataTests.append((png + [UInt8](repeating: 0x78, count: 1000))[...], to: &decoder)
       try decoder.finish().dispose()

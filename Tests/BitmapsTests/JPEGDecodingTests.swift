@@ -38,7 +38,7 @@ struct JPEGDecodingTests {
       for i in 0..<61 * 40 {
         #expect(Array(rgba[4 * i..<4 * i + 4]) == Array(rgb[3 * i..<3 * i + 3]) + [255])
         let luma = 0.299 * Double(rgb[3 * i]) + 0.587 * Double(rgb[3 * i + 1]) + 0.114 * Double(rgb[3 * i + 2])
-        // Gray is the file's own luma; the colours that it was made of may lie outside of RGB.
+        // Gray is the file's own luma; the colours from which it was made may lie outside of RGB.
         #expect(abs(Double(gray[i]) - luma) < 24)
       }
     }
@@ -108,7 +108,7 @@ struct JPEGDecodingTests {
   func damage() throws {
     try withOwnArena { arena in
       var file = try Self.drawnJPEG(width: 256, height: 256, arena: arena)
-      // A marker in the midst of the entropy-coded data ends it.
+      // A marker in the middle of the entropy-coded data ends that data.
       let middle = file.count / 2
       file.replaceSubrange(middle..<middle + 2, with: [0xFF, 0xD9])
       let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }

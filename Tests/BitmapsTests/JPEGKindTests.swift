@@ -49,7 +49,7 @@ struct JPEGKindTests {
     try withOwnArena { arena in
       for (name, known) in [("baseline", 1), ("progressive", 1), ("cmyk-no-marker", 2)] as [(String, UInt8)] {
         var plain = try ScanCompletenessTests.segments(name)
-        plain.segments.removeAll { $0.marker == 0xE0 }  // a JFIF header says what the colours are
+        plain.segments.removeAll { $0.marker == 0xE0 }  // A JFIF header would say what the colours are.
         func marked(_ transform: UInt8) -> [UInt8] {
           var file = plain
           let content = [0, 14] + Array("Adobe".utf8) + [0, 100, 0, 0, 0, 0, transform]

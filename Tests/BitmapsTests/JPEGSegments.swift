@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A JPEG as the list of its segments, to take some out or change them.
+/// A JPEG as the list of its segments, so that a test can remove or change some of them.
 struct JPEGSegments {
   struct Segment {
     var marker: UInt8
-    /// From the length on; empty where there is none.
+    /// The bytes from the length on; empty if the segment has none.
     var content: [UInt8]
-    /// Behind a scan's header, up to the next marker.
+    /// The bytes behind a scan's header, up to the next marker.
     var data: [UInt8]
 
     var bytes: [UInt8] { [0xFF, marker] + content + data }
   }
 
-  /// Behind the first marker. The last one is the end-of-image marker, where there is one.
+  /// The segments behind the first marker. The last one is the end-of-image marker, if there is one.
   var segments: [Segment] = []
 
   init(_ file: [UInt8]) {

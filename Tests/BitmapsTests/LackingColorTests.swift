@@ -13,21 +13,21 @@ struct LackingColorTests {
       let pixelsPerByte = 8 / depth
       return stride(from: 0, to: row.count, by: pixelsPerByte).map { start in
         (0..<pixelsPerByte).reduce(0) { byte, place in
-          // What is behind the last pixel is no pixel, whatever it says.
+          // The bits behind the last pixel are no pixel, whatever they are.
           byte << depth | (start + place < row.count ? row[start + place] : UInt8(1 << depth - 1))
         }
       }
     }
   }
 
-  /// The file says that its rows are those of passes.
+  /// The file says that its rows are those of interlaced passes.
   private static func interlaced(_ file: [UInt8]) -> [UInt8] {
     Array(file[..<8]) + PNGWriter.chunk("IHDR", Array(file[16..<28]) + [1]) + file[33...]
   }
 
   private static let codes: [PictureWarning.Code] = [.irregularData]
 
-  /// Reds are those that a filling would take first: 0 and 1.
+  /// The reds 0 and 1 are those that a filling would take first.
   private static let colors: [UInt8] = [0, 8, 7, 1, 60, 70, 200, 0, 0]
 
   @Test("They are black and opaque, with a warning, in every way to decode", arguments: [1, 2, 4, 8], [[], [0]])
@@ -50,7 +50,7 @@ struct LackingColorTests {
           writer.encoded(), pixels: pixels, Self.codes, parts: ["PLTE"], arena: arena)
         try CompletePictureTests.expect(
           writer.encoded().dropLast(3), pixels: pixels, Self.codes + [.missingEnd], arena: arena)
-        // Pass 1 has the first pixel, 4 the third one, 5 the corners below, 6 what is between, 7 the second row.
+        // Pass 1 has the first pixel, pass 4 the third one, 5 the corners below, 6 those between, and 7 the second row.
         var passes = writer
         passes.rows = Self.packed(
           [[rows[0][0]], [rows[0][2]], [rows[2][0], rows[2][2]], [rows[0][1]], [rows[2][1]], rows[1]], depth: depth)

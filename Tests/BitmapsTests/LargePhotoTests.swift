@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Photos of today's phones and cameras")
 struct LargePhotoTests {
-  /// Sides of the largest pictures that phones and cameras on sale write.
+  /// The sides of the largest pictures that phones and cameras on sale write.
   static let cameras: [(name: String, width: Int, height: Int)] = [
     ("phone, 50 MP", 8192, 6144), ("phone, 108 MP", 12_000, 9000), ("phone, 200 MP, as Samsung has it", 16_320, 12_240),
     ("phone, 200 MP, 4:3", 16_384, 12_288), ("medium format, 150 MP", 14_204, 10_652),
@@ -30,7 +30,7 @@ struct LargePhotoTests {
         try DecodingLimits.default.check(info, width: camera.width, height: camera.height, format: .rgba8)
       }
     }
-    // And of the phones in 4:4:4.
+    // The pictures of phones are also tested in 4:4:4.
     let whole = FlatJPEG(width: 16_384, height: 12_288, sampling: 1).coefficientByteCount
     #expect(whole <= DecodingLimits.default.workingMemoryByteCount)
   }
@@ -66,7 +66,7 @@ struct LargePhotoTests {
       defer { webp.dispose() }
       let encoded = try webp.encodedWebP(arena: arena)
       defer { encoded.dispose() }
-      // At 1/4 each has 80×40 pixels.
+      // At 1/4 of its size, each has 80×40 pixels.
       for (file, minimumWidth) in [(upright, 80), (turned, 40), (try encoded.copied(), 80)] {
         var limits = DecodingLimits()
         limits.pixelCount = 80 * 40
@@ -84,7 +84,7 @@ struct LargePhotoTests {
           #expect(error.reason.contains("3200 pixels at 1/4 of its sides"), "\(error)")
         }
       }
-      // A picture that is not to be reduced is refused at its header.
+      // A picture that is not made smaller is refused at its header.
       var limits = DecodingLimits()
       limits.pixelCount = 320 * 160 - 1
       var decoder = PictureDecoder(limits: limits, arena: arena)
@@ -93,7 +93,7 @@ struct LargePhotoTests {
     }
   }
 
-  /// The width of what comes of a file in pieces.
+  /// The width of the picture of a file that comes in pieces.
   private static func inPieces(
     _ file: [UInt8], minimumWidth: Int, limits: DecodingLimits, arena: Arena
   ) throws -> Int {

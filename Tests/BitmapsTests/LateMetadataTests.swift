@@ -66,7 +66,7 @@ struct LateMetadataTests {
   func unflaggedAlpha() throws {
     try withOwnArena { arena in
       let files = try DamagedVariantTests.files(of: .webp)
-      // An extended one with a chunk of alpha, that does and does not announce it.
+      // Two are extended files with a chunk of alpha: one announces the alpha, and one does not.
       #expect(files.filter { $0[30..<34].elementsEqual("ALPH".utf8) }.map { $0[20] & 0x10 }.sorted() == [0, 0x10])
       for file in files {
         var decoder = PictureDecoder(limits: .default, arena: arena)
@@ -87,7 +87,7 @@ struct LateMetadataTests {
   @Test("An extended WebP that is too large is refused by its first chunk, before its profile has arrived")
   func hugeWebP() throws {
     try withOwnArena { arena in
-      // 32,768 × 32,768, and 60,000 bytes of a profile to come.
+      // The picture has 32,768 × 32,768 pixels, and 60,000 bytes of a profile are still to come.
       let file: [UInt8] =
         Array("RIFF".utf8) + [0, 0, 1, 0] + Array("WEBPVP8X".utf8) + [10, 0, 0, 0, 0x20, 0, 0, 0]
         + [0xFF, 0x7F, 0, 0xFF, 0x7F, 0] + Array("ICCP".utf8) + [0x60, 0xEA, 0, 0]
@@ -138,7 +138,7 @@ struct LateMetadataTests {
         let part = Array(file[..<cut])
         do {
           let bitmap = try Bitmap.decode(part, arena: arena)
-          // libwebp can do without the last bytes, which only end its arithmetic coding.
+          // libwebp does not need the last bytes, which only end its arithmetic coding.
           #expect(cut > pixelsEnd - 4, "cut to \(cut) of \(pixelsEnd)")
           #expect(bitmap.decodingWarnings.map(\.code) == [.missingEnd])
           #expect(bitmap.width == 40)
@@ -187,12 +187,13 @@ struct LateMetadataTests {
       let encoded = try bitmap.encodedPNG(arena: arena)
       let file = try encoded.copied()
       encoded.dispose()
-      // Noise does not compress: what is stored is checked before. So the limit is for what comes out of it.
+      // Noise does not compress, and the stored size is checked first. So the limit is set to that size, and what is
+      // tested is the memory for the inflated data.
       var limits = DecodingLimits()
       limits.colorProfileByteCount = max(limit, file.count)
       let decoded = try Bitmap.decode(file, limits: limits, arena: arena)
       #expect(decoded.colorProfile.iccData == data)
-      // The allocator rounds up to size classes, a quarter apart at most.
+      // The allocator rounds up to size classes, which differ by a quarter at most.
       #expect((decoded.colorProfile.iccData?.capacity ?? .max) < 375_000)
       decoded.dispose()
     }

@@ -9,7 +9,7 @@ import Testing
 struct LentRowsTests {
   private struct Own: Error {}
 
-  /// What the program says where a closure leaves other rows than it was lent.
+  /// The program's message if a closure leaves other rows than those that it was lent.
   private static let message = "put another span into the place of the one that it was lent of the buffer created at"
 
   @Test("A closure that carries its row off ends the program, which names the line of the bitmap")

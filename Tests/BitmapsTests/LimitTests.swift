@@ -12,7 +12,7 @@ struct LimitTests {
   func dimensions() throws {
     try withOwnArena { arena in
       let bomb = PNGWriter(width: 60_000, height: 60_000, colorType: .rgba, rows: []).encoded()
-      // Any allocation would fail, and say so.
+      // Any allocation would fail, and the test would see the error.
       arena.failureCountdown.store(1, ordering: .relaxed)
       let error = try bitmapError { try Bitmap.decode(bomb, arena: arena).dispose() }
       arena.failureCountdown.store(0, ordering: .relaxed)
@@ -53,7 +53,8 @@ struct LimitTests {
   func coefficientBomb() throws {
     try withOwnArena { arena in
       let bytes = [UInt8](repeating: 1, count: 64)
-      // Start, quantisation, a progressive frame of three components in 4:2:0, the first scan's header, and no data.
+      // The start, a quantisation table, a progressive frame of three components in 4:2:0, the first scan's header, and
+      // no data.
       let file: [UInt8] =
         [0xFF, 0xD8, 0xFF, 0xDB, 0x00, 0x43, 0x00] + bytes
         + [0xFF, 0xC2, 0x00, 0x11, 0x08, 0x4E, 0x20, 0x4E, 0x20, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]
@@ -162,7 +163,7 @@ struct LimitTests {
       try Bitmap.decode(file, format: .rgbaF32, limits: limits, arena: arena).dispose()
       limits.pixelByteCount = 3199
       try Bitmap.decode(file, limits: limits, arena: arena).dispose()
-      // Any allocation would fail, and say so.
+      // Any allocation would fail, and the test would see the error.
       arena.failureCountdown.store(1, ordering: .relaxed)
       let error = try bitmapError {
         try Bitmap.decode(file, format: .rgbaF32, limits: limits, arena: arena).dispose()
@@ -171,7 +172,7 @@ struct LimitTests {
       #expect(error.exceededLimit == .init(name: "pixelByteCount", needed: 3200, allowed: 3199, unit: "bytes"))
       #expect(
         error.description.hasPrefix("this PNG of 100×2 needs 3200 bytes of pixels in rgbaF32; the limit"), "\(error)")
-      // A JPEG that is shrunk on loading is measured as it comes.
+      // A JPEG that is made smaller while it is decoded is measured in its smaller size.
       let jpeg = try JPEGDecodingTests.drawnJPEG(width: 320, height: 64, arena: arena)
       limits.pixelByteCount = 8 * 128
       try Bitmap.decode(jpeg, minimumWidth: 40, limits: limits, arena: arena).dispose()
