@@ -6,7 +6,8 @@ import Testing
 
 @testable import Bitmaps
 
-/// Which of the data beside the pixels counts: the table of decisions in the documentation, line by line.
+/// Which of the data beside the pixels counts: the tests follow the table of decisions in the documentation, line by
+/// line.
 @Suite("Data beside the pixels that counts, and that does not")
 struct MetadataDecisionTests {
   static let exif = OrientationTests.exif(6, isLittle: true)
@@ -52,7 +53,7 @@ struct MetadataDecisionTests {
         #expect(bitmap.decodingWarnings.allSatisfy { $0.code == .misplacedMetadata })
         bitmap.dispose()
       }
-      // A simple file has no chunk that could announce one.
+      // A simple file has no chunk that could announce a profile.
       let drawn = try Bitmap.drawn(width: 40, height: 24, variant: 3, arena: arena)
       let encoded = try drawn.encodedWebP(arena: arena)
       var simple = try encoded.copied() + Array("EXIF".utf8) + [UInt8(Self.exif.count), 0, 0, 0] + Self.exif
@@ -74,7 +75,7 @@ struct MetadataDecisionTests {
       let half = plain[..<2] + profileSegment + [1, 2] + nonsense + plain[2...]
       let bad = plain[..<2] + profileSegment + [1, 1] + nonsense + plain[2...]
       var webP = try LateMetadataTests.webP(exif: nonsense, arena: arena)
-      webP[38 + 36] ^= 1  // in the profile's signature
+      webP[38 + 36] ^= 1  // This byte is in the profile's signature.
       let cases: [([UInt8], [String])] = [
         (OrientationTests.jpeg(plain, exif: nonsense), ["EXIF"]), (Array(half), ["ICC data"]),
         (Array(bad), ["ICC data"]),
@@ -124,12 +125,12 @@ struct MetadataDecisionTests {
         #expect(bitmap.colorProfile == .sRGB && bitmap.decodingWarnings.map(\.part) == ["ICC data"])
         bitmap.dispose()
       }
-      // By its head it needs more than the limit: that is known after 128 bytes.
+      // The profile's head says that it needs more than the limit. That is known after 128 bytes.
       var limits = DecodingLimits()
       limits.colorProfileByteCount = 399
       let error = try bitmapError { try Bitmap.decode(Self.png(iccp: whole), limits: limits, arena: arena).dispose() }
       #expect(error.exceededLimit?.name == "colorProfileByteCount" && error.exceededLimit?.needed == 400)
-      // What a head alone promises costs nothing.
+      // A size that a head declares costs nothing.
       var huge = data
       huge.replaceSubrange(0..<4, with: HostileStreamTests.number(0xF000_0000))
       limits.colorProfileByteCount = .max
@@ -162,7 +163,7 @@ struct MetadataDecisionTests {
       #expect(bitmap.width == 40 && bitmap.decodingWarnings.map(\.part) == ["EXIF"])
       let pixels = try bitmap.takePacked()
       try CompletePictureTests.expect(file, pixels: pixels, [.damagedMetadata], arena: arena)
-      // A container that says it is larger than its file; everything is used that is there.
+      // The container says that it is larger than its file. All data that is there is used.
       file[chunk + 4] -= 2
       file[4] += 10
       let larger = try Bitmap.decode(file, arena: arena)
@@ -176,7 +177,8 @@ struct MetadataDecisionTests {
     try withOwnArena { arena in
       let plain = try JPEGDecodingTests.drawnJPEG(width: 40, height: 24, arena: arena)
       let pixels = try Bitmap.decode(plain, arena: arena).takePacked()
-      // In the place of its value is where its numbers start: in the structure, there is 0, which would be upright.
+      // The entry has the place of its numbers instead of a value. Within the structure there is 0 there, which would
+      // be upright.
       for (count, place) in [(1 << 31, 6), (0xFFFF_FFFF, 6), (20, 6), (3, 34)] {
         var exif = OrientationTests.exif(6, isLittle: isLittle)
         exif.replaceSubrange(26..<30, with: HostileStreamTests.number(count, isLittle: isLittle))
@@ -184,7 +186,7 @@ struct MetadataDecisionTests {
         let file = OrientationTests.jpeg(plain, exif: exif)
         try CompletePictureTests.expect(file, pixels: pixels, [.damagedMetadata], parts: ["EXIF"], arena: arena)
       }
-      // All of them are there.
+      // All of the numbers are there.
       var exif = OrientationTests.exif(6, isLittle: isLittle)
       exif.replaceSubrange(26..<30, with: HostileStreamTests.number(3, isLittle: isLittle))
       exif.replaceSubrange(30..<34, with: HostileStreamTests.number(exif.count, isLittle: isLittle))
@@ -257,7 +259,7 @@ struct MetadataDecisionTests {
         try CompletePictureTests.expect(
           rgb.encoded(), pixels: [1, 2, 3, 0, 1, 2, 4, 255], codes, arena: arena)
       }
-      // Two bits a sample: 0, 1, 2, 3; the colour is 2, which is 256 + 2 as well.
+      // Two bits a sample: 0, 1, 2, 3. The transparent colour is 2; 256 + 2 stands for the same.
       let bits = PNGWriter(
         width: 4, height: 1, bitDepth: 2, colorType: .gray, transparency: [1, 2], rows: [[0b00_01_10_11]]
       ).encoded()

@@ -7,11 +7,11 @@ import Testing
 
 @testable import Bitmaps
 
-/// A task is cancelled while the work is under way: when its watch is asked for the nth time, for every n. This goes by
-/// number and not by time, so that each run stops at the same places.
+/// A task is cancelled while the work is under way: when its watch is asked for the nth time, for every n. The tests
+/// count questions and do not measure time, so that each run stops at the same places.
 @Suite("Cancelled midway")
 struct MidwayCancellationTests {
-  /// A file of a few hundred KB as pixels, so that every codec asks many times.
+  /// A picture with a few hundred KB of pixels, so that every codec asks many times.
   static let (width, height) = (301, 400)
 
   static let formats: [PictureFormat] = [.jpeg, .png, .webp, .netpbm]
@@ -52,8 +52,8 @@ struct MidwayCancellationTests {
     }
   }
 
-  /// Cancels `body` at every question it asks (at most 40 of them, evenly spread), and expects that it ends there, with
-  /// nothing left in the arena but `remaining` buffers.
+  /// Cancels `body` at every question it asks (at most 40 of them, evenly spread), and expects that it ends there and
+  /// leaves only `remaining` buffers in the arena.
   static func expectStops(
     _ name: String, arena: Arena, remaining: Int, atLeast: Int, _ body: @escaping @Sendable () throws -> Void
   ) async throws {
@@ -75,14 +75,14 @@ struct MidwayCancellationTests {
   func decoding(format: PictureFormat) async throws {
     let arena = try Arena(name: "midway")
     let bitmap = try Bitmap.drawn(width: Self.width, height: Self.height, variant: 1, arena: arena)
-    // libwebp is asked once a kilobyte: at the best quality, there are some.
+    // libwebp asks once a kilobyte, and at the best quality there are several.
     let encoded =
       try format == .webp
       ? bitmap.encodedWebP(quality: 100, arena: arena) : bitmap.encoded(as: format, arena: arena)
     let file = try encoded.copied()
     encoded.dispose()
     bitmap.dispose()
-    // The first question comes before the header is read.
+    // The first question is asked before the header is read.
     try await Self.expectStops("\(format)", arena: arena, remaining: 0, atLeast: 8) {
       try Bitmap.decode(file, arena: arena).dispose()
     }
@@ -166,7 +166,7 @@ struct MidwayCancellationTests {
     try arena.destroy()
   }
 
-  /// ``Files/withTemporaryFolder(_:)`` for bodies that wait.
+  /// The same as ``Files/withTemporaryFolder(_:)`` for asynchronous bodies.
   static func withFolder(_ body: (String) async throws -> Void) async throws {
     let folder = try Files.makeTemporaryFolder()
     defer { unsafe rmdir(folder) }
@@ -185,7 +185,7 @@ struct MidwayCancellationTests {
       var limits = DecodingLimits()
       limits.wallTime = .milliseconds(1)
       let questions = Mutex(0)
-      // At the fourth question at the latest the time goes by, however fast the machine is.
+      // The time is over at the fourth question at the latest, however fast the machine is.
       let hook: @Sendable () -> Void = {
         let isTime = questions.withLock { count in
           count += 1
@@ -201,7 +201,7 @@ struct MidwayCancellationTests {
       let limit = try #require(error.exceededLimit)
       #expect(limit.name == "wallTime" && limit.allowed == 1 && limit.unit == "milliseconds")
       #expect(try #require(limit.needed) > 1)
-      // Own code knows of no format here; codecs do.
+      // An error of the operation itself names no format here; an error of a codec does.
       let subject = "decoding this \(format)"
       #expect(
         error.description.hasPrefix(

@@ -11,7 +11,7 @@ import Testing
 struct NarrowingTests {
   typealias Size = (width: Int, height: Int)
 
-  /// Numbers that are read, multiplied and added, as the resizing itself counts them; rounded up to a million.
+  /// How many numbers are read, multiplied and added, as the resizing itself counts them, rounded up to a million.
   private func spent(_ from: Size, _ to: Size, _ filter: ResizeFilter, format: PixelFormat, arena: Arena) throws -> Int
   {
     let bitmap = try Bitmap(width: from.width, height: from.height, format: format, arena: arena)
@@ -28,7 +28,7 @@ struct NarrowingTests {
   @Test("Each source row is resampled once, not once per target row", arguments: [PixelFormat.gray8, .gray16])
   func once(format: PixelFormat) throws {
     try withOwnArena { arena in
-      // By rows of sums, 65,535 times 65,535, and 20,000 rows of 20,000: 8,600 and 5,600 millions.
+      // Once per target row, it would be 65,535 times 65,535, and 20,000 rows of 20,000: 8,600 and 5,600 millions.
       let line = try spent((65_535, 1), (1, 65_535), .lanczos3, format: format, arena: arena)
       #expect(line <= 20_000_000)
       let band = try spent((20_000, 100), (100, 20_000), .lanczos3, format: format, arena: arena)
@@ -48,7 +48,7 @@ struct NarrowingTests {
       for (filter, taps) in [(ResizeFilter.area, 3), (.bilinear, 3), (.lanczos3, 7)] {
         let layout = Resampler.Layout(from: source, to: target, filter: filter)
         #expect(layout.narrowed?.rowCount == taps)
-        // A source row, the target rows that are kept, and one more; and what the axes take.
+        // The memory is for a source row, the target rows that are kept, one more row, and the axes.
         let rows = 4 * (500 * 4 + (taps + 1) * (100 * 4 + 32))
         let axes = [layout.horizontal, layout.vertical].reduce(0) { $0 + $1.target * (16 + 4 * $1.weightStride) }
         #expect(layout.scratch.byteCount <= rows + axes + 1_024)
@@ -99,7 +99,7 @@ struct NarrowingTests {
   func long(isRow: Bool, filter: ResizeFilter) throws {
     try withOwnArena { arena in
       let length = 65_535
-      // Of each the value that is wholly on, and its bytes.
+      // For each format, the bytes of the greatest value.
       let formats: [(PixelFormat, tolerance: Double, bytes: [UInt8])] = [
         (.gray8, 0, [255]), (.gray16, 1, [255, 255]), (.grayF32, 0.00001, [0, 0, 0x80, 0x3F]),
       ]

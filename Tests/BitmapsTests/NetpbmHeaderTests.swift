@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Headers of Netpbm files")
 struct NetpbmHeaderTests {
-  /// A header of each kind, with `count` bytes of something that nobody needs in it, and two samples of gray.
+  /// A header of each kind, with `count` bytes in it that are not needed, and two samples of gray.
   static func files(surplus count: Int) -> [[UInt8]] {
     let comment = "#" + String(repeating: "c", count: count - 2) + "\n"
     let lines = String(repeating: "# c\n", count: count / 4)
@@ -62,7 +62,7 @@ struct NetpbmHeaderTests {
   @Test("In pieces, each byte of it is read once")
   func linear() throws {
     try withOwnArena { arena in
-      // The interval makes a question for each 64 bytes of a header.
+      // With this interval, there is a question for each 64 bytes of a header.
       for file in Self.files(surplus: 40_000) {
         let asked = Atomic<Int>(0)
         let (known, appends) = try WorkPace.$interval.withValue(1 << 12) {
@@ -77,7 +77,7 @@ struct NetpbmHeaderTests {
           }
         }
         #expect(known?.width == 2)
-        // One for each call, and one or two for what is new in it.
+        // There is one question for each call, and one or two for the new bytes in it.
         #expect(asked.load(ordering: .relaxed) <= 3 * appends)
       }
     }
@@ -149,7 +149,8 @@ struct NetpbmHeaderTests {
         let gray = try Bitmap.decode(file, format: .gray16, arena: arena).takePacked()
         #expect(gray == expected.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] })
       }
-      // The bitmap in between is the largest: of 16 bits where 8 would round. Rows of 340 pixels, in steps of 64 bytes.
+      // The bitmap in between is the largest: it has 16 bits, because 8 would round. It has rows of 340 pixels, in
+      // steps of 64 bytes.
       let largest = (255 % maximum == 0 ? 16 : 43) * 64
       var limits = DecodingLimits()
       limits.pixelByteCount = largest

@@ -27,7 +27,7 @@ struct NetpbmTests {
         (
           Array("P7\n# c\nDEPTH 4\nWIDTH 1\nMAXVAL 255\nHEIGHT 1\nENDHDR\n".utf8) + [5, 6, 7, 8], .rgba8, [5, 6, 7, 8]
         ),
-        // 16 bits: most significant byte first in the file, the machine's order in memory.
+        // Samples of 16 bits have the most significant byte first in the file, and the machine's order in memory.
         (Array("P5 1 1 65535\n".utf8) + [0x12, 0x34], .gray16, [0x34, 0x12]),
         (Array("P6 1 1 65535\n".utf8) + [0, 1, 0, 2, 0, 3], .rgba16, [1, 0, 2, 0, 3, 0, 255, 255]),
         (Array("P2 1 1 65535 4660".utf8), .gray16, [0x34, 0x12]),
@@ -75,7 +75,7 @@ struct NetpbmTests {
       let encoded = try bitmap.encodedNetpbm(.plain, arena: arena)
       defer { encoded.dispose() }
       let words = String(decoding: try encoded.copied(), as: UTF8.self).split(whereSeparator: \.isWhitespace)
-      // Behind "P2" or "P3", the width and the height: the greatest sample, then the samples.
+      // These follow "P2" or "P3", the width and the height: the greatest sample, and then the samples.
       #expect(words.count >= 6 && Set(words.dropFirst(3)).count == 1)
     }
   }

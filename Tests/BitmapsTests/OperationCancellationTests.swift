@@ -27,7 +27,7 @@ struct OperationCancellationTests {
     let result = await task.result
     #expect(throws: BitmapError.self, "\(name)") { try result.get() }
     if case .failure(let error) = result { #expect((error as? BitmapError)?.code == .cancelled) }
-    // Outside of the task it works as ever.
+    // Outside of the task, it works as always.
     try body(bitmap, arena)
     bitmap.dispose()
     try arena.expectEmpty()

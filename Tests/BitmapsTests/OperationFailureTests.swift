@@ -30,7 +30,7 @@ struct OperationFailureTests {
     try step { try $0.converted(to: .rgb8, arena: arena) }
     try current.encodedPNG(arena: arena).dispose()
     try current.encodedJPEG(arena: arena).dispose()
-    // The ways that pixels other than bytes take.
+    // These operations are those for pixels other than bytes.
     try step { try $0.converted(to: .rgbaF32, arena: arena) }
     try step { try $0.resized(toWidth: 21, height: 17, arena: arena) }
     try step { try $0.blurred(sigma: 1.5, arena: arena) }
@@ -45,7 +45,8 @@ struct OperationFailureTests {
     try withOwnArena { arena in
       let file = OrientationTests.png(OrientationTests.plainPNG, exif: OrientationTests.exif(7, isLittle: true))
       let failures = try arena.failEachAllocation { try Self.pipeline(file, arena: arena) }
-      // Fewer than there are buffers: what one operation released the next one takes without asking the allocator.
+      // There are fewer than there are buffers: an operation takes memory that an earlier one released, and does not
+      // ask the allocator for it.
       #expect(failures > 8, "\(failures)")
     }
   }

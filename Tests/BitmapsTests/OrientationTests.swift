@@ -10,7 +10,7 @@ import Testing
 struct OrientationTests {
   static let all = (1...8).compactMap(Orientation.init(exifValue:))
 
-  /// By EXIF's own words: where the stored picture's row 0 and column 0 are to be seen.
+  /// The places that EXIF gives in words: where row 0 and column 0 of the stored picture are seen.
   static func reference(_ pixels: [UInt8], _ width: Int, _ height: Int, _ bytesPerPixel: Int, _ exifValue: Int)
     -> [UInt8]
   {
@@ -57,7 +57,7 @@ struct OrientationTests {
     }
   }
 
-  /// A TIFF structure with nothing but another tag and the orientation.
+  /// A TIFF structure with only one other tag and the orientation.
   static func exif(_ value: Int, isLittle: Bool) -> [UInt8] {
     func number(_ value: Int, _ byteCount: Int) -> [UInt8] {
       let bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
@@ -135,7 +135,7 @@ struct OrientationTests {
       for offset in [4, 5, 6, 7, 8, 9] {
         var changed = whole
         changed[offset] = 0xFF
-        if offset > 7 { changed[22] = 0 }  // more entries than there are, none of them the orientation
+        if offset > 7 { changed[22] = 0 }  // Declares more entries than there are, none of which is the orientation.
         variants.append(changed)
       }
       let plain = try Bitmap.decode(Self.plainPNG, arena: arena).takePacked()
@@ -160,26 +160,27 @@ struct OrientationTests {
     #expect(read(type: 3, count: 1, number(6, 2) + [0, 0]) == .rotated90)
     #expect(read(type: 4, count: 1, number(6, 4)) == .rotated90)
     #expect(read(type: 3, count: 2, number(6, 2) + number(3, 2)) == .rotated90)
-    // Too many for the entry: the number there is where they lie.
+    // These are too many numbers for the entry, so the entry has their place instead.
     #expect(read(type: 3, count: 3, number(26, 4), behind: number(6, 2) + number(3, 2) + number(1, 2)) == .rotated90)
     #expect(read(type: 4, count: 2, number(26, 4), behind: number(6, 4) + number(3, 4)) == .rotated90)
-    // All of them must be there.
+    // All of the numbers must be there.
     #expect(read(type: 3, count: 3, number(26, 4), behind: number(6, 2) + number(3, 2)) == nil)
     #expect(read(type: 4, count: 2, number(26, 4), behind: number(6, 4)) == nil)
     #expect(read(type: 4, count: 2, number(26, 4), behind: number(6, 2)) == nil)
     #expect(read(type: 4, count: 0xFFFF_FFFF, number(0xFFFF_FFFF, 4)) == nil)
     #expect(read(type: 3, count: 0, number(6, 2) + [0, 0]) == nil)
     #expect(read(type: 4, count: 1, number(0x1_0006, 4)) == nil)
-    // Bytes, which TIFF asks readers to take; with a sign, which most take.
+    // Bytes count, because TIFF asks readers to accept them. Numbers with a sign count, because most readers accept
+    // them.
     #expect(read(type: 1, count: 1, [6, 0, 0, 0]) == .rotated90)
     #expect(read(type: 6, count: 1, [6, 0, 0, 0]) == .rotated90)
     #expect(read(type: 8, count: 1, number(6, 2) + [0, 0]) == .rotated90)
     #expect(read(type: 9, count: 1, number(6, 4)) == .rotated90)
     #expect(read(type: 8, count: 1, number(0xFFFA, 2) + [0, 0]) == nil)
-    // A text and a fraction are none.
+    // A text and a fraction are no orientation.
     #expect(read(type: 2, count: 2, [0x36, 0, 0, 0]) == nil)
     #expect(read(type: 5, count: 1, number(26, 4), behind: number(6, 4) + number(1, 4)) == nil)
-    // 0 is what many write who do not know.
+    // Many programs write 0 if they do not know the orientation.
     #expect(read(type: 3, count: 1, [0, 0, 0, 0]) == .upright)
   }
 

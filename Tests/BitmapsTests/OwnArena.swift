@@ -9,8 +9,7 @@ import Testing
 @testable import Bitmaps
 
 /// Calls `body` with an arena of its own, and checks afterwards that nothing is left in it and nothing was rescued.
-///
-/// Its own, so that the counts are exact though other tests run at the same time.
+/// Because the arena is its own, the counts are exact although other tests run at the same time.
 func withOwnArena<R>(
   sourceLocation: SourceLocation = #_sourceLocation, _ body: (Arena) throws -> R
 ) throws -> R {
@@ -22,21 +21,21 @@ func withOwnArena<R>(
 }
 
 extension Arena {
-  /// ``expectEmpty(_:sourceLocation:)`` for where an expectation would cost too much.
+  /// The same as ``expectEmpty(_:sourceLocation:)``, for places in which an expectation would take too long.
   var isEmptyAfterTrimming: Bool {
     trim()
     return (try? counts().count) == 0 && rescueCount == 0
   }
 
-  /// By the allocator's book: the memory itself is back, not only the handles.
+  /// Checks the allocator's book: not only the handles are gone, but the memory was given back, too.
   func expectEmpty(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws {
     trim()
     #expect(try counts().count == 0, comment, sourceLocation: sourceLocation)
     #expect(rescueCount == 0, "Every buffer is disposed, none left to deinit.", sourceLocation: sourceLocation)
   }
 
-  /// Has the first allocation from this arena in `body` fail, next the second, and so on, and expects each time that it
-  /// throws `outOfMemory` or works, that both books agree, and that it left nothing but `remaining` buffers.
+  /// Makes the first allocation from this arena in `body` fail, then the second, and so on. Expects each time that
+  /// `body` throws `outOfMemory` or works, that both books agree, and that only `remaining` buffers are left.
   /// - Returns: how many times it threw.
   func failEachAllocation(remaining: Int = 0, _ body: () throws -> Void) throws -> Int {
     var failures = 0
@@ -50,7 +49,7 @@ extension Arena {
         #expect(error.code == .outOfMemory && error.underlyingError is NativeBufferError)
         failures += 1
       }
-      // With what is idle still in place.
+      // At this time, idle blocks are still in place.
       let report = try LeakAuditor.audit()
       let books = try #require(report.arenas.first { $0.index == Int(index) })
       #expect(books.difference == 0 && books.live.count == remaining, "allocation \(n) failing")
@@ -62,7 +61,7 @@ extension Arena {
   }
 }
 
-/// Calls `body`, which must throw a `BitmapError`, and returns that.
+/// Calls `body`, which must throw a `BitmapError`, and returns that error.
 func bitmapError(
   _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
 ) throws -> BitmapError {
@@ -104,7 +103,7 @@ extension Bitmap {
     return bytes
   }
 
-  /// The pixels, after which the bitmap is disposed.
+  /// The pixels; the bitmap is disposed afterwards.
   func takePacked() throws -> [UInt8] {
     defer { dispose() }
     return try packed()

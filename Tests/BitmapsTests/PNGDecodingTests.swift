@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Decoding PNG")
 struct PNGDecodingTests {
-  /// Four by two pixels of gray in 1, 2, 4 or 8 bits, all different where there are that many values.
+  /// Four by two pixels of gray in 1, 2, 4 or 8 bits. All are different if there are that many values.
   @Test(
     "Gray of 1, 2 and 4 bits is spread over the whole range",
     arguments: [
@@ -138,7 +138,7 @@ struct PNGDecodingTests {
           try unsafe PNGCodec.attempt(bytes, limits: .default, watch: WorkDeadline(), into: bitmap)
         }
         #expect(outcome.outstandingBlockCount == 0)
-        #expect((outcome.error == nil) == (cut >= file.count - 20))  // the end, and two checksums of the pixels
+        #expect((outcome.error == nil) == (cut >= file.count - 20))  // the end, and the two checksums of the pixels
         #expect(outcome.warnings.isEmpty == (outcome.error != nil || cut == file.count))
       }
     }

@@ -132,7 +132,7 @@ struct PNGEncodingTests {
       defer { source.dispose() }
       for maximum in [Int.max, 0, 500, 9000] {
         func attempt() { _ = try? source.encodedPNG(maximumByteCount: maximum, arena: arena).dispose() }
-        attempt()  // what Swift makes once for all is made now
+        attempt()  // What Swift makes only once is made now.
         let remainder = try MallocCapture.run { attempt() }.remainder
         #expect(remainder.count == 0, "\(remainder.byteCount) bytes left with a limit of \(maximum)")
       }

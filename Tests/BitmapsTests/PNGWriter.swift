@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes PNG files byte by byte, uncompressed, so that tests can make any file, broken ones too.
+/// Writes PNG files byte by byte, uncompressed, so that tests can make any file, also broken ones.
 struct PNGWriter {
   enum ColorType: UInt8 {
     case gray = 0
@@ -16,7 +16,7 @@ struct PNGWriter {
   var colorType: ColorType
   var palette: [UInt8] = []
   var transparency: [UInt8] = []
-  /// Rows as the file holds them, without filter bytes.
+  /// The rows as the file has them, without filter bytes.
   var rows: [[UInt8]]
 
   func encoded() -> [UInt8] {

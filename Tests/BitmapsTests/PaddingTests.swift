@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Bytes between rows")
 struct PaddingTests {
-  /// Leaves blocks of many sizes idle, full of one byte: what the next bitmaps of the arena are made of.
+  /// Leaves blocks of many sizes idle, full of one byte value. The next bitmaps of the arena are made of them.
   private func soil(_ arena: Arena) throws {
     var buffers: [NativeBuffer] = []
     for sizeClass in 0..<SizeClass.count {
@@ -23,7 +23,8 @@ struct PaddingTests {
     for buffer in buffers { buffer.dispose() }
   }
 
-  /// Bytes behind the rows' pixels that are not 0, as a function of C sees them that takes height times distance.
+  /// The number of bytes behind the rows' pixels that are not 0, as a C function sees them that reads height times
+  /// distance.
   private func dirtyByteCount(_ bitmap: Bitmap) throws -> Int {
     let (used, height) = (bitmap.rowByteCount, bitmap.height)
     return try unsafe bitmap.withUnsafePixels { base, bytesPerRow in
@@ -37,7 +38,7 @@ struct PaddingTests {
     }
   }
 
-  /// Makes a bitmap from memory that others used, by `body`, and looks behind its rows.
+  /// Makes a bitmap with `body`, from memory that other bitmaps used, and checks the bytes behind its rows.
   private func checks(
     _ name: String, sourceLocation: SourceLocation = #_sourceLocation, _ body: (Arena) throws -> Bitmap
   ) throws {

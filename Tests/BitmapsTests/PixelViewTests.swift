@@ -77,7 +77,7 @@ struct PixelViewTests {
     }
   }
 
-  /// Takes pixels for something that they are not.
+  /// A type that says it is for formats for which it is wrong.
   struct Wrong: BitmapPixel {
     var value: UInt16
     static let formats: Set<PixelFormat> = [.gray8, .grayAlpha8, .gray16]
@@ -96,7 +96,7 @@ struct PixelViewTests {
           #expect(error.code == .invalidArgument && error.description.contains("\(format)"))
           #expect(try bitmapError { try bitmap.withMutableRowBands(as: RGBA8.self) { _ in } }.code == .invalidArgument)
         }
-        // The size, or the alignment, is wrong though the type says otherwise.
+        // The size or the alignment is wrong, although the type says that it is for this format.
         if format != .gray16 {
           #expect(try bitmapError { try bitmap.withPixels(as: Wrong.self) { _ in } }.code == .invalidArgument)
         }

@@ -6,18 +6,20 @@ import Testing
 
 @testable import Bitmaps
 
-/// Netpbm's `pngtopam` is an independent program over libpng: what it makes of a file is read here by own code.
+/// Netpbm's `pngtopam` is an independent program over libpng. What it makes of a file is read here by this package's
+/// own code.
 @Suite("PngSuite, beside another program")
 struct PngSuiteTests {
   static let tool = "/usr/bin/pngtopam"
   static let isToolPresent = FileManager.default.isExecutableFile(atPath: tool)
 
-  /// RGB with one transparent colour: pngtopam 11.01 makes all of their pixels opaque. Colours are compared.
+  /// RGB pictures with one transparent colour: pngtopam 11.01 makes all of their pixels opaque. So only colours are
+  /// compared.
   private static let unseenTransparency: Set = [
     "pngsuite/tbbn2c16.png", "pngsuite/tbgn2c16.png", "pngsuite/tbrn2c08.png",
   ]
 
-  /// The file as PAM, with alpha where it has any.
+  /// The file as PAM, with alpha if it has any.
   private static func converted(_ path: String, in folder: String) throws -> [UInt8] {
     let target = "\(folder)/picture.pam"
     try Files.write([], to: target)
@@ -50,11 +52,11 @@ struct PngSuiteTests {
           #expect(actual.width == expected.width && actual.height == expected.height, "\(name)")
           var (ours, theirs) = (try actual.takePacked(), try expected.takePacked())
           if Self.unseenTransparency.contains(name) {
-            // Counted by hand from the file: so many pixels have the colour that its tRNS chunk calls transparent.
+            // Counted by hand in the file: this many pixels have the colour that its tRNS chunk calls transparent.
             #expect(stride(from: 3, to: ours.count, by: 4).count { ours[$0] == 0 } == 453)
             for i in stride(from: 3, to: ours.count, by: 4) { (ours[i], theirs[i]) = (0, 0) }
           }
-          // Both round what has other than 8 bits to the nearest.
+          // Both programs round samples that do not have 8 bits to the nearest.
           #expect(maximumDifference(ours, theirs) == 0, "\(name)")
         }
       }

@@ -7,13 +7,13 @@ import Testing
 
 @testable import Bitmaps
 
-/// Scans that a small picture does not need are left out: nobody must see that.
+/// Scans that a small picture does not need are left out, and the pixels must be the same.
 @Suite("Progressive JPEGs at a part of their size")
 struct ProgressiveScanTests {
   static let files = ["derived/rocket_progressive_420.jpg", "photos/seeding_by_Clements_Engelhardt.jpg"]
   static let djpeg = "/usr/bin/djpeg"
 
-  /// What libjpeg-turbo's own program makes of a file: the pixels behind the head of a PGM or PPM.
+  /// What libjpeg-turbo's own program makes of a file: the pixels behind the header of a PGM or PPM.
   static func reference(_ path: String, denominator: Int, isGray: Bool, byteCount: Int) throws -> [UInt8] {
     try Files.withTemporaryFolder { folder in
       let output = "\(folder)/reference.pnm"
@@ -75,7 +75,7 @@ struct ProgressiveScanTests {
     try withOwnArena { arena in
       var file = try Corpus.bytes(Self.files[0])
       let scans = file.indices.dropLast().filter { file[$0] == 0xFF && file[$0 + 1] == 0xDA }
-      // In the first scan and in the last, a segment that says it goes on beyond the end.
+      // In the first scan and in the last, there is a segment that says it continues beyond the end.
       for scan in [scans[0], try #require(scans.last)] {
         file.replaceSubrange(scan + 20..<scan + 24, with: [0xFF, 0xE5, 0xFF, 0xFF])
         let error = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }

@@ -11,7 +11,7 @@ struct RecognitionTests {
   struct Sample: Sendable, CustomTestStringConvertible {
     let format: PictureFormat
     let lead: [UInt8]
-    /// From how many bytes on it can be told.
+    /// The number of bytes after which the format is known.
     let byteCount: Int
     var testDescription: String { "\(format): \(lead.prefix(16))" }
 
@@ -24,13 +24,13 @@ struct RecognitionTests {
     }
   }
 
-  /// A first box of brands: the major one, its version, and those that it is compatible with.
+  /// A first box of brands: the major one, its version, and those with which it is compatible.
   private static func brands(_ names: String...) -> [UInt8] {
     [0, 0, 0, UInt8(12 + 4 * names.count)] + Array("ftyp\(names[0])".utf8) + [0, 0, 2, 0]
       + names.dropFirst().flatMap { Array($0.utf8) }
   }
 
-  /// What gzip makes of a text where it does not compress, as long as there is text.
+  /// What gzip makes of a text if it stores the text without compression; the rest of the file is left out.
   private static func gzip(_ text: String) -> [UInt8] {
     [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 1, 255, 0, 0, 255] + Array(text.utf8)
   }
@@ -100,7 +100,8 @@ struct RecognitionTests {
     Sample(PictureFormat(kind: .postScript), "%!PS-Adobe-3.0 EPSF-3.0", toldBy: 4),
   ]
 
-  /// The error of the first piece that tells, in pieces of `size` bytes, and how many bytes were there by then.
+  /// The error of the first piece at which the format is known, for pieces of `size` bytes, and how many bytes were
+  /// there at that time.
   static func refusal(of file: [UInt8], size: Int, arena: Arena) throws -> (error: BitmapError?, byteCount: Int) {
     var decoder = PictureDecoder(limits: .default, arena: arena)
     for start in stride(from: 0, to: file.count, by: size) {
@@ -230,7 +231,7 @@ struct RecognitionTests {
         let part = Array(file[..<count])
         // SAFETY: as above.
         let newer = unsafe Recognition(of: part.span.bytes, isWhole: false)
-        // Once told, it stays.
+        // Once the format is known, it does not change.
         #expect(known == .open || newer == known, "seed 31: \(file.prefix(count))")
         known = newer
       }

@@ -3,7 +3,7 @@
 import Bitmaps
 import Foundation
 
-/// A resized picture by definition, in plain doubles, in the order in which one would write it down.
+/// A resized picture by the definition, in plain doubles, in the order in which one would write the definition down.
 struct ResizingReference {
   let pixels: [UInt8]
   let width: Int
@@ -54,7 +54,7 @@ struct ResizingReference {
     }
   }
 
-  /// How far `actual` is from the definition, in 255ths; and where.
+  /// How far `actual` is from the definition, in 255ths, and at which place.
   func distance(of actual: [UInt8], width newWidth: Int, height newHeight: Int) -> (distance: Int, index: Int) {
     var worst = (distance: 0, index: 0)
     for (index, sum) in sums(toWidth: newWidth, height: newHeight).enumerated() {
@@ -67,7 +67,7 @@ struct ResizingReference {
     return worst
   }
 
-  /// The pixel of a sum; nil where alpha is so near to one half that it may as well round to 0, and the colour with it.
+  /// The pixel of a sum; nil if alpha is so near to one half that it may also round to 0, and the colour with it.
   static func pixel(_ sum: [Double]) -> [UInt8]? {
     var values = sum
     if sum.count == 4 {

@@ -20,7 +20,7 @@ struct ResizingTests {
   ) throws -> Bitmap {
     let hole = width * height / 2
     return try Bitmap.make(width: width, height: height, format: format, arena: arena) { index in
-      // Often an extreme: that is where rounding shows.
+      // The values are often extremes, because rounding errors show there.
       let value = [0, 255, UInt8.random(in: 0...255, using: &generator)].randomElement(using: &generator) ?? 0
       guard format.hasAlpha, index % 4 == 3, transparency != .much else { return value }
       return transparency == .some && index / 4 > hole ? value : 255
@@ -125,7 +125,7 @@ struct ResizingTests {
   @Test("Of transparent pixels no colour bleeds", arguments: filters)
   func transparency(filter: ResizeFilter) throws {
     try withOwnArena { arena in
-      // Green where one sees it, red where not.
+      // Green for pixels that are seen, and red for those that are not.
       let source = try Bitmap.make(width: 16, height: 16, format: .rgba8, arena: arena) { index in
         let isVisible = index / 4 % 16 < 8
         return [isVisible ? 0 : 255, isVisible ? 100 : 0, 0, isVisible ? 255 : 0][index % 4]

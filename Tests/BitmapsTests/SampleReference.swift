@@ -7,12 +7,13 @@ import Testing
 
 @testable import Bitmaps
 
-/// A picture's samples as plain doubles, colour multiplied by alpha: what the definitions of operations are written on.
+/// A picture's samples as plain doubles, colours multiplied by alpha. The definitions of operations are written for
+/// these.
 struct SampleReference {
   let width: Int
   let height: Int
   let format: PixelFormat
-  /// In the units of the format, row by row.
+  /// The samples in the units of the format, row by row.
   let values: [Double]
 
   var channels: Int { format.channelCount }
@@ -32,20 +33,20 @@ struct SampleReference {
     self.values = values
   }
 
-  /// Beyond the border the outermost pixels are repeated.
+  /// Beyond the border, the outermost pixels are repeated.
   func value(_ x: Int, _ y: Int, _ channel: Int) -> Double {
     let (x, y) = (min(max(x, 0), width - 1), min(max(y, 0), height - 1))
     return values[(y * width + x) * channels + channel]
   }
 
-  /// What a pixel of these values, colour multiplied by alpha, is stored as; nil where it may as well come out wholly
+  /// How a pixel of these values, colours multiplied by alpha, is stored; nil if it may also be stored as wholly
   /// transparent.
   static func stored(_ sum: [Double], as format: PixelFormat) -> [Double]? {
     let full = format.fullValue
     var values = sum
     if format.hasStraightAlpha, let alpha = sum.last {
       let least = format.isFloat ? 0x1p-17 : 0.5
-      // As near as rounding gets: floats of which sums are made are millions of a full value apart.
+      // This is as near as rounding gets: floats that are sums differ by millionths of a full value.
       if abs(alpha - least) < (format.isFloat ? 2e-6 : 1e-3) { return nil }
       for c in 0..<sum.count - 1 { values[c] = alpha > least ? sum[c] * full / alpha : 0 }
       if alpha < least { values[sum.count - 1] = 0 }
@@ -72,8 +73,8 @@ struct SampleReference {
   }
 
   /// The largest distance of a bitmap's samples from those of a definition, in the units of the format and before any
-  /// rounding. Pixels of which the definition is nil do not count; straight colours of floats count as much as they can
-  /// be seen and for their size, since they are quotients of what was summed.
+  /// rounding. Pixels for which the definition is nil do not count. Straight colours of floats are quotients of sums,
+  /// so their distances are weighted by alpha and by size.
   static func distance(of actual: Bitmap, from expected: (_ x: Int, _ y: Int) -> [Double]?) throws -> Double {
     let samples = try actual.samples()
     let channels = actual.format.channelCount
@@ -94,13 +95,13 @@ struct SampleReference {
 }
 
 extension PixelFormat {
-  /// All that operations are tested with.
+  /// All formats with which operations are tested.
   static var tested: [PixelFormat] { all }
 
   var isFloat: Bool { channel == .float32 }
   var hasStraightAlpha: Bool { hasAlpha && !isPremultiplied }
 
-  /// How far from the exact result an operation may be: 1 of 8 bits, rounded.
+  /// How far from the exact result an operation may be: 1 for 8 bits, which are rounded.
   var tolerance: Double { isFloat ? 1e-5 : fullValue == 255 ? 1 : 2 }
 }
 
@@ -120,7 +121,7 @@ extension Bitmap {
     }
   }
 
-  /// A picture of random samples, often extremes, in rows of which the padding holds rubbish.
+  /// A picture of random samples, which are often extremes, in rows whose padding is not 0.
   static func random(
     width: Int, height: Int, format: PixelFormat, isOpaque: Bool = false, arena: Arena,
     using generator: inout SeededGenerator
@@ -153,7 +154,7 @@ extension Bitmap {
 }
 
 extension PixelFormat {
-  /// A sample of 0 to 1 as its bytes.
+  /// The bytes of a sample of 0 to 1.
   func bytes(of share: Double) -> [UInt8] {
     switch fullValue {
     case 255: return [UInt8((share * 255).rounded())]
@@ -167,7 +168,7 @@ extension PixelFormat {
   }
 }
 
-/// Sizes that operations are tested with: single pixels, rows, columns, and widths that end within a vector.
+/// Sizes with which operations are tested: single pixels, rows, columns, and widths that end within a vector.
 func randomSizes(_ count: Int, upTo limit: Int, using generator: inout SeededGenerator) -> [(width: Int, height: Int)] {
   let fixed = [(1, 1), (1, 13), (17, 1), (2, 2), (16, 3), (limit, 5)]
   let random = (0..<count).map { _ in

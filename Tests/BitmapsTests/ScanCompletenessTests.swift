@@ -6,8 +6,8 @@ import Testing
 
 @testable import Bitmaps
 
-/// Of a JPEG in several scans, every bit of every coefficient comes, or it is no picture. What follows them costs no
-/// pixel.
+/// A JPEG in several scans is a picture only if every bit of every coefficient comes. Damage behind these scans costs
+/// no pixel.
 @Suite("The scans of a JPEG")
 struct ScanCompletenessTests {
   static let names = ["sequential-scans", "progressive", "arithmetic-progressive"]
@@ -16,8 +16,8 @@ struct ScanCompletenessTests {
     JPEGSegments(try CompletePictureTests.seed("jpeg/\(name).jpg"))
   }
 
-  /// What becomes of a file in every way of decoding it: at each size, to each kind of format, whole and in pieces,
-  /// with and without `isStrict`, and into pixels that are there.
+  /// The results of a file in every way of decoding it: at each size, to each kind of format, whole and in pieces, with
+  /// and without `isStrict`, and into existing pixels.
   static func outcomes(_ file: [UInt8], width: Int, height: Int, arena: Arena) -> [String: String] {
     var outcomes: [String: String] = [:]
     func add(_ name: String, _ decode: () throws -> Bitmap) {
@@ -40,7 +40,7 @@ struct ScanCompletenessTests {
             return try Bitmap.decode(
               file, format: format, minimumWidth: minimumWidth, limits: strict, arena: arena)
           } catch let error as BitmapError where error.reason.contains("is not as it should be") {
-            // Of a warning: the other way's outcome is the same picture.
+            // The error stands for a warning: without `isStrict`, the outcome must be the same picture.
             return try Bitmap.decode(file, format: format, minimumWidth: minimumWidth, arena: arena)
           }
         }
@@ -86,7 +86,7 @@ struct ScanCompletenessTests {
       for scan in whole.scans {
         let file = whole.removing(scan).bytes
         Self.expect(file, "corrupt", arena: arena, "without the scan at \(scan)")
-        // A scan that refines one that is missing is damage, whether or not the file was cut behind it.
+        // A scan that refines a scan which is missing is damage, whether or not the file was cut behind it.
         let code = try bitmapError { try Bitmap.decode(file.dropLast(2), arena: arena).dispose() }.code
         #expect(scan == whole.scans.last ? code == .truncated : [.truncated, .corrupt].contains(code))
       }
@@ -171,7 +171,7 @@ struct ScanCompletenessTests {
       for name in ["progressive", "arithmetic-progressive"] {
         let whole = try Self.segments(name)
         for scan in whole.scans where whole.segments[scan].content[2] == 1 {
-          // Its component, its first and last coefficient, the bits before and after.
+          // The changes are to its component, to its first and last coefficient, and to the bits before and after.
           for (place, value) in [(3, 9), (5, 64), (6, 64), (6, 0), (7, 0x2E), (7, 0x31), (7, 0x43)] as [(Int, UInt8)] {
             var changed = whole
             changed.segments[scan].content[place] = value
@@ -212,7 +212,7 @@ struct ScanCompletenessTests {
       for scan in whole.scans {
         let content = whole.segments[scan].content
         let (isAlone, component, first) = (content[2] == 1, content[3], content[5])
-        // Without its data; with a table ahead of it in which three codes have a bit each.
+        // One change removes the data. The other puts a table ahead of it in which three codes have one bit each.
         var changes = [whole, whole]
         changes[0].segments[scan].data = []
         let overfull = [component == 1 ? 0x10 : 0x11, 3] + [UInt8](repeating: 0, count: 15) + [1, 2, 3]
@@ -221,8 +221,8 @@ struct ScanCompletenessTests {
           let outcomes = Self.outcomes(file, width: 24, height: 18, arena: arena)
           for (name, outcome) in outcomes {
             let isGray = name.hasPrefix("gray")
-            // Luma counts 1/8 of the size by its first coefficients; colours that are subsampled count as a whole
-            // there, and not at all in gray.
+            // At 1/8 of the size, the first coefficients of luma are enough, but all of those of subsampled colours
+            // count. In gray, colours do not count at all.
             let isLeftOut = isAlone && first > 0 && (component == 1 ? name.contains("reduced") : isGray)
             #expect(outcome == (isLeftOut ? "" : "corrupt"), "scan at \(scan), \(name), change \(index)")
             seen += isLeftOut ? 1 : 0
@@ -240,7 +240,7 @@ struct ScanCompletenessTests {
 }
 
 extension Bitmap {
-  /// The codes of what is wrong with its file. Disposes the bitmap.
+  /// The codes of the warnings about its file. Disposes the bitmap.
   consuming func takingWarnings() -> [PictureWarning.Code] {
     defer { dispose() }
     return decodingWarnings.map(\.code)

@@ -6,7 +6,8 @@ import Testing
 
 @testable import Bitmaps
 
-/// libwebp takes whatever lies behind the pixels' head for pixels; so what it gets must end where their chunk does.
+/// libwebp takes anything that lies behind the pixels' head for pixels. So the data that it gets must end at the end of
+/// their chunk.
 @Suite("Chunks of a WebP's pixels that are too short")
 struct ShortChunkTests {
   private struct Chunk {
@@ -21,7 +22,7 @@ struct ShortChunkTests {
 
   private static let (width, height) = (40, 24)
 
-  /// What a picture's encoder makes, as chunks of alpha and pixels.
+  /// What the encoder makes of a picture, as chunks of alpha and pixels.
   private static func kinds(arena: Arena) throws -> [Kind] {
     try [("lossless", PixelFormat.rgb8, true), ("lossy", .rgb8, false), ("lossy with alpha", .rgba8, false)].map {
       name, format, isLossless in
@@ -43,7 +44,7 @@ struct ShortChunkTests {
     }
   }
 
-  /// The same chunks as a plain file, where that can be, and with 3 KB of EXIF data behind them: in a still picture,
+  /// The same chunks as a plain file, if that is possible, and with 3 KB of EXIF data behind them: in a still picture,
   /// and in an animation of one frame.
   private static func files(of chunks: [Chunk]) -> [(name: String, bytes: [UInt8])] {
     let pixels = chunks.flatMap { WebPWriter.chunk($0.name, $0.content) }
@@ -90,7 +91,7 @@ struct ShortChunkTests {
             chunks[index].content.removeLast(count)
             for ((name, file), whole) in zip(Self.files(of: chunks), Self.files(of: kind.chunks)) {
               let comment = "\(kind.name), \(name), \(chunks[index].name) without \(count) bytes"
-              // The lossy coder ends with bits that fill up the last bytes, and that no pixel needs.
+              // The lossy coder ends with bits that only fill up the last bytes. No pixel needs them.
               if count <= 3, chunks[index].name == "VP8 ", let bitmap = try? Bitmap.decode(file, arena: arena) {
                 let pixels = try Bitmap.decode(whole.bytes, arena: arena).takePacked()
                 #expect(try bitmap.takePacked() == pixels, "\(comment)")

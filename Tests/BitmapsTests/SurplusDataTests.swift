@@ -6,12 +6,12 @@ import Testing
 
 @testable import Bitmaps
 
-/// libpng inflates what is behind the last row, and throws it away.
+/// libpng inflates the data behind the last row, and throws the result away.
 @Suite("Compressed data behind the last row of a PNG")
 struct SurplusDataTests {
   static let width = 1000
 
-  /// A PNG that says it has 3 rows, and has more; stored, so that a byte of a row is a byte of the file.
+  /// A PNG that says it has 3 rows, and has more. Its data is stored, so that a byte of a row is a byte of the file.
   static func file(rowCount: Int) -> [UInt8] {
     let row = (0..<width).map { UInt8(truncatingIfNeeded: $0 * 7) }
     return PNGWriter(

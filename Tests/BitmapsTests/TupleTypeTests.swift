@@ -7,13 +7,13 @@ import Testing
 
 @Suite("What a PAM says its tuples are")
 struct TupleTypeTests {
-  /// A PAM of one pixel. `lines` stand between the fields and the end of the header.
+  /// A PAM of one pixel, with `lines` between the fields and the end of the header.
   static func file(_ lines: String, depth: Int, maximum: Int = 255) -> [UInt8] {
     Array("P7\nWIDTH 1\nHEIGHT 1\nDEPTH \(depth)\nMAXVAL \(maximum)\n\(lines)ENDHDR\n".utf8)
       + [UInt8](repeating: 1, count: depth * (maximum > 255 ? 2 : 1))
   }
 
-  /// The error of a file, which is the same whole, in pieces and when it is only looked at.
+  /// The error of a file. It is the same for the whole file, for the file in pieces, and if only its header is read.
   static func error(_ file: [UInt8], arena: Arena) throws -> BitmapError {
     let errors = try [
       bitmapError { try Bitmap.decode(file, arena: arena).dispose() },

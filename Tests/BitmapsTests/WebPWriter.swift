@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bitmaps
 
-/// Writes WebP files chunk by chunk, so that tests can make any file: animations, and broken ones too.
+/// Writes WebP files chunk by chunk, so that tests can make any file: animations, and also broken ones.
 enum WebPWriter {
   static func number(_ value: Int, _ byteCount: Int) -> [UInt8] {
     (0..<byteCount).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
@@ -35,7 +35,7 @@ enum WebPWriter {
     return found
   }
 
-  /// An animation of frames, each the pixels of a still picture's file at a place of the canvas.
+  /// An animation of frames; each has the pixels of a still picture's file at a place of the canvas.
   struct Animation {
     struct Frame {
       var pixels: [UInt8]
@@ -48,12 +48,12 @@ enum WebPWriter {
     var width: Int
     var height: Int
     var frames: [Frame]
-    /// Chunks between the header and the first frame, and behind the last.
+    /// The chunks between the header and the first frame, and those behind the last frame.
     var before: [[UInt8]] = []
     var after: [[UInt8]] = []
-    /// As the header claims: alpha is 0x10, EXIF data 0x08, ICC data 0x20; 0x02 is for the animation.
+    /// The flags that the header has: alpha is 0x10, EXIF data 0x08, ICC data 0x20; 0x02 is for the animation.
     var flags: UInt8 = 0x12
-    /// The background that the file names; blue, green, red, alpha.
+    /// The background that the file names: blue, green, red, alpha.
     var background: [UInt8] = [1, 2, 3, 255]
 
     func encoded() -> [UInt8] {
@@ -70,8 +70,8 @@ enum WebPWriter {
     }
   }
 
-  /// Lossless, 4×2, of three colours at 2 bits a pixel, which says that it has no alpha. The first row is of colours 0,
-  /// 1, 2 and 3, of which the last is not in the palette; the second of 3, 3, 0 and 1.
+  /// A lossless picture of 4×2 pixels of three colours, at 2 bits a pixel, which says that it has no alpha. The first
+  /// row has the colours 0, 1, 2 and 3, and the last of these is not in the palette; the second row has 3, 3, 0 and 1.
   static func paletteOutOfRange() -> [UInt8] {
     var bits = Bits()
     bits.put(0x2F, 8)
@@ -83,7 +83,7 @@ enum WebPWriter {
     bits.put(2, 8)  // of three colours
     bits.put(0, 1)  // without a cache of colours
     for symbols in [[20, 60], [10, 50], [30, 70], [0, 255], [0]] { bits.putCode(symbols) }
-    // The first colour, and twice what is added to the one before: green, red, blue, alpha.
+    // The first colour, and twice the difference that is added to the colour before: green, red, blue, alpha.
     for bit in [0, 0, 0, 1, 1, 1, 1, 0, 1, 1, 1, 0] { bits.put(bit, 1) }
     bits.put(0, 3)  // no more transformations, no cache, no groups of codes
     for symbols in [[0x4F, 0xE4], [0], [0], [255], [0]] { bits.putCode(symbols) }
@@ -104,7 +104,7 @@ enum WebPWriter {
       }
     }
 
-    /// A code of one symbol, which takes no bits, or two, which take one each.
+    /// A code of one symbol, which takes no bits, or of two symbols, which take one bit each.
     mutating func putCode(_ symbols: [Int]) {
       put(1, 1)
       put(symbols.count - 1, 1)

@@ -14,25 +14,25 @@ struct WorkPaceTests {
     let width: Int
     let height: Int
     let format: PixelFormat
-    /// What the operation multiplies and adds at least, in numbers.
+    /// How many numbers the operation multiplies and adds at least.
     let work: Int
     let body: @Sendable (Bitmap, Arena) throws -> Void
     var testDescription: String { "\(name), \(format)" }
   }
 
   static let cases: [Case] = [
-    // Two rows only: nearly all questions are inside of them.
+    // There are only two rows, so nearly all questions are asked within a row.
     Case(
       name: "blur of long rows", width: 2_000, height: 2, format: .rgba8, work: 2 * 2 * 2_000 * 4 * 6_001,
       body: { try $0.blurred(sigma: 1_000, arena: $1).dispose() }),
     Case(
       name: "blur of long rows", width: 1_000, height: 2, format: .gray16, work: 2 * 2 * 1_000 * 6_001,
       body: { try $0.blurred(sigma: 1_000, arena: $1).dispose() }),
-    // Nearly all of the work is the weights of an axis, before the first row.
+    // Nearly all of the work is to compute the weights of an axis, before the first row.
     Case(
       name: "the weights of a long axis", width: 1, height: 200_000, format: .gray8, work: 200_000 * 6 * 128,
       body: { try $0.resized(toWidth: 1, height: 150_000, filter: .lanczos3, arena: $1).dispose() }),
-    // One target row.
+    // There is only one target row.
     Case(
       name: "rows of many rows", width: 6_000, height: 4_000, format: .rgb8, work: 6_000 * 4_000 * 3,
       body: { try $0.resized(toWidth: 6_000, height: 1, arena: $1).dispose() }),
@@ -84,7 +84,7 @@ struct WorkPaceTests {
       try #require(length < width)
       let blurred = try row.blurred(sigma: sigma, arena: arena).takePacked()
       let pixels = try row.takePacked()
-      // Of the first channel, in units of its high byte.
+      // The value of the first channel, in units of its high byte.
       func value(_ bytes: [UInt8], _ x: Int) -> Double {
         let start = min(max(x, 0), width - 1) * format.bytesPerPixel
         return format == .gray16 ? Double(bytes[start]) / 256 + Double(bytes[start + 1]) : Double(bytes[start])
