@@ -11,11 +11,11 @@ import Testing
 
 @testable import Finalization
 
-/// Objects at their end, loads inside loads, processes after a fork and before their exit.
+/// Objects at their end, loads inside loads, and processes after a fork or before their exit.
 @Suite struct BoundaryTests {
   // MARK: Objects in their deinit
 
-  /// Such an object may live on the stack: nothing may look at its memory afterwards.
+  /// Such an object may be on the stack, so its memory must not be read afterwards.
   private final class RegistersInDeinit {
     let registry: FinalizationRegistry<Int>
     let codes: Log<FinalizationError.Code>
@@ -27,7 +27,7 @@ import Testing
 
     deinit {
       do throws(FinalizationError) { try registry.register(self, holding: 1) } catch { codes.add(error.code) }
-      // As a token it is as good as none.
+      // As a token, it has no effect.
       let other = Anchored()
       _ = try? registry.register(other, holding: 2, unregisterToken: self)
       let weak = WeakReference(self)
@@ -49,7 +49,8 @@ import Testing
   @Test func `Weak references to objects that die one after the other do not fill the table of watched objects`() async
   {
     await #expect(processExitsWith: .success) {
-      // The least of several counts: a thread that sweeps and loses its processor keeps others from sweeping meanwhile.
+      // The least of several counts is taken, because a thread that sweeps and loses its processor keeps other threads
+      // from sweeping meanwhile.
       var least = Int.max
       for number in 0..<200_000 {
         _ = WeakReference(Plain())
@@ -114,8 +115,8 @@ import Testing
     }
   }
 
-  /// Dispatch opens a descriptor for each clock at the first timer that needs it, for good: not in the middle of the
-  /// test, when the runtime of the test first waits for something.
+  /// Dispatch opens a descriptor for each clock at the first timer that needs it, and never closes it. That must not
+  /// happen in the middle of the test, when the runtime of the test waits for the first time.
   private static func useTimers() async throws {
     try await Task.sleep(for: .milliseconds(1), clock: .continuous)
     try await Task.sleep(for: .milliseconds(1), clock: .suspending)
@@ -129,7 +130,7 @@ import Testing
     let other = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
     let owned = try OwnedFileDescriptor(owning: early)
     guard try isClean() else { exit(2) }
-    // The number of one that was there, and another file.
+    // It has the number of a descriptor that was open before, and is another file.
     try other.close()
     let reopened = try OwnedFileDescriptor.open(FilePath("/dev/null"), .readOnly)
     guard try isClean() else { exit(3) }
@@ -138,7 +139,7 @@ import Testing
     guard try isClean() else { exit(4) }
   }
 
-  /// The runtime of a test may open a descriptor for a moment.
+  /// The runtime of a test may open a descriptor for a short time.
   private static func isClean() throws -> Bool {
     for _ in 0..<50 {
       if try LeakAuditor.audit().findings.allSatisfy({ $0.kind == .rescued }) { return true }
@@ -194,7 +195,7 @@ import Testing
         }
         mayEnd.signal()
       }
-      // The parent's own load went on.
+      // The parent's own load continued.
       if cache.statistics.loads != 2 { exit(3) }
     }
   }
@@ -229,7 +230,7 @@ import Testing
         exit(1)
       }
       _ = inherited.cancel()
-      // 7 as an exit code; -1 would be no child.
+      // The exit code is 7; the result would be -1 if there were no child.
       var status: Int32 = 0
       if unsafe waitpid(child, &status, 0) != child || status != 7 << 8 { exit(2) }
       withExtendedLifetime(target) {}
@@ -242,7 +243,7 @@ import Testing
       let registry = FinalizationRegistry<Int>(name: "exit") { _ in
         began.signal()
         usleep(100_000)
-        // Nobody would see it if the process ended before.
+        // If the process ended before this, the test would not notice it.
         _exit(7)
       }
       let holder = Holder(Anchored())
@@ -257,7 +258,7 @@ import Testing
   @Test func `Thousands of registries come and go, and native resources find room when domains do not`() async {
     await #expect(processExitsWith: .exitCode(0)) {
       var registries: [FinalizationRegistry<Int>] = []
-      // More than the ledger has records for: the last ones share one.
+      // These are more than the ledger has records for, so the last ones share one record.
       for number in 0..<9_000 { registries.append(FinalizationRegistry(name: "\(number)", delivery: .manual) { _ in }) }
       let resource = try NativeResource(1) { _ in }
       guard registries.allSatisfy({ $0.count == 0 }) else { exit(1) }
@@ -271,7 +272,7 @@ import Testing
   }
 }
 
-/// For code in an asynchronous context that may block its thread.
+/// For code in an asynchronous context which may block its thread.
 private func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
 private func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
 private func load(_ key: Int, of cache: ResourceCache<Int, Anchored>) throws -> Anchored {

@@ -7,9 +7,9 @@ import ResourceLedger
 import TestSupport
 import Testing
 
-/// What a cache's keys may do, and what a debug build says where their `==` does what it must not.
+/// What a cache's keys may do, and what a debug build says if their `==` does what it must not do.
 @Suite struct CacheKeyTests {
-  /// All keys have one hash, so that each look at the table compares.
+  /// All keys have the same hash, so that each use of the table compares keys.
   private struct Key: Hashable, Sendable {
     var number = 0
     var onHash: @Sendable () -> Void = {}

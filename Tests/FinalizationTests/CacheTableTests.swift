@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The cache's table and its order of use, against simple models and under threads.
+/// Tests of the cache's table and of its order of use, against simple models and with several threads.
 @Suite struct CacheTableTests {
   private final class Picture: Finalizable, Sendable {
     let finalizationAnchor = FinalizationAnchor()
@@ -22,7 +22,8 @@ import Testing
     var random = SeededGenerator(seed: seed)
     let limit = 400
     let cache = ResourceCache<Int, Picture>(name: "model", strongByteLimit: limit) { $0.byteCount }
-    // Most recently used last; what is not in it is dead, for nobody else holds a value.
+    // The most recently used value is last. A value that is not in this list is dead, because there is no other
+    // reference to it.
     var model: [(key: Int, byteCount: Int)] = []
     var loads = 0
     var evictions = 0
@@ -72,7 +73,7 @@ import Testing
     onThreads(2) { thread in
       if thread == 0 {
         do {
-          // Grows to 3,500 entries and loses them again, three times.
+          // The table grows to 3,500 entries and loses them again, three times.
           for _ in 0..<3 {
             _ = try (1_000..<4_000).map { key in try cache.value(for: key) { Picture(key) } }
           }

@@ -56,9 +56,9 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  /// ThreadSanitizer checks that the thread that uses the cell again waits for the one on which the token died. So
+  /// ThreadSanitizer checks that the thread that uses the cell again waits for the thread on which the token died. So
   /// nothing else may order the two threads meanwhile: both live until the end, the flags are relaxed, and expectations
-  /// come after it.
+  /// are checked at the end.
   @Test func `A token dies while its registration is cancelled and the cell is used again`() throws {
     final class Round: Sendable {
       let isReady = Atomic<Bool>(false)
@@ -80,7 +80,7 @@ import Testing
         _ = try? registry.register(target, holding: -1).cancel()
         if thread == 0 {
           while !round.isReady.load(ordering: .relaxed) { sched_yield() }
-          // This walks the token's list, which ThreadSanitizer sees. It ignores what a deinit reads.
+          // This goes through the token's list, and ThreadSanitizer sees that. It ignores what a deinit reads.
           _ = token.with { other.unregister($0) }
           token.release()
           round.isDead.store(true, ordering: .relaxed)
@@ -141,7 +141,7 @@ import Testing
     try pass()
     let before = Ledger.shared.entryCount
     for _ in 0..<50 { try pass() }
-    // Other tests use the ledger meanwhile; 50,000 more entries would be the failure.
+    // Other tests use the ledger at the same time; a failure would be 50,000 more entries.
     #expect(Ledger.shared.entryCount - before < 25_000)
   }
 
@@ -176,8 +176,8 @@ import Testing
       let registry = FinalizationRegistry<Int>(name: "fork", delivery: .manual) { _ in }
       let stopper = Stopper()
       let hasBegun = DispatchSemaphore(value: 0)
-      // What Swift makes at the first use of a type is made before the first fork: by these threads, too, because a
-      // child would wait for ever for the runtime's lock if another thread had it at the fork.
+      // What Swift makes at the first use of a type is made before the first fork, and by these threads, too.
+      // Otherwise, a child would wait for ever for the runtime's lock if another thread held it at the fork.
       @Sendable func useOwnRegistry() -> Bool {
         let log = Log<Int>()
         let own = FinalizationRegistry<Int>(name: "own", delivery: .manual) { log.add($0) }
@@ -214,7 +214,7 @@ import Testing
   }
 }
 
-/// Lets two threads through together.
+/// Lets two threads continue at the same time.
 final class Gate: Sendable {
   private let count = Atomic<Int>(0)
 

@@ -262,7 +262,7 @@ extension Holder {
   }
 }
 
-/// An executor on one thread of its own, as one that owns a graphics context would be.
+/// An executor on one thread of its own, as an executor that owns a graphics context would be.
 // SAFETY: constants, each safe to share.
 final class OneThread: SerialExecutor, @unchecked Sendable {
   private let inbox = Inbox()
@@ -314,7 +314,7 @@ final class Worker: Sendable {
     unsafe pthread_create(
       &thread, nil,
       { argument in
-        // SAFETY: passed just below, retained.
+        // SAFETY: it is passed, retained, just below.
         if let argument = unsafe argument { unsafe Unmanaged<Worker>.fromOpaque(argument).takeRetainedValue().body() }
         return nil
       }, worker)

@@ -10,7 +10,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A domain's number has one owner, who gives it back once.
+/// A domain's number has one owner, which gives it back once.
 @Suite struct DomainNumberTests {
   private final class Counted: ResourceDomain {
     let name: String
@@ -39,7 +39,7 @@ import Testing
       func arena(after name: String) throws -> Arena {
         let registry = FinalizationRegistry<Int>(name: name, delivery: .manual) { _ in }
         for listing in ResourceDomains.all { ResourceDomains.remove(listing.domain) }
-        // Where the registry's number was free, it is this arena's; the registry's end frees it again.
+        // If the registry's number was free, this arena has it; the end of the registry frees it again.
         let arena = try Arena(name: "first")
         withExtendedLifetime(registry) {}
         return arena
@@ -158,7 +158,7 @@ import Testing
           created.withLock { $0 = resource }
         } else {
           ResourceDomains.remove(domain)
-          // So many that it is looked which of the numbers that were given back are free.
+          // There are so many that the ledger checks which of the numbers that were given back are free.
           for _ in 0..<70 {
             let other = Counted("other")
             if let id = try? ResourceDomains.add(other) { numbers.add(id.rawValue) }
@@ -172,7 +172,7 @@ import Testing
     }
   }
 
-  /// Domains and resources that come and go on two threads, against what each thread knows of its own.
+  /// Domains and resources that two threads make and end, against what each thread knows of its own ones.
   @Test func `No two domains have one number, and none is given out while a resource carries it`() {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("domain numbers: seed \(seed)")
@@ -182,7 +182,7 @@ import Testing
       var random = SeededGenerator(seed: seed &+ UInt64(thread))
       var domains: [(domain: Counted, id: DomainID, resources: [NativeResource<Int>])] = []
       var left: [(number: UInt16, resource: NativeResource<Int>)] = []
-      /// Says that a number is in use once more, or less.
+      /// Records that a number is in use by one more domain, or by one less.
       func note(_ number: UInt16, _ change: Int) {
         owners.withLock { $0[number, default: 0] += change }
       }
@@ -208,7 +208,7 @@ import Testing
           domains[index].resources.append(resource)
         case (6, let index?):
           let (domain, id, resources) = domains.remove(at: index)
-          // Before the removal: the number may be another domain's right after.
+          // This is done before the removal, because another domain may have the number right after it.
           note(id.rawValue, -1)
           if !ResourceDomains.remove(domain) { failures.add("step \(step): not removed") }
           if ResourceDomains.remove(domain) { failures.add("step \(step): removed twice") }

@@ -4,17 +4,17 @@ import Finalization
 import Synchronization
 import TestSupport
 
-/// Dies and says so at once.
+/// An object that reports its death at once.
 // SAFETY: subclasses in these tests have constants only.
 class Anchored: Finalizable, @unchecked Sendable {
   let finalizationAnchor = FinalizationAnchor()
 }
 
-/// Dies and has to be found.
+/// An object whose death must be found by a sweep.
 // SAFETY: as above.
 class Plain: @unchecked Sendable {}
 
-/// What cleanups report to.
+/// The record to which cleanups report.
 final class Log<Element: Sendable>: Sendable {
   private let entries = Guarded<[Element]>([])
 
@@ -27,8 +27,8 @@ struct Failure: Error, Equatable {
   let number: Int
 }
 
-/// A reference that two threads may pass on, of an object that is made to be let go.
-// SAFETY: behind the mutex.
+/// A reference, which two threads may pass on, to an object that is made to be released.
+// SAFETY: used only under the mutex.
 final class Holder<Object: AnyObject>: @unchecked Sendable {
   private let object: Guarded<Box>
 
@@ -39,7 +39,7 @@ final class Holder<Object: AnyObject>: @unchecked Sendable {
 
   init(_ object: Object) { self.object = Guarded(Box(object: object)) }
 
-  /// The object, nil once released. Whoever has it keeps it alive.
+  /// The object; nil once it was released. It lives as long as the caller keeps the result.
   var current: Object? { object.withLock { Box(object: $0.object) }.object }
 
   func release() {

@@ -3,8 +3,8 @@
 import Foundation
 import Glibc
 
-/// C that the tests compile and load when they run, so that a machine without its libraries builds the
-/// package all the same, and the tests say what they miss.
+/// C code that the tests compile and load when they run. So the package builds on a machine without the libraries of
+/// that code, and the tests say which ones are missing.
 // SAFETY: a library that is never unloaded.
 @safe final class Glue: @unchecked Sendable {
   private let library: UnsafeMutableRawPointer

@@ -7,9 +7,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Whatever a client's `finalizationAnchor` says, no held value is lost, and none is released twice.
+/// Whatever a client's `finalizationAnchor` returns, no held value is lost, and none is released twice.
 @Suite struct LyingAnchorTests {
-  /// A held value that says when it goes.
+  /// A held value that reports its own end.
   private final class Witness: Sendable {
     let number: Int
     let releases: Releases
@@ -31,12 +31,12 @@ import Testing
     let value = Atomic<Int>(0)
   }
 
-  /// Another anchor at every look.
+  /// Returns another anchor each time.
   private final class Changing: Finalizable {
     var finalizationAnchor: FinalizationAnchor { FinalizationAnchor() }
   }
 
-  /// One of several anchors, which others have, too, and which are replaced at any time.
+  /// Returns one of several anchors, which other objects have, too, and which are replaced at any time.
   private final class Borrowing: Finalizable {
     private let anchors: SharedSlots<FinalizationAnchor>
     private let turn = Atomic<Int>(0)
@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  /// An anchor that it was given, and that outlives it or not.
+  /// Returns an anchor that it was given, and that may or may not outlive it.
   private final class Lent: Finalizable {
     let finalizationAnchor: FinalizationAnchor
     init(_ anchor: FinalizationAnchor) { finalizationAnchor = anchor }
@@ -150,7 +150,7 @@ import Testing
     }
     try registry.drain()
     #expect(registry.count == 2)
-    // The way out: whoever has the registration ends it.
+    // There is a way to end it: the code that has the registration ends it.
     for registration in registrations { #expect(registration.cancel() != nil) }
     #expect(registry.count == 0)
   }

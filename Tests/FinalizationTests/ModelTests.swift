@@ -6,12 +6,11 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Random steps against a model that is simple enough to be believed.
-///
-/// Each thread has its own targets, tokens and model, and shares the registries with the others: what its own
-/// steps must give is certain whatever the others do.
+/// Random steps against a model that is so simple that it can be trusted. Each thread has its own targets, tokens and
+/// model, and shares the registries with the other threads. The results of its own steps are certain, whatever the
+/// other threads do.
 @Suite struct ModelTests {
-  /// `FINALIZATION_MODEL_STEPS` says how many there are: fewer with a sanitizer, more in the long run.
+  /// `FINALIZATION_MODEL_STEPS` says how many steps there are: fewer with a sanitizer, more in the long run.
   private static let steps =
     unsafe getenv("FINALIZATION_MODEL_STEPS").flatMap { unsafe Int(String(cString: $0)) } ?? 400_000
 
@@ -45,7 +44,7 @@ import Testing
       }.start()
     }
     while done.value < threads { usleep(1_000) }
-    // Everything dies; then every registration was either ended by its thread or delivered once.
+    // All objects die. Then every registration was either ended by its thread or delivered once.
     for registry in registries { registry.flush() }
     for failure in failures.all.prefix(10) { Issue.record("seed \(seed): \(failure)") }
     let delivered = deliveries.all
@@ -75,7 +74,7 @@ private final class Counter: Sendable {
   func add() { count.add(1, ordering: .acquiringAndReleasing) }
 }
 
-/// One thread's objects, and what it knows of its registrations.
+/// One thread's objects, and what the thread knows of its registrations.
 struct ModelThread {
   private struct Registered {
     let key: ModelKey
@@ -95,7 +94,7 @@ struct ModelThread {
   private var targets: [Target] = []
   private var tokens: [AnyObject]
   private var lastKey = 0
-  /// Registrations whose cleanup must run, or has.
+  /// Registrations whose cleanup must run, or has run.
   private var due: Set<ModelKey> = []
 
   init(number: Int, seed: UInt64, registries: [FinalizationRegistry<ModelKey>]) {
@@ -150,7 +149,8 @@ struct ModelThread {
     }
   }
 
-  /// Puts another object in a token's place. What the living had with it can then be ended in other ways only.
+  /// Replaces a token by another object. The registrations of living targets with the old token can then be ended in
+  /// other ways only.
   private mutating func retire(_ token: Int) {
     tokens[token] = makeObject()
     for target in targets.indices {
@@ -183,8 +183,8 @@ struct ModelThread {
     if registered.registration.peek != registered.key { failures.add("peek of \(registered.key)") }
   }
 
-  /// Ends what the token has with a registry. Of the dead whose cleanup is still to come it ends the cleanup,
-  /// and which those are only the registry knows: so a death retires its tokens, see `die`.
+  /// Ends the registrations that the token has with a registry. This also ends cleanups of dead targets that have not
+  /// run yet, and only the registry knows which those are. So a death retires the target's tokens, see `die`.
   private mutating func unregister(_ failures: Log<String>) {
     let token = Int.random(in: tokens.indices, using: &random)
     let registry = Int.random(in: registries.indices, using: &random)

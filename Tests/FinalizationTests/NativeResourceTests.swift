@@ -116,12 +116,12 @@ import Testing
   }
 
   @Test func `The census of file descriptors finds the one that nobody registered`() async {
-    // A process of its own: other tests open files, too.
+    // This has a process of its own, because other tests open files, too.
     await #expect(processExitsWith: .exitCode(0)) {
       let domain = FileDescriptorDomain.shared
       guard let id = FileDescriptorDomain.sharedID else { exit(1) }
       func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
-      /// - Returns: 0, or the step that found other numbers.
+      /// - Returns: 0, or the number of the step at which the counts differed.
       func attempt() throws -> Int32 {
         let start = try domain.census().count
         guard entries() == 0 else { return 2 }
@@ -140,8 +140,8 @@ import Testing
         }
         return try domain.census().count == start ? 0 : 6
       }
-      // The test library opens and closes descriptors of its own in this process: an attempt that met one
-      // of those is made again.
+      // The test library opens and closes descriptors of its own in this process. If an attempt meets one of those, it
+      // is made again.
       var step: Int32 = 0
       for _ in 0..<50 {
         step = try attempt()
@@ -158,7 +158,7 @@ import Testing
     try registry.register(Anchored(), holding: try writer.detach())
     var byte = [UInt8](repeating: 0, count: 1)
     try registry.drain()
-    // The end of the file: nobody has the other end open any more.
+    // This is the end of the file: no open descriptor for the other end is left.
     let count = try reader.withHandle { descriptor in
       try unsafe byte.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
     }
@@ -167,7 +167,7 @@ import Testing
   }
 }
 
-/// Runs a closure on so many threads.
+/// Runs a closure on this many threads.
 final class WorkerGroup: Sendable {
   private let done = Log<Int>()
   private let count: Int

@@ -9,9 +9,9 @@ import ResourceLedger
 import TestSupport
 import Testing
 
-// One after the other: EGL reads the environment that each of its tests sets.
+// The tests run one after the other, because EGL reads the environment that each of its tests sets.
 @Suite(.serialized) struct RealResourceTests {
-  /// What an audit says about one domain: other tests run at the same time.
+  /// What an audit says about one domain, because other tests run at the same time.
   private func audit(_ domain: some ResourceDomain) throws -> (books: DomainBooks, findings: [Finding]) {
     let report = try LeakAuditor.audit()
     let books = try #require(report.domains.first { $0.name == domain.name })
@@ -20,7 +20,7 @@ import Testing
 
   // MARK: WASM linear memory
 
-  /// The heap inside a WASM module: the module's own count is the census.
+  /// The heap inside a WASM module. The module's own count is the census.
   final class WasmHeap: ResourceDomain {
     let name = "WASM heap"
     private let calls: Guarded<Calls>
@@ -60,7 +60,7 @@ import Testing
       try NativeResource(heap.allocate(size), domain: id, byteCount: size, line: line) { heap.release($0) }
     }
 
-    // Disposed, forgotten, and kept: the module's count and the ledger's agree at every step.
+    // Blocks are disposed, forgotten and kept: the module's count and the ledger's agree at every step.
     let kept = try (0..<10).map { try resource(16 * ($0 + 1)) }
     #expect(heap.census() == Census(count: 10, byteCount: Int(entries().liveByteCount)))
     for index in 0..<5 { kept[index].dispose() }
@@ -69,21 +69,21 @@ import Testing
     #expect(heap.census().count == 5)
     #expect(entries().liveCount == 5)
 
-    // Handles that are any object, by a registry.
+    // A registry watches handles that may be any object.
     let registry = FinalizationRegistry<UInt32>(name: "WASM", delivery: .manual) { heap.release($0) }
     for _ in 0..<100 { try registry.register(Plain(), holding: heap.allocate(64), byteCount: 64) }
     #expect(heap.census().count == 105)
     try registry.drain()
     #expect(heap.census().count == 5)
 
-    // Books that agree; then a block made in the module without a handle, which only the module knows of.
+    // The books agree. Then a block is made in the module without a handle, so that only the module counts it.
     #expect(try audit(heap).findings == [])
     let orphan = heap.allocate(48)
     var (books, findings) = try audit(heap)
     #expect(findings.map(\.kind) == [.orphan] && findings.map(\.count) == [1] && findings.map(\.byteCount) == [48])
     #expect(books.kind == "custom" && books.census?.count == 6 && books.ledger.count == 5)
     heap.release(orphan)
-    // A block that the module freed behind its handle's back.
+    // The module frees a block behind its handle's back.
     let gone = try resource(112)
     try gone.withHandle { heap.release($0) }
     (books, findings) = try audit(heap)
@@ -91,7 +91,7 @@ import Testing
     #expect(books.sites.reduce(0) { $0 + $1.count } == 6)
     _ = try gone.detach()
     #expect(try audit(heap).findings == [])
-    // A handle that leaks in a scope is held, with its line.
+    // A handle that is left over at the end of a scope is reported as held, with its line.
     let line: UInt = #line + 1
     let (leak, report) = try LeakAuditor.scope("WASM") { try resource(80, line: line) }
     let held = try #require(report.findings.first)
@@ -122,7 +122,7 @@ import Testing
       glue.function("gles_make_texture", as: (@convention(c) (Int32, Int32) -> UInt32).self)(side, side)
     }
 
-    /// On the executor's thread only.
+    /// Used on the executor's thread only.
     nonisolated func delete(_ name: UInt32) {
       precondition(executor.isCurrent, "a texture was released on a thread without the context")
       glue.function("gles_delete_texture", as: (@convention(c) (UInt32) -> Void).self)(name)
@@ -165,19 +165,19 @@ import Testing
     textures.executor.stop()
   }
 
-  /// The textures of one context as a domain: the driver's own count is the census, taken on the one thread
+  /// The textures of one context as a domain. The driver's own count is the census, and it is taken on the one thread
   /// that may ask the driver.
   final class TextureDomain: ResourceDomain {
     let name = "GL textures"
     private let glue: Glue
-    /// nil, the last one, ends the thread.
+    /// The last element is nil, which ends the thread.
     private let jobs = Guarded<(waiting: [(@Sendable () -> Void)?], isStopped: Bool)>(([], false))
     private let waiting = DispatchSemaphore(value: 0)
 
     init(_ glue: Glue) { self.glue = glue }
 
     /// Starts the thread and the context.
-    /// - Returns: 0, or the step that failed.
+    /// - Returns: 0, or the number of the step that failed.
     func start() throws -> Int32 {
       Worker { [self] in
         while true {
@@ -205,8 +205,8 @@ import Testing
       try call { $0.function("gles_delete_texture", as: (@convention(c) (UInt32) -> Void).self)(name) }
     }
 
-    /// Bytes are 0: what a texture weighs is the driver's secret. An audit on another thread may have listed the
-    /// domain before it was taken off the list, and ask after the end: that throws.
+    /// Bytes are 0, because the driver does not say how many bytes a texture has. An audit on another thread may have
+    /// listed the domain before it was removed, and may ask for the census after the end: then this throws.
     func census() throws -> Census {
       let count = try call { $0.function("gles_count_textures", as: (@convention(c) (UInt32) -> Int32).self)(1_000) }
       return Census(count: Int(count), byteCount: 0)
@@ -254,7 +254,7 @@ import Testing
     try textures.delete(orphan)
     #expect(try audit(textures).findings == [])
 
-    // Deleted behind its handle's back; deleting it once more is nothing to the driver.
+    // The texture is deleted behind its handle's back. The driver ignores a second deletion.
     try kept[0].withHandle { try textures.delete($0) }
     #expect(try audit(textures).findings.map(\.kind) == [.ghost])
     kept[0].dispose()

@@ -88,11 +88,11 @@ import Testing
         write(line: "cleanup \(number)")
         if number == 3 { throw Failure(number: number) }
       }
-      // Alive at the exit.
+      // This object is alive at the exit.
       let target = Anchored()
       var registrations: [FinalizationRegistry<Int>.Registration] = []
       for number in 0..<6 { registrations.append(try registry.register(target, holding: number)) }
-      // The order of switching on is not that of creation.
+      // `runsAtExit` is set in another order than that of creation.
       for number in [4, 1, 3, 2] { registrations[number].runsAtExit = true }
       registrations[2].runsAtExit = false
       let dead = try registry.register(Anchored(), holding: 9)
@@ -104,7 +104,7 @@ import Testing
   }
 }
 
-/// Unbuffered: what is written before a death by exit is read.
+/// Unbuffered, so that a test can read what was written before the process ended by exit.
 private func write(line: String) {
   let bytes = Array((line + "\n").utf8)
   _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(1, $0.baseAddress, $0.count) }

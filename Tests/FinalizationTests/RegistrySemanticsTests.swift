@@ -3,7 +3,8 @@
 import Finalization
 import Testing
 
-/// Rules that hold for both ways of learning of a death: each test runs with an anchored and a plain target.
+/// Rules that hold for both ways in which a death becomes known: each test runs with an anchored and with a plain
+/// target.
 @Suite struct RegistrySemanticsTests {
   enum Kind: CaseIterable { case anchored, plain }
 

@@ -13,7 +13,7 @@ import Testing
     init(_ number: Int = 0) { self.number = number }
   }
 
-  /// Two ways to die, as elsewhere.
+  /// The two ways in which a death becomes known, as in other tests.
   final class PlainImage: Sendable {}
 
   private typealias Cache = ResourceCache<String, Image>
@@ -48,7 +48,7 @@ import Testing
   @Test func `A late cleanup never evicts a newer entry for the same key`() throws {
     let cache = Cache(name: "cache")
     for number in 0..<200 {
-      // The first one's cleanup runs in the background at some time from here on.
+      // The first one's cleanup runs in the background, at any time from now on.
       _ = try cache.value(for: "a") { Image(number) }
       let newer = try cache.value(for: "a") { Image(-number) }
       cache.flush()
@@ -141,7 +141,7 @@ import Testing
     _ = try cache.value(for: 3) { Image(3) }
     #expect(cache.strongByteCount == 300)
     cache.flush()
-    // 1 was the least recently used: 0 was asked for after it.
+    // 1 is the least recently used one, because 0 was asked for after it.
     #expect(cache.cachedValue(for: 1) == nil)
     for number in [0, 2, 3] { #expect(cache.cachedValue(for: number)?.number == number) }
     #expect(cache.statistics.evictions == 1)
@@ -155,7 +155,8 @@ import Testing
   }
 
   @Test func `Trim and memory pressure let go of strong values`() async {
-    // A process of its own: memory pressure is for all caches, those of tests that run at the same time, too.
+    // This has a process of its own, because memory pressure affects all caches, also those of tests that run at the
+    // same time.
     await #expect(processExitsWith: .exitCode(0)) { try Self.letGoUnderPressure() }
   }
 

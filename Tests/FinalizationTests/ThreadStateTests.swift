@@ -9,10 +9,10 @@ import Testing
 
 @testable import Finalization
 
-/// What threads keep for themselves, and how others get at it.
+/// What threads keep for themselves, and how other threads read it.
 @Suite struct ThreadStateTests {
   @Test func `An owner and its visitors are never inside at the same time`() {
-    // A number that two sides raise without any atomic operation of their own.
+    // A number that two threads increase without an atomic operation of their own.
     let slots = PerThread(.registryStripe) { 0 }
     defer { slots.deallocate() }
     let owned = 400_000
@@ -42,7 +42,7 @@ import Testing
     let sharing = Atomic(0)
     onThreads(threads) { _ in
       if ThreadStorage.slot == 0 { sharing.add(1, ordering: .relaxed) }
-      // All at once, so that no slot is given back before the last thread asked for one.
+      // All threads run at the same time, so that no slot is given back before the last thread has asked for one.
       all.add(1, ordering: .relaxed)
       while all.load(ordering: .relaxed) < threads { sched_yield() }
       let target = Anchored()
@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test func `The slot of a thread that ended is used again`() {
-    // Far more threads than slots, one after the other; neighbouring tests use some slots meanwhile.
+    // There are far more threads than slots, one after the other. Other tests use some slots meanwhile.
     let shared = Atomic(0)
     for _ in 0..<4 * ThreadSlots.count {
       onThreads(1) { _ in if ThreadStorage.slot == 0 { shared.add(1, ordering: .relaxed) } }
@@ -73,7 +73,7 @@ import Testing
     let domain = LateDomain()
     let id = try ResourceDomains.add(domain)
     onThreads(1) { _ in
-      // Before the library's own key is made or set on this thread, and twice more from inside a destructor.
+      // This happens before the library's own key is made or set on this thread, and twice more inside a destructor.
       LateWork.onThreadExit {
         let target = Anchored()
         _ = try? registry.register(target, holding: 1, unregisterToken: target)
@@ -93,7 +93,7 @@ import Testing
   }
 
   @Test func `Ledger entries that a thread kept are used by others after its end`() async {
-    // A process of its own: neighbouring tests take entries by the ten thousand.
+    // This has a process of its own, because other tests take tens of thousands of entries.
     await #expect(processExitsWith: .exitCode(0)) {
       let before = Ledger.shared.entryCount
       for _ in 0..<200 {
@@ -102,13 +102,13 @@ import Testing
           for resource in resources { resource.dispose() }
         }
       }
-      // 6,400 entries if none came back.
+      // There would be 6,400 entries if none were given back.
       exit(Ledger.shared.entryCount - before < 3_200 ? 0 : 1)
     }
   }
 }
 
-/// Runs work in a thread's destructors, in every round that there is.
+/// Runs work in a thread's destructors, in every round of them.
 private enum LateWork {
   private static let runs = Atomic(0)
   static var lateRuns: Int { runs.load(ordering: .relaxed) }
@@ -119,7 +119,7 @@ private enum LateWork {
     init(_ body: @escaping () -> Bool) { self.body = body }
   }
 
-  // SAFETY: made once; the value of a thread is its own.
+  // SAFETY: made once; each thread has its own value.
   private static let key: pthread_key_t = {
     var key = pthread_key_t()
     unsafe pthread_key_create(&key) { pointer in
@@ -127,7 +127,7 @@ private enum LateWork {
       let work = unsafe Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue()
       if work.body() { LateWork.runs.add(1, ordering: .relaxed) }
       work.rounds += 1
-      // Destructors run again as long as one sets a value, four rounds at most.
+      // Destructors run again as long as one of them sets a value, in at most four rounds.
       if work.rounds < 3 { unsafe pthread_setspecific(LateWork.key, Unmanaged.passRetained(work).toOpaque()) }
     }
     return key

@@ -4,8 +4,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// See Tests/ForkTrials: each scenario is tried in a process of its own, because a process of tests is large, and forks
-/// slowly.
+/// See Tests/ForkTrials. Each scenario is tried in a process of its own, because the process of the tests is large, and
+/// a large process forks slowly.
 @Suite(
   "Forks beside threads that use the library",
   .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))

@@ -74,8 +74,8 @@ import TestSupport
     }
   }
 
-  /// The stacks of all threads of a process, as gdb shows them; if there is no gdb, what the kernel says about the
-  /// process.
+  /// The stacks of all threads of a process, as gdb shows them. If there is no gdb, the text that the kernel has about
+  /// the process.
   private static func stacks(of process: pid_t) -> String {
     let outcome = try? Command.run(
       "/usr/bin/gdb", ["--batch", "--nx", "-p", "\(process)", "-ex", "thread apply all bt 40"])

@@ -10,7 +10,7 @@ import TestSupport
 
 /// What threads do while the process forks, and what each child does afterwards.
 struct Scenario: Sendable {
-  /// One step of the thread with this number. Each thread repeats it without end.
+  /// One step of the thread with this number. Each thread repeats the step until the process ends.
   var worker: @Sendable (_ thread: Int) -> Void
   /// - Returns: 0 if all is well.
   var child: @Sendable () -> Int32
@@ -158,7 +158,7 @@ extension Scenario {
           turn += 1
           return turn / 8
         }
-        // Most of the time a load is under way, and often a thread waits for it.
+        // A load is under way most of the time, and often a thread waits for it.
         _ = try? cache.value(for: key % 4) {
           usleep(2_000)
           return Anchored()
@@ -189,8 +189,8 @@ extension Scenario {
       }, child: come)
   }
 
-  /// Creates and disposes buffers of sizes that thread caches keep, that the depot keeps, and that an arena gives back
-  /// at once.
+  /// Creates and disposes buffers of three kinds of sizes: those that thread caches keep, those that the depot keeps,
+  /// and those that an arena gives back at once.
   @Sendable private static func useBuffers(_ arena: Arena?) -> Int32 {
     do {
       for byteCount in [64, 5_000, 100_000, 3 << 20] {

@@ -5,35 +5,35 @@ import Glibc
 import LeakAuditing
 import NativeBuffers
 
-/// Everything that is done with one input. A picture or an error: whatever else happens ends the process.
+/// Everything that is done with one input. The result must be a picture or an error; anything else ends the process.
 @safe struct DecodingTrial {
   // SAFETY: libFuzzer calls from one thread.
   nonisolated(unsafe) static let shared = DecodingTrial()
 
   private static let limits: DecodingLimits = {
     var limits = DecodingLimits()
-    // Small, so that an execution is fast and a picture out of bounds soon found.
+    // The limit is small, so that an execution is fast and a picture beyond the limit is soon found.
     limits.pixelCount = 1 << 12
     limits.workingMemoryByteCount = 4 << 20
     limits.scanCount = 20
     return limits
   }()
 
-  /// Inputs between two audits, which take longer than most inputs do. What one leaves behind is there at the next
-  /// audit, too; NATIVE_BUFFERS_FUZZ_AUDIT=1 finds out which it was. The first inputs, and so those of a run of a few
-  /// files, get one each.
+  /// The number of inputs between two audits, which take longer than most inputs do. If an input leaves something
+  /// behind, it is still there at the next audit; NATIVE_BUFFERS_FUZZ_AUDIT=1 finds out which input it was. There is an
+  /// audit after each of the first inputs, so that a run of a few files has one for each.
   private static let auditInterval = max(
     1, unsafe getenv("NATIVE_BUFFERS_FUZZ_AUDIT").flatMap { unsafe Int(String(cString: $0)) } ?? 16)
   // SAFETY: libFuzzer calls from one thread.
   nonisolated(unsafe) private static var executions = 0
 
   private let input = GuardedMemory(byteCount: 1 << 20)
-  /// 16 bytes a pixel are the most that a format has.
+  /// No format has more than 16 bytes a pixel.
   private let pixels = GuardedMemory(byteCount: 16 << 12)
   private let encoded = GuardedMemory(byteCount: 1 << 17)
 
   private init() {
-    // For the last inputs.
+    // This audit is for the last inputs.
     atexit { DecodingTrial.audit() }
   }
 
@@ -48,7 +48,7 @@ import NativeBuffers
     if info != nil { _ = try? PictureInfo.exifData(of: file, limits: Self.limits) }
     Self.feed(file, info, bitmap, error, &choices)
     if let bitmap {
-      // In another format, and smaller where the codec can.
+      // Decodes into another format, and smaller if the codec can do that.
       let format = choices.bool() ? PixelFormat.rgba8 : choices.element(of: PixelFormat.all)
       guard
         let other = try? Bitmap(
@@ -71,7 +71,8 @@ import NativeBuffers
     }
   }
 
-  /// In pieces of any size, it is the same picture, or the same error; sometimes the decoder is let go before.
+  /// In pieces of any size, the result is the same picture or the same error. Sometimes the decoder is dropped before
+  /// the end.
   private static func feed(
     _ file: RawSpan, _ info: PictureInfo?, _ whole: Bitmap?, _ wholeError: BitmapError?, _ choices: inout InputChoices
   ) {
@@ -93,7 +94,7 @@ import NativeBuffers
       expectSame(bitmap, whole)
       guard bitmap.decodingWarnings == whole.decodingWarnings else { fatalError("Other warnings in pieces") }
     } catch {
-      // Of no cut is it asked that the rest would be an error, too.
+      // It is not required that every cut makes the rest an error.
       if let whole { fatalError("No picture in pieces, at \(position) of \(whole): \(error)") }
       if last == file.byteCount, let wholeError, error.description != wholeError.description {
         fatalError("In pieces \(error), as a whole \(wholeError)")
@@ -101,7 +102,8 @@ import NativeBuffers
     }
   }
 
-  /// Into memory of others, in front of the forbidden page or behind it. Turned pictures go by a copy.
+  /// Decodes into memory of other code, ahead of the forbidden page or behind it. Turned pictures are decoded by way of
+  /// a copy.
   private func decodeInPlace(_ file: RawSpan, _ whole: Bitmap, _ choices: inout InputChoices) {
     let bytesPerRow = whole.width * whole.format.bytesPerPixel
     let memory = unsafe pixels.bytes(bytesPerRow * whole.height, atEnd: choices.bool())
@@ -119,7 +121,8 @@ import NativeBuffers
     }
   }
 
-  /// Into memory that is large enough, and into less, where it must not fit, or be the same.
+  /// Encodes into memory that is large enough, and into less memory, where the result must not fit, or must be the
+  /// same.
   private func encode(_ bitmap: Bitmap, _ choices: inout InputChoices) {
     let encoding: PictureEncoding =
       switch choices.number(0...5) {

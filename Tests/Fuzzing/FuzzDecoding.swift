@@ -8,7 +8,7 @@ import NativeBuffers
 // One libFuzzer target for all decoders: NATIVE_BUFFERS_FUZZ names the format whose inputs are run, so that each
 // decoder gets a run, a corpus and a count of its own. `.ci/fuzz` builds and runs it.
 
-/// The format to be fuzzed; nil for all.
+/// The format that is fuzzed; nil for all.
 let wanted: PictureFormat? = {
   let name = unsafe getenv("NATIVE_BUFFERS_FUZZ").map { unsafe String(cString: $0) } ?? ""
   return [PictureFormat.jpeg, .png, .webp, .netpbm].first { $0.description.lowercased() == name.lowercased() }

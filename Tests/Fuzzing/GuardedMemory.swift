@@ -2,8 +2,9 @@
 
 import Glibc
 
-/// Memory between two pages that nobody may touch: the codecs' own libraries are not built with AddressSanitizer, and
-/// still cannot read or write beside it. Mapped once, for one user after the other.
+/// Memory between two pages that must not be touched. The codecs' own libraries are not built with AddressSanitizer,
+/// and a read or write beside this memory still ends the process. It is mapped once, and used for one purpose after the
+/// other.
 @safe struct GuardedMemory {
   private let area: UnsafeMutableRawBufferPointer
 
@@ -17,7 +18,7 @@ import Glibc
     unsafe area = UnsafeMutableRawBufferPointer(start: start + page, count: inner)
   }
 
-  /// The last bytes of it, or the first: there the forbidden page is next.
+  /// The last bytes of it, or the first: the forbidden page is next to them.
   func bytes(_ byteCount: Int, atEnd: Bool) -> UnsafeMutableRawBufferPointer {
     let start = atEnd ? unsafe area.count - byteCount : 0
     return unsafe UnsafeMutableRawBufferPointer(rebasing: area[start..<start + byteCount])

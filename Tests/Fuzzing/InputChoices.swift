@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is done with an input beside decoding it: numbers that depend on its bytes and on nothing else, so that an
-/// input that crashed does so again.
+/// The choices for the work with an input beside decoding it. They are numbers that depend only on the input's bytes,
+/// so that an input that crashed does so again.
 struct InputChoices: RandomNumberGenerator {
   private var state: UInt64 = 0xCBF2_9CE4_8422_2325
 
-  /// FNV-1a of the bytes is where SplitMix64 starts.
+  /// SplitMix64 starts with the FNV-1a hash of the bytes.
   init(of bytes: RawSpan) {
     for offset in 0..<bytes.byteCount {
       state ^= unsafe UInt64(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))

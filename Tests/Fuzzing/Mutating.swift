@@ -6,11 +6,11 @@ import Bitmaps
 @_silgen_name("LLVMFuzzerMutate")
 private func mutate(_ bytes: UnsafeMutablePointer<UInt8>?, _ count: Int, _ maximum: Int) -> Int
 
-/// Mutates, and then repairs what every decoder checks before it looks further: signatures, sizes that count the bytes
-/// which follow, checksums. Else nearly every input would end there, and the code behind would never run.
-///
-/// One input in eight stays as the mutation left it, so that wrong sizes and checksums are met, too. Repaired is the
-/// input itself, which libFuzzer keeps: a file in its corpus, or one that crashed, runs the same again without this.
+/// Mutates, and then repairs what every decoder checks before it reads on: signatures, sizes that count the bytes which
+/// follow, and checksums. Without that, nearly every input would be refused there, and the code behind these checks
+/// would never run. One input in eight stays as the mutation left it, so that wrong sizes and checksums are tested,
+/// too. The repaired bytes are the input itself, which libFuzzer keeps: a file of its corpus, or an input that crashed,
+/// runs the same again without this code.
 @_cdecl("LLVMFuzzerCustomMutator")
 public func mutateAndRepair(
   _ start: UnsafeMutablePointer<UInt8>?, _ count: Int, _ maximum: Int, _ seed: UInt32
@@ -28,7 +28,7 @@ public func mutateAndRepair(
   return newCount
 }
 
-/// An input that is being repaired. Reading beyond it gives zeros, and writing there does nothing.
+/// An input that is being repaired. Reading beyond its end gives zeros, and writing there does nothing.
 @safe struct MutatedFile {
   private let bytes: UnsafeMutableBufferPointer<UInt8>
 
@@ -41,7 +41,7 @@ public func mutateAndRepair(
 
   subscript(_ position: Int) -> UInt8 {
     get { unsafe bytes.indices.contains(position) ? bytes[position] : 0 }
-    // Not `mutating`: the bytes are libFuzzer's.
+    // This is not `mutating`, because the bytes are libFuzzer's.
     nonmutating set { if unsafe bytes.indices.contains(position) { unsafe bytes[position] = newValue } }
   }
 
@@ -63,13 +63,13 @@ public func mutateAndRepair(
     for i in 0..<text.utf8CodeUnitCount { unsafe self[position + i] = text.utf8Start[i] }
   }
 
-  /// Where one of these chunk names is next; nil where none is.
+  /// The next place that has one of these chunk names; nil if there is none.
   func position(ofNextIn names: [StaticString], from start: Int) -> Int? {
     guard start < count else { return nil }
     return (start..<count).first { position in names.contains { has($0, at: position) } }
   }
 
-  /// A dimension that pictures within the limit of pixels have: the same, or one that is at most 64.
+  /// A dimension that pictures within the limit of pixels can have: the given one, or one that is at most 64.
   static func small(_ dimension: Int) -> Int { (1...64).contains(dimension) ? dimension : 1 + dimension % 64 }
 }
 
@@ -80,7 +80,7 @@ extension MutatedFile {
     if ![0x20, 0x09, 0x0A, 0x0D, 0x23].contains(self[2]) { self[2] = 0x0A }
   }
 
-  /// The lengths of segments up to the pixels, and the picture's size.
+  /// Repairs the lengths of segments up to the pixels, and the picture's size.
   func repairJPEG() {
     write(0xFFD8FF, at: 0, byteCount: 3)
     var position = 2
@@ -88,7 +88,7 @@ extension MutatedFile {
       let marker = self[position + 1]
       var end = position + 2 + integer(at: position + 2, byteCount: 2)
       if self[end] != 0xFF || end < position + 4 {
-        // The next marker is where the segment ends.
+        // The segment ends at the next marker.
         guard position + 4 < count,
           let next = (position + 4..<count).first(where: { self[$0] == 0xFF && self[$0 + 1] >= 0xC0 })
         else { return }

@@ -3,7 +3,8 @@
 extension MutatedFile {
   private static let pngNames: [StaticString] = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND", "iCCP", "eXIf", "tEXt"]
 
-  /// The signature, lengths of chunks, the picture's size, what zlib checks of data that is stored, and all checksums.
+  /// Repairs the signature, the lengths of chunks, the picture's size, what zlib checks in stored data, and all
+  /// checksums.
   func repairPNG() {
     write(0x8950_4E47, at: 0, byteCount: 4)
     write(0x0D0A_1A0A, at: 4, byteCount: 4)
@@ -25,7 +26,7 @@ extension MutatedFile {
     }
   }
 
-  /// Gives a chunk the length with which it ends where the next one starts, and returns where that is.
+  /// Gives a chunk the length with which it ends at the start of the next one, and returns that place.
   private func repairedEnd(ofChunkAt position: Int) -> Int {
     let length = integer(at: position, byteCount: 4)
     let end = position + 12 + length
@@ -37,13 +38,13 @@ extension MutatedFile {
     return next
   }
 
-  /// A zlib stream that begins with a stored block becomes that block alone: so bytes of it are filters and pixels, and
-  /// mutations reach the code behind inflating.
+  /// Makes a zlib stream that begins with a stored block consist of that block alone. Then its bytes are filters and
+  /// pixels, and mutations reach the code that runs after inflating.
   private func repairStoredData(_ range: Range<Int>) {
     guard range.count > 11, self[range.lowerBound + 2] <= 1 else { return }
     let data = range.lowerBound + 7..<range.upperBound - 4
     write(0x7801, at: range.lowerBound, byteCount: 2)
-    self[range.lowerBound + 2] = 1  // stored, and the last
+    self[range.lowerBound + 2] = 1  // stored, and the last block
     write(data.count, at: range.lowerBound + 3, byteCount: 2, isLittle: true)
     write(~data.count, at: range.lowerBound + 5, byteCount: 2, isLittle: true)
     var (a, b) = (1, 0)

@@ -6,7 +6,8 @@ extension MutatedFile {
   private static let webPNames: [StaticString] = ["VP8 ", "VP8L", "ALPH", "ICCP", "EXIF", "XMP ", "ANIM", "ANMF"]
   private static let namesBehindFrames: [StaticString] = ["EXIF", "XMP ", "ANMF"]
 
-  /// The container's size, lengths of chunks, and the picture's size, which an extended header says once more.
+  /// Repairs the container's size, the lengths of chunks, and the picture's size, which an extended header has a second
+  /// time.
   func repairWebP() {
     // The container has an even number of bytes.
     let end = count & ~1
@@ -15,7 +16,7 @@ extension MutatedFile {
     write(end - 8, at: 4, byteCount: 4, isLittle: true)
     write("WEBP", at: 8)
     guard has("VP8X", at: 12) else {
-      // One chunk, the kind of which its content tells.
+      // There is one chunk, and its content tells which kind it is of.
       if self[20] == 0x2F {
         write("VP8L", at: 12)
       } else if integer(at: 23, byteCount: 3) == 0x9D012A {
@@ -45,7 +46,7 @@ extension MutatedFile {
     }
   }
 
-  /// Gives a chunk the length with which it ends where the next one starts, and returns where that is.
+  /// Gives a chunk the length with which it ends at the start of the next one, and returns that place.
   private func repairedEnd(
     ofWebPChunkAt position: Int, fileEnd: Int, before names: [StaticString] = webPNames
   ) -> Int {
@@ -58,7 +59,7 @@ extension MutatedFile {
     return min(next, fileEnd)
   }
 
-  /// The chunks in a frame, its size and place, and, if it is the first, a canvas that holds it.
+  /// Repairs the chunks in a frame, the frame's size and place, and, for the first frame, the size of the canvas.
   private func repairFrame(at start: Int, end: Int, setsCanvas: Bool) {
     guard end - start >= 32 else { return }
     let offsets = [start + 8, start + 11].map { place in
@@ -80,13 +81,13 @@ extension MutatedFile {
     }
   }
 
-  /// The head of a picture's data in the chunk at `position`; nil where it is another chunk.
+  /// The head of a picture's data in the chunk at `position`; nil if the chunk is of another kind.
   private func repairPixels(at position: Int, end: Int) -> (width: Int, height: Int)? {
     let content = position + 8
     guard end - content >= 10 else { return nil }
     if has("VP8L", at: position) {
       self[content] = 0x2F
-      // 14 bits of width, 14 of height, each less one, one for alpha, and a version of 0.
+      // There are 14 bits of width and 14 of height, each less one, one bit for alpha, and a version of 0.
       let bits = integer(at: content + 1, byteCount: 4, isLittle: true)
       let (width, height) = (Self.small(bits % 16_384 + 1), Self.small(bits >> 14 % 16_384 + 1))
       let repaired = width - 1 | (height - 1) << 14 | bits & 1 << 28
@@ -94,7 +95,8 @@ extension MutatedFile {
       return (width, height)
     }
     guard has("VP8 ", at: position) else { return nil }
-    // A bit that is 0 for a key frame, three of version, one for "shown", 19 of the first partition's length.
+    // There is a bit that is 0 for a key frame, three bits of version, one for "shown", and 19 of the first partition's
+    // length.
     let bits = integer(at: content, byteCount: 3, isLittle: true)
     let longest = end - content - 10
     let length = bits >> 5 <= longest ? bits >> 5 : longest / 2
