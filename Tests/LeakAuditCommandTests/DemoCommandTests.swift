@@ -11,7 +11,7 @@ struct DemoCommandTests {
     try Command.run("leak-audit", ["demo"] + arguments)
   }
 
-  /// The text with what differs from run to run made alike.
+  /// The text, with everything that differs from run to run replaced.
   private func steady(_ text: String) -> String {
     text.replacing(/[0-9.]+ seconds, [0-9.]+ pictures\/s/, with: "S seconds, R pictures/s")
       .replacing(/set: [0-9,]+ bytes; minor faults: [0-9,]+/, with: "set: P bytes; minor faults: F")
@@ -254,7 +254,7 @@ struct DemoCommandTests {
     try FileManager.default.createDirectory(at: temporary, withIntermediateDirectories: true)
     let outcome = try Command.run(
       "/bin/sh", ["-c", "TMPDIR=\"$1\"; export TMPDIR; \(script)", Command.path("leak-audit"), temporary.path])
-    // A fast machine may be done before the signal.
+    // On a fast machine the run may end before the signal.
     #expect([0, 130].contains(outcome.exitCode))
     #expect(try DemoReport(outcome.output).verdict == "clean")
     #expect(try FileManager.default.contentsOfDirectory(atPath: temporary.path) == [])

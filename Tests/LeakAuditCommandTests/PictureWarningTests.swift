@@ -9,7 +9,7 @@ struct PictureWarningTests {
   private static let warning =
     "the JPEG data ends before its end is marked. All pixels are there; what followed them is not."
 
-  /// Adds a picture without its end.
+  /// Adds a picture whose end is missing.
   private func addCutPicture(to folder: PictureFolder) throws {
     let picture = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
     try #require(picture.suffix(2) == Data([0xFF, 0xD9]))
@@ -57,7 +57,7 @@ struct PictureWarningTests {
     #expect(outcome.exitCode == 2 && outcome.errors == refusal, "\(outcome.errors)")
     #expect(outcome.output.contains("verdict: clean"))
     #expect(output.files.count == 2 && !output.files.contains("cut.jpg"))
-    // A thumbnail of an earlier run does not hide it.
+    // A thumbnail of an earlier run does not keep the picture from being refused.
     #expect(try run(command, folder, output).exitCode == 0)
     try #require(output.files.contains("cut.jpg"))
     let again = try run(command, folder, output, "--strict-pictures")

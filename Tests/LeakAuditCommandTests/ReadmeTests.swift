@@ -49,7 +49,7 @@ struct ReadmeTests {
     }
   }
 
-  /// What examples in comments are about, by the name of their file.
+  /// Declarations that the examples in comments use, by the name of the examples' file.
   private static let contexts = [
     "FinalizationRegistry.swift": """
     @Sendable func release(_ name: UInt32) {}

@@ -51,7 +51,7 @@ struct ThumbnailMarkTests {
     let file = output.path + "/one.jpg"
     let whole = try Data(contentsOf: URL(fileURLWithPath: file))
     try #require(whole.count > 2_100)
-    // -1: as long as it was, and all zeros from the middle on, as after a loss of power.
+    // -1: as long as before, with zeros from the middle on, as after a loss of power.
     let damaged = byteCount < 0 ? whole.prefix(1_000) + Data(count: whole.count - 1_000) : whole.prefix(byteCount)
     try damaged.write(to: URL(fileURLWithPath: file))
     let outcome = try run(folder, output)

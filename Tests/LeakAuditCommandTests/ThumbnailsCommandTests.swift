@@ -28,7 +28,7 @@ struct ThumbnailsCommandTests {
     try Command.run("thumbnails", arguments + ["--output", output.path] + more)
   }
 
-  /// The counts of the first line.
+  /// The counts in the first line of the output.
   private func counts(_ outcome: Command.Outcome) -> String {
     let match = outcome.output.firstMatch(of: /thumbnails: (.+), in [0-9.,]+ seconds, [0-9.]+ pictures\/s\n/)
     return match.map { String($0.1) } ?? outcome.output + outcome.errors
@@ -61,7 +61,7 @@ struct ThumbnailsCommandTests {
       [.modificationDate: Date(timeIntervalSinceNow: -60)], ofItemAtPath: folder.path + "/one.jpg")
     try FileManager.default.removeItem(atPath: output.path + "/below/two.jpg")
     #expect(counts(try run([folder.path], output)) == "1 made, 1 up to date, 0 failed")
-    // Of another width none is up to date, and none is needed wider than the picture.
+    // A thumbnail of another width is not up to date. But no thumbnail needs to be wider than its picture.
     #expect(counts(try run([folder.path], output, "--width", "300")) == "2 made, 0 up to date, 0 failed")
     #expect(counts(try run([folder.path], output, "--width", "640")) == "2 made, 0 up to date, 0 failed")
     #expect(counts(try run([folder.path], output, "--width", "5000")) == "0 made, 2 up to date, 0 failed")
@@ -169,7 +169,7 @@ struct ThumbnailsCommandTests {
     }
     let outcome = try run([folder.path], output)
     #expect(counts(outcome) == "33 made, 0 up to date, 0 failed")
-    // Less than two of the 31 pictures of 9 MB more.
+    // The peak may be higher by less than two of the 31 pictures of 9 MB.
     #expect(try peak(outcome) < few + 16_000_000)
   }
 
@@ -184,7 +184,7 @@ struct ThumbnailsCommandTests {
     }
     let script = "exec timeout --preserve-status -s INT 0.5 \"$0\" \"$1\" --output \"$2\" --jobs 2"
     let outcome = try Command.run("/bin/sh", ["-c", script, Command.path("thumbnails"), folder.path, output.path])
-    // A fast machine may be done before the signal.
+    // On a fast machine the run may end before the signal.
     #expect([0, 130].contains(outcome.exitCode))
     #expect(outcome.output.contains("verdict: clean"))
     if outcome.exitCode == 130 { #expect(outcome.output.contains("ended by signal 2")) }

@@ -12,7 +12,7 @@ struct AuditTests {
   private static let freeIsJemallocs = ConditionTrait.enabled(
     if: MallocCapture.isAvailable, "needs jemalloc's malloc, as LD_PRELOAD=libjemalloc.so.2 gives it")
 
-  /// What an audit says about one arena: other tests run at the same time.
+  /// What an audit says about one arena, because other tests run at the same time.
   private func audit(_ arena: Arena) throws -> (books: ArenaBooks, findings: [Finding]) {
     let report = try LeakAuditor.audit()
     let books = try #require(report.arenas.first { $0.name == arena.name })
@@ -62,7 +62,7 @@ struct AuditTests {
     #expect(finding.kind == .ghost && finding.count == 1)
     #expect(finding.sites.map(\.line) == [line])
     #expect(finding.sizeClass == finding.byteCount)
-    // The handle's memory is gone: it must not be disposed, or the block would be used again.
+    // The handle's memory was freed: the handle must not be disposed, because the block would be used again.
     _ = unsafe Unmanaged.passRetained(buffer)
   }
 
@@ -143,7 +143,7 @@ struct AuditTests {
   func lives() throws {
     let arena = try Arena(name: "lives", configuration: .init(idleByteLimit: 0))
     for _ in 0..<100 { try NativeBuffer(byteCount: 3_000, arena: arena).dispose() }
-    // What the maintenance thread has not come to yet.
+    // These are blocks that the maintenance thread has not given back yet.
     arena.trim()
     let (books, _) = try audit(arena)
     #expect(books.buffers == BufferTotals(created: 100, disposed: 100, rescued: 0, live: 0, detached: 0))

@@ -46,7 +46,7 @@ struct DetachedMemoryTests {
     let first = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
     let second = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
     unsafe Arena.unsafeDeallocator(first.pointer)
-    // This audit may take the second one's entry for the block that is gone.
+    // This audit may remove the second one's entry instead of the entry of the block that was freed.
     #expect(try books(of: arena).detached.count == 1)
     unsafe second.release()
     let after = try books(of: arena)
@@ -69,7 +69,7 @@ struct DetachedMemoryTests {
     #expect(calls.withLock { $0 } == 1)
   }
 
-  /// What is preloaded: jemalloc, glibc with a C++ library that then uses its malloc, and mimalloc.
+  /// The libraries to preload: jemalloc, glibc with a C++ library that then uses its malloc, and mimalloc.
   private static let allocators = ["libjemalloc.so.2", "libstdc++.so.6:libc.so.6", "libmimalloc.so.2"]
 
   /// Runs this suite's other tests once more, in a process with this `malloc`.

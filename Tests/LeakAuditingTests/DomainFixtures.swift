@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import LeakAuditing
 
-/// A domain whose census is what a closure says.
+/// A domain whose census is the result of a closure.
 final class StatedDomain: ResourceDomain {
   let name: String
   private let state: @Sendable () throws -> Census
@@ -18,7 +18,7 @@ final class StatedDomain: ResourceDomain {
   func census() throws -> Census { try state() }
 }
 
-/// The same for a domain that can hold its books.
+/// The same for a domain that can keep its books from changing.
 final class StatedSteadyDomain: SteadyDomain {
   let name: String
   private let loose: @Sendable () -> Census
@@ -34,7 +34,7 @@ final class StatedSteadyDomain: SteadyDomain {
   func withBooksHeld<R>(_ body: (ExactCensus) throws -> R) rethrows -> R { try body(held()) }
 }
 
-/// A number behind a lock that a thread sanitizer sees.
+/// A number that is guarded by a lock which a thread sanitizer knows.
 final class Counter: Sendable {
   private let value: Guarded<Int>
 
@@ -51,7 +51,7 @@ final class Counter: Sendable {
 }
 
 extension AuditReport {
-  /// What is said about one domain: other tests run at the same time.
+  /// What an audit says about one domain, because other tests run at the same time.
   func books(_ domain: String) -> DomainBooks? { domains.first { $0.name == domain } }
   func findings(_ domain: String) -> [Finding] { findings.filter { $0.domain == domain } }
 }

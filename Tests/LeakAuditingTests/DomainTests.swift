@@ -12,7 +12,7 @@ import Testing
 struct DomainTests {
   private static let site = "LeakAuditingTests/DomainTests.swift"
 
-  /// Audits a domain of the user's with two resources of 100 bytes in the ledger and the given census.
+  /// Audits a domain of a client, with two resources of 100 bytes in the ledger and the given census.
   private func audit(
     _ name: String, _ census: @autoclosure @escaping @Sendable () -> Census
   ) throws -> (books: DomainBooks, findings: [Finding], line: Int) {
@@ -120,7 +120,7 @@ struct DomainTests {
   @Test("A resource that is just being made is no orphan: it is booked a few looks later")
   func underWay() throws {
     let calls = Counter()
-    // As if a thread had been stopped between making the resource and booking it.
+    // This is as if a thread had been stopped after it made the resource and before it recorded it.
     let domain = StatedDomain("under way") { Census(count: calls.add(1) < 12 ? 1 : 0, byteCount: 0) }
     _ = try ResourceDomains.add(domain)
     defer { ResourceDomains.remove(domain) }

@@ -134,7 +134,7 @@ struct FinalizationDomainTests {
 
   @Test("A descriptor opened behind the ledger's back is an orphan by name, and closing it clears it")
   func descriptors() async {
-    // A process of its own: other tests open files, too.
+    // This has a process of its own, because other tests open files, too.
     await #expect(processExitsWith: .exitCode(0)) {
       guard FileDescriptorDomain.sharedID != nil else { exit(1) }
       func orphans() throws -> Int {
@@ -143,7 +143,7 @@ struct FinalizationDomainTests {
         let findings = report.findings("file descriptors").filter { $0.kind == .orphan }
         return findings.reduce(0) { $0 + $1.count }
       }
-      /// - Returns: 0, or the step that found other numbers.
+      /// - Returns: 0, or the number of the step at which the counts differed.
       func attempt() throws -> Int32 {
         let start = try orphans()
         guard start >= 0 else { return 2 }
@@ -156,8 +156,8 @@ struct FinalizationDomainTests {
         guard found == start + 1 else { return 4 }
         return try orphans() == start ? 0 : 5
       }
-      // The test library opens and closes descriptors of its own in this process: a step that met one of
-      // those is tried again.
+      // The test library opens and closes descriptors of its own in this process. If a step meets one of those, it is
+      // tried again.
       var step: Int32 = 0
       for _ in 0..<50 {
         step = try attempt()

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LeakAuditing
 
-/// Sums of what clients say are exact where they are compared, and saturate where they are shown.
+/// Sums of the numbers that clients give are exact when they are compared, and saturate when they are shown.
 @Suite("Audit: sums beyond what an Int holds")
 struct LargeSumTests {
   private final class Target: Finalizable, Sendable {
@@ -101,8 +101,8 @@ struct LargeSumTests {
     }
   }
 
-  /// Memory that buffers adopt, and that stays.
-  // SAFETY: nothing looks at the bytes.
+  /// Memory that buffers adopt, and that is never freed.
+  // SAFETY: the bytes are never read or written.
   @safe private struct Foreign: @unchecked Sendable {
     let base = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
 

@@ -59,7 +59,7 @@ struct MaintenanceStressTests {
     let findings = Mutex<[String]>([])
   }
 
-  /// A pass after the other, each as if half of the idle time had gone by, and an audit now and then.
+  /// Makes one pass after the other, each as if half of the idle time had passed, and sometimes an audit.
   private static func maintain(_ state: State) {
     var now: UInt64 = 0
     while state.finished.load(ordering: .acquiring) < 2 {
@@ -73,8 +73,8 @@ struct MaintenanceStressTests {
     }
   }
 
-  /// Creates and disposes: most of it small, by the thread's cache; some large, by the depot; some left for the
-  /// other thread to dispose. Every buffer bears its own number at both ends while it lives.
+  /// Creates and disposes buffers. Most are small and use the thread's cache; some are large and use the depot; some
+  /// are left for the other thread, which disposes them. Every buffer has its own number at both ends while it lives.
   private static func work(
     _ steps: Int, _ base: UInt64, _ slots: SharedSlots<NativeBuffer>, _ generator: inout SeededGenerator, _ state: State
   ) {

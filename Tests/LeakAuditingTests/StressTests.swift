@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Audit: under load")
 struct StressTests {
-  /// Of each thread: few where a sanitizer makes each one slow, many where there is time.
+  /// The number of steps of each thread: few if a sanitizer makes each step slow, many if there is time.
   private static let operations =
     switch ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] {
     case "long": 50_000_000
@@ -38,7 +38,8 @@ struct StressTests {
     print("stress: \(audits) audits, \(state.failures.load(ordering: .relaxed)) failed operations")
     #expect(state.falseFindings.withLock { $0 } == [])
     #expect(state.failures.load(ordering: .relaxed) == 0)
-    // How many there are is the machine's: an audit waits for the arena's lock, which two threads want all the while.
+    // The number of audits depends on the machine: an audit waits for the arena's lock, for which two threads compete
+    // all the time.
     #expect(audits > 0)
     let books = try #require(try LeakAuditor.audit().arenas.first { $0.name == "stress" })
     #expect(books.live.count == 0 && books.difference == 0)
@@ -63,7 +64,8 @@ struct StressTests {
         let wrong = report.findings.filter { $0.arena == "stress" }.map { "\($0)" }
         if !wrong.isEmpty { state.falseFindings.withLock { $0 += wrong } }
         state.audits.add(1, ordering: .relaxed)
-        // The slow path, which the audit keeps waiting, gets its turn: other tests make the ledger long.
+        // The slow path, which waits for the audit, gets its turn. Audits take long, because other tests make the
+        // ledger long.
         usleep(
           2_000 + useconds_t(clamping: 4 * (ContinuousClock.now - start).components.attoseconds / 1_000_000_000_000))
       } catch {
@@ -72,7 +74,7 @@ struct StressTests {
     }
   }
 
-  /// One random step: create, dispose, drop, or pin what some thread left in a slot.
+  /// One random step: creates a buffer, or disposes, drops or pins a buffer that some thread left in a slot.
   private static func step(
     _ arena: Arena, _ slots: SharedSlots<NativeBuffer>, _ generator: inout SeededGenerator, _ state: State
   ) {
@@ -90,7 +92,7 @@ struct StressTests {
       }
     case 3: slots.exchange(slot, nil)?.dispose()
     case 4:
-      // Dispose under a pin: the end of the pin releases.
+      // The buffer is disposed while it has a pin, so the end of the pin releases it.
       guard let buffer = slots.peek(slot), let pin = try? buffer.pin() else { return }
       buffer.dispose()
       if pin.byteCount < 0 { state.failures.add(1, ordering: .relaxed) }

@@ -31,7 +31,7 @@ struct StuckCleanupTests {
     began.wait()
     for _ in 0..<5 { try registry.register(Target(), holding: false) }
 
-    // However long it has been: no audit of this test may depend on the time.
+    // The limit is a day, because no audit of this test may depend on the time.
     #expect(try LeakAuditor.audit(stuckAfter: .seconds(86_400)).findings("blocked registry") == [])
     let report = try LeakAuditor.audit(stuckAfter: .zero)
     let finding = try #require(report.findings("blocked registry").first)
@@ -40,7 +40,7 @@ struct StuckCleanupTests {
     #expect(finding.domainKind == "finalization registry" && finding.age.map { $0 >= 0 } == true)
     #expect(finding.sites.map(\.line) == [line] && finding.sites.map(\.file) == [Self.site])
 
-    // As if it had begun a quarter of an hour ago, which the default takes for stuck.
+    // This is as if it had begun a quarter of an hour ago, so that it is stuck by the default limit.
     Ledger.shared.forEachResource { entry, snapshot in
       guard Ledger.shared.site(snapshot.site) == Site(file: Self.site, line: line, function: "blocked()") else {
         return
@@ -110,7 +110,7 @@ struct StuckCleanupTests {
     }
   }
 
-  /// For code in an asynchronous context that may block its thread.
+  /// For code in an asynchronous context which may block its thread.
   private static func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
   private static func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
 

@@ -8,8 +8,8 @@ import Testing
 @testable import NativeBuffers
 @testable import ResourceLedger
 
-// What a process gets that may map only so much: as after `ulimit -v`, set in a child before its first use of the
-// library. A sanitizer maps terabytes for itself, and cannot be limited so.
+// What a process gets that may map only a limited amount of memory, as after `ulimit -v`. The limit is set in a child
+// before its first use of the library. A sanitizer maps terabytes for itself, and cannot be limited in this way.
 
 @Suite(
   "A limit on address space",
@@ -19,9 +19,9 @@ struct AddressSpaceTests {
 
   enum Resource { case addressSpace, data }
 
-  /// Lets this process map so many bytes more.
+  /// Lets this process map this many bytes more.
   private static func limit(_ resource: Resource = .addressSpace, to byteCount: Int) {
-    // statm's first field, and its sixth.
+    // These are the first and the sixth field of statm.
     let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
     let pages = text.split(separator: " ").compactMap { Int($0.filter(\.isNumber)) }
     let used = pages[resource == .addressSpace ? 0 : 5] * 4_096
@@ -40,11 +40,11 @@ struct AddressSpaceTests {
     } catch { return (buffers, error) }
   }
 
-  /// Memory of `malloc`, in pieces of a MiB, until there is no more or enough of it.
+  /// Memory of `malloc`, in pieces of a MiB, until there is no more or there is enough.
   // SAFETY: the pointers are malloc's, and freed once.
   @safe private struct Pieces {
     private(set) var byteCount = 0
-    /// Each piece begins with the address of the one before: an array would need memory, too.
+    /// Each piece begins with the address of the piece before, because an array would need memory, too.
     private var last: UnsafeMutableRawPointer?
 
     init(atMost limit: Int) {
@@ -64,7 +64,7 @@ struct AddressSpaceTests {
     }
   }
 
-  /// Runs a closure in a child that may map so much more, and returns its result.
+  /// Runs a closure in a child that may map this many bytes more, and returns its result.
   private static func inChild(_ byteCount: Int, _ body: () -> Int) throws -> Int {
     var ends: [Int32] = [-1, -1]
     try #require(unsafe pipe(&ends) == 0)
@@ -85,11 +85,12 @@ struct AddressSpaceTests {
   func monotone() async {
     await #expect(processExitsWith: .success) {
       var before = 0
-      // Just where the ledger's region for 16,777,216 entries began to fit, too.
+      // Some of these are close to the limit from which on the ledger has room for 16,777,216 entries.
       for mebibytes in [64, 128, 256, 700, 820, 900, 1_000, 1_040, 1_080, 1_120, 1_200, 1_400, 2_000, 2_900] {
         let obtained = try Self.inChild(mebibytes << 20) { Self.exhaust().buffers.count * Self.block }
         #expect(obtained >= before, "\(mebibytes) MiB")
-        // Without the smallest ledger, the arena's and malloc's first memory, and a tenth for larger ones.
+        // This leaves out the smallest ledger, the first memory of the arena and of malloc, and a tenth for larger
+        // ones.
         #expect(obtained >= ((mebibytes - 48) << 20) / 10 * 9, "\(mebibytes) MiB")
         before = obtained
       }
@@ -128,9 +129,9 @@ struct AddressSpaceTests {
           _ = Ledger.shared
           return before - (ProcessMemory.reservableByteCount ?? 0)
         }
-        // What malloc maps for the ledger's own objects counts, too.
+        // The memory that malloc maps for the ledger's own objects counts, too.
         #expect((limit / 32...limit / 16 + 1 << 20).contains(taken), "\(megabytes) MB")
-        // 4,095 lines are named in the smallest, the first of them by the library.
+        // The smallest ledger names 4,095 lines, and the library uses the first of them.
         let named = try Self.inChild(limit) {
           let buffers = (1...4_200).compactMap { try? NativeBuffer(uninitializedByteCount: 64, line: UInt($0)) }
           return buffers.count { $0.site != .unknown }
@@ -159,7 +160,7 @@ struct AddressSpaceTests {
   @Test("A buffer of more bytes than a process has addresses is refused with that reason, and no limit is blamed")
   func moreThanAllAddresses() async {
     await #expect(processExitsWith: .success) {
-      // The second is rounded up to the first by jemalloc's size classes.
+      // jemalloc's size classes round the second size up to the first.
       for byteCount in [1 << 47, 7 << 44 + 1, 1 << 60] {
         let error = #expect(throws: NativeBufferError.self) { try NativeBuffer(byteCount: byteCount) }
         #expect(error?.reason == .outOfMemory(byteCount: byteCount, alignment: 64) && error?.shortage == .addresses)
@@ -182,7 +183,7 @@ struct AddressSpaceTests {
       do throws(ArenaError) { _ = try Arena(name: "none") } catch { exit(error.reason == .ledger(ledger) ? 0 : 4) }
       exit(5)
     }
-    // The ledger has room, and what is reserved for malloc has not.
+    // There is room for the ledger, but not for the memory that is reserved for malloc.
     await #expect(processExitsWith: .success) {
       Self.limit(to: 8 << 20)
       var refusal: NativeBufferError?
@@ -249,7 +250,7 @@ struct AddressSpaceTests {
       #expect(idle + more.byteCount >= obtained / 2)
       more.free()
       pieces.free()
-      // And what nobody used for its time goes, with its addresses.
+      // Blocks that were not used for the idle time are given back as well, with their addresses.
       for step in 1...3 { _ = Maintenance.pass(at: UInt64(step) * 10_000_000_000) }
       #expect(depot.bins.idleByteCount == 0)
       let retained = try Arena.shared.counts().retained

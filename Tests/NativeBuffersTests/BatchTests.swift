@@ -8,10 +8,10 @@ import Testing
 
 @testable import NativeBuffers
 
-/// Blocks on their way between threads. Tests/Models/free-list.pml is the same, over all interleavings.
+/// Blocks that are passed between threads. Tests/Models/free-list.pml models the same, over all interleavings.
 @Suite("Batches")
 struct BatchTests {
-  /// Few where a sanitizer makes each one slow.
+  /// A small number if a sanitizer makes each step slow.
   private static let operations =
     ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "short" ? 5_000 : 60_000
 
@@ -28,7 +28,7 @@ struct BatchTests {
     onThreads(3) { thread in
       var generator = SeededGenerator(seed: seed &+ UInt64(thread))
       for _ in 0..<Self.operations {
-        // Few classes, and of the larger ones: a thread's 2 MiB are full after some, and what is beyond travels.
+        // There are few size classes, and large ones: some blocks fill a thread's 2 MiB, and all others are passed on.
         let size = 1 << Int.random(in: 15...18, using: &generator)
         let owner = lastOwner.add(1, ordering: .relaxed).newValue
         guard let buffer = try? NativeBuffer(uninitializedByteCount: size) else {
@@ -53,7 +53,7 @@ struct BatchTests {
     #expect(failed.load(ordering: .relaxed) == 0)
   }
 
-  /// A buffer whose first bytes say whose it is.
+  /// A buffer whose first bytes say which thread made it.
   private final class Owned: Sendable {
     let buffer: NativeBuffer
     let owner: UInt64
@@ -90,7 +90,8 @@ struct BatchTests {
       default: break
       }
       arena.depot._checkInvariants()
-      // The maintenance thread may give a surplus block back meanwhile: what did not move is compared.
+      // The maintenance thread may give a surplus block back meanwhile, so only numbers that did not change are
+      // compared.
       let before = counts(of: arena)
       let census = try arena.census().count
       let after = counts(of: arena)

@@ -3,8 +3,8 @@
 import TestSupport
 import Testing
 
-/// What Swift 6.3.1 lets through though it should not. Where one of these fails, the compiler has been mended: then say
-/// so in the README and in Spans-And-Closures.md, and move the case to what the compiler refuses.
+/// Code that Swift 6.3.1 accepts although it should not. If one of these tests fails, the compiler was repaired: then
+/// say so in the README and in Spans-And-Closures.md, and move the case to those that the compiler refuses.
 @Suite("Gaps of the compiler, as they are today", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
 struct CompilerGapTests {
   private func check(_ body: String, builds: Bool, sourceLocation: SourceLocation = #_sourceLocation) throws {

@@ -16,13 +16,13 @@ struct FirstUseForkTests {
   @Test("A child forked while another thread is inside a first use finds it made")
   func heldFirstUse() async {
     await #expect(processExitsWith: .success) {
-      // A first use, and what it leads to, is held open for 50 ms at each step.
+      // A first use, and everything that it leads to, is held up for 50 ms at each step.
       unsafe ForkGuard.onFirstUse = {
         FirstUse.steps.add(1, ordering: .releasing)
         usleep(50_000)
       }
       for number in FirstUse.all.indices {
-        // Each has a process of its own, in which nothing was used.
+        // Each runs in a process of its own, in which nothing was used before.
         let round = Forking.fork()
         if round == 0 {
           let thread = FirstUse.begin(number)
@@ -50,17 +50,17 @@ struct FirstUseForkTests {
   func staticsBeforeMain() async {
     await #expect(processExitsWith: .success) {
       let tokens = OnceTokens.all()
-      // By the end of the mangled name: length and name.
+      // Names are compared with the end of the mangled name: its length and the name.
       let late = [
-        // Of no use to a child: Dispatch stands still there.
+        // A child cannot use this, because Dispatch does not run there.
         "10FlushQueueO6shared",
-        // Another suite's own.
+        // This is another suite's own.
         "12BitmapsTests",
       ]
       let unmade = tokens.filter { token in !token.isDone && !late.contains { token.name.contains($0) } }.map(\.name)
       #expect(tokens.count >= 30)
       #expect(unmade == [])
-      // So that the test can fail.
+      // This one makes sure that the test can fail.
       #expect(tokens.contains { !$0.isDone })
     }
   }
@@ -69,7 +69,8 @@ struct FirstUseForkTests {
 private enum FirstUse {
   static let steps = Atomic<Int>(0)
 
-  /// The thread does nothing beside: what Swift's runtime makes at the first use of a type is not the library's.
+  /// The thread does nothing else, because what Swift's runtime makes at the first use of a type is not made by the
+  /// library.
   static let all: [@Sendable () -> Bool] = [
     { Ledger.shared.entryCapacity > 0 },
     { Arena.shared.isShared },

@@ -20,7 +20,7 @@ struct ForkTests {
     let statuses = Guarded<[Int32]>([])
     onThreads(2) { thread in
       if thread == 0 {
-        // Every one of these takes the arena's lock: idle blocks are not kept.
+        // Every one of these takes the arena's lock, because idle blocks are not kept.
         while !isDone.value.load(ordering: .relaxed) {
           _ = try? NativeBuffer(byteCount: 20_000, arena: arena).dispose()
         }

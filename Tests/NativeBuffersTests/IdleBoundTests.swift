@@ -9,12 +9,12 @@ import Testing
 
 @testable import NativeBuffers
 
-// Beyond `idleByteLimit` an arena has at most an eighth of it and one block idle, whatever maintenance does or does not
-// do; nothing at all while maintenance is turned off. Each in a process of its own, where passes are made by hand.
+// Beyond `idleByteLimit`, an arena has at most an eighth of it and one block idle, whatever maintenance does, and
+// nothing while maintenance is turned off. Each test runs in a process of its own, in which the test makes the passes.
 
 @Suite("How much may lie idle")
 struct IdleBoundTests {
-  /// Bytes of idle blocks by the ledger.
+  /// The bytes of idle blocks, as the ledger counts them.
   private static func idleByteCount(_ arena: Arena) -> Int {
     let totals = Ledger.shared.totals(of: [arena.domain.number], bucketCount: SizeClass.count)[0].sums
     return Int(totals.reduce(0) { $0 + $1.idleCapacity })
@@ -23,7 +23,7 @@ struct IdleBoundTests {
   private static let limits = [0, 1 << 20, 32 << 20]
   private static let largest = 8 << 20
 
-  /// Creates and disposes buffers of random sizes, many more than the limit holds.
+  /// Creates and disposes buffers of random sizes, many more than the limit allows to keep.
   private static func churn(_ arena: Arena, generator: inout SeededGenerator, each: () -> Void) throws {
     var live: [NativeBuffer] = []
     for _ in 0..<400 {
@@ -53,7 +53,7 @@ struct IdleBoundTests {
         try Self.churn(arena, generator: &generator) { most = max(most, Self.idleByteCount(arena)) }
         #expect(most <= limit + limit / 8 + Self.largest, "limit \(limit), seed \(seed)")
         arena.depot._checkInvariants()
-        // And then the pass brings it back to the limit.
+        // The pass brings the idle memory back to the limit.
         _ = Maintenance.pass(at: 0)
         #expect(Self.idleByteCount(arena) <= limit)
         arena.trim()
@@ -104,11 +104,12 @@ struct IdleBoundTests {
       let limit = 16 << 20
       let arena = try Arena(name: "long work", configuration: .init(idleByteLimit: limit))
       let live = try (0..<40).map { _ in try NativeBuffer(uninitializedByteCount: 1 << 20, arena: arena) }
-      // What a purge holds for as long as it takes.
+      // A purge holds this lock for as long as it takes.
       ArenaDirectory.maintenanceLock.withLock {
         for buffer in live[..<20] { buffer.dispose() }
         ThreadStatus.wait("what is beyond the limit") { Self.idleByteCount(arena) <= limit }
-        // The thread waits for the purge now: who disposes does not wait for the thread.
+        // The maintenance thread now waits for the purge. A thread that disposes a block does not wait for the
+        // maintenance thread.
         ThreadStatus.wait("the thread waiting") { !Maintenance.isListening }
         for buffer in live[20...] {
           buffer.dispose()

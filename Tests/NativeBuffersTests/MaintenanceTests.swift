@@ -9,7 +9,7 @@ import Testing
 
 @testable import NativeBuffers
 
-// Each in a process of its own, with passes made by hand at times of the test's choice: nothing here waits.
+// Each test runs in a process of its own and makes passes itself, at times of its choice, so no test waits.
 
 @Suite("Maintenance")
 struct MaintenanceTests {
@@ -37,7 +37,7 @@ struct MaintenanceTests {
       #expect(Maintenance.pass(at: 5 * Self.second - 1) == 5 * Self.second)
       #expect(Maintenance.pass(at: 5 * Self.second) == 10 * Self.second)
       #expect(Self.blockCount(arena) == 3)
-      // Their pages waited with them, so they go with them.
+      // Their pages waited with them, so they are given back with them.
       #expect(Maintenance.pass(at: 10 * Self.second) == nil)
       #expect(Self.blockCount(arena) == 0)
       #expect(try arena.counts().dirty == 0)
@@ -55,7 +55,7 @@ struct MaintenanceTests {
       Self.leaveIdle(8, of: 100_000, in: nil)
       var due: UInt64? = Maintenance.pass(at: 0)
       for round in 1...4 {
-        // Two of each, again and again.
+        // Two blocks of each size are used, again and again.
         Self.leaveIdle(2, of: 3 << 20, in: arena)
         Self.leaveIdle(2, of: 100_000, in: nil)
         due = Maintenance.pass(at: UInt64(round) * 5 * Self.second)
@@ -78,7 +78,7 @@ struct MaintenanceTests {
       let calls = Maintenance.callsByHand.load(ordering: .relaxed)
       for step in 1...100 {
         let buffer = try NativeBuffer(uninitializedByteCount: 3 << 20, arena: arena)
-        // While nothing is idle.
+        // This happens while nothing is idle.
         _ = Maintenance.pass(at: UInt64(step))
         buffer.dispose()
       }
@@ -95,7 +95,7 @@ struct MaintenanceTests {
       ProcessTimeLimit.set(seconds: 20)
       arena.lock.withLock { for buffer in live { buffer.dispose() } }
       ProcessTimeLimit.lift()
-      // An eighth of the limit, and one block.
+      // The bound is an eighth of the limit, and one block.
       #expect(arena.depot.surplus.count == 9)
       #expect(Self.blockCount(arena) == 73)
       _ = Maintenance.pass(at: 0)
@@ -170,7 +170,7 @@ struct MaintenanceTests {
       #expect(try arena.counts().dirty > 8_000_000)
       _ = Maintenance.pass(at: 4 * Self.second)
       #expect(try arena.counts().dirty == 0)
-      // Pages that nobody's dispose left are noticed, too.
+      // Pages are also noticed if they were not left by a dispose().
       let calls = Maintenance.callsByHand.load(ordering: .relaxed)
       let raw = unsafe try arena.unsafeAllocate(byteCount: 1 << 20)
       unsafe arena.unsafeDeallocate(raw)
@@ -251,7 +251,7 @@ struct MaintenanceTests {
       for step in 0...6 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
       #expect(Self.blockCount(.shared) == 10, "nobody may touch them")
       #expect(Maintenance.pass(at: 40 * Self.second) == nil, "and nobody wakes up for them")
-      // Seen once, then found unused.
+      // The first pass sees them, and the second one finds that they were not used.
       for step in 9...11 {
         Self.leaveIdle(1, of: 64, in: nil)
         _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second)
@@ -283,7 +283,7 @@ struct MaintenanceTests {
     }
   }
 
-  /// Whose turn it is of two threads.
+  /// Says which of two threads may run.
   private final class Turn: Sendable {
     private let owner = Atomic(0)
     func pass(to thread: Int) { owner.store(thread, ordering: .releasing) }

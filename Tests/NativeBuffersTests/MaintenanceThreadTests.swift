@@ -30,7 +30,7 @@ struct MaintenanceThreadTests {
       usleep(500_000)
       #expect(Maintenance.passCount.load(ordering: .relaxed) == passes)
       #expect(ThreadStatus.ofMaintenance()?["voluntary_ctxt_switches"] == switches)
-      // And it hears the next call.
+      // The thread also reacts to the next call.
       try Self.leaveIdle(in: arena)
       ThreadStatus.wait("idle blocks gone again") { (try? arena.counts().count) == 0 }
       #expect(Maintenance.passCount.load(ordering: .relaxed) > passes)
@@ -61,7 +61,7 @@ struct MaintenanceThreadTests {
       arena.trim()
       try Self.leaveIdle(in: arena)
       #expect(ThreadStatus.ofMaintenance() == nil)
-      // 6 MiB were kept, the others given back at once.
+      // 6 MiB were kept, and the others were given back at once.
       #expect(try arena.counts().count == 2)
       #expect(arena.trim() == 6 << 20)
       #expect(try arena.counts().count == 0)

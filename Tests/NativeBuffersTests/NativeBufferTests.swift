@@ -181,7 +181,7 @@ struct NativeBufferTests {
   @Test("A block is kept for reuse also while another thread, of any arena, adds up what is idle")
   func reusedBesideSums() throws {
     let old = try NativeBuffer(byteCount: 64, arena: arena)
-    // A thread that adds up idle blocks holds this lock, and may lose its processor meanwhile.
+    // A thread that adds up idle blocks holds this lock, and it may lose its processor meanwhile.
     let isHeld = DispatchSemaphore(value: 0)
     let isOver = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
@@ -296,7 +296,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  /// Everything came back: the arena can be destroyed.
+  /// Expects that all memory was given back, so that the arena can be destroyed.
   private func finish() {
     #expect(throws: Never.self) { try arena.destroy() }
   }

@@ -4,11 +4,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// With Swift 6.3 and `-O` the deinit of a generic noncopyable type can be omitted where it is destroyed by way of its
-/// metadata (swiftlang/swift#89686): such a type would leak what it owns.
+/// With Swift 6.3 and `-O`, the deinit of a generic noncopyable type may not run when a value is destroyed by way of
+/// the type's metadata (swiftlang/swift#89686). Such a type would leak what it owns.
 @Suite("Noncopyable types")
 struct NoncopyableTypeTests {
-  /// The bodies of generic noncopyable types in a file, by the line of code that declares each.
+  /// The bodies of generic noncopyable types in a file, by the line of code that declares each type.
   private func genericTypes(in text: String) -> [(declaration: String, body: String)] {
     let declaration = /(?:struct|enum)\s+\w+\s*<[^{]*~Copyable[^{]*\{/
     return text.matches(of: declaration).map { match in
@@ -30,7 +30,7 @@ struct NoncopyableTypeTests {
     for case let file as URL in files where file.pathExtension == "swift" {
       for type in genericTypes(in: try String(contentsOf: file, encoding: .utf8)) {
         found.append(type.declaration)
-        // A class inside the type may have one.
+        // A class inside the type may have a deinit.
         let ownCode = type.body.replacing(/class [^{]*\{(?:[^{}]|\{[^{}]*\})*\}/, with: "")
         #expect(!ownCode.contains(/\bdeinit\b/), "\(file.lastPathComponent): \(type.declaration)")
       }

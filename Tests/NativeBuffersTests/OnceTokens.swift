@@ -2,8 +2,8 @@
 
 import Glibc
 
-/// The words by which Swift's runtime knows which lazy statics of this package's modules are made, as the symbol table
-/// of the running program names them.
+/// The words by which Swift's runtime knows which lazy statics of this package's modules are made. They are found by
+/// the symbol table of the running program.
 struct OnceTokens {
   let name: String
   /// The runtime (`swift_once`) writes -1, in 32 bits on Linux, when an initialiser has returned.
@@ -13,7 +13,7 @@ struct OnceTokens {
     "21NativeSynchronization", "14ResourceLedger", "13NativeBuffers", "12Finalization", "12LeakAuditing",
   ]
 
-  /// Empty where the program was stripped of its symbols.
+  /// Empty if the program was stripped of its symbols.
   static func all() -> [OnceTokens] {
     let file = unsafe open("/proc/self/exe", O_RDONLY)
     guard file >= 0 else { return [] }
@@ -46,7 +46,7 @@ struct OnceTokens {
     return tokens
   }
 
-  /// Where the kernel put the program's headers: `AT_PHDR`, 3, of its auxiliary vector.
+  /// The address at which the kernel put the program's headers: `AT_PHDR`, 3, of its auxiliary vector.
   private static func programHeaders() -> UInt {
     let file = unsafe open("/proc/self/auxv", O_RDONLY)
     defer { close(file) }

@@ -33,7 +33,7 @@ struct QuarantineTests {
           QuarantineTests.count(.quarantined, of: arena) == 100 && QuarantineTests.count(.live, of: arena) == 0)
         if !arena.isShared { try arena.destroy() }
       }
-      // Beyond the limit the oldest ones are idle again.
+      // Beyond the limit, the oldest ones are idle again.
       for _ in 0..<1_000 { try NativeBuffer(byteCount: 4_096).dispose() }
       precondition(
         QuarantineTests.count(.quarantined, of: .shared) == 256 && QuarantineTests.count(.idle, of: .shared) > 0)
@@ -44,7 +44,7 @@ struct QuarantineTests {
   func writing() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       Quarantine.begin(byteLimit: 1 << 20)
-      // As the compiler of today lets it.
+      // The compiler of today allows this.
       var kept = MutableSpan<UInt8>()
       do {
         var buffer = try UniqueBuffer(byteCount: 100)

@@ -55,7 +55,8 @@ struct RaceTests {
       onThreads(2) { thread in
         if thread == 0 {
           buffer.dispose()
-          // The next owner of this memory, if it is free: it must never show under the other thread's pin.
+          // This is the next owner of this memory, if the memory is free. Its bytes must never show under the other
+          // thread's pin.
           _ = try? NativeBuffer(byteCount: 256, arena: arena).dispose()
         } else if let pin = try? buffer.pin() {
           counts.first.add(1, ordering: .relaxed)
@@ -76,7 +77,7 @@ struct RaceTests {
     let done = Atomics()
     onThreads(2) { _ in
       while done.first.load(ordering: .relaxed) < 20_000 {
-        // Read, then write: an overlapping writer would lose an addition.
+        // The value is read and then written: an overlapping writer would lose an addition.
         let added: Void? = try? buffer.withMutableBytes { bytes in
           let value = unsafe bytes.unsafeLoad(fromByteOffset: 0, as: Int.self)
           bytes.storeBytes(of: value + 1, toByteOffset: 0, as: Int.self)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Lines of code that a caller makes up")
 struct SiteArgumentTests {
-  /// The compiler makes a text of one character without a pointer, where the type is not known.
+  /// If the type is not known, the compiler makes a text of one character without a pointer.
   private static func character<Text: ExpressibleByUnicodeScalarLiteral>(as type: Text.Type = Text.self) -> Text { "x" }
 
   @Test("A text without an address is taken as one, with any line")

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("The threads' caches", .serialized)
 struct ThreadCacheTests {
-  /// Runs a closure on a thread of its own, with that thread's cache made.
+  /// Runs a closure on a thread of its own, with that thread's cache already made.
   private func onOneThread(_ body: @escaping @Sendable (ThreadCache) -> Void) {
     onThreads(1) { _ in
       (try? NativeBuffer(uninitializedByteCount: 64))?.dispose()
@@ -45,7 +45,8 @@ struct ThreadCacheTests {
         #expect(second.block.entry == entry && entry.address % UInt(alignment) == 0, "alignment \(alignment)")
         second.dispose()
       }
-      // On top of the list lies the last one; a block of the usual alignment above it is nobody's who wants more.
+      // The last one is on top of the list. A block of the usual alignment above it must not be given to a larger
+      // alignment.
       let usual = (try? NativeBuffer(uninitializedByteCount: 40_000), try? NativeBuffer(uninitializedByteCount: 40_000))
       usual.0?.dispose()
       usual.1?.dispose()
@@ -110,7 +111,7 @@ struct ThreadCacheTests {
         for buffer in buffers { buffer.dispose() }
       }
     }
-    // Other tests may take a block in between, hardly all four.
+    // Other tests may take a block in between, but hardly all four of them.
     let (first, second) = addresses.withLock { ($0[0], $0[1]) }
     #expect(!first.isDisjoint(with: second))
   }
@@ -137,7 +138,7 @@ struct ThreadCacheTests {
       }
     }
     for slot in 0..<64 { slots.exchange(slot, nil)?.dispose() }
-    // 64 in slots, 32 in each thread's cache, and what the batches carry; never one block per buffer.
+    // There are 64 blocks in slots, 32 in each thread's cache, and those in batches; but never one block per buffer.
     #expect(addresses.withLock { $0.count } < 400)
   }
 

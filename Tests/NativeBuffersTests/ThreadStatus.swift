@@ -4,7 +4,7 @@ import Foundation
 
 /// What the kernel says about this process's threads.
 enum ThreadStatus {
-  /// The status lines of the maintenance thread; nil where there is none.
+  /// The status lines of the maintenance thread; nil if there is no such thread.
   static func ofMaintenance() -> [String: String]? {
     let folder = "/proc/self/task"
     for task in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
@@ -19,7 +19,7 @@ enum ThreadStatus {
     return nil
   }
 
-  /// Waits for a condition; the process ends where it does not come true within half a minute.
+  /// Waits for a condition. Ends the process if the condition does not come true within half a minute.
   static func wait(_ what: String, until condition: () -> Bool) {
     for _ in 0..<3_000 {
       if condition() { return }

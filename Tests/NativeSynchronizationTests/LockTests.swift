@@ -11,7 +11,7 @@ struct LockTests {
   @Test("Ranks are numbered without a gap, from the one that is taken first")
   func ranks() {
     #expect(LockRank.allCases.map(\.rawValue) == Array(0..<UInt8(LockRank.allCases.count)))
-    // The list of locks and the witness have room for so many.
+    // The list of locks and the witness have room for this many ranks.
     #expect(LockRank.allCases.count <= 32)
   }
 
@@ -23,7 +23,8 @@ struct LockTests {
       "Mutex<", "Mutex(", "pthread_mutex_init", "pthread_rwlock", "pthread_spin", "pthread_cond", "NSLock",
       "NSRecursiveLock", "DispatchSemaphore(",
     ]
-    // Where threads wait for other threads' work, which a forked child does not: see `mustNotWait` and `isParents`.
+    // In these files, threads wait for other threads' work. A forked child does not wait there: see `mustNotWait` and
+    // `isParents`.
     let waits = ["RankedLock.swift", "RegistryCore.swift", "CacheLoad.swift"]
     var count = 0
     for module in [
@@ -52,7 +53,7 @@ struct LockTests {
           outer.withLock { inner.withLock { spin.lock() } }
           spin.unlock()
         }
-        // Given back in whatever order.
+        // Locks may be given back in any order.
         outer.lock()
         inner.lock()
         outer.unlock()

@@ -150,7 +150,7 @@ struct SiteTests {
     #expect(ledger.siteCount == siteLimit + 1)
     #expect(here(count - 1).rawValue == 0)
     #expect(ledger.unrecordedCount == 4_466)
-    // One that disposes is no creation.
+    // A line that only disposes resources creates none.
     #expect(here(count - 1, isCreation: false) == .unknown)
     #expect(ledger.unrecordedCount == 4_466)
     for line in [1, 500, siteLimit] { #expect(ledger.site(here(line)).line == line) }
@@ -163,7 +163,7 @@ struct SiteTests {
     let entries = try (0..<4_096).map { _ in try ledger.acquireEntry(none) }
     for entry in entries { entry.capacity = 77 }
     #expect(throws: LedgerError(.full(entryCapacity: 4_096))) { try ledger.acquireEntry(none) }
-    // The areas before: each lies close to the next one.
+    // The areas in front of the entries: each area is close to the next one.
     for line in 1...4_095 {
       let id = ledger.intern(file: "A/B.swift", line: UInt(line), function: "c()")
       #expect(id.rawValue == line)
@@ -219,7 +219,7 @@ struct SiteTests {
     let b = try ledger.addDomain(.adoptedMemory, name: String(repeating: "ü", count: 40))
     #expect(b.id.number == a.id.number && b.id != a.id)
     #expect(ledger.domainName(b.id.number).utf8.count <= 58)
-    // Given back before: another domain has the number.
+    // The number was given back before, and another domain has it.
     a.giveBack()
     #expect(ledger.kind(of: a.id) == nil && ledger.kind(of: b.id) == .adoptedMemory)
   }

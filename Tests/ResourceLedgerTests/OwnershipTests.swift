@@ -75,8 +75,8 @@ struct OwnershipTests {
     #expect(entry.pin(key: key) == .released)
   }
 
-  /// Every interleaving of short programs over one word, step by step: each step is one atomic operation,
-  /// so running the steps one after another in every order is every order that threads can take.
+  /// Every interleaving of short programs over one word, step by step. Each step is one atomic operation, so the steps
+  /// in every order, one after the other, are all the orders that threads can take.
   @Test(
     "In every interleaving of pins, exclusive pins and release requests, one step releases, and nobody is pinned then")
   func everyInterleaving() throws {
@@ -86,7 +86,7 @@ struct OwnershipTests {
       [Step.pin, .release, .release2], [.pinExclusively, .release, .pin], [.pin, .pin, .release],
       [.pinExclusively, .release, .release2],
     ] {
-      // Each program is a step, and for pins a second one that ends it.
+      // Each program is one step; a pin has a second step that ends it.
       let lengths = programs.map { $0 == .release || $0 == .release2 ? 1 : 2 }
       for order in Self.orders(lengths) {
         schedules += 1
@@ -132,7 +132,7 @@ struct OwnershipTests {
     #expect(schedules > 80)
   }
 
-  /// All orders in which threads with so many steps each can take turns.
+  /// All orders in which threads that have this many steps each can take turns.
   private static func orders(_ remaining: [Int]) -> [[Int]] {
     if remaining.allSatisfy({ $0 == 0 }) { return [[]] }
     return remaining.indices.filter { remaining[$0] > 0 }.flatMap { thread in
@@ -154,7 +154,8 @@ struct OwnershipTests {
         group.addTask {
           for _ in 0..<50_000 {
             guard let entry = stack.stack.pop(in: ledger) else { continue }
-            // Exactly one holder: the word goes free → live → free, and any second holder would trip.
+            // There is exactly one holder: the word changes from free to live and back to free, and a second holder
+            // would be noticed.
             let key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
             if entry.requestRelease(key: key) != .releaseNow { stack.errors.add(1, ordering: .relaxed) }
             _ = entry.endLife(as: .free)

@@ -15,7 +15,7 @@ struct SiteIndexTests {
     var keys: [UInt64] = []
     for file in files { for line in 1...1_024 { keys.append(SiteIndex.key(file: file, line: UInt(line))) } }
     for (number, key) in keys.enumerated() { index.add(key, site: SiteID(rawValue: UInt32(number + 1))) }
-    // The table is half full: 1.5 slots on the average, if the keys were spread at random.
+    // The table is half full. If the keys were spread at random, a search would look at 1.5 slots on the average.
     let probes = keys.map(index.probeCount)
     #expect(probes.reduce(0, +) <= 2 * keys.count)
     #expect(try #require(probes.max()) <= 64)

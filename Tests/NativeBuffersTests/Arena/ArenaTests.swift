@@ -59,7 +59,7 @@ struct ArenaTests {
       let pointer = unsafe try arena.unsafeAllocate(byteCount: byteCount)
       defer { unsafe arena.unsafeDeallocate(pointer) }
       let block = UInt(bitPattern: pointer)..<UInt(bitPattern: pointer) + UInt(byteCount)
-      // "hg" among a mapping's flags: its pages were asked to be huge.
+      // "hg" among a mapping's flags says that the kernel was asked for huge pages.
       let asked = try Self.mappings().filter { $0.flags.contains("hg") && block.overlaps($0.range) }
       #expect(asked.isEmpty == !prefersHugePages)
       for mapping in asked {
@@ -71,7 +71,7 @@ struct ArenaTests {
   private static func mappings() throws -> [(range: Range<UInt>, flags: [Substring])] {
     var result: [(Range<UInt>, [Substring])] = []
     var range: Range<UInt> = 0..<0
-    // By a handle: read by its size, which is 0, such a file comes cut short.
+    // The file is read by a handle. If it were read by its size, which is 0, it would be cut short.
     let file = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps"))
     let text = String(decoding: try #require(try file.readToEnd()), as: UTF8.self)
     for line in text.split(separator: "\n") {

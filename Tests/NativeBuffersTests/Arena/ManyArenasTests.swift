@@ -6,11 +6,11 @@ import Testing
 
 @testable import NativeBuffers
 
-// Each in a process of its own: what jemalloc keeps for all arenas is what they are about.
+// Each test runs in a process of its own, because the tests are about what jemalloc keeps for all arenas together.
 
 @Suite("Many arenas")
 struct ManyArenasTests {
-  /// How often jemalloc added up its statistics, which it does for all arenas of the process at once.
+  /// How often jemalloc added up its statistics. It does so for all arenas of the process at once.
   private static var refreshCount: UInt64 { (try? Mallctl.read("epoch")) ?? 0 }
 
   @Test("Destroying an arena that is empty costs nothing for the others: no statistics are added up")

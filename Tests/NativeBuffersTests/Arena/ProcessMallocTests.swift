@@ -11,7 +11,7 @@ import Testing
     .enabled(if: ProcessMalloc.owner == .glibc, "needs glibc's malloc"))
   func counted() throws {
     let before = try #require(Self.nextCount { $0 != nil })
-    // Larger than anything that other tests get and give back meanwhile.
+    // This is larger than anything that other tests take and give back meanwhile.
     let byteCount = 1 << 30
     let memory = unsafe malloc(byteCount)
     defer { unsafe free(memory) }
@@ -21,7 +21,7 @@ import Testing
     #expect(after > before + byteCount / 2)
   }
 
-  /// Asks for the count until it is as wanted, or was asked for often enough that it must have been renewed.
+  /// Asks for the count until it is as expected, or until it was asked for so often that it must have been renewed.
   private static func nextCount(until isWanted: (Int?) -> Bool) -> Int? {
     var count: Int?
     for _ in 0..<1_000 {
