@@ -72,7 +72,7 @@ struct FileReplacingTests {
 
   @Test(
     "Where the group cannot be kept, the new one gets no more rights than everybody",
-    .enabled(if: getuid() == 0, "Only root can become somebody else."))
+    .enabled(if: getuid() == 0, "Only root can become another user."))
   func foreignGroup() async throws {
     let folder = try Files.makeTemporaryFolder()
     defer {

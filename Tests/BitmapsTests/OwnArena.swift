@@ -31,7 +31,7 @@ extension Arena {
   func expectEmpty(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws {
     trim()
     #expect(try counts().count == 0, comment, sourceLocation: sourceLocation)
-    #expect(rescueCount == 0, "Every buffer is disposed, none left to deinit.", sourceLocation: sourceLocation)
+    #expect(rescueCount == 0, "Every buffer is disposed, not left to deinit.", sourceLocation: sourceLocation)
   }
 
   /// Makes the first allocation from this arena in `body` fail, then the second, and so on. Expects each time that

@@ -249,8 +249,8 @@ struct MaintenanceTests {
       ThreadCaches.isBarrierRefused.store(true, ordering: .relaxed)
       Self.leaveIdle(10, of: 1_000, in: nil)
       for step in 0...6 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
-      #expect(Self.blockCount(.shared) == 10, "nobody may touch them")
-      #expect(Maintenance.pass(at: 40 * Self.second) == nil, "and nobody wakes up for them")
+      #expect(Self.blockCount(.shared) == 10, "only their own thread may touch them")
+      #expect(Maintenance.pass(at: 40 * Self.second) == nil, "no thread wakes up for them")
       // The first pass sees them, and the second one finds that they were not used.
       for step in 9...11 {
         Self.leaveIdle(1, of: 64, in: nil)
