@@ -27,8 +27,12 @@ struct MaintenanceStressTests {
   private static func run(_ seed: UInt64, refusingBarrier: Bool) throws {
     Maintenance.beginByHand()
     ThreadCaches.isBarrierRefused.store(refusingBarrier, ordering: .relaxed)
-    let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
-    let steps = isLong ? 30_000_000 : 1_500_000
+    let steps =
+      switch ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] {
+      case "long": 30_000_000
+      case "short": 300_000
+      default: 1_500_000
+      }
     let state = State()
     let slots = SharedSlots<NativeBuffer>(count: 16)
     onThreads(3) { thread in
@@ -38,7 +42,7 @@ struct MaintenanceStressTests {
       state.finished.add(1, ordering: .releasing)
     }
     for slot in 0..<16 { slots.exchange(slot, nil)?.dispose() }
-    #expect(state.passes.load(ordering: .relaxed) > 100)
+    #expect(state.passes.load(ordering: .relaxed) > 20)
     #expect(state.wrongBytes.load(ordering: .relaxed) == 0)
     #expect(state.failures.load(ordering: .relaxed) == 0)
     #expect(state.findings.withLock { $0 } == [])
