@@ -218,9 +218,27 @@ struct SiteTests {
     #expect(ledger.domainKind(a.id.number).rawValue == 0 && ledger.kind(of: a.id) == nil)
     let b = try ledger.addDomain(.adoptedMemory, name: String(repeating: "ü", count: 40))
     #expect(b.id.number == a.id.number && b.id != a.id)
-    #expect(ledger.domainName(b.id.number).utf8.count <= 58)
+    #expect(ledger.domainName(b.id.number) == String(repeating: "ü", count: 28))
     // The number was given back before, and another domain has it.
     a.giveBack()
     #expect(ledger.kind(of: a.id) == nil && ledger.kind(of: b.id) == .adoptedMemory)
+  }
+
+  @Test(
+    "A domain's name of more than 56 bytes is cut after the last whole Unicode scalar that fits",
+    arguments: ["a", "ü", "中", "🐦"])
+  func longDomainName(text: String) throws {
+    for lead in 0..<4 {
+      let name = String(repeating: "x", count: lead) + String(repeating: text, count: 57)
+      let domain = try ledger.addDomain(.arena, name: name)
+      let kept = ledger.domainName(domain.id.number)
+      #expect(name.hasPrefix(kept) && kept.utf8.count <= 56 && kept.utf8.count + text.utf8.count > 56, "\(kept)")
+      domain.giveBack()
+    }
+    for name in [String(repeating: text, count: 56 / text.utf8.count), ""] {
+      let domain = try ledger.addDomain(.arena, name: name)
+      #expect(ledger.domainName(domain.id.number) == name)
+      domain.giveBack()
+    }
   }
 }

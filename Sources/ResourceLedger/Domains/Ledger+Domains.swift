@@ -77,7 +77,7 @@ extension Ledger {
 
   // MARK: Giving out and taking back
 
-  /// Adds a domain and gives it a number. A name longer than 56 bytes of UTF-8 is cut.
+  /// Adds a domain and gives it a number. Of a name longer than 56 bytes of UTF-8, keeps the Unicode scalars that fit.
   /// - Parameter isOneOfMany: whether the domain may not have the last 16 records. They are kept for domains of which a
   ///   process has one and which it may add late, such as native resources and adopted memory.
   /// - Throws: ``LedgerError`` if all domain records are in use.
@@ -185,7 +185,11 @@ extension Ledger {
 
   /// Stores whole words, because another thread may be reading the name of the number's last domain.
   private func setName(_ name: String, of number: UInt16) {
-    var bytes = Array(name.utf8.prefix(Self.nameCapacity))
+    let text = Array(name.utf8)
+    // Not inside a scalar: that would be read as a replacement character.
+    var end = min(text.count, Self.nameCapacity)
+    while end > 0, end < text.count, text[end] & 0xC0 == 0x80 { end -= 1 }
+    var bytes = Array(text[..<end])
     bytes += Array(repeating: 0, count: Self.nameCapacity - bytes.count)
     for (index, offset) in nameOffsets(of: number).enumerated() {
       let word = bytes[index * 8..<index * 8 + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
