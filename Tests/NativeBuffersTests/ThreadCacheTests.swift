@@ -10,11 +10,15 @@ import Testing
 
 @Suite("The threads' caches", .serialized)
 struct ThreadCacheTests {
-  /// Runs a closure on a thread of its own, with that thread's cache already made.
-  private func onOneThread(_ body: @escaping @Sendable (ThreadCache) -> Void) {
+  /// Runs a closure on a thread of its own, with that thread's cache already made. An error is an issue.
+  private func onOneThread(_ body: @escaping @Sendable (ThreadCache) throws -> Void) {
     onThreads(1) { _ in
-      (try? NativeBuffer(uninitializedByteCount: 64))?.dispose()
-      if let cache = ThreadCaches.current() { body(cache) } else { Issue.record("no cache") }
+      do {
+        try NativeBuffer(uninitializedByteCount: 64).dispose()
+        try body(#require(ThreadCaches.current()))
+      } catch {
+        Issue.record(error)
+      }
     }
   }
 
@@ -22,11 +26,11 @@ struct ThreadCacheTests {
   func reuse() {
     onOneThread { _ in
       for size in [1, 64, 1_000, 60_000, 524_288] {
-        guard let first = try? NativeBuffer(uninitializedByteCount: size) else { break }
+        let first = try NativeBuffer(uninitializedByteCount: size)
         let entry = first.block.entry
         let address = entry.address
         first.dispose()
-        guard let second = try? NativeBuffer(uninitializedByteCount: size) else { break }
+        let second = try NativeBuffer(uninitializedByteCount: size)
         #expect(second.block.entry == entry && entry.address == address, "size \(size)")
         #expect(entry.byteCount == size && entry.word.state == .live)
         second.dispose()
@@ -38,21 +42,20 @@ struct ThreadCacheTests {
   func reuseOfAligned() {
     onOneThread { _ in
       for alignment in [4_096, 128, 65_536] {
-        guard let first = try? NativeBuffer(uninitializedByteCount: 40_000, alignment: alignment) else { break }
+        let first = try NativeBuffer(uninitializedByteCount: 40_000, alignment: alignment)
         let entry = first.block.entry
         first.dispose()
-        guard let second = try? NativeBuffer(uninitializedByteCount: 40_000, alignment: alignment) else { break }
+        let second = try NativeBuffer(uninitializedByteCount: 40_000, alignment: alignment)
         #expect(second.block.entry == entry && entry.address % UInt(alignment) == 0, "alignment \(alignment)")
         second.dispose()
       }
       // The last one is on top of the list. A block of the usual alignment above it must not be given to a larger
       // alignment.
-      let usual = (try? NativeBuffer(uninitializedByteCount: 40_000), try? NativeBuffer(uninitializedByteCount: 40_000))
-      usual.0?.dispose()
-      usual.1?.dispose()
-      let aligned = try? NativeBuffer(uninitializedByteCount: 40_000, alignment: 65_536)
-      #expect(aligned.map { $0.block.entry.address % 65_536 == 0 } == true)
-      aligned?.dispose()
+      let usual = try (0..<2).map { _ in try NativeBuffer(uninitializedByteCount: 40_000) }
+      for buffer in usual { buffer.dispose() }
+      let aligned = try NativeBuffer(uninitializedByteCount: 40_000, alignment: 65_536)
+      #expect(aligned.block.entry.address % 65_536 == 0)
+      aligned.dispose()
     }
   }
 
@@ -66,9 +69,9 @@ struct ThreadCacheTests {
     let arena = try Arena(name: "not cached")
     onOneThread { cache in
       let before = cache._roomByteCount
-      (try? NativeBuffer(uninitializedByteCount: 64, arena: arena))?.dispose()
-      (try? NativeBuffer(uninitializedByteCount: 524_289))?.dispose()
-      (try? NativeBuffer(uninitializedByteCount: 3 << 20))?.dispose()
+      try NativeBuffer(uninitializedByteCount: 64, arena: arena).dispose()
+      try NativeBuffer(uninitializedByteCount: 524_289).dispose()
+      try NativeBuffer(uninitializedByteCount: 3 << 20).dispose()
       let after = cache._roomByteCount
       #expect(after == before)
       cache._checkInvariants()
@@ -87,7 +90,7 @@ struct ThreadCacheTests {
       for _ in 0..<20_000 {
         if live.count < 200, Bool.random(using: &generator) {
           let size = Int.random(in: 0...1 << Int.random(in: 0...19, using: &generator), using: &generator)
-          if let buffer = try? NativeBuffer(uninitializedByteCount: size) { live.append(buffer) }
+          live.append(try NativeBuffer(uninitializedByteCount: size))
         } else if !live.isEmpty {
           live.remove(at: Int.random(in: live.indices, using: &generator)).dispose()
         }
@@ -106,7 +109,7 @@ struct ThreadCacheTests {
     let addresses = Guarded<[Set<UInt>]>([])
     for _ in 0..<2 {
       onOneThread { _ in
-        let buffers = (0..<4).compactMap { _ in try? NativeBuffer(uninitializedByteCount: size) }
+        let buffers = try (0..<4).map { _ in try NativeBuffer(uninitializedByteCount: size) }
         addresses.withLock { $0.append(Set(buffers.map(\.block.entry.address))) }
         for buffer in buffers { buffer.dispose() }
       }
