@@ -4,6 +4,7 @@ import Dispatch
 import Finalization
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct ResourceCacheTests {
@@ -145,6 +146,27 @@ import Testing
     #expect(cache.cachedValue(for: 1) == nil)
     for number in [0, 2, 3] { #expect(cache.cachedValue(for: number)?.number == number) }
     #expect(cache.statistics.evictions == 1)
+  }
+
+  @Test func `A value that uses the cache in its deinit can be evicted`() async {
+    // A process of its own: it would end or hang if the value were released under the cache's locks.
+    await #expect(processExitsWith: .exitCode(0)) { try Self.evictAskingValues() }
+  }
+
+  private final class Asking: Sendable {
+    let ask: @Sendable () -> Void
+    init(_ ask: @escaping @Sendable () -> Void) { self.ask = ask }
+    deinit { ask() }
+  }
+
+  private static func evictAskingValues() throws {
+    ProcessTimeLimit.set(seconds: 20)
+    let cache = ResourceCache<Int, Asking>(name: "cache", strongByteLimit: 300) { _ in 100 }
+    let answers = Log<Int>()
+    for number in 0..<5 { _ = try cache.value(for: number) { Asking { answers.add(cache.strongByteCount) } } }
+    #expect(answers.all == [300, 300])
+    #expect(cache.trim(keeping: 100) == 200)
+    #expect(answers.all == [300, 300, 100, 100])
   }
 
   @Test func `A value larger than the strong tier is held weakly`() throws {

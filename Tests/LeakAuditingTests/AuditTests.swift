@@ -107,6 +107,16 @@ struct AuditTests {
     try arena.destroy()
   }
 
+  @Test("A rescue of a buffer whose line is not recorded is in the report, too, at the unknown line")
+  func rescuedWithoutLine() async {
+    await #expect(processExitsWith: .success) {
+      Ledger.shared.recordRescue(at: .unknown, byteCount: 33)
+      let finding = try #require(try LeakAuditor.audit().findings.first { $0.kind == .rescued })
+      #expect(finding.count == 1 && finding.byteCount == 33)
+      #expect(finding.sites.map(\.file) == [Site.unknown.file])
+    }
+  }
+
   @Test(
     "An arena with a ghost in its ledger cannot be destroyed, though the allocator has nothing left",
     Self.freeIsJemallocs)

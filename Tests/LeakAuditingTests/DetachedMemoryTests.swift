@@ -37,6 +37,7 @@ struct DetachedMemoryTests {
     unsafe deallocator(memory.pointer)
     let books = try books(of: arena)
     #expect(books.detached.count == 0 && books.allocatorCount == 0 && books.difference == 0)
+    #expect(books.detached.byteCount == 0)
     try arena.destroy()
   }
 
@@ -47,7 +48,9 @@ struct DetachedMemoryTests {
     let second = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
     unsafe Arena.unsafeDeallocator(first.pointer)
     // This audit may remove the second one's entry instead of the entry of the block that was freed.
-    #expect(try books(of: arena).detached.count == 1)
+    let between = try books(of: arena)
+    #expect(between.detached.count == 1 && between.detached.byteCount == 5_120)
+    #expect(between.buffers.created == 2 && between.buffers.disposed == 1 && between.buffers.detached == 1)
     unsafe second.release()
     let after = try books(of: arena)
     #expect(after.detached.count == 0 && after.allocatorCount == 0 && after.difference == 0)

@@ -96,6 +96,30 @@ struct ScopeTests {
     for buffer in kept + [before] { buffer.dispose() }
   }
 
+  @Test("A task's scope reports what it left, also if the scope in which the task began has closed before")
+  func taskThatOutlivesItsScope() async throws {
+    let (opened, hasOpened) = AsyncStream<Void>.makeStream()
+    let (closed, hasClosed) = AsyncStream<Void>.makeStream()
+    let (task, outer) = await LeakAuditor.scope("outer") {
+      let task = Task {
+        try await LeakAuditor.scope("inner") {
+          hasOpened.yield()
+          for await _ in closed { break }
+          _ = try NativeBuffer(byteCount: 8)
+          return try NativeBuffer(byteCount: 300)
+        }
+      }
+      for await _ in opened { break }
+      return task
+    }
+    hasClosed.yield()
+    let (buffer, inner) = try await task.value
+    #expect(outer.findings.isEmpty)
+    #expect(inner.findings.map(\.kind) == [.held, .rescued])
+    #expect(inner.findings.map(\.byteCount) == [300, 8])
+    buffer.dispose()
+  }
+
   @Test("A scope whose closure throws passes the error on, and is closed")
   func throwing() throws {
     struct Failure: Error {}

@@ -70,6 +70,38 @@ struct BatchTests {
     }
   }
 
+  @Test("A batch has blocks of one alignment only: what the depot then hands out is aligned as asked for")
+  func batchesOfOneAlignment() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let (byteCount, alignment) = (40_000, 65_536)
+      onThreads(1) { _ in
+        do {
+          let usual = try (0..<6).map { _ in try NativeBuffer(uninitializedByteCount: byteCount) }
+          let aligned = try (0..<6).map { _ in
+            try NativeBuffer(uninitializedByteCount: byteCount, alignment: alignment)
+          }
+          // In the thread's list, the two kinds lie in turns. All of them together would fit into one batch.
+          for (first, second) in zip(usual, aligned) {
+            first.dispose()
+            second.dispose()
+          }
+          ThreadCaches.withCurrent { $0.flush(to: Arena.shared.depot) }
+          let buffers = try (0..<12).map { _ in
+            try NativeBuffer(uninitializedByteCount: byteCount, alignment: alignment)
+          }
+          let misaligned = buffers.filter { $0.block.entry.address % UInt(alignment) != 0 }
+          #expect(misaligned.isEmpty, "\(misaligned.count) of 12")
+          for buffer in buffers { buffer.dispose() }
+          ThreadCaches.withCurrent { $0.flush(to: Arena.shared.depot) }
+          Arena.shared.depot._checkInvariants()
+        } catch {
+          Issue.record(error)
+        }
+      }
+    }
+  }
+
   @Test("After every step of a random walk the depot's lists, the ledger and jemalloc agree")
   func walkOverOneArena() throws {
     let seed = UInt64.random(in: 0 ... .max)

@@ -3,6 +3,7 @@
 import Foundation
 import ResourceLedger
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import NativeBuffers
@@ -43,6 +44,32 @@ struct ForeignMemoryTests {
     #expect(buffer?.site.line != line, "the helper's line is the site")
     buffer = nil
     #expect(calls.count.load(ordering: .relaxed) == 1)
+  }
+
+  @Test("A rescue is charged to the line of the buffer that was forgotten, not to that of the next one with its entry")
+  func rescueBesideNextOwner() throws {
+    let next = Guarded<NativeBuffer?>(nil)
+    let rounds = 1_000
+    var sameEntryCount = 0
+    var (site, nextSite) = (SiteID.unknown, SiteID.unknown)
+    for _ in 0..<rounds {
+      let memory = unsafe try #require(calloc(1, 200))
+      var buffer: NativeBuffer? = unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: 100) { pointer in
+        // The entry is free by now. This buffer gets it, unless another test has taken it just before.
+        let other = unsafe try? NativeBuffer(unsafeAdopting: pointer, byteCount: 200) { unsafe free($0) }
+        next.withLock { $0 = other }
+      }
+      let entry = buffer?.block.entry
+      site = try #require(entry?.site)
+      buffer = nil
+      let owner = try #require(next.withLock { $0 })
+      if owner.block.entry == entry { sameEntryCount += 1 }
+      nextSite = owner.block.entry.site
+      owner.dispose()
+    }
+    #expect(sameEntryCount > 0 && site != nextSite)
+    #expect(Ledger.shared.rescues(at: site) == (rounds, 100 * rounds))
+    #expect(Ledger.shared.rescues(at: nextSite) == (0, 0))
   }
 
   @Test("The deallocator of adopted memory waits for the last pin")

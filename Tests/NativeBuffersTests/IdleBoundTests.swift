@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Foundation
 import NativeSynchronization
 import ResourceLedger
@@ -95,6 +96,41 @@ struct IdleBoundTests {
         #expect(Self.idleByteCount(arena) <= limit)
         try arena.destroy()
       }
+    }
+  }
+
+  @Test("Room that one thread has and does not use goes to another, and the limit can be filled to the last byte")
+  func roomOfOtherThreads() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "room", configuration: .init(idleByteLimit: 4 << 20))
+      let live = try (0..<6).map { _ in try NativeBuffer(uninitializedByteCount: 1 << 20, arena: arena) }
+      let kept = Guarded<NativeBuffer?>(nil)
+      let numbers = Guarded<[UInt32]>([])
+      let isPrepared = DispatchSemaphore(value: 0)
+      onThreads(2) { thread in
+        numbers.withLock { $0.append(UInt32(cnativeruntime_number())) }
+        if thread == 0 {
+          // The block is in use again, and the thread's stripe keeps the room that it had set aside for the block.
+          live[0].dispose()
+          let again = try? NativeBuffer(uninitializedByteCount: 1 << 20, arena: arena)
+          kept.withLock { $0 = again }
+          isPrepared.signal()
+        } else {
+          isPrepared.wait()
+          for buffer in live[1...4] { buffer.dispose() }
+        }
+      }
+      #expect(Set(numbers.withLock { $0.map { $0 & 1 } }).count == 2, "two stripes")
+      #expect(arena.depot.surplus.count == 0)
+      #expect(arena.depot.bins.idleByteCount == 4 << 20)
+      live[5].dispose()
+      #expect(arena.depot.surplus.count == 1, "the limit is full")
+      #expect(arena.depot.bins.idleByteCount == 4 << 20)
+      kept.withLock { _ = $0?.dispose() }
+      arena.depot._checkInvariants()
+      arena.trim()
+      try arena.destroy()
     }
   }
 

@@ -86,6 +86,23 @@ struct MaintenanceTests {
     }
   }
 
+  @Test("Maintenance that stops watching goes on watching if a thread has just left a block")
+  func stopsWatching() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "watching")
+      Self.leaveIdle(1, of: 3 << 20, in: arena)
+      // The thread that left the block has called already, and will not call again.
+      #expect(arena.depot.bins.isWatched)
+      arena.depot.stopWatching()
+      #expect(arena.depot.bins.isWatched)
+      #expect(arena.trim() == 3 << 20)
+      arena.depot.stopWatching()
+      #expect(!arena.depot.bins.isWatched)
+      try arena.destroy()
+    }
+  }
+
   @Test("Blocks beyond the limit take no lock of the arena where they are released; the next pass gives them back")
   func surplus() async {
     await #expect(processExitsWith: .success) {
@@ -115,7 +132,9 @@ struct MaintenanceTests {
       let live = Self.buffers(kept + SurplusBlocks.countLimit + 100, of: 64, in: arena)
       for buffer in live { buffer.dispose() }
       #expect(Self.blockCount(arena) == kept + SurplusBlocks.countLimit)
+      #expect(arena.depot.surplus.count == SurplusBlocks.countLimit, "what was refused does not count")
       #expect(arena.trim() == (kept + SurplusBlocks.countLimit) * 64)
+      #expect(arena.depot.surplus.count == 0)
       try arena.destroy()
     }
   }

@@ -216,6 +216,50 @@ struct NativeBufferTests {
     finish()
   }
 
+  @Test("Dispose during exclusive access leaves the bytes to its pin; its end releases them")
+  func disposeWhilePinnedExclusively() throws {
+    let buffer = try NativeBuffer(byteCount: 5_000, arena: arena)
+    do {
+      var pin = try buffer.pinMutable()
+      #expect(buffer.dispose())
+      #expect(throws: NativeBufferError.self) { _ = try buffer.pinMutable() }
+      var bytes = pin.mutableBytes
+      bytes.storeBytes(of: 42, toByteOffset: 4_999, as: UInt8.self)
+      #expect(unsafe pin.bytes.unsafeLoad(fromByteOffset: 4_999, as: UInt8.self) == 42)
+      #expect(arena.trim() == 0, "the block is not idle yet")
+    }
+    #expect(arena.trim() == 5_120)
+    finish()
+  }
+
+  @Test("A buffer with 262,143 pins refuses one more by an error, and takes pins again when one has ended")
+  func tooManyPins() throws {
+    let buffer = try NativeBuffer(byteCount: 100, arena: arena)
+    let block = buffer.block
+    for _ in 1..<EntryWord.maximumPinCount { _ = block.entry.pin(key: block.key) }
+    func code(_ body: () throws -> Void) -> NativeBufferError.Code? {
+      do { try body() } catch { return (error as? NativeBufferError)?.code }
+      return nil
+    }
+    do {
+      let last = try buffer.pin()
+      #expect(last.byteCount == 100)
+      #expect(code { _ = try buffer.pin() } == .tooManyPins)
+      #expect(code { try buffer.withBytes { _ in } } == .tooManyPins)
+      #expect(code { try buffer.slice(0..<1).withBytes { _ in } } == .tooManyPins)
+      #expect(code { try buffer.withMutableBytes { _ in } } == .overlappingAccess)
+      #expect(block.entry.word.pinCount == EntryWord.maximumPinCount)
+    }
+    #expect(code { try buffer.withBytes { _ in } } == nil)
+    #expect(buffer.dispose())
+    for _ in 2..<EntryWord.maximumPinCount { _ = block.entry.unpin() }
+    #expect(arena.trim() == 0, "one pin is left")
+    #expect(block.entry.unpin())
+    Block.releasePinned(block.entry)
+    #expect(arena.trim() == 128)
+    finish()
+  }
+
   @Test("A pin outlives its handle")
   func pinOutlivesHandle() throws {
     func pinned() throws -> Pin {

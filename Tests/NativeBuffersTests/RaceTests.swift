@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import ResourceLedger
 import Synchronization
 import TestSupport
@@ -52,21 +53,55 @@ struct RaceTests {
       let buffer = try NativeBuffer(byteCount: 256, arena: arena) { span in
         for _ in 0..<256 { span.append(value) }
       }
+      // In every other round the pin comes first, so that there are always pins to check.
+      let pinComesFirst = round.isMultiple(of: 2)
+      let hasAsked = Flag()
       onThreads(2) { thread in
         if thread == 0 {
+          while pinComesFirst, !hasAsked.value.load(ordering: .acquiring) { sched_yield() }
           buffer.dispose()
           // This is the next owner of this memory, if the memory is free. Its bytes must never show under the other
           // thread's pin.
           _ = try? NativeBuffer(byteCount: 256, arena: arena).dispose()
         } else if let pin = try? buffer.pin() {
+          hasAsked.value.store(true, ordering: .releasing)
           counts.first.add(1, ordering: .relaxed)
           for index in 0..<256 where unsafe pin.bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) != value {
             counts.second.add(1, ordering: .relaxed)
           }
+        } else {
+          hasAsked.value.store(true, ordering: .releasing)
         }
       }
     }
+    #expect(counts.first.load(ordering: .relaxed) >= 1_000)
     #expect(counts.second.load(ordering: .relaxed) == 0)
+    try arena.destroy()
+  }
+
+  /// Other threads find the block as soon as it is released. So it must have been charged before.
+  @Test("Unique buffers that are forgotten are charged to their own line while another thread uses their blocks")
+  func rescueRace() throws {
+    let arena = try Arena(name: "rescue race")
+    let disposing = SharedSlots<SiteID>(count: 1)
+    let forgetting = SharedSlots<SiteID>(count: 1)
+    let count = 30_000
+    onThreads(2) { thread in
+      for _ in 0..<count {
+        if thread == 0 {
+          guard let buffer = try? UniqueBuffer(uninitializedByteCount: 64, arena: arena) else { return }
+          _ = forgetting.exchange(0, buffer.block.entry.site)
+        } else {
+          guard let buffer = try? NativeBuffer(uninitializedByteCount: 64, arena: arena) else { return }
+          _ = disposing.exchange(0, buffer.block.entry.site)
+          buffer.dispose()
+        }
+      }
+    }
+    let (forgotten, disposed) = (try #require(forgetting.peek(0)), try #require(disposing.peek(0)))
+    #expect(Ledger.shared.rescues(at: forgotten).count == count)
+    #expect(Ledger.shared.rescues(at: disposed).count == 0)
+    #expect(arena.rescueCount == count)
     try arena.destroy()
   }
 
@@ -115,6 +150,8 @@ struct RaceTests {
     arena.depot._checkInvariants()
     try arena.destroy()
   }
+
+  private final class Flag: Sendable { let value = Atomic<Bool>(false) }
 
   private final class Atomics: Sendable {
     let first = Atomic<Int>(0)

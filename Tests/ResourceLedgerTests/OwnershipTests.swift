@@ -142,6 +142,32 @@ struct OwnershipTests {
     }
   }
 
+  /// Otherwise a thread that read the word before, and the link of an entry that is another one now, would exchange it.
+  @Test("After an entry was popped and pushed again, the stack's word is another one, though the same entry is on top")
+  func countInStackWord() throws {
+    let stack = EntryStack()
+    for _ in 0..<2 {
+      stack.push(try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0)), in: ledger)
+    }
+    let top = stack.top
+    var words = [stack.head.load(ordering: .relaxed)]
+    for _ in 0..<3 {
+      let entry = stack.pop(in: ledger)
+      stack.push(try #require(entry), in: ledger)
+      words.append(stack.head.load(ordering: .relaxed))
+    }
+    for count in 1...2 {
+      let popped = unsafe stack.pop(atMost: count, records: ledger.entries)
+      let batch = try #require(popped)
+      #expect(batch.count == count)
+      let last = count == 1 ? batch.first : ledger.entry(at: Int(batch.first.link) - 1)
+      unsafe stack.push(from: batch.first, to: last, records: ledger.entries)
+      words.append(stack.head.load(ordering: .relaxed))
+    }
+    #expect(stack.top == top)
+    #expect(Set(words).count == words.count)
+  }
+
   @Test("Threads that push to and pop from one stack lose no entry and get none twice")
   func stack() async throws {
     let ledger = try Ledger(entryCapacity: 64)

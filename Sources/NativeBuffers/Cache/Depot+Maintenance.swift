@@ -76,7 +76,7 @@ extension Depot {
   }
 
   /// Stops watching: the next thread that leaves a block calls maintenance.
-  private func stopWatching() {
+  func stopWatching() {
     bins.setWatched(false)
     // A thread that saw `isWatched` still true may have left a block and not called.
     if hasIdleBlocks { bins.setWatched(true) }
