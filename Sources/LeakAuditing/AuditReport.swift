@@ -49,9 +49,9 @@ public struct AuditReport: Codable, Sendable {
   public struct OutsideMemory: Codable, Sendable, Equatable {
     /// The name of the file whose `malloc` the process calls, as "libc.so.6" or "libjemalloc.so.2".
     public let malloc: String
-    /// Allocated with malloc anywhere in the process, without this library's arenas; nil if that `malloc` cannot be
-    /// asked: it is neither glibc's nor jemalloc's, or another thread is asking it for the first time. glibc is asked at
-    /// most ten times a second, so the number may be a little old.
+    /// Allocated with malloc anywhere in the process, without this library's arenas. Nil if that `malloc` cannot be
+    /// asked, because it is neither glibc's nor jemalloc's, or another thread is asking it for the first time. glibc is
+    /// asked at most ten times a second, so the number may be a little old.
     public let allocated: Int?
     /// jemalloc's own structures, of all arenas.
     public let metadata: Int

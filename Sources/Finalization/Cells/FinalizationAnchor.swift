@@ -130,7 +130,8 @@ public class FinalizationAnchor: @unchecked Sendable {
       var token = Cell(address: tokens.load(ordering: .relaxed))
       while let cell = token {
         token = unsafe cell.record.pointee.tokenNext
-        // Releasing, because the cell may have another owner, who reads 0 without the lock and then gives the cell away.
+        // Releasing, because the cell may have another owner. That one reads 0 without the lock, and then gives the
+        // cell away.
         unsafe cell.record.pointee.token.store(0, ordering: .releasing)
       }
       let first = Cell(address: targets.load(ordering: .relaxed))

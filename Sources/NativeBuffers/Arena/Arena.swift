@@ -63,8 +63,8 @@ public final class Arena: Sendable {
       }
     }
 
-    /// A time of the configuration in milliseconds, as jemalloc takes it: -1 for never. A part of a millisecond counts as
-    /// a whole one, because 0 means at once.
+    /// A time of the configuration in milliseconds, as jemalloc takes it: -1 for never. A part of a millisecond counts
+    /// as a whole one, because 0 means at once.
     static func milliseconds(_ time: Duration?) -> Int {
       guard let (seconds, attoseconds) = time?.components else { return -1 }
       return Int(seconds) * 1_000 + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)

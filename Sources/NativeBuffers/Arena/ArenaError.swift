@@ -126,14 +126,14 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
       "it cannot be destroyed while \(count) blocks of \(byteCount) bytes are live. Dispose their buffers first."
     case .sharedArena: "it is the process's shared arena, which cannot be destroyed; trim and purge it instead."
     case .invalidConfiguration(let property, let value):
-      "\(value) is no value for the configuration's `\(property)`: bytes and times are 0 or more, and times at most 10^10 "
-        + "seconds, or nil for never."
+      "\(value) is no value for the configuration's `\(property)`: bytes and times are 0 or more, and times at most "
+        + "10^10 seconds, or nil for never."
     case .destroyed: "it was destroyed; nothing can be allocated from it."
     case .ledger(let error): error.description
     case .tooManyArenas(let count):
       "the process has \(count) arenas, as many as jemalloc allows, a few of them jemalloc's own for malloc. Those "
-        + "count, too, whose last reference was dropped: only destroy() ends an arena, once its buffers are gone. Destroy "
-        + "arenas that are no longer needed, or let several purposes share one."
+        + "count, too, whose last reference was dropped: only destroy() ends an arena, once its buffers are gone. "
+        + "Destroy arenas that are no longer needed, or let several purposes share one."
     case .noRoomForArena:
       "no room for another arena, which takes 2 MiB of address space before its first block: \(shortage ?? .memory). "
         + (shortage ?? .memory).advice(or: "let several purposes share an arena")

@@ -29,8 +29,8 @@ package enum ProcessMalloc {
   /// The bytes that glibc's malloc has given out and not got back; nil if the process's malloc is another, or another
   /// thread is counting for the first time. The caller holds no lock.
   ///
-  /// glibc takes its time to count, because it walks the lists of free blocks. So the answer may be old: by a tenth of a
-  /// second, or by 20 times as long as the last count took. A thread never waits while another one counts.
+  /// glibc takes its time to count, because it walks the lists of free blocks. So the answer may be old: by a tenth of
+  /// a second, or by 20 times as long as the last count took. A thread never waits while another one counts.
   package static var allocatedByGlibc: Int? {
     guard owner == .glibc else { return nil }
     return GlibcCount.shared.value.current()

@@ -9,7 +9,8 @@ import Synchronization
 /// taking and returning it touches neither the allocator nor the registry.
 ///
 /// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
-// SAFETY: `bins` is allocated once and made of atomics; `arenaMaintenance` is guarded by ArenaDirectory.maintenanceLock.
+// SAFETY: `bins` is allocated once and made of atomics; `maintenanceState` is guarded by
+// ArenaDirectory.maintenanceLock.
 @safe final class Depot: @unchecked Sendable {
   let bins: DepotBins
   let surplus: SurplusBlocks

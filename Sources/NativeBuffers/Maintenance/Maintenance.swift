@@ -8,8 +8,8 @@ import Synchronization
 
 /// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, and sleeps while there is none.
 ///
-/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds ``ArenaDirectory/maintenanceLock``
-/// while it works on an arena, and that arena's lock for at most 64 blocks at a time.
+/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds
+/// ``ArenaDirectory/maintenanceLock`` while it works on an arena, and that arena's lock for at most 64 blocks at a time.
 enum Maintenance {
   private enum Phase: UInt8 {
     /// There is no thread yet. The first call starts it.
@@ -85,8 +85,8 @@ enum Maintenance {
     return min(due ?? next, next)
   }
 
-  /// Runs a closure that needs ``ArenaDirectory/maintenanceLock``. Does not listen while it waits for that lock, because a
-  /// client's purge may hold it for long.
+  /// Runs a closure that needs ``ArenaDirectory/maintenanceLock``. Does not listen while it waits for that lock,
+  /// because a client's purge may hold it for long.
   static func withMaintenanceLock<R>(_ body: () -> R) -> R {
     if !ArenaDirectory.maintenanceLock.tryLock() {
       withoutListening(if: true) { ArenaDirectory.maintenanceLock.lock() }

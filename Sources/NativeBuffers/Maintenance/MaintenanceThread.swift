@@ -22,14 +22,14 @@ public enum MaintenanceThread {
   /// after ``turnOff()``, and in a forked child, until ``turnOn()`` is called there.
   public static var isEnabled: Bool { Maintenance.isEnabled }
 
-  /// Lets the process have the thread again, which starts with the next memory to look after. Does nothing if the process
-  /// may have it. Must not be called in a signal handler.
+  /// Lets the process have the thread again, which starts with the next memory to look after. Does nothing if the
+  /// process may have it. Must not be called in a signal handler.
   public static func turnOn() { Maintenance.turnOn() }
 
   /// Ends the thread, and waits until it has ended: mostly for microseconds, and for as long as a step takes that it is
-  /// just doing. From then on, ``Arena/trim(keeping:)`` gives idle blocks back, a thread that releases a block beyond the
-  /// limit gives that block back itself, under the arena's lock, and jemalloc purges pages on threads that allocate. Does
-  /// nothing if the thread is turned off. Must not be called in a signal handler.
+  /// just doing. From then on, ``Arena/trim(keeping:)`` gives idle blocks back, a thread that releases a block beyond
+  /// the limit gives that block back itself, under the arena's lock, and jemalloc purges pages on threads that
+  /// allocate. Does nothing if the thread is turned off. Must not be called in a signal handler.
   public static func turnOff() { Maintenance.turnOff() }
 
   /// Whether the thread exists now.
