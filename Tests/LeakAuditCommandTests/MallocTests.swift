@@ -38,6 +38,17 @@ struct MallocTests {
     #expect(try #require(outside.allocated) > 0)
   }
 
+  @Test(
+    "A bundle of tests that links this package keeps glibc's, too",
+    .enabled(if: ProcessInfo.processInfo.environment["LD_PRELOAD"] == nil, "Another malloc is preloaded."))
+  func bundle() {
+    #if JemallocMalloc
+      #expect(ProcessMalloc.owner == .jemalloc && ProcessMalloc.fileName == "libjemalloc.so.2")
+    #else
+      #expect(ProcessMalloc.owner == .glibc && ProcessMalloc.fileName == "libc.so.6")
+    #endif
+  }
+
   @Test("jemalloc, if it is preloaded; both books agree then, too")
   func jemalloc() throws {
     let outside = try #require(try Self.report(preloading: "libjemalloc.so.2"))
