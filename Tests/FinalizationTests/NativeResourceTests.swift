@@ -97,22 +97,24 @@ import Testing
     #expect(domain.census().count == 0)
   }
 
-  @Test func `Pipes carry bytes, close once, and are counted by the kernel and the ledger`() throws {
-    let id = try #require(FileDescriptorDomain.sharedID)
-    func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
-    let before = entries()
-    let (reader, writer) = try OwnedFileDescriptor.pipe()
-    #expect(entries() == before + 2)
-    try writer.withHandle { _ = try $0.writeAll("hello".utf8) }
-    try writer.close()
-    var bytes = [UInt8](repeating: 0, count: 16)
-    let count = try reader.withHandle { descriptor in
-      try unsafe bytes.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
+  @Test func `Pipes carry bytes, close once, and are counted by the kernel and the ledger`() async {
+    // This has a process of its own, because other tests own descriptors, too.
+    await #expect(processExitsWith: .exitCode(0)) {
+      let id = try #require(FileDescriptorDomain.sharedID)
+      func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
+      let (reader, writer) = try OwnedFileDescriptor.pipe()
+      #expect(entries() == 2)
+      try writer.withHandle { _ = try $0.writeAll("hello".utf8) }
+      try writer.close()
+      var bytes = [UInt8](repeating: 0, count: 16)
+      let count = try reader.withHandle { descriptor in
+        try unsafe bytes.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
+      }
+      #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "hello")
+      #expect(throws: FinalizationError.self) { try writer.close() }
+      reader.dispose()
+      #expect(entries() == 0)
     }
-    #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "hello")
-    #expect(throws: FinalizationError.self) { try writer.close() }
-    reader.dispose()
-    #expect(entries() == before)
   }
 
   @Test func `The census of file descriptors finds the one that nobody registered`() async {

@@ -105,8 +105,8 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
       "the buffer created at \(created) was used after it was disposed at \(disposed ?? .unknown). "
         + "Dispose it after its last use, or take a pin before."
     case .overlappingAccess:
-      "overlapping access to the buffer created at \(created): somebody is changing its bytes, or they were to be "
-        + "changed while somebody reads them. End the other access first."
+      "overlapping access to the buffer created at \(created): other code is changing its bytes, or they were to be "
+        + "changed while other code reads them. End the other access first."
     case .tooManyPins:
       "the buffer created at \(created) has \(EntryWord.maximumPinCount) pins, the most it can have. "
         + "End some pins first."
