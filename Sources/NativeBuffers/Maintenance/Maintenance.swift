@@ -9,7 +9,8 @@ import Synchronization
 /// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, and sleeps while there is none.
 ///
 /// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds
-/// ``ArenaDirectory/maintenanceLock`` while it works on an arena, and that arena's lock for at most 64 blocks at a time.
+/// ``ArenaDirectory/maintenanceLock`` while it works on an arena. It holds that arena's lock for at most 64 blocks at a
+/// time.
 enum Maintenance {
   private enum Phase: UInt8 {
     /// There is no thread yet. The first call starts it.
