@@ -12,7 +12,7 @@ enum { GZIP_WINDOW = 16 + MAX_WBITS };
 
 static cimage_status status_of(int code) {
   switch (code) {
-  case Z_OK: // all bytes that were wanted
+  case Z_OK: // `capacity` bytes were made
   case Z_STREAM_END:
     return CIMAGE_OK;
   case Z_MEM_ERROR:
@@ -48,7 +48,8 @@ cimage_status cimage_inflate(const void *bytes, size_t count, bool is_gzip, void
     code = inflate(&stream, Z_NO_FLUSH);
     *byte_count += piece - stream.avail_out;
   }
-  // When zlib makes the last byte that is wanted, it may already see that the checksum behind it is wrong.
+  // When zlib makes the last byte that the caller wants, it may already see that the checksum behind it is wrong. The
+  // caller's bytes are right all the same.
   if (*byte_count == capacity && code != Z_MEM_ERROR) code = Z_OK;
   inflateEnd(&stream);
   report->status = status_of(code);

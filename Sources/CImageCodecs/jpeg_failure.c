@@ -60,8 +60,9 @@ static bool lacks_height(j_common_ptr cinfo) {
   return codec->image_height == 0 && codec->image_width > 0 && codec->num_components > 0;
 }
 
-// What kind of file it is instead, by the first marker that libjpeg does not read (ITU T.81, table B.1, and T.87). NULL
-// if the marker can be damage, because it follows a frame of a kind that libjpeg reads.
+// Returns what kind of JPEG the file is, if libjpeg does not read that kind: the first marker that libjpeg refuses
+// tells (ITU T.81, table B.1, and T.87). Returns NULL if the marker may be damage, because it follows the header of a
+// frame that libjpeg reads.
 static const char *unread_kind(j_common_ptr cinfo) {
   int code = cinfo->err->msg_code;
   if (!cinfo->is_decompressor || (code != JERR_UNKNOWN_MARKER && code != JERR_SOF_UNSUPPORTED)) return NULL;
@@ -73,7 +74,7 @@ static const char *unread_kind(j_common_ptr cinfo) {
     return "it is lossless JPEG, which `ffmpeg -i IN.jpg OUT.png` reads";
   case 0xCB:
     return "it is lossless JPEG with arithmetic coding";
-  case 0xDE: // the header of a hierarchy
+  case 0xDE: // DHP, the segment with which a hierarchical JPEG begins
   case 0xC5:
   case 0xC6:
   case 0xC7:

@@ -17,24 +17,24 @@ struct jpeg_failure {
   struct jpeg_error_mgr errors; // first, so that cinfo->err is also a pointer to this
   jmp_buf escape;
   cimage_report *report;
-  bool is_cut;     // the file has ended, so pixels that are missing now are missing because it was cut
-  bool has_pixels; // all rows are there, so what is wrong from now on is no error
-  uint32_t pixel_warnings; // the number of warnings until then
+  bool is_cut;     // the file has ended too early: if pixels are missing now, that is the reason
+  bool has_pixels; // all rows are decoded, so damage that is found later is no error
+  uint32_t pixel_warnings; // the number of warnings before all rows were decoded
 };
 
 // Call this before jpeg_create_*. Then call setjmp(failure->escape) before anything that can fail.
 struct jpeg_error_mgr *jpeg_failure_prepare(struct jpeg_failure *failure, cimage_report *report);
 
-// Call when all rows are there.
+// Call this when all rows are decoded.
 void jpeg_failure_end_pixels(struct jpeg_failure *failure);
 
-// Call at the end. If the file's end is missing or damaged, warnings about what follows the pixels are dropped.
+// Call this at the end. If the file's end is missing or damaged, warnings about what follows the pixels are dropped.
 void jpeg_failure_settle(struct jpeg_failure *failure);
 
-// Ends the call for a reason that libjpeg has no message for.
+// Ends the call with a status and a message of our own.
 _Noreturn void jpeg_failure_escape(j_common_ptr cinfo, cimage_status status, const char *message);
 
-// Ends the call if the watch says so.
+// Asks the watch, and ends the call if the answer is not CIMAGE_OK.
 void jpeg_failure_ask(j_common_ptr cinfo, cimage_watch watch);
 
 #endif

@@ -7,7 +7,8 @@
 #include <limits.h>
 #include <string.h>
 
-// Everything that a longjmp must not lose lives in here, never in a local variable of the function that calls setjmp.
+// All values that are needed after a longjmp are in this struct: the local variables of a function that calls setjmp
+// may lose their values.
 struct jpeg_reader {
   struct jpeg_decompress_struct codec;
   struct jpeg_failure failure;
@@ -15,27 +16,27 @@ struct jpeg_reader {
   struct jpeg_scans scans;
   struct jpeg_progress_mgr progress; // its callback finds this struct through codec.client_data
   uint32_t scan_limit;
-  bool ends_at_frame;  // the source makes up a scan's header behind the frame's header
+  bool ends_at_frame;  // if the bytes end behind the frame's header, the source makes up the header of a scan
   uint8_t scan[10 + 2 * MAX_COMPS_IN_SCAN];
-  bool has_rows;       // all rows are there
+  bool has_rows;       // all rows are decoded
   bool may_end;        // the source may make up an end-of-image marker where the file ends
-  bool ends_like_jpeg; // the file's last bytes are such a marker, of this or another picture: it was not cut
-  const uint8_t *rest; // the part of the file that libjpeg did not get yet
+  bool ends_like_jpeg; // the file was not cut: its last bytes are an end-of-image marker, of this or another picture
+  const uint8_t *rest; // the part of the file that libjpeg has not got yet
   size_t rest_count;
   cimage_watch watch;
 };
 
 // ---- Source: memory ----
-// If the memory ends behind the header, an end-of-image marker is made up. If pixels are missing then, libjpeg warns,
-// and the file is truncated; if not, only the marker was missing. An arithmetic decoder does not warn, because its
-// coder leaves out zeros at the end: such a file must have its marker.
-// While the header is read, the memory is given in pieces, so that the watch is asked however long the header is.
+// If the memory ends behind the header, the source makes up an end-of-image marker. If pixels are missing then, libjpeg
+// warns, and the file counts as truncated; otherwise only the marker was missing. libjpeg's arithmetic decoder does not
+// warn, because an arithmetic coder leaves out zeros at the end. So a file with arithmetic coding must have its marker.
+// While the header is read, libjpeg gets the memory in pieces, so that the watch is asked during a long header, too.
 
 enum { PIECE_BYTES = 1 << 16 };
 
 static void source_ignore(j_decompress_ptr cinfo) { (void)cinfo; }
 
-// Makes up the header of one scan with all components. Used if the bytes end behind a frame's header.
+// Makes up the header of one scan with all components.
 static void source_make_scan(struct jpeg_reader *reader) {
   struct jpeg_decompress_struct *codec = &reader->codec;
   int count = codec->num_components < MAX_COMPS_IN_SCAN ? codec->num_components : MAX_COMPS_IN_SCAN;
@@ -49,7 +50,7 @@ static void source_make_scan(struct jpeg_reader *reader) {
     *next++ = (uint8_t)codec->comp_info[i].component_id;
     *next++ = 0;
   }
-  next += 3; // zeros
+  next += 3; // the range of coefficients and the bits: all zero
   reader->source.next_input_byte = reader->scan;
   reader->source.bytes_in_buffer = (size_t)(next - reader->scan);
   reader->ends_at_frame = false;
@@ -67,7 +68,8 @@ static boolean source_fill(j_decompress_ptr cinfo) {
     return TRUE;
   }
   bool has_more = jpeg_scans_next(&reader->scans, &cinfo->src->next_input_byte, &cinfo->src->bytes_in_buffer);
-  if (reader->has_rows && reader->scans.is_over && !reader->failure.has_pixels) jpeg_failure_end_pixels(&reader->failure);
+  if (reader->has_rows && reader->scans.is_over && !reader->failure.has_pixels)
+    jpeg_failure_end_pixels(&reader->failure);
   if (has_more) return TRUE;
   if (reader->ends_at_frame && cinfo->num_components > 0) {
     source_make_scan(reader);
@@ -89,7 +91,7 @@ static void source_skip(j_decompress_ptr cinfo, long count) {
   size_t later = (size_t)count - here;
   if (later > reader->rest_count) {
     if (!reader->may_end && !reader->failure.has_pixels) ERREXIT(cinfo, JERR_INPUT_EOF);
-    later = reader->rest_count; // the segment was cut: the end of the file is next
+    later = reader->rest_count; // the file ends inside this segment
   }
   cinfo->src->next_input_byte += here;
   cinfo->src->bytes_in_buffer -= here;
@@ -104,7 +106,8 @@ static void source_join(struct jpeg_reader *reader) {
   reader->rest_count = 0;
 }
 
-// ---- Progress, at every row of blocks: the only place where a file with endless scans can be stopped ----
+// ---- Progress ----
+// libjpeg reports it at every row of blocks. This is the only place at which a file with endless scans can be stopped.
 
 static void check_progress(j_common_ptr cinfo) {
   struct jpeg_reader *reader = cinfo->client_data;
@@ -182,8 +185,8 @@ cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, bool ends_at_
 
 static uint8_t product(unsigned a, unsigned b) { return (uint8_t)((a * b + 127) / 255); }
 
-// Files hold 255 - ink, with or without Adobe's marker: the light that is left. So red is the product of what cyan
-// leaves and what black leaves.
+// A sample in the file is 255 - ink, with or without Adobe's marker: the light that the ink leaves. So red is the
+// product of the light that cyan leaves and the light that black leaves.
 static void convert_cmyk(const uint8_t *cmyk, uint8_t *row, uint32_t width, cimage_layout layout) {
   for (uint32_t x = 0; x < width; x++, cmyk += 4, row += layout) {
     uint8_t red = product(cmyk[0], cmyk[3]);
@@ -237,8 +240,8 @@ static J_COLOR_SPACE color_space(cimage_layout layout) {
 }
 
 // ---- Several scans ----
-// libjpeg is asked for one scan at a time. As soon as every bit of every coefficient has come, the rows are made. What
-// follows is read as behind the rows of a file with one scan, and is no error.
+// libjpeg is asked for one scan at a time. When every bit of every coefficient is there, the rows are decoded. The rest
+// of the file is then read as it is in a file with one scan: damage in it is no error.
 
 // Returns how many scans must be read until all coefficients are there; 0 if that is not known.
 static int plan_scans(struct jpeg_reader *reader) {
@@ -252,11 +255,11 @@ static int plan_scans(struct jpeg_reader *reader) {
     jpeg_scans_limit(codec, &reader->scans, extent);
     return extent.kept_count;
   }
-  if (extent.has_end && extent.is_regular) // the data need not be read: it cannot make this a picture
+  if (extent.has_end && extent.is_regular) // no need to read the scans: their headers leave some coefficients out
     jpeg_failure_escape((j_common_ptr)codec, CIMAGE_CORRUPT, "Its scans do not have every coefficient");
   if (!extent.has_end && !reader->ends_like_jpeg)
     jpeg_failure_escape((j_common_ptr)codec, CIMAGE_TRUNCATED, "of its scans, the last is not whole");
-  return 0; // something is damaged, and libjpeg reports what
+  return 0; // the file is damaged, and libjpeg will report how
 }
 
 static void read_scans(struct jpeg_reader *reader, int count) {
@@ -277,7 +280,7 @@ static void read_rest(struct jpeg_decompress_struct *codec) {
   for (;;) {
     int outcome = jpeg_consume_input(codec);
     if (outcome == JPEG_REACHED_EOI) return;
-    if (outcome == JPEG_REACHED_SOS) ERREXIT(codec, JERR_EOI_EXPECTED); // as for a file with one scan
+    if (outcome == JPEG_REACHED_SOS) ERREXIT(codec, JERR_EOI_EXPECTED); // as libjpeg does in a file with one scan
   }
 }
 

@@ -14,7 +14,7 @@ static bool is_mean(const jpeg_component_info *component) {
 #endif
 }
 
-// The next marker that is not part of a scan's data; null if there is none.
+// Returns the next marker that is not part of a scan's data, or NULL if there is none.
 static const uint8_t *find_marker(const uint8_t *from, const uint8_t *end) {
   while (from < end && (from = memchr(from, 0xFF, (size_t)(end - from))) != NULL && from + 1 < end) {
     bool is_data = from[1] == 0 || (from[1] >= 0xD0 && from[1] <= 0xD7);
@@ -32,14 +32,14 @@ static bool is_known(uint8_t marker) {
 }
 
 // ---- Whether every coefficient comes with all its bits ----
-// If some bits do not come, libjpeg replaces them by guesses or by gray. Such pixels never become a picture.
+// If the file leaves bits out, libjpeg replaces them by guesses or by gray. Such pixels never become a picture.
 
-// Which bits of each coefficient have come, by the headers of the scans so far.
+// Which bits of each coefficient are there, according to the headers of the scans so far.
 struct progress {
   bool is_progressive;
   bool is_regular;
   int component_count;
-  // For each coefficient, how many of its lowest bits have not come yet; -1 if none came. Like libjpeg's coef_bits.
+  // For each coefficient, how many of its lowest bits are missing; -1 if all are. Like libjpeg's coef_bits.
   int8_t missing[MAX_COMPONENTS][DCTSIZE2];
 };
 
@@ -47,11 +47,11 @@ struct progress {
 struct scan {
   int component_count;
   int components[MAX_COMPS_IN_SCAN];
-  int first, last; // coefficients
-  int high, low;   // how many lowest bits are missing before the scan, and after it
+  int first, last; // the range of coefficients that the scan has bits of
+  int high, low;   // how many of their lowest bits are missing before the scan, and after it
 };
 
-// Checks the rules that libjpeg checks when a scan starts (ITU T.81, G.1.1.1), and notes which bits the scan brings.
+// Checks the rules that libjpeg checks when a scan starts (ITU T.81, G.1.1.1), and notes which bits the scan has.
 static void add_scan(struct progress *progress, struct scan scan) {
   if (!progress->is_progressive) { // libjpeg ignores the rest of such a header
     for (int i = 0; i < scan.component_count; i++) memset(progress->missing[scan.components[i]], 0, DCTSIZE2);
@@ -85,7 +85,7 @@ static bool read_scan(j_decompress_ptr codec, const uint8_t *header, size_t leng
   int count = length >= 3 ? header[2] : 0;
   if (count < 1 || count > MAX_COMPS_IN_SCAN || length != 6 + 2 * (size_t)count) return false;
   for (int i = 0; i < count; i++) {
-    // As in libjpeg: if several components have the same identifier, they are taken in their order.
+    // libjpeg does the same: if several components have the same identifier, it takes them in their order.
     int found = i;
     while (found < codec->num_components && codec->comp_info[found].component_id != header[3 + 2 * i]) found++;
     if (found == codec->num_components) return false;
@@ -102,8 +102,8 @@ static bool read_scan(j_decompress_ptr codec, const uint8_t *header, size_t leng
   return true;
 }
 
-// `header` begins with the header's length. Then come the count of components, a component and its tables, and the
-// first coefficient.
+// `header` begins with the header's length. If the scan has one component, then come the number of components, the
+// component and its tables, and the first coefficient.
 static bool is_left_out(const struct jpeg_scans *scans, const uint8_t *header, size_t length) {
   if (length != 8 || header[2] != 1 || header[5] == 0) return false;
   return memchr(scans->components, header[3], scans->component_count) != NULL;
@@ -123,7 +123,7 @@ struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec, const struct jpeg_
   for (bool is_data = true;;) {
     const uint8_t *from = marker;
     marker = find_marker(from, end);
-    if (!is_data && marker != from) progress.is_regular = false; // libjpeg's warning of stray bytes names the marker
+    if (!is_data && marker != from) progress.is_regular = false; // libjpeg warns of bytes between segments
     if (!extent.is_complete && is_complete(&progress)) {
       extent.is_complete = true;
       extent.last = marker == NULL ? end : marker;
@@ -161,7 +161,7 @@ struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec, const struct jpeg_
 
 void jpeg_scans_choose(j_decompress_ptr codec, struct jpeg_scans *scans) {
   if (!codec->progressive_mode) return;
-  for (int i = 0; i < codec->num_components; i++) // an identifier of two components is ambiguous
+  for (int i = 0; i < codec->num_components; i++) // choose nothing if two components have the same identifier
     for (int k = 0; k < i; k++)
       if (codec->comp_info[i].component_id == codec->comp_info[k].component_id) return;
   bool drops_color = codec->jpeg_color_space == JCS_YCbCr && codec->out_color_space == JCS_GRAYSCALE;
@@ -174,7 +174,7 @@ void jpeg_scans_choose(j_decompress_ptr codec, struct jpeg_scans *scans) {
 
 void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct jpeg_extent extent) {
   if (extent.kept_count == extent.scan_count) return;
-  // Block smoothing would guess the coefficients that are left out, and change the first coefficient.
+  // Block smoothing would guess the coefficients that are left out, and change the first coefficients.
   codec->do_block_smoothing = FALSE;
   scans->is_limited = true;
   scans->next = codec->src->next_input_byte;
@@ -184,7 +184,7 @@ void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct j
 }
 
 boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t *count) {
-  if (scans->next == scans->last) { // also if nothing is left out
+  if (scans->next == scans->last) { // true also if no scan is left out: both are NULL then
     *piece = scans->next;
     *count = (size_t)(scans->end - scans->next);
     scans->next = scans->last = scans->end;

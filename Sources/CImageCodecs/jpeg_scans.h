@@ -16,39 +16,39 @@
 
 #include <jpeglib.h>
 
-// Which scans are left out, and how far the source has handed the file out.
+// Which scans are left out, and how much of the file the source has handed out.
 struct jpeg_scans {
-  const uint8_t *next; // the next byte to hand out; null if nothing is left out
-  const uint8_t *last; // behind the last scan: from there on, nothing is left out
+  const uint8_t *next; // the next byte to hand out; NULL if no scan is left out
+  const uint8_t *last; // the first byte behind the last scan: from there on, nothing is left out
   const uint8_t *end;
   bool is_limited; // some scans are left out
-  bool is_over;    // what lies behind the last scan was handed out, so all before it was read
-  uint8_t components[MAX_COMPONENTS]; // identifiers of components of which only first coefficients count
+  bool is_over;    // the source has handed out the bytes behind the last scan, so libjpeg has read all scans
+  uint8_t components[MAX_COMPONENTS]; // identifiers of the components of which only first coefficients are needed
   size_t component_count;
 };
 
-// How far the scans of a file go, found by a walk over its markers.
+// Where the scans of a file end, found by a walk over its markers.
 struct jpeg_extent {
   bool is_complete;    // the scans' headers name every bit of every coefficient
-  const uint8_t *last; // if so: behind the scan that completes them. No scan of this picture can follow it
+  const uint8_t *last; // if complete: the first byte behind the scan that has the last missing bits
   int scan_count;      // the number of scans up to there
-  int kept_count;      // how many of those remain if the choice of jpeg_scans_choose is left out
+  int kept_count;      // how many of them remain without the scans that jpeg_scans_choose makes unnecessary
   bool has_end;        // an end-of-image marker is there, and all scans and segments before it are whole
   bool is_regular;     // libjpeg accepts each scan's header, and nothing lies between segments
 };
 
-// Chooses the components of which only first coefficients count. Call it when the output dimensions are known.
+// Chooses the components of which only first coefficients are needed. Call it when the output dimensions are known.
 void jpeg_scans_choose(j_decompress_ptr codec, struct jpeg_scans *scans);
 
-// Starts behind the header of the first scan, which libjpeg has read. The source must be one piece of memory. Looks at
-// every byte of the scans, at the speed of memchr.
+// Starts behind the header of the first scan, which libjpeg has read. The source must be one piece of memory. This
+// looks at every byte of the scans, at the speed of memchr.
 struct jpeg_extent jpeg_scans_measure(j_decompress_ptr codec, const struct jpeg_scans *scans);
 
 // Leaves out the scans that are not needed. Call it before decompression starts; the source must be one piece of
 // memory. From then on the source must ask jpeg_scans_next whenever it is empty.
 void jpeg_scans_limit(j_decompress_ptr codec, struct jpeg_scans *scans, struct jpeg_extent extent);
 
-// The next piece of the file; false at its end.
+// Gives the next piece of the file. Returns false at the file's end.
 boolean jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **piece, size_t *count);
 
 #endif

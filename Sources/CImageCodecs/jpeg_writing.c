@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-// Everything that a longjmp must not lose lives in here.
+// All values that are needed after a longjmp are in this struct: the local variables of a function that calls setjmp
+// may lose their values.
 struct jpeg_writer {
   struct jpeg_compress_struct codec;
   struct jpeg_failure failure;
@@ -13,7 +14,7 @@ struct jpeg_writer {
   size_t capacity;
   size_t filled;       // the bytes of the buffers that are full
   size_t current_size; // the size of the buffer that is being filled
-  JOCTET spill[4096];  // what does not fit is written here again and again, and only counted
+  JOCTET spill[4096];  // bytes that do not fit are written here, over earlier ones, and are only counted
 };
 
 static void use_buffer(struct jpeg_writer *writer, JOCTET *buffer, size_t size) {

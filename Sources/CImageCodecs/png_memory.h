@@ -22,11 +22,11 @@ struct png_memory {
   bool exhausted;
 };
 
-// Functions for png_create_read_struct_2, with a `struct png_memory` as memory pointer.
+// Functions for png_create_read_struct_2. Its pointer for memory must be a `struct png_memory`.
 png_voidp png_memory_allocate(png_structp png, png_alloc_size_t size);
 void png_memory_free(png_structp png, png_voidp pointer);
 
-// Writes into the report what was not freed, then frees it.
+// Frees the blocks that libpng has not freed. The report says how many there were.
 void png_memory_settle(struct png_memory *memory, cimage_report *report);
 
 #endif

@@ -39,8 +39,8 @@ static void put_number(struct png_pixels *pixels, uint32_t value) {
   put(pixels, bytes, sizeof bytes);
 }
 
-// Makes a chunk for libpng, up to its pixels. Each chunk has one block. The first chunk begins with zlib's header, and
-// the last chunk ends with the checksum of the data.
+// Makes the beginning of a chunk for libpng, up to the pixels. Each chunk has one block. The first chunk begins with
+// zlib's header, and the last chunk ends with the checksum of the data.
 static void put_block(struct png_pixels *pixels, bool is_first) {
   uint8_t last = pixels->raw_left <= BLOCK_BYTES;
   uint16_t count = (uint16_t)(last ? pixels->raw_left : BLOCK_BYTES), inverse = (uint16_t)~count;
@@ -53,7 +53,7 @@ static void put_block(struct png_pixels *pixels, bool is_first) {
   pixels->block_left = count;
 }
 
-// Ends a chunk with 0 as its checksum: libpng is told to ignore it, because the checksums of the file are checked here.
+// Ends a chunk. Its checksum is 0, and libpng is told to ignore it: the checksums of the file are checked in this file.
 static void put_end_of_block(struct png_pixels *pixels) {
   pixels->literal_count = pixels->literal_next = 0;
   if (pixels->raw_left == 0) put_number(pixels, (uint32_t)pixels->stream.adler);
@@ -126,8 +126,8 @@ static cimage_status feed(struct png_pixels *pixels, bool *is_over) {
   return CIMAGE_OK;
 }
 
-// Makes one step. When zlib makes the last byte that is wanted, it may see an error in what follows. This error is kept
-// for the next step.
+// Makes at most `*count` bytes. When zlib makes the last of them, it may already see an error in the bytes that follow.
+// This error is kept for the next step.
 static cimage_status inflate_some(struct png_pixels *pixels, uint8_t *destination, size_t *count) {
   bool is_over = false;
   cimage_status status = pixels->has_failed ? CIMAGE_OK : feed(pixels, &is_over);
@@ -184,7 +184,7 @@ cimage_status png_pixels_finish(struct png_pixels *pixels) {
     if (status != CIMAGE_OK) return status;
     surplus += pixels->stream.total_in - before;
     if (count > 0) oddity = "Too much image data";
-    // A small surplus is harmless. A large one is damage, or was made to cost time.
+    // A little too much data is harmless. Much more is damage, or was made to cost time.
     if (surplus > SURPLUS_BYTES) return fail_checksum(pixels, "Too much image data");
   }
   for (bool is_over = false; !is_over;) {

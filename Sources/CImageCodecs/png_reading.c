@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// Everything that a longjmp must not lose lives in here, never in a local variable of the function that calls setjmp.
+// All values that are needed after a longjmp are in this struct: the local variables of a function that calls setjmp
+// may lose their values.
 struct png_reader {
   png_structp png;
   png_infop info;
@@ -15,10 +16,10 @@ struct png_reader {
   struct png_memory memory;
   struct png_source source;
   struct png_pixels pixels;
-  uint64_t rows_left; // rows of all passes that are not decoded yet; if 0, damage is no error any more
-  uint32_t pixel_warnings; // the number of warnings until then
-  // If the palette has fewer colours than there are numbers, the colours that it lacks have this value in all three
-  // samples.
+  uint64_t rows_left; // rows of all passes that are not decoded yet; when it is 0, damage is no error any more
+  uint32_t pixel_warnings; // the number of warnings before all rows were decoded
+  // A palette may have fewer colours than pixels can name. Each colour that it lacks is replaced by the marker: a
+  // colour with this value in all three samples.
   bool has_marker;
   uint8_t marker;
   cimage_report *report;
@@ -30,7 +31,7 @@ static _Noreturn void escape(struct png_reader *reader, cimage_status status, co
   longjmp(reader->escape, 1);
 }
 
-// For damage of the file. It is an error only while pixels are missing.
+// Ends the call because the file is damaged. That is an error only if pixels are missing.
 static _Noreturn void escape_damage(struct png_reader *reader, cimage_status status, const char *message) {
   if (reader->rows_left > 0) escape(reader, status, message);
   reader->report->ending = status == CIMAGE_TRUNCATED ? CIMAGE_END_MISSING : CIMAGE_END_DAMAGED;
@@ -38,7 +39,7 @@ static _Noreturn void escape_damage(struct png_reader *reader, cimage_status sta
   escape(reader, CIMAGE_OK, message);
 }
 
-// Returns if all is well; else ends the call, because the watch says so.
+// Ends the call if the watch's answer is not CIMAGE_OK.
 static void check_watch(struct png_reader *reader, cimage_status status) {
   if (status != CIMAGE_OK) escape(reader, status, "Stopped by the caller");
 }
@@ -79,13 +80,13 @@ static void handle_warning(png_structp png, png_const_charp message) {
     if (is_in(png, tRNS)) escape_damage(reader, CIMAGE_CORRUPT, message);
     return;
   }
-  // The caller finds these, too.
+  // The caller finds such samples, too.
   if (is_in(png, tRNS) && says(message, "out-of-range samples for bit_depth")) return;
   cimage_report_warn(reader->report, message);
 }
 
-// The bytes of all rows before compression, with the filter byte ahead of each row. UINT64_MAX for sizes that no memory
-// can hold.
+// The number of bytes of all rows before compression, with the filter byte ahead of each row. UINT64_MAX for a picture
+// that no memory can hold.
 static uint64_t raw_byte_count(png_structp png, png_infop info) {
   uint64_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
   uint64_t depth = (uint64_t)png_get_bit_depth(png, info) * png_get_channels(png, info), count = 0;
@@ -157,7 +158,7 @@ static void open_reader(struct png_reader *reader, uint32_t width_limit, uint32_
   // Pixels need IHDR, PLTE, tRNS, IDAT and IEND. All other chunks are skipped unread, so that neither their size nor
   // compressed text in them can cost anything.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-  // If a chunk that pixels do not need has a wrong checksum, libpng only warns.
+  // A wrong checksum is an error only in a chunk that pixels need. For other chunks, libpng only warns.
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
   png_read_info(png, reader->info);
 }
@@ -213,9 +214,9 @@ static void set_transformations(struct png_reader *reader, cimage_layout layout)
   if (alpha) png_set_add_alpha(png, wide ? 0xffff : 0xff, PNG_FILLER_AFTER);
 }
 
-// libpng checks the pixels' numbers only if it does not replace them by colours. So a palette that is too short is
-// filled up with a colour whose red no other colour has. There is always such a red, because fewer than 256 colours are
-// there.
+// When libpng replaces the pixels' numbers by colours, it does not check that the palette has these colours. So a
+// palette that is too short is filled up with a marker: a colour whose red no other colour has. There is always such a
+// red, because the palette has fewer than 256 colours.
 static void mark_lacking_colors(struct png_reader *reader) {
   png_structp png = reader->png;
   if (png_get_color_type(png, reader->info) != PNG_COLOR_TYPE_PALETTE) return;
@@ -229,24 +230,25 @@ static void mark_lacking_colors(struct png_reader *reader) {
     is_red[colors[i].red] = is_sample[colors[i].red] = true;
     is_sample[colors[i].green] = is_sample[colors[i].blue] = true;
   }
-  // A number that no sample has is better: most rows do not contain it, and need no further look.
+  // A value that no sample of the palette has is better: most rows do not contain it, so one memchr is enough for them.
   int marker = 0;
   while (marker < 256 && is_sample[marker]) marker++;
   if (marker == 256)
     for (marker = 0; is_red[marker];) marker++;
-  for (int i = count; i < whole_count; i++) whole[i] = (png_color){(png_byte)marker, (png_byte)marker, (png_byte)marker};
+  png_color filler = {(png_byte)marker, (png_byte)marker, (png_byte)marker};
+  for (int i = count; i < whole_count; i++) whole[i] = filler;
   png_set_PLTE(png, reader->info, whole, whole_count);
   reader->marker = (uint8_t)marker;
   reader->has_marker = true;
 }
 
-// Makes the pixels with the marker black, as they would be without it.
+// Makes the pixels black that have the marker. libpng makes them black if there is no marker.
 static void replace_marked(struct png_reader *reader, const png_row_info *row_info, uint8_t *row) {
-  // If samples have 16 bits, both bytes of each are the same, because it had 8 bits in the palette.
+  // If samples have 16 bits, both bytes of a sample are the same, because the palette's samples have 8 bits.
   size_t sample = row_info->bit_depth / 8, pixel = sample * row_info->channels, count = row_info->width * pixel;
   const uint8_t marker = reader->marker;
   if (memchr(row, marker, count) == NULL) return;
-  // This loop has no branch for each pixel, because most rows have no such pixel.
+  // Most rows have no pixel with the marker, so this loop has no branch for each pixel: it only looks for one.
   bool is_marked = false;
   for (size_t i = 0; i < count; i += pixel) is_marked |= row[i] == marker;
   if (!is_marked) return;
@@ -255,7 +257,8 @@ static void replace_marked(struct png_reader *reader, const png_row_info *row_in
   reader->report->lacks_colors = true;
 }
 
-// libpng calls this for each row that it inflated, and copies the row out before anything else can fail.
+// libpng calls this for each row that it has decoded. Afterwards it copies the row to the caller, and nothing can fail
+// before that.
 static void count_row(png_structp png, png_row_infop row_info, png_bytep row) {
   struct png_reader *reader = png_get_io_ptr(png);
   if (reader->has_marker) replace_marked(reader, row_info, row);

@@ -8,7 +8,8 @@
 
 #include <zlib.h>
 
-// Everything that a longjmp must not lose lives in here, never in a local variable of the function that calls setjmp.
+// All values that are needed after a longjmp are in this struct: the local variables of a function that calls setjmp
+// may lose their values.
 struct png_writer {
   png_structp png;
   png_infop info;
@@ -16,7 +17,7 @@ struct png_writer {
   struct png_memory memory;
   uint8_t *start;
   size_t capacity;
-  size_t byte_count; // all bytes that libpng wrote, whether they fitted or not
+  size_t byte_count; // all bytes that libpng wrote, including those that did not fit
   cimage_report *report;
 };
 
@@ -57,7 +58,7 @@ static int color_type(cimage_layout layout) {
 // libpng's png_set_iCCP drops a profile that it finds faulty. Whether a fault matters depends on the use of the
 // profile, so the profile is written as it is.
 static void write_profile(struct png_writer *writer, cimage_profile profile) {
-  static const char head[] = "ICC profile\0"; // a name without meaning, its end, and 0 for zlib
+  static const char head[] = "ICC profile\0"; // a name, the zero that ends it, and 0 for zlib's compression
   uLong room = compressBound(profile.count);
   png_bytep chunk = png_malloc(writer->png, sizeof head + room);
   memcpy(chunk, head, sizeof head);
@@ -90,7 +91,7 @@ cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile prof
     png_set_write_fn(png, &writer, write_bytes, flush_nothing);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_compression_level(png, level);
-    // Each chunk of pixels costs 12 bytes and two calls; by default it holds 8 KiB.
+    // Each chunk of pixels costs 12 bytes and two calls, so chunks are larger than libpng's default of 8 KiB.
     png_set_compression_buffer_size(png, 1 << 16);
     bool wide = rows.layout == CIMAGE_GRAY16 || rows.layout == CIMAGE_RGBA16;
     png_set_IHDR(png, writer.info, rows.width, rows.height, wide ? 16 : 8, color_type(rows.layout), PNG_INTERLACE_NONE,
@@ -100,7 +101,7 @@ cimage_status cimage_png_encode(cimage_rows rows, int level, cimage_profile prof
       write_profile(&writer, profile);
     }
     png_write_info(png, writer.info);
-    if (wide) png_set_swap(png); // as for reading
+    if (wide) png_set_swap(png); // the file must have the most significant byte first
     for (uint32_t y = 0; y < rows.height; y++) {
       cimage_status answer = y % 16 == 0 ? cimage_watch_ask(watch) : CIMAGE_OK;
       if (answer != CIMAGE_OK) escape(&writer, answer, "Stopped by the caller");

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-// Source: the WebP container specification (RFC 9649, 2.7): RIFF header, VP8X, chunks of any kind, ANMF chunks. A frame
-// has 16 bytes about itself, then ALPH or nothing, then VP8 or VP8L, then unknown chunks.
+// The order of an animation's parts, from the WebP container specification (RFC 9649, 2.7):
+//   file:  RIFF header, VP8X, chunks of any kind, ANMF chunks (the frames)
+//   frame: 16 bytes with its place and size, ALPH (optional), VP8 or VP8L, unknown chunks
 
 enum { riff_size = 12, extended_size = 18, chunk_head = 8, frame_head = 16 };
 
@@ -21,8 +22,8 @@ static bool is_bitstream(const uint8_t *chunk) { return is(chunk, "VP8 ") || is(
 
 static size_t head_size(const uint8_t *chunk) { return is(chunk, "VP8L") ? 5 : 10; }
 
-// Reads a chunk of pixels at `position`. Its container ends at `end`, and `count` bytes are there, all counted from
-// `bytes`.
+// Reads the head of a chunk of pixels. The chunk is at `position`, the file or frame that holds it ends at `end`, and
+// the bytes up to `count` are there. All three numbers count from `bytes`.
 static const char *read_pixels(const uint8_t *bytes, size_t position, size_t count, size_t end,
                                struct webp_pixels *pixels) {
   const uint8_t *chunk = bytes + position;
@@ -43,7 +44,7 @@ const char *webp_pixels_find(const uint8_t *bytes, size_t count, struct webp_pix
     if (count < riff_size + extended_size || (bytes[riff_size + chunk_head] & 2) != 0) return NULL;
     position += extended_size;
   } else if (!is_bitstream(bytes + riff_size)) {
-    // libwebp would take what follows for pixels without a chunk.
+    // libwebp would take the bytes that follow for pixels without a chunk.
     return "Neither pixels nor an extended header come first";
   }
   while (count >= chunk_head && position <= count - chunk_head) {
@@ -56,7 +57,7 @@ const char *webp_pixels_find(const uint8_t *bytes, size_t count, struct webp_pix
 
 static bool has_pixels(const uint8_t *chunk) { return is(chunk, "ALPH") || is_bitstream(chunk); }
 
-// `left` bytes of the chunk's content are there; in the file it has `size` bytes.
+// Reads the content of an ANMF chunk. It has `size` bytes, of which `left` are there.
 static const char *read_frame(const uint8_t *content, size_t left, size_t size, uint32_t canvas_width,
                               uint32_t canvas_height, struct webp_frame *frame) {
   if (size < frame_head + chunk_head) return "A frame without pixels";
@@ -98,7 +99,8 @@ const char *webp_frame_find(const uint8_t *bytes, size_t count, uint32_t canvas_
     size_t size = number(chunk + 4, 4), content = position + chunk_head;
     if (size > end - content) return "A chunk that is larger than the file";
     if (has_pixels(chunk)) return "An animation whose pixels are in no frame";
-    if (is(chunk, "ANMF")) return read_frame(chunk + chunk_head, count - content, size, canvas_width, canvas_height, frame);
+    if (is(chunk, "ANMF"))
+      return read_frame(chunk + chunk_head, count - content, size, canvas_width, canvas_height, frame);
     position = content + size + size % 2;
   }
 }

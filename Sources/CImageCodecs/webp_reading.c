@@ -30,16 +30,17 @@ static cimage_status fail_with_code(cimage_report *report, VP8StatusCode code) {
   }
 }
 
-// What libwebp allocates for a picture, found by reading its source. A lossy picture takes a few rows of macroblocks,
-// and a plane of alpha; a lossless picture takes all pixels. Alpha is lossless data, too, decoded from one or four
-// bytes a pixel.
+// How much libwebp allocates for a picture, according to its source. For a lossy picture it allocates a few rows of
+// macroblocks, and a plane of alpha; for a lossless picture, all pixels. Alpha is decoded as lossless data, with one or
+// four bytes a pixel.
 static uint64_t working_bytes(const WebPBitstreamFeatures *features) {
   uint64_t width = (uint64_t)features->width, pixels = width * (uint64_t)features->height;
   if (features->format == 2) return 4 * pixels + 128 * width;
   return 256 * width + 65536 + (features->has_alpha ? 2 * pixels : 0);
 }
 
-// The frame's own features. If the frame's head is not there yet, they are those of the canvas, with alpha.
+// Changes the canvas's features to those of the frame. If the frame's head is not there yet, the features stay those of
+// the canvas, with alpha.
 static cimage_status inspect_frame(const struct webp_frame *frame, WebPBitstreamFeatures *features, bool *headed,
                                    cimage_report *report) {
   *headed = false;
@@ -86,9 +87,9 @@ cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_i
   return CIMAGE_OK;
 }
 
-// The size of a piece: a kilobyte for a usual file, and a 64th of a large one. It is smaller if a piece would have more
-// than 2^18 pixels on average, but not smaller than 2^16 pixels take. Much smaller pieces would cost time, because
-// libwebp reads the head of lossless data again for each piece.
+// The size of a piece: a kilobyte for a usual file, and a 64th of a large file. If pieces of this size would have more
+// than 2^18 pixels on average, they are smaller, but each has at least 2^16 pixels on average. Much smaller pieces
+// would cost time, because libwebp reads the head of lossless data again for each piece.
 static size_t piece_bytes(size_t count, uint64_t pixels) {
   uint64_t pieces = pixels >> 18 > 64 ? pixels >> 18 : 64;
   uint64_t least = (uint64_t)count * 65536 / pixels;
@@ -97,9 +98,8 @@ static size_t piece_bytes(size_t count, uint64_t pixels) {
   return step > 0 ? (size_t)step : 1;
 }
 
-// Decodes piece by piece, because libwebp cannot be stopped otherwise. Within a piece, libwebp decodes without a
-// question. If most pixels of a file need no data, one piece can hold nearly all pixels, so one more question comes at
-// the end.
+// Decodes piece by piece, and asks the watch before each piece, because libwebp cannot be stopped otherwise. If most
+// pixels of a file need no data, one piece can hold nearly all pixels, so the watch is asked once more at the end.
 static cimage_status decode_pieces(const uint8_t *bytes, struct webp_pixels pixels, WebPDecoderConfig *config,
                                    cimage_watch watch, cimage_report *report) {
   size_t count = pixels.count;
@@ -175,7 +175,7 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
     }
   }
   size_t row_bytes = (size_t)rows.width * (size_t)rows.layout;
-  // If there is only one row, the distance to the next row does not matter.
+  // With only one row, the distance to the next row is not used, so it may be too large for libwebp.
   size_t stride = rows.height == 1 ? row_bytes : rows.bytes_per_row;
   if (rows.layout == CIMAGE_GRAY8 || rows.width > WEBP_SIDE_LIMIT || rows.height > WEBP_SIDE_LIMIT ||
       rows.bytes_per_row / (size_t)rows.layout < rows.width || stride > INT32_MAX)
@@ -184,7 +184,7 @@ cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch w
   config.output.is_external_memory = 1;
   config.output.u.RGBA.rgba = rows.base;
   config.output.u.RGBA.stride = (int)stride;
-  // The last row may end where its pixels do.
+  // The memory may end with the last row's pixels, without that row's padding.
   config.output.u.RGBA.size = stride * (rows.height - 1) + row_bytes;
   if (rows.width != (uint32_t)config.input.width || rows.height != (uint32_t)config.input.height) {
     config.options.use_scaling = 1;

@@ -9,13 +9,13 @@
 
 enum { riff_size = 12, extended_size = 18, chunk_head = 8 };
 
-// Collects libwebp's output in the caller's memory, with room for our own chunks ahead of it.
+// Collects libwebp's output in the caller's memory, and keeps room for our own chunks ahead of it.
 struct webp_writer {
   uint8_t *start;
   size_t capacity;
   size_t room;     // the size of our own chunks behind the RIFF header
-  size_t position; // where the next bytes go in the finished file, whether they fit or not
-  // The first bytes of libwebp's file. They are kept back until it is known whether they have an extended header.
+  size_t position; // where the next bytes go in the finished file; beyond `capacity` if they do not fit
+  // The first bytes of libwebp's file, kept here until there are enough to see whether they have an extended header.
   uint8_t head[riff_size + extended_size];
   size_t head_count;
   bool is_head_done;
@@ -67,12 +67,12 @@ static void put_number(uint8_t *target, uint32_t value, int count) {
   for (int i = 0; i < count; i++) target[i] = (uint8_t)(value >> (8 * i));
 }
 
-// What an ICC chunk takes ahead of libwebp's chunks, with the extended header that must announce it.
+// The size of the ICC chunk and of the extended header that must announce it; 0 if there is no profile.
 static size_t room_for_profile(cimage_profile profile) {
   return profile.count == 0 ? 0 : extended_size + chunk_head + profile.count + profile.count % 2;
 }
 
-// Writes the RIFF header, our extended header and the ICC chunk, ahead of what libwebp wrote.
+// Writes the RIFF header, our extended header and the ICC chunk, ahead of the chunks that libwebp wrote.
 static void put_profile(const struct webp_writer *writer, cimage_profile profile, cimage_rows rows) {
   uint8_t *start = writer->start;
   const uint8_t *chunks = writer->head + riff_size;
@@ -112,7 +112,7 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
     return fail(report, CIMAGE_MISUSE, "Another version of libwebp");
   if (rows.width > WEBP_SIDE_LIMIT || rows.height > WEBP_SIDE_LIMIT)
     return fail(report, CIMAGE_DIMENSIONS, "A side is beyond 16,383");
-  // If there is only one row, the distance to the next row does not matter.
+  // With only one row, the distance to the next row is not used, so it may be too large for libwebp.
   size_t stride = rows.height == 1 ? (size_t)rows.width * (size_t)rows.layout : rows.bytes_per_row;
   if (rows.layout == CIMAGE_GRAY8 || rows.bytes_per_row / (size_t)rows.layout < rows.width || stride > INT32_MAX)
     return fail(report, CIMAGE_MISUSE, "The rows given do not fit the picture");

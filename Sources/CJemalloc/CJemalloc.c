@@ -42,12 +42,12 @@ int cjemalloc_mallctl_by_mib(const size_t *mib, size_t mib_length, void *old_val
   return mallctlbymib(mib, mib_length, old_value, old_size, new_value, new_size);
 }
 
-// Looked up before main. Later, in a forked child, the loader's lock might be held by a thread that the child does not
-// have.
+// Looked up before main, because a forked child may not use the loader: a thread that the child does not have may hold
+// the loader's lock.
 static cjemalloc_malloc_owner process_malloc = CJEMALLOC_MALLOC_OF_ANOTHER;
 static const char *process_malloc_file = "";
 
-// The object that holds the function that the process calls by this name.
+// The executable or library that holds the function which the process calls by this name.
 static const void *object_of(const char *symbol, const char **file) {
   void *function = dlsym(RTLD_DEFAULT, symbol);
   Dl_info found;
@@ -72,12 +72,13 @@ size_t cjemalloc_glibc_allocated(void) {
   return info.uordblks + info.hblkhd;
 }
 
-// jemalloc's own hooks, except for two. With its own two, an arena maps memory in advance (opt.retain), and keeps
-// mapped what it does not need, for itself alone.
+// jemalloc's own hooks, except for the two that map and unmap memory. With jemalloc's own two, an arena maps memory in
+// advance (opt.retain). It also keeps its unused memory mapped, and no other arena can use that memory.
 static extent_hooks_t thrifty_hooks;
 static extent_alloc_t *map_extent;
 
-// jemalloc 5.3 asks for uncommitted memory only if it maps in advance. If that is refused, it asks for what it needs.
+// jemalloc 5.3 asks for uncommitted memory only if it maps in advance. If that is refused, it asks for no more than it
+// needs.
 static void *map_needed(extent_hooks_t *hooks, void *address, size_t size, size_t alignment, bool *zero, bool *commit,
                         unsigned arena) {
   if (!*commit && size > (2 << 20)) return NULL;

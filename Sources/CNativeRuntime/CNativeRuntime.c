@@ -11,8 +11,8 @@
 
 // Before `main`
 
-// Implemented in Swift, in the files BeforeMain.swift: Swift itself has no way to run code before `main`. Weak, because
-// a program may use one of the two modules without the other.
+// These functions are written in Swift, in the two files BeforeMain.swift, and called from here, because Swift has no
+// way to run code before `main`. They are weak symbols, because a program may use one of the two modules alone.
 extern void nativebuffers_make_statics(void) __attribute__((weak));
 extern void finalization_make_statics(void) __attribute__((weak));
 
@@ -52,9 +52,9 @@ bool cnativeruntime_barrier_on_all_threads(void) {
 void cnativeruntime_heavy_barrier(void) {
   if (__atomic_load_n(&cnativeruntime_is_barrier_one_sided, __ATOMIC_RELAXED)) {
     if (cnativeruntime_barrier_on_all_threads()) return;
-    // A sandbox that was set up after the start may refuse the call. From now on light barriers are full barriers. A
-    // thread may just have passed a light barrier that was not: its store is in memory long before this millisecond is
-    // over.
+    // A sandbox that was set up after the start may refuse the call. From now on, light barriers are full barriers. But
+    // a thread may just have passed a light barrier that was not a full one. This thread waits a millisecond, which is
+    // far longer than that thread's store takes to reach memory.
     __atomic_store_n(&cnativeruntime_is_barrier_one_sided, false, __ATOMIC_RELAXED);
     struct timespec wait = {0, 1000000};
     nanosleep(&wait, NULL);

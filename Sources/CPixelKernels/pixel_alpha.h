@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Whether every alpha is 255. `count` is in bytes, a multiple of 4.
+// Whether every alpha is 255. `count` is the number of bytes, a multiple of 4.
 static inline __attribute__((always_inline)) bool is_opaque(const uint8_t *row, size_t count) {
   uint32_t all = 0xFFFFFFFF;
   for (size_t i = 0; i + 4 <= count; i += 4) {
@@ -22,7 +22,7 @@ static inline __attribute__((always_inline)) bool is_opaque(const uint8_t *row, 
   return ((const uint8_t *)&all)[3] == 0xFF;
 }
 
-// sums[i] += weight * pixel, with colour multiplied by alpha / 255. `count` is in bytes, a multiple of 4.
+// sums[i] += weight * pixel, with colour multiplied by alpha / 255. `count` is the number of bytes, a multiple of 4.
 PIXEL_BODY add_premultiplied_row(const uint8_t *row, float weight, size_t count, float *restrict sums) {
   float scaled = weight / 255;
   size_t i = 0;
@@ -33,7 +33,7 @@ PIXEL_BODY add_premultiplied_row(const uint8_t *row, float weight, size_t count,
     VECTOR_LOAD(sum, sums + i);
     u8x16 full = ~(u8x16){0};
     u8x16 alphas = __builtin_shufflevector(bytes, bytes, 3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15);
-    // Alpha is "multiplied" by 255, so that one scale fits all four channels.
+    // The fourth product is 255 times alpha, and not alpha times alpha, so that one scale fits all four channels.
     u8x16 colors = __builtin_shufflevector(bytes, full, 0, 1, 2, 16, 4, 5, 6, 16, 8, 9, 10, 16, 12, 13, 14, 16);
     u16x16 products = __builtin_convertvector(colors, u16x16) * __builtin_convertvector(alphas, u16x16);
     sum += scaled * __builtin_convertvector(products, f32x16);

@@ -34,7 +34,7 @@ PIXEL_BODY cpixel_blur_rows_body(cpixel_source source, bool opaque, size_t y, si
     }
     return;
   }
-  // This many columns stay in registers for all rows. Rows of the same weight are added as integers.
+  // The sums of 48 columns stay in registers for all rows. Two rows of the same weight are added as integers.
   enum { lanes = 16, vectors = 3 };
   for (; i + vectors * lanes <= count; i += vectors * lanes) {
     u8x16 bytes, other;

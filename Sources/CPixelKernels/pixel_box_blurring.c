@@ -3,7 +3,7 @@
 #include "CPixelSamples.h"
 #include "pixel_dispatch.h"
 
-// Sums are doubles: for integers they are exact, so a value that enters a sum and leaves it again leaves no error.
+// Sums are doubles, which are exact for integers: a value that is added and later subtracted leaves no error.
 
 PIXEL_BODY cpixel_box_add_body(const float *row, double weight, size_t count, double *columns) {
   for (size_t i = 0; i < count; i++) columns[i] += weight * row[i];
@@ -20,7 +20,7 @@ PIXEL_KERNEL(cpixel_box_step, (const float *entering, const float *leaving, size
 PIXEL_BODY box_columns(const double *columns, size_t channels, size_t width, size_t radius, double scale,
                        float *target) {
   const double *last = columns + (width - 1) * channels;
-  size_t inside = radius < width - 1 ? radius : width - 1; // how many columns right of the first one the box covers
+  size_t inside = radius < width - 1 ? radius : width - 1; // the last column that the first pixel's box covers
   double sums[4];
   for (size_t c = 0; c < channels; c++) {
     sums[c] = ((double)radius + 1) * columns[c] + (double)(radius - inside) * last[c];

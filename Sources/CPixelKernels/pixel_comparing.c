@@ -3,7 +3,7 @@
 #include "CPixelKernels.h"
 #include "pixel_dispatch.h"
 
-// The squares of this many bytes have a sum that fits into 32 bits.
+// The sum of the squares of 65,536 bytes fits into 32 bits.
 enum { stretch = 65536 };
 
 PIXEL_BODY cpixel_compare_row_body(const uint8_t *a, const uint8_t *b, size_t count, uint64_t *square_sum,

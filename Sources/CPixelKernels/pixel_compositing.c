@@ -2,8 +2,9 @@
 
 #include "pixel_samples.h"
 
-// A pixel's colour in the bottom's channels. Gray is the luma of BT.601, as in conversions.
-static inline __attribute__((always_inline)) float color_of(const float *pixel, size_t colors, size_t wanted, size_t c) {
+// Channel `c` of a pixel, converted to the bottom's number of colours. Gray is the luma of BT.601, as in conversions.
+static inline __attribute__((always_inline)) float color_of(const float *pixel, size_t colors, size_t wanted,
+                                                            size_t c) {
   if (colors == wanted) return pixel[c];
   return colors == 1 ? pixel[0] : 0.299f * pixel[0] + 0.587f * pixel[1] + 0.114f * pixel[2];
 }

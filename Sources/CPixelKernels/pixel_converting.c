@@ -5,20 +5,22 @@
 #include "pixel_dispatch.h"
 #include "pixel_formats.h"
 
-// The conversions that are used most, between formats of 8 bits. All others go by floats, in pixel_formats.c.
+// The conversions that are used most: those between formats of 8 bits. All others are done with floats, in
+// pixel_formats.c.
 //
-// These loops are used and not libyuv's (Debian's 2023-01-23), because of measurements on 4K frames. libyuv swaps red
-// and blue in the same 2.1 ms. It multiplies by alpha in the same 1.7 ms, but a quarter of all values are off by 1 of
-// 255. It divides by alpha in 2.3 ms instead of 3.3, but values are off by up to 2.
+// libyuv has such loops, too. It is not used, because its results are less exact, and only one loop is faster (measured
+// with Debian's version 2023-01-23 on 4K frames). It swaps red and blue in the same 2.1 ms. It multiplies by alpha in
+// the same 1.7 ms, but a quarter of all values are off by 1 of 255. It divides by alpha in 2.3 ms instead of 3.3, but
+// values are off by up to 2.
 
-// How many pixels are checked for alpha at once.
+// The number of pixels that are checked for alpha at once.
 enum { stretch = 256 };
 
 // The weights of BT.601 in 16-bit fixed point; they add up to 65,536.
 #define LUMA(red, green, blue) (uint8_t)((19595u * (red) + 38470u * (green) + 7471u * (blue) + 32768u) >> 16)
 
-// For all sums that are possible, (sum + 1 + sum / 256) / 256 is sum / 255. It needs no division, so the compiler can
-// make the loops vectors.
+// For all possible sums, (sum + 1 + sum / 256) / 256 is the same as sum / 255. It needs only shifts, so the compiler
+// can make the loop a loop of vectors.
 static inline __attribute__((always_inline)) uint32_t on_white(uint32_t color, uint32_t alpha, bool premultiplied) {
   if (premultiplied) {
     uint32_t value = color + 255 - alpha;
@@ -29,7 +31,7 @@ static inline __attribute__((always_inline)) uint32_t on_white(uint32_t color, u
 }
 
 // A pixel as one number, with the first channel in the lowest bits: all processors of Swift on Linux are little-endian.
-// Loops with one number per lane become faster code than loops over every fourth byte.
+// The compiler makes faster code for loops over such numbers than for loops over every fourth byte.
 #define PIXEL(pixel, address)                                                                                          \
   uint32_t pixel;                                                                                                      \
   memcpy(&pixel, (address), 4)
@@ -111,8 +113,8 @@ PIXEL_BODY four_of_gray_alpha(const uint8_t *restrict source, uint8_t *restrict 
 typedef enum alpha_change { KEEP, MULTIPLY, DIVIDE } alpha_change;
 
 static inline __attribute__((always_inline)) uint32_t multiplied(uint32_t pixel) {
-  // Red and blue share one multiplication, with 16 bits each. If 128 is added to the sum, (sum + sum / 256) / 256 is
-  // sum / 255, rounded.
+  // Red and blue share one multiplication, with 16 bits each. After 128 is added to a product,
+  // (product + product / 256) / 256 is product / 255, rounded.
   uint32_t alpha = pixel >> 24, outer = (pixel & 0xFF00FF) * alpha + 0x800080, green = (pixel >> 8 & 255) * alpha + 128;
   outer = (outer + (outer >> 8 & 0xFF00FF)) >> 8 & 0xFF00FF;
   return outer | ((green + (green >> 8)) >> 8) << 8 | alpha << 24;
@@ -129,8 +131,8 @@ PIXEL_BODY four_of_four(const uint8_t *restrict source, uint8_t *restrict target
     PIXEL(pixel, source + 4 * x);
     if (change == MULTIPLY) pixel = multiplied(pixel);
     if (change == DIVIDE) {
-      // Several floats are divided at a time, and the result is exact: a float can always tell whether a quotient of
-      // numbers of 8 bits is below or above one half.
+      // One vector instruction divides several floats, and results are exact: for numbers of 8 bits, a float has enough
+      // bits to tell whether the fraction of the quotient is below one half.
       uint32_t alpha = pixel >> 24;
       float divisor = alpha ? (float)(int32_t)alpha : 1, full = alpha ? 255 : 0;
       pixel = divided(pixel & 255, divisor, full) | divided(pixel >> 8 & 255, divisor, full) << 8 |
@@ -174,7 +176,7 @@ PIXEL_BODY from_four(const uint8_t *restrict source, cpixel_format source_format
   } else if (target_format == CPIXEL_RGB8) {
     BY_ORDER_AND_ALPHA(rgb_of_four, source_format);
   } else if (is_multiplied(source_format) == is_multiplied(target_format)) {
-    four_of_four(source, target, width, KEEP, true); // with the same order, both formats would be the same
+    four_of_four(source, target, width, KEEP, true); // the order of colours differs, because the formats differ
   } else if (is_multiplied(target_format)) {
     if (swap) four_of_four(source, target, width, MULTIPLY, true);
     else four_of_four(source, target, width, MULTIPLY, false);

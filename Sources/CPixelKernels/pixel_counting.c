@@ -9,7 +9,8 @@ static inline __attribute__((always_inline)) size_t bin_of_float(float value) {
   return scaled >= 255 ? 255 : scaled >= 1 ? (size_t)scaled : 0;
 }
 
-// Each channel has its own table, so that equal values in neighbouring channels do not wait for each other.
+// Each channel has its own table: if equal values of two channels were counted in one place, the second addition would
+// wait for the first.
 #define COUNT_ALL(type, bin)                                                                                           \
   do {                                                                                                                 \
     const type *values = row;                                                                                          \

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-// How many pixels are held as floats at once: their four channels stay in the first-level cache.
+// The number of pixels that are held as floats at once: their four channels stay in the first-level cache.
 enum { stretch = 256 };
 
 // One plane per channel. Gray pixels have their luminance in `red` alone.
@@ -37,8 +37,8 @@ PIXEL_BODY unpack(const void *row, traits t, size_t count, planes *p) {
   if (t.bytes == 4) UNPACK(float);
 }
 
-// Converts from one scale to another, and rounds once: the product of an integer and the full value is exact, except
-// for floats and for gray of 16 bits. A NaN is not above 0, so it becomes 0.
+// Converts from one scale to another. The result is rounded only once, because the product of an integer and the full
+// value is exact, except for floats and for gray of 16 bits. A NaN is not above 0, so it becomes 0.
 #define STORE_INTEGER(type, limit)                                                                                     \
   do {                                                                                                                 \
     float value = plane[x] * to_full / from_full + 0.5f;                                                               \

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The properties of the formats of CPixelKernels.h, and the conversion that supports all of them.
+// The properties of the formats of CPixelKernels.h, and the one conversion that supports all of them.
 
 #ifndef PIXEL_FORMATS_H
 #define PIXEL_FORMATS_H
 
 #include "CPixelKernels.h"
 
-// The properties of a pixel format.
 typedef struct traits {
   uint8_t channels;
   uint8_t bytes; // per channel
@@ -40,7 +39,7 @@ static inline size_t cpixel_bytes_per_pixel(cpixel_format format) {
   return (size_t)pixel_traits[format].channels * pixel_traits[format].bytes;
 }
 
-// Converts any format to any other by way of floats. The results are those of cpixel_convert_row.
+// Converts any format to any other. It first converts to floats; the results are those of cpixel_convert_row.
 void cpixel_convert_by_floats(const void *source, cpixel_format source_format, void *target,
                               cpixel_format target_format, size_t width);
 

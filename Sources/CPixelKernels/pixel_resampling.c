@@ -5,8 +5,8 @@
 #include "pixel_dispatch.h"
 #include "pixel_vectors.h"
 
-// The length of a part of a row in bytes, a multiple of 4. Rows are added part by part, so that the sums of a part stay
-// in the first-level cache for all rows of a span.
+// The length of a part of a row in bytes, a multiple of 4. The rows of a span are added one part at a time, so that the
+// sums of a part stay in the first-level cache for all rows.
 enum { stretch = 1024 };
 
 static inline __attribute__((always_inline)) size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -35,7 +35,7 @@ PIXEL_BODY add_alike(const uint8_t *rows, size_t bytes_per_row, size_t row_count
   for (size_t i = 0; i < count; i++) sums[i] = first * top[i] + last * bottom[i];
   for (size_t k = 1; k < row_count - 1;) {
     uint16_t whole[stretch];
-    size_t end = least(row_count - 1, k + 257); // 257 * 255 is the most that 16 bits hold
+    size_t end = least(row_count - 1, k + 257); // 16 bits hold the sum of 257 bytes: 257 * 255 = 65,535
     const uint8_t *row = rows + k++ * bytes_per_row;
     for (size_t i = 0; i < count; i++) whole[i] = row[i];
     for (; k < end; k++) {
@@ -77,8 +77,8 @@ PIXEL_KERNEL(cpixel_blend_rows,
               bool *opaque),
              (source, first, count, weights, inner_alike, sums, opaque))
 
-// The weighted sum of pixels of `channels` floats, in the first lanes of the result; the other lanes hold parts of a
-// neighbour. There are two partial sums, because additions to one sum would wait for each other.
+// The weighted sum of pixels of `channels` floats, in the first lanes of the result. The other lanes have no meaning.
+// There are two partial sums, because additions to one sum would wait for each other.
 #define WEIGHTED_SUM(value, sums, span, weights, channels)                                                             \
   f32x4 value = {0};                                                                                                   \
   do {                                                                                                                 \

@@ -33,7 +33,8 @@ PIXEL_BODY cpixel_store_row_body(const float *values, cpixel_samples samples, si
 PIXEL_KERNEL(cpixel_store_row, (const float *values, cpixel_samples samples, size_t width, void *row),
              (values, samples, width, row))
 
-// Processes four floats for each pixel; the last of them may belong to the next pixel.
+// Processes four floats for each pixel. If pixels have fewer channels, the last floats belong to the next pixel, which
+// is stored later.
 PIXEL_BODY blend(const float *sums, size_t channels, const cpixel_span *spans, const float *weights, size_t width,
                  float *target) {
   for (size_t x = 0; x < width; x++) {
@@ -59,9 +60,9 @@ PIXEL_KERNEL(cpixel_blend_floats,
               float *target),
              (sums, channels, spans, weights, target_width, target))
 
-// Adds in blocks. If 65,536 pixels were added one by one, each would be rounded to the precision of the sum so far,
-// mostly in the same direction. This is a separate kernel, because for few pixels the second loop costs a fifth of the
-// time.
+// Adds in blocks, and then adds the blocks' sums. If many thousands of pixels were added to one sum, each would be
+// rounded to the precision of a large sum, mostly in the same direction. This is a separate kernel, because for few
+// pixels the second loop costs a fifth of the time.
 enum { block_length = 256 };
 
 PIXEL_BODY cpixel_blend_long_floats_body(const float *sums, size_t channels, const cpixel_span *spans,

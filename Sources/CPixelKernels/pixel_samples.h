@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-// How many samples are converted at once if a whole row is not needed at once: they stay in the first-level cache. The
-// number makes whole pixels of 1 to 4 channels, and whole vectors.
+// The number of samples that are converted at once: they stay in the first-level cache. The number is a multiple of 1,
+// 2, 3 and 4 (so pixels are whole) and of 16 (so vectors are whole).
 enum { piece = 240 };
 
 static inline __attribute__((always_inline)) float full_value(cpixel_depth depth) {
@@ -69,8 +69,8 @@ PIXEL_BODY load_samples(const void *row, cpixel_samples samples, size_t start, s
   if (samples.alpha == CPIXEL_STRAIGHT) multiply_by_alpha(out, samples.channels, count, full_value(samples.depth));
 }
 
-// Changes a vector of pixels with alpha to the form in which they are stored. `alphas` has each pixel's alpha in all
-// its lanes.
+// Changes a vector of pixels with alpha to the form in which they are stored. In `alphas`, all lanes of a pixel hold
+// its alpha.
 #define AS_STORED(v, alphas, with_alpha)                                                                               \
   do {                                                                                                                 \
     if (samples.alpha == CPIXEL_STRAIGHT) {                                                                            \
@@ -86,7 +86,7 @@ PIXEL_BODY load_samples(const void *row, cpixel_samples samples, size_t start, s
 
 PIXEL_BODY divide_by_alpha(const float *values, cpixel_samples samples, size_t count, float *out) {
   float full = full_value(samples.depth), least = samples.depth == CPIXEL_FLOAT ? 0x1p-17f : 0.5f;
-  // The rest of a row is processed in a vector, too, so that all pixels are rounded in the same way.
+  // The last pixels of a row are processed in a vector, too, so that all pixels are rounded in the same way.
   for (size_t i = 0; i < count; i += 16) {
     f32x16 v = {0};
     size_t left = count - i < 16 ? count - i : 16;

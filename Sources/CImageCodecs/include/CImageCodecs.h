@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What Swift cannot express about libjpeg, libpng, libwebp and zlib: setjmp, longjmp, callbacks from inside a C
-// library, and macros. There is no policy here: limits and sizes come in, a report goes out.
+// Calls of libjpeg, libpng, libwebp and zlib that Swift cannot express, because they need setjmp and longjmp, callbacks
+// from inside a C library, or macros. These functions decide nothing: callers give limits and sizes, and get a report.
 //
 // Three rules hold for every function below.
 // 1. Nothing outlives a call. A codec is made, used and destroyed inside the call, on every path, so there is no handle
@@ -32,7 +32,7 @@ typedef enum cimage_status {
   CIMAGE_TIME_LIMIT = 11,    // the watch answered this
 } cimage_status;
 
-// How pixels lie in the caller's rows. The value is the number of bytes of a pixel.
+// The layout of pixels in the caller's rows. The value is the number of bytes of a pixel.
 typedef enum cimage_layout {
   CIMAGE_GRAY8 = 1,
   CIMAGE_RGB8 = 3,
@@ -41,7 +41,7 @@ typedef enum cimage_layout {
   CIMAGE_RGBA16 = 8,  // PNG only
 } cimage_layout;
 
-// Row y is the width * layout bytes from base + y * bytes_per_row on.
+// Row y has width * layout bytes and starts at base + y * bytes_per_row.
 typedef struct cimage_rows {
   void *base;
   size_t bytes_per_row;
@@ -50,7 +50,8 @@ typedef struct cimage_rows {
   cimage_layout layout;
 } cimage_rows;
 
-// Asked every few rows, on the calling thread, whether to continue. The answer is CIMAGE_OK, or the status to end with.
+// Each function asks the watch every few rows, on the calling thread, whether to continue. The answer is CIMAGE_OK, or
+// the status with which the call ends.
 typedef struct cimage_watch {
   cimage_status (*ask)(void *context); // NULL: continue
   void *context;
@@ -66,25 +67,25 @@ typedef struct cimage_profile {
   size_t count;
 } cimage_profile;
 
-// What lies behind the pixels, if all of them were decoded from the file's own data.
+// The state of the file's end, if all pixels were decoded from the file's own data.
 typedef enum cimage_ending {
   CIMAGE_ENDED = 0,
-  CIMAGE_END_MISSING = 1, // the file ends before its format says that it is over
-  CIMAGE_END_DAMAGED = 2, // what follows the pixels breaks the rules of the format
+  CIMAGE_END_MISSING = 1, // the file is cut off behind the pixels
+  CIMAGE_END_DAMAGED = 2, // the bytes behind the pixels break the rules of the format
 } cimage_ending;
 
 // The result of a call. It is filled in on success, too.
 typedef struct cimage_report {
   cimage_status status;
   cimage_ending ending;      // for a picture that was decoded
-  uint32_t warnings;         // the library's warnings, except for wrong checksums of what no pixel needs; if the ending
-                             // is missing or damaged, only the warnings before it
-  bool guesses_colors;       // a JPEG names a kind of colours that is not known
+  uint32_t warnings;         // the number of the library's warnings, without wrong checksums of data that no pixel
+                             // needs; if the ending is missing or damaged, only those before it
+  bool guesses_colors;       // a JPEG names a kind of colours that libjpeg does not know
   bool lacks_colors;         // a PNG has pixels whose numbers are beyond its palette; they are black
   size_t peak_bytes;         // libpng: the most memory that it held at once; 0 for other libraries
-  size_t outstanding_blocks; // libpng: blocks that it had not freed at the end; they are freed here
+  size_t outstanding_blocks; // libpng: the blocks that it had not freed at the end; this module frees them
   size_t outstanding_bytes;
-  char message[256]; // the library's message about the error, or about what is wrong with the end
+  char message[256]; // the library's message about the error, or about the missing or damaged end
   char warning[256]; // the library's message of the first warning
 } cimage_report;
 
@@ -108,23 +109,25 @@ typedef struct cimage_jpeg_info {
   uint32_t width;
   uint32_t height;
   cimage_jpeg_color color;
-  bool luma;                  // the first component is the gray of the picture, alone or beside others
+  bool luma;                  // the first component is the gray of the picture (the file may have others)
   bool progressive;
-  bool whole_image_buffered;  // several scans: libjpeg must hold every coefficient at once
-  uint64_t coefficient_bytes; // the memory for that
+  bool whole_image_buffered;  // the file has several scans, so libjpeg must hold every coefficient at once
+  uint64_t coefficient_bytes; // the memory that the coefficients take
 } cimage_jpeg_info;
 
-// Reads only the header. The watch is asked while the data ahead of the pixels is read. With `ends_at_frame`, the bytes
-// may end behind the frame's header, and the rest is taken to be one scan of all components.
+// Reads only the header. The watch is asked while the data ahead of the pixels is read. If `ends_at_frame` is set, the
+// bytes may end behind the frame's header; the file is then taken to have one scan of all components.
 cimage_status cimage_jpeg_inspect(const void *bytes, size_t count, bool ends_at_frame, cimage_watch watch,
                                   cimage_jpeg_info *info, cimage_report *report);
 
-// Decodes at 1/denominator (1, 2, 4 or 8) of the size. Rows must have ceil(size / denominator) pixels each way. Any
-// kind of JPEG can be decoded to any layout of 8 bits; CMYK is converted without colour management. libjpeg keeps its
-// buffers for whole images within working_bytes; a few rows come on top.
-// A file is a picture if every row comes from its own data, with or without an end-of-image marker. If it has several
-// scans, they must hold every bit of every coefficient. Otherwise the file is corrupt, or truncated if the marker is
-// missing. If the headers of several scans show this, the call fails before memory is taken.
+// Decodes at 1/denominator (1, 2, 4 or 8) of the size. The rows' width and height must be the picture's, divided by the
+// denominator and rounded up. Any kind of JPEG can be decoded to any layout of 8 bits; CMYK is converted without colour
+// management. libjpeg's buffers for whole images stay within working_bytes; its buffers for a few rows come on top.
+//
+// A file is a picture if the file has the data of every row. An end-of-image marker may be missing. If the file has
+// several scans, they must hold every bit of every coefficient. Otherwise the file is corrupt, or truncated if the
+// marker is missing. If the headers of the scans already show that bits are missing, the call fails before it allocates
+// memory for coefficients.
 cimage_status cimage_jpeg_decode(const void *bytes, size_t count, uint32_t denominator, size_t working_bytes,
                                  uint32_t scan_limit, cimage_watch watch, cimage_rows rows, cimage_report *report);
 
@@ -146,16 +149,17 @@ typedef struct cimage_png_info {
   bool interlaced;
 } cimage_png_info;
 
-// Reads up to the first chunk of pixels. Size limits are not applied here, because the caller wants to report the size.
+// Reads up to the first chunk of pixels. It applies no limit on the picture's size, because the caller reports it.
 cimage_status cimage_png_inspect(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                  cimage_png_info *info, cimage_report *report);
 
-// RGBA accepts every PNG; RGB accepts PNGs without alpha, gray those with neither alpha nor colour. 16-bit samples are
-// rounded to 8 bits for layouts of 8 bits, and 8-bit samples are scaled for layouts of 16 bits. All memory of libpng
-// and zlib counts against working_bytes.
+// Every PNG can be decoded to RGBA, a PNG without alpha to RGB, and a PNG without alpha and colour to gray. 16-bit
+// samples are rounded to 8 bits for layouts of 8 bits, and 8-bit samples are scaled for layouts of 16 bits. All memory
+// of libpng and zlib counts against working_bytes.
+//
 // Up to 64 KiB of compressed data behind the last row are inflated; if there is more, the file is corrupt. A wrong
-// checksum is an error in IHDR, PLTE, tRNS and IDAT, and is ignored in other chunks. What is wrong behind the last row
-// becomes the report's ending; only a wrong checksum of pixels is an error there, too.
+// checksum is an error in IHDR, PLTE, tRNS and IDAT, and is ignored in other chunks. Damage behind the last row becomes
+// the report's ending; only a wrong checksum of pixels is an error there, too.
 cimage_status cimage_png_decode(const void *bytes, size_t count, size_t working_bytes, cimage_watch watch,
                                 cimage_rows rows, cimage_report *report);
 
@@ -172,22 +176,23 @@ typedef struct cimage_webp_info {
   uint32_t height;
   bool alpha;
   bool animated;
-  bool partial; // an animation whose first frame does not cover the canvas
+  bool partial; // the file is an animation, and its first frame does not cover the canvas
   bool lossless;
-  bool headed; // the head of the pixels' chunk is there; until then, only the size and `animated` are certain
-  uint64_t working_bytes; // an estimate of what libwebp will allocate: it accepts no limit
+  bool headed; // the head of the pixels' chunk is there; if not, only the size and `animated` are certain
+  uint64_t working_bytes; // an estimate of the memory that libwebp will allocate, for which it accepts no limit
 } cimage_webp_info;
 
-// Reads only the headers. Of an animation, these are the canvas's, whose size counts, and the first frame's.
+// Reads only the headers. If the file is an animation, the size is the canvas's, and all else is the first frame's.
 cimage_status cimage_webp_inspect(const void *bytes, size_t count, cimage_webp_info *info, cimage_report *report);
 
-// Decodes to RGB or RGBA, in the size of the rows. If that is not the picture's size, libwebp averages. Of an
-// animation, the first frame is decoded. A partial frame is decoded only to RGBA, in the canvas's size; the canvas
-// around it becomes transparent.
+// Decodes to RGB or RGBA, in the size of the rows. If that is not the picture's size, libwebp averages pixels. If the
+// file is an animation, its first frame is decoded. A frame that does not cover the canvas can be decoded only to RGBA,
+// in the canvas's size; the canvas around it becomes transparent.
 cimage_status cimage_webp_decode(const void *bytes, size_t count, cimage_watch watch, cimage_rows rows,
                                  cimage_report *report);
 
-// Encodes RGB or RGBA into at most `capacity` bytes. `quality` is 0 to 100; for lossless pictures it is the effort.
+// Encodes RGB or RGBA into at most `capacity` bytes. `quality` is 0 to 100; for lossless pictures it is the effort that
+// the encoder makes.
 // *needed_bytes is as for JPEG.
 cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless, cimage_profile profile,
                                  cimage_watch watch, void *destination, size_t capacity, size_t *needed_bytes,
@@ -195,9 +200,9 @@ cimage_status cimage_webp_encode(cimage_rows rows, float quality, bool lossless,
 
 // ---- zlib ----
 
-// Decompresses a zlib stream, or a file of gzip, up to `capacity` bytes. Nothing is read behind the part that makes
-// these bytes, so it does not matter whether the checksum is there and right. If there are fewer bytes, that is an
-// error, unless the stream ends properly (CIMAGE_OK). If `destination` is NULL, the bytes are only counted.
+// Decompresses a zlib stream, or a gzip file, until it has `capacity` bytes. It reads no further, so the checksum may
+// be missing or wrong then. A stream with fewer bytes is an error, unless it ends properly (CIMAGE_OK). If
+// `destination` is NULL, the bytes are only counted.
 cimage_status cimage_inflate(const void *bytes, size_t count, bool is_gzip, void *destination, size_t capacity,
                              size_t *byte_count, cimage_report *report);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What Swift cannot call or cannot express about jemalloc. This module decides nothing: sizes, flags and errno values
+// The functions of jemalloc, in a form that Swift can call. This module decides nothing: sizes, flags and errno values
 // go through unchanged. Only NativeBuffers' folder Arena calls these functions.
 //
 // No declaration here names a jemalloc symbol, so that only CJemalloc.c needs jemalloc's header.
@@ -20,14 +20,14 @@ void *_Nullable cjemalloc_allocate(size_t byte_count, uint32_t arena, uint32_t l
 /// dallocx without the thread caches.
 void cjemalloc_deallocate(void *pointer);
 
-/// The same in the shape of C's `free`: ignores NULL.
+/// dallocx without the thread caches, with the type of C's `free`: it ignores NULL.
 void cjemalloc_free(void *_Nullable pointer);
 
 /// nallocx: the size class that a request would take; 0 if no class is large enough.
 size_t cjemalloc_size_class(size_t byte_count, uint32_t lg_alignment);
 
-/// Lets an arena map no more than 2 MiB in advance, and unmap what it does not need. Without this, jemalloc keeps that
-/// address space for the arena (opt.retain). Returns an errno value, 0 for success.
+/// Makes an arena map no more than 2 MiB in advance, and unmap the memory that it does not need. Without this call,
+/// jemalloc keeps that address space for the arena (opt.retain). Returns an errno value, 0 for success.
 int cjemalloc_map_only_needed(uint32_t arena);
 
 /// mallctl, unchanged. Returns an errno value, 0 for success.
@@ -41,8 +41,8 @@ int cjemalloc_mib(const char *key, size_t *mib, size_t *mib_length);
 int cjemalloc_mallctl_by_mib(const size_t *mib, size_t mib_length, void *_Nullable old_value,
                              size_t *_Nullable old_size, void *_Nullable new_value, size_t new_size);
 
-/// Whose malloc, realloc and free the process calls, as found before main. The order of linking decides that, or a
-/// library that is preloaded, or a sanitizer.
+/// Whose malloc, realloc and free the process calls, as found before main. The order of linking decides this, unless a
+/// library is preloaded or a sanitizer is used.
 typedef enum {
   CJEMALLOC_MALLOC_OF_JEMALLOC,
   CJEMALLOC_MALLOC_OF_GLIBC,
@@ -54,8 +54,8 @@ cjemalloc_malloc_owner cjemalloc_process_malloc(void);
 /// The path of the file that holds the process's malloc.
 const char *cjemalloc_process_malloc_file(void);
 
-/// The bytes that glibc's malloc has given out and not got back: in its heaps, and in mappings of their own. Waits for
-/// the locks of all its heaps, and walks the lists of their free blocks.
+/// The bytes that glibc's malloc has given out and not got back: in its heaps, and in mappings of their own. This waits
+/// for the locks of all its heaps, and walks the lists of their free blocks.
 size_t cjemalloc_glibc_allocated(void);
 
 #pragma clang assume_nonnull end

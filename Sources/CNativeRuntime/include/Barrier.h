@@ -6,15 +6,22 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-// A one-sided barrier: the light barrier, which threads pass often, costs nothing; the heavy barrier, which they pass
-// seldom, pays for both. If one thread executes a store, a light barrier and a load, and another thread executes a
-// store, a heavy barrier and a load, then at least one of them sees the other's store. Linux's membarrier(2) makes
-// every running thread of the process pass a full barrier; if the kernel refuses it, both barriers are full ones.
+// A one-sided barrier has two forms: threads pass the light barrier often, and it costs nothing; they pass the heavy
+// barrier seldom, and it costs a system call.
+//
+//   thread 1        thread 2
+//   a = 1           b = 1
+//   light barrier   heavy barrier
+//   read b          read a
+//
+// At least one of the two threads reads 1. The heavy barrier is Linux's membarrier(2), which makes every running thread
+// of the process pass a full barrier. If the kernel refuses it, both barriers are ordinary full barriers.
 
-/// Whether the light barrier only keeps the compiler from reordering. Set before `main`; afterwards it changes only
-/// from true to false, by an atomic store.
+/// Whether the light barrier only keeps the compiler from reordering, and no instruction is needed.
+/// Synchronization: set before `main`; afterwards it changes only from true to false, by an atomic store.
 extern bool cnativeruntime_is_barrier_one_sided;
 
+/// Costs no instruction, unless the kernel refuses membarrier(2).
 static inline void cnativeruntime_light_barrier(void) {
   if (__builtin_expect(cnativeruntime_is_barrier_one_sided, 1)) {
     atomic_signal_fence(memory_order_seq_cst);
@@ -30,8 +37,8 @@ static inline bool cnativeruntime_has_one_sided_barrier(void) {
 /// Costs a system call: from 0.3 to a few microseconds.
 void cnativeruntime_heavy_barrier(void);
 
-/// Makes every other thread of the process execute a full memory barrier; returns false if the kernel refuses. For
-/// callers whose other side uses no light barrier.
+/// Makes every other thread of the process execute a full memory barrier. Returns false if the kernel refuses. This is
+/// for callers whose other threads pass no light barrier.
 bool cnativeruntime_barrier_on_all_threads(void);
 
 #endif

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What Swift cannot express: a thread-local record that inlined code reaches, a memory barrier that one side pays for,
-// a sleep that another thread can end, the runtime's own functions behind `unowned` references, and code that runs
-// before `main`. This module decides nothing: NativeSynchronization and the modules above it use these functions, and
-// say why that is safe.
+// Things that Swift cannot express:
+// - Thread.h: a thread-local record that inlined code can read;
+// - Barrier.h: a memory barrier of which only one side costs time;
+// - System.h: a sleep that another thread can end, and a cheap clock;
+// - SwiftRuntime.h: the functions of Swift's runtime for `unowned` references;
+// - CNativeRuntime.c: code that runs before `main`.
+//
+// This module decides nothing. NativeSynchronization and the modules above it use these functions, and say why that is
+// safe.
 
 #ifndef CNATIVERUNTIME_H
 #define CNATIVERUNTIME_H

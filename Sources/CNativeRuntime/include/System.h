@@ -9,13 +9,13 @@
 #pragma clang assume_nonnull begin
 
 /// Sleeps if the word has this value, until `cnativeruntime_wake` is called, or until CLOCK_MONOTONIC reaches
-/// `deadline` nanoseconds (UINT64_MAX: no deadline). May return earlier.
+/// `deadline` nanoseconds (UINT64_MAX: no deadline). It may return earlier.
 void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline);
 
 /// Wakes one thread that sleeps on the word.
 void cnativeruntime_wake(uint32_t *word);
 
-/// Reads a clock that is cheap to read and the same for all threads. Its unit is not specified.
+/// Reads a clock that is cheap to read and the same for all threads. It has no fixed unit: use it only to compare.
 static inline uint64_t cnativeruntime_ticks(void) {
 #if defined(__x86_64__)
   return __builtin_ia32_rdtsc();

@@ -2,8 +2,8 @@
 
 // Converts rows of any pixel format to rows of floats and back, and processes such rows.
 //
-// The rules of CPixelKernels.h hold here, except the third: a row is what its cpixel_samples says. Floats are in the
-// units of the samples, 0 to 255, to 65,535 or to 1, and colour is multiplied by alpha / full.
+// The rules of CPixelKernels.h hold here, except the third: cpixel_samples describes a row. Floats have the units of
+// the samples (0 to 255, 0 to 65,535 or 0 to 1). Colour is multiplied by alpha / full; `full` is the largest value.
 
 #ifndef CPIXELSAMPLES_H
 #define CPIXELSAMPLES_H
@@ -19,8 +19,8 @@ typedef enum cpixel_depth {
 
 typedef enum cpixel_alpha {
   CPIXEL_OPAQUE = 0,       // there is no alpha
-  CPIXEL_STRAIGHT = 1,     // the last channel is alpha, colour is not multiplied by it
-  CPIXEL_PREMULTIPLIED = 2 // the last channel is alpha, colour is multiplied by it
+  CPIXEL_STRAIGHT = 1,     // the last channel is alpha, and colour is not multiplied by it
+  CPIXEL_PREMULTIPLIED = 2 // the last channel is alpha, and colour is multiplied by it
 } cpixel_alpha;
 
 typedef struct cpixel_samples {
@@ -30,7 +30,7 @@ typedef struct cpixel_samples {
 } cpixel_samples;
 
 enum {
-  // How many floats must follow the last pixel of a row of floats: vectors of four may reach them.
+  // The number of floats that must follow the last pixel of a row of floats: vectors of four may reach them.
   CPIXEL_ROW_PADDING = 8,
 };
 
@@ -49,7 +49,7 @@ struct cpixel_span;
 void cpixel_blend_floats(const float *sums, size_t channels, const struct cpixel_span *spans, const float *weights,
                          size_t target_width, float *target);
 
-// The same for spans of more than a few hundred pixels: rounding errors do not accumulate.
+// The same, for spans of more than a few hundred pixels: rounding errors do not add up.
 void cpixel_blend_long_floats(const float *sums, size_t channels, const struct cpixel_span *spans, const float *weights,
                               size_t target_width, float *target);
 
