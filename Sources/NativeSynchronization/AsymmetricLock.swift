@@ -3,18 +3,33 @@
 public import CNativeRuntime
 public import Synchronization
 
-/// A lock with an owner, one thread that takes it often, and visitors, other threads that take it seldom. The owner
-/// pays two plain stores and a load, a visitor a system call. It is Dekker's algorithm over a one-sided barrier, as in
-/// liburcu and in the Linux kernel's documentation of membarrier.
+/// A lock that one thread, its owner, takes often, and that other threads, its visitors, take seldom. It costs the
+/// owner two plain stores and a load, and a visitor a system call.
 ///
-/// The owner says that it is inside, and then looks whether a visitor wants to come in. A visitor says that it wants to
-/// come in, makes all threads pass a barrier, and then looks whether the owner is inside. At least one of them sees
-/// what the other said.
+/// Each side first says that it is there, then passes a barrier (`Barrier.h`), and then looks for the other side. So at
+/// least one of them sees the other:
+///
+/// ```text
+/// owner                                visitor
+/// isHeld = 1                           isWanted = 1
+/// light barrier                        heavy barrier
+/// isWanted is 1?  Give way.            isHeld is 1?  Wait until it is 0.
+/// ... is inside ...                    ... is inside ...
+/// isHeld = 0                           isWanted = 0
+/// ```
+///
+/// To give way, the owner sets `isHeld` to 0, waits until `isWanted` is 0, and begins again. This is Dekker's algorithm
+/// with a one-sided barrier, as in liburcu and in the Linux kernel's documentation of membarrier. The model is
+/// `Tests/Models/asymmetric-lock.pml`.
 @usableFromInline
 package struct AsymmetricLock: ~Copyable {
-  /// 1 while the owner is inside. Only the owner writes it.
+  /// 1 while the owner is inside.
+  ///
+  /// Synchronization: atomic. Only the owner writes it.
   @usableFromInline let isHeld = Atomic<UInt32>(0)
-  /// 1 while a visitor is inside or waits for the owner. Only the visitor that changed it from 0 to 1 sets it to 0.
+  /// 1 while a visitor is inside or waits for the owner.
+  ///
+  /// Synchronization: atomic. Only the visitor that changed it from 0 to 1 sets it to 0.
   @usableFromInline let isWanted = Atomic<UInt32>(0)
 
   /// Only ``PerThread`` makes these locks: it puts them on the list of locks that `fork` takes.
@@ -48,8 +63,8 @@ package struct AsymmetricLock: ~Copyable {
 
   // MARK: Visitors (one at a time gets in)
 
-  /// Keeps the owner and other visitors from entering. The visitor must then pass a heavy barrier and call
-  /// ``waitForOwner()``.
+  /// Keeps the owner and other visitors from coming in. The visitor must then pass a heavy barrier and call
+  /// ``waitForOwner()``. Slot 0 of ``PerThread`` has no owner, so `want()` is enough there.
   @inlinable
   @inline(__always)
   package func want() {

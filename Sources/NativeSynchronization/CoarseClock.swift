@@ -2,12 +2,12 @@
 
 import Glibc
 
-/// Milliseconds of the kernel's coarse clock, which moves every few milliseconds and takes 5 ns to read. A reading has
-/// 32 bits, so that a ledger entry has room for it. Readings start again from 0 after 49 days: only the difference
-/// between two of them has a meaning.
+/// Measures times of more than a few milliseconds, in little time and little room: a reading takes 5 ns, and has 32
+/// bits, so that a ledger entry has room for it. It is the kernel's coarse clock, which moves every few milliseconds.
 ///
-/// The two lowest bits are not part of the time. The lowest is always set, so that a reading is never 0. The second
-/// differs between a process and its forked child.
+/// Readings are in milliseconds, and start again from 0 after 49 days: only the difference between two of them has a
+/// meaning. Their two lowest bits are not part of the time. The lowest bit is always set, so that a reading is never 0.
+/// The second bit differs between a process and its forked child.
 package enum CoarseClock {
   package static var now: UInt32 {
     var time = timespec()
@@ -18,7 +18,7 @@ package enum CoarseClock {
 
   private static var processBit: UInt32 { UInt32(truncatingIfNeeded: ForkGuard.generation & 1) << 1 }
 
-  /// Whether this process took the reading, and not the process that it was forked from.
+  /// Whether this process took the reading. If not, the process took it that this one was forked from.
   package static func isOfThisProcess(_ reading: UInt32) -> Bool { reading & 2 == processBit }
 
   /// Milliseconds between two readings; 0 if `start` is the later one.

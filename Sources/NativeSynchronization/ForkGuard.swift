@@ -3,16 +3,21 @@
 import Glibc
 import Synchronization
 
-/// Keeps locks usable across `fork`: the forking thread first takes all locks, in the order of ``LockRank``. So the
-/// child inherits no lock that is held by a thread which the child does not have.
+/// Keeps locks usable across `fork`. The child has only the forking thread. If another thread held a lock at the moment
+/// of the fork, no thread of the child could ever give that lock back. So the forking thread takes all locks:
 ///
-/// Each lock's initialiser puts it on the list of locks, so none can be missing there. The handlers count no references
-/// and allocate nothing. Giving the locks back needs nothing of Swift's runtime that taking them did not need just
-/// before.
+/// ```text
+/// before the fork:     take the gate of first uses, then the list's lock, then all locks on the list, by rank
+/// after it, parent:    give all locks back, in the opposite order
+/// after it, child:     count the generation, run the child actions (onChild), then give all locks back
+/// ```
+///
+/// Each lock's initialiser puts it on the list, so none can be missing there. The handlers count no references and
+/// allocate nothing. The handlers that run after the fork need no part of Swift's runtime that the handler before it
+/// has not just used.
 package enum ForkGuard {
   /// A member of the list: a lock, several locks that are taken together, or an action for forked children.
-  // SAFETY: points to a record. Its links change under `registration`; `leave` writes its other variables before it
-  // pushes the record.
+  // SAFETY: points to a record, whose variables say how they are synchronised.
   @safe package struct Member: @unchecked Sendable {
     fileprivate let record: UnsafeMutablePointer<Record>
     /// Members are numbered from 1 on, in the order in which they were made.
@@ -40,9 +45,9 @@ package enum ForkGuard {
 
     /// Takes the lock off the list and then frees its memory. No thread may hold or take the lock any more.
     ///
-    /// If another thread uses the list, the lock is removed and freed when the list changes next. This does not wait,
-    /// because the caller may hold another lock, and a forking thread may be waiting for that lock while it keeps the
-    /// list from changing.
+    /// This never waits. If another thread uses the list, the lock is removed and freed at the next change of the list.
+    /// If `leave` waited, it could wait for ever: the caller may hold another lock, and a forking thread that keeps the
+    /// list may wait for that lock.
     /// - Parameter free: frees the lock's memory, and does nothing else.
     package func leave(_ free: @escaping () -> Void) {
       let list = unsafe list
@@ -65,40 +70,57 @@ package enum ForkGuard {
     }
   }
 
-  /// A member's entry in the list. `previous` and `next` are guarded by `registration`.
+  /// A member's entry in the list.
   @safe fileprivate struct Record {
     let rank: LockRank
     let order: UInt64
     let take: () -> Void
     let giveBack: () -> Void
     let inChild: (() -> Void)?
+    /// The members of the same rank that were made before and after this one.
+    ///
+    /// Synchronization: `registration`.
     var previous: UnsafeMutablePointer<Record>?
     var next: UnsafeMutablePointer<Record>?
     /// Frees the lock's memory; nil until ``Member/leave(_:)`` is called.
+    ///
+    /// Synchronization: written before `leave` pushes the record, and read after the record is taken.
     var free: (() -> Void)?
     /// The address of the record that left before this one and is still in the list; 0 for none.
+    ///
+    /// Synchronization: as for `free`.
     var nextLeft: UInt = 0
   }
 
-  /// The guard's state. What changes without being atomic has an allocation of its own, to which a constant points: the
-  /// thread sanitizer would take a change of one field for a change of the whole struct.
+  /// The guard's state. A variable that is not atomic has an allocation of its own, to which a constant points, because
+  /// the thread sanitizer would take a change of one field for a change of the whole struct.
   @safe private struct List: ~Copyable {
-    /// Held during a first use. Taken before every other lock.
+    /// The gate: held during a first use, and taken before every other lock.
     let gate = RankedLock.ofForkGuard(.firstUse)
     /// Guards `members`.
     let registration = RankedLock.ofForkGuard(.registration)
+    /// Synchronization: `registration`.
     let members: UnsafeMutablePointer<Members>
-    /// How many first uses are running on the thread that holds the gate, one inside another. Guarded by `gate`.
+    /// How many first uses are running on the thread that holds the gate, one inside another.
+    ///
+    /// Synchronization: `gate`.
     let depth: UnsafeMutablePointer<Int>
-    /// The thread that holds the gate; 0 for none. Written under `gate`, so a thread finds its own number here only if
-    /// it holds the gate.
+    /// The thread that holds the gate; 0 for none.
+    ///
+    /// Synchronization: atomic; written under `gate`. So a thread finds its own number here only if it holds the gate.
     let holder = Atomic<UInt>(0)
     /// Whether there was a first use, in this process or in one that it was forked from.
+    ///
+    /// Synchronization: atomic; written under `gate`.
     let isUsed = Atomic<Bool>(false)
     /// How many forks lie between this process and the process that used the library first.
+    ///
+    /// Synchronization: atomic; written by the only thread of a forked child.
     let generation = Atomic<Int>(0)
-    /// The records of members that left but are still in the list, the latest first. Any thread may push one; only the
-    /// thread that holds `registration` takes them, all together.
+    /// The records of members that left but are still in the list, the latest first.
+    ///
+    /// Synchronization: atomic. Any thread may push a record; only the thread that holds `registration` takes them, all
+    /// together.
     let left = Atomic<UInt>(0)
 
     init() {
@@ -120,7 +142,9 @@ package enum ForkGuard {
     }
   }
 
-  /// The members of the list. Guarded by `registration`.
+  /// The members of the list.
+  ///
+  /// Synchronization: `registration`.
   @safe private struct Members: ~Copyable {
     /// The first and the last member of each rank. Members are linked in the order in which they were made.
     var first = unsafe InlineArray<32, UnsafeMutablePointer<Record>?>(repeating: nil)
@@ -160,7 +184,7 @@ package enum ForkGuard {
   }
 
   /// Made before `main`.
-  // SAFETY: allocated once, never freed; its variables are atomic, or guarded as their comments say.
+  // SAFETY: allocated once and never freed; its variables say how they are synchronised.
   nonisolated(unsafe) private static let list: UnsafeMutablePointer<List> = {
     let list = UnsafeMutablePointer<List>.allocate(capacity: 1)
     unsafe list.initialize(to: List())
@@ -193,8 +217,8 @@ package enum ForkGuard {
   package static var generation: Int { unsafe list.pointee.generation.load(ordering: .relaxed) }
 
   /// Calls a closure in every forked child whose parent used the library, until the member leaves the list. The closure
-  /// runs while the child's only thread holds all locks, so it may do no more than a few stores: longer work must wait
-  /// until the child goes on.
+  /// runs while the child's only thread holds all locks, so it may do no more than a few stores. Longer work must wait
+  /// until the locks are given back.
   @discardableResult
   package static func onChild(_ body: @escaping () -> Void) -> Member {
     Member(.firstUse, take: {}, giveBack: {}, inChild: body)
@@ -258,9 +282,9 @@ package enum ForkGuard {
   // SAFETY: set while the process has one thread.
   nonisolated(unsafe) package static var onFirstUse: (@Sendable () -> Void)?
 
-  /// Runs a closure that makes a value of which the process has one. Only one thread at a time does this, and `fork`
-  /// waits for it, so that no child inherits a value that is half made. A first use may lead to another one. The
-  /// closure must run no code of a client, and the calling thread must hold no lock.
+  /// Runs a closure that makes a static's value. Only one thread at a time does this, and `fork` waits for it, so that
+  /// no child inherits a value that is half made. A first use may lead to another one. The closure must run no code of
+  /// a client, and the calling thread must hold no lock.
   @inline(never)
   package static func firstUse(_ make: () -> Void) {
     let list = unsafe list
@@ -283,8 +307,8 @@ package enum ForkGuard {
 
   // MARK: Before `main`
 
-  /// Makes a static without using its value. If a process forked while one of its threads ran a static's initialiser,
-  /// the child would wait for ever when it uses that static.
+  /// Makes a static now, without using its value. If a process forked while one of its threads ran a static's
+  /// initialiser, the child would wait for ever when it uses that static. So statics are made before `main`.
   @inline(never)
   @_optimize(none)
   package static func touch<Value: ~Copyable>(_ value: borrowing Value) {}

@@ -2,20 +2,25 @@
 
 package import Synchronization
 
-/// A static's value that is made at its first use, under ``ForkGuard``'s gate, so that no forked child inherits it half
-/// made.
+/// Makes a static's value at its first use, so that no forked child inherits the value half made: ``ForkGuard`` makes
+/// `fork` wait until the value is complete. (If a process forks while an ordinary static is being made, its child waits
+/// for ever when it uses that static.)
 ///
-/// Keep it in a `static let` that is made before `main`. A thread that may be the first to read the value must hold no
-/// lock of ForkGuard's list.
+/// ```swift
+/// static let table = ForkSafeLazy { Table() }  // made before `main`: see BeforeMain.swift
+/// ```
+///
+/// A thread that may be the first to read the value must hold no lock of ForkGuard's list.
 @safe package struct ForkSafeLazy<Value: Sendable>: ~Copyable, Sendable {
-  /// The address of the value, which is never freed; 0 until it is made. Written once, under the gate. It is not a
-  /// pointer to `Value`, optional or not: in code that is not specialised, Swift's runtime would make those types
-  /// before the gate is taken.
+  /// The address of the value, which is never freed; 0 until the value is made. It is not a pointer to `Value`,
+  /// optional or not: in code that is not specialised, Swift's runtime would make those types before the gate is taken.
+  ///
+  /// Synchronization: atomic; written once, under the gate.
   @usableFromInline let address = Atomic<UInt>(0)
   private let make: @Sendable () -> Value
 
-  /// - Parameter make: makes the value. It is called once, must run no code of a client, and may read other such
-  ///   values.
+  /// - Parameter make: makes the value. It is called once. It must run no code of a client, and may read other values
+  ///   of this kind.
   package init(_ make: @escaping @Sendable () -> Value) { self.make = make }
 
   @inlinable

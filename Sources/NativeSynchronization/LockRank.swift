@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The order in which this package takes its locks: a thread that holds a lock takes only locks of later ranks. `fork`
-/// takes all locks in this order, so it waits for every thread that holds one, and no such thread waits for it.
+/// takes all locks in this order, too. So it waits for each thread that holds a lock, and no such thread waits for it.
 ///
 /// A debug build checks this at every lock (``LockWitness``). No lock is held while code of a client runs, except for
 /// the `==` of a cache's keys.
 @usableFromInline
 package enum LockRank: UInt8, CaseIterable, Sendable {
-  /// The gate of ``ForkSafeLazy``: held while a value is made of which the process has one.
+  /// The gate of ``ForkSafeLazy``: held while the one value of a static is made.
   case firstUse
   /// The list of all locks (``ForkGuard``). Its rank is early, so no lock can be made while another one is held. A lock
   /// can be destroyed then.

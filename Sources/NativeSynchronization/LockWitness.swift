@@ -3,12 +3,15 @@
 #if DEBUG
   import CNativeRuntime
 
-  /// Checks in debug builds, at every lock, that the thread keeps to the order of ``LockRank``. The idea is jemalloc's
-  /// (`witness.h`).
+  /// Checks in debug builds, at every lock, that the thread keeps to the order of ``LockRank``. Otherwise it ends the
+  /// process with a message that names both locks. The idea is jemalloc's (`witness.h`).
   @usableFromInline
   package enum LockWitness {
     private typealias Held = UnsafeMutablePointer<cnativeruntime_held_locks>
 
+    /// The calling thread's record of the locks that it holds.
+    ///
+    /// Synchronization: thread-local; no other thread reads it.
     private static var held: Held { unsafe cnativeruntime_current_held_locks() }
 
     /// How many locks of each rank the thread holds.
@@ -59,7 +62,7 @@
       unsafe held.pointee.ranks &= ~(1 << UInt32(index))
     }
 
-    /// Called before the process forks. The forking thread waits for every lock, so it must hold none.
+    /// Called before the process forks. The forking thread takes every lock, so it must hold none.
     static func willFork() {
       let ranks = unsafe held.pointee.ranks
       guard ranks != 0 else { return }
@@ -69,7 +72,7 @@
           + hint(last))
     }
 
-    /// What a client may have done wrong: code of a client runs under this lock only.
+    /// Tells what a client may have done wrong. Code of a client runs under the lock of a cache, and under no other.
     private static func hint(_ rank: Int) -> String {
       rank == Int(LockRank.cache.rawValue)
         ? " The `==` of a cache's keys runs under that lock: ResourceCache says what it must not do." : ""

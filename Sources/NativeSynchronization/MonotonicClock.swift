@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// Nanoseconds of CLOCK_MONOTONIC.
+/// The clock for deadlines: nanoseconds of CLOCK_MONOTONIC, which does not change when the time of day is set.
 package enum MonotonicClock {
   package static var now: UInt64 {
     var time = timespec()
@@ -10,8 +10,8 @@ package enum MonotonicClock {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
-  /// Converts milliseconds to nanoseconds: at most 146 years, so that a time of this clock plus a few of them cannot
-  /// overflow.
+  /// Converts milliseconds to nanoseconds. The result is at most 146 years, so that it can be added to a time of this
+  /// clock without overflow.
   package static func nanoseconds(milliseconds: Int) -> UInt64 {
     let longest = UInt64.max / 4
     let (product, overflow) = UInt64(max(0, milliseconds)).multipliedReportingOverflow(by: 1_000_000)

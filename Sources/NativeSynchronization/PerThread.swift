@@ -3,21 +3,37 @@
 import CNativeRuntime
 import Synchronization
 
-/// One value for each of ``ThreadSlots``, in cache lines of its own. Each has a lock that costs the slot's own thread
-/// very little; ``lockAll()`` takes all of these locks. They stay usable across `fork`.
-// SAFETY: the memory stays until `deallocate()`; a value is used under its slot's lock.
+/// One value for each of ``ThreadSlots``. A thread locks the value of its own slot at very little cost; ``lockAll()``
+/// locks the values of all threads. The locks stay usable across `fork`.
+///
+/// ```text
+/// base                 base + stride         base + 2 * stride
+/// | value 0 | lock 0 | | value 1 | lock 1 |  | value 2 | lock 2 |  ...  up to slot 63
+///   shared               one thread            one thread
+/// ```
+///
+/// A slot from 1 on belongs to one thread, which takes its lock as the owner (``AsymmetricLock``). All threads without
+/// a slot of their own share slot 0; there each of them is a visitor. So is a thread that locks all slots:
+///
+/// 1. It says in every slot that it wants to come in.
+/// 2. It passes one heavy barrier, which is enough for all slots: no owner comes in after this step.
+/// 3. It waits in every slot until the owner is outside.
+// SAFETY: the memory stays until `deallocate()`; a value is used under the lock of its slot.
 @usableFromInline
 @safe package struct PerThread<Value: ~Copyable>: @unchecked Sendable {
   @usableFromInline package struct Slot: ~Copyable {
+    /// Synchronization: the slot's `lock`. ``PerThread/forEach(_:)`` may also read counts in it without the lock.
     @usableFromInline package var value: Value
-    // Not the first field: the thread sanitizer takes a change of `value` for a change of the struct's first byte.
+    // The lock is not the first field, because the thread sanitizer takes a change of `value` for a change of the
+    // struct's first byte.
     @usableFromInline let lock = AsymmetricLock()
 
     init(_ value: consuming Value) { self.value = value }
   }
 
   @usableFromInline let base: UnsafeMutableRawPointer
-  /// Whole pairs of cache lines: processors fetch lines in pairs, and a neighbour's line would be taken away from it.
+  /// A slot takes whole pairs of cache lines. Processors fetch lines in pairs, so a thread would otherwise take away
+  /// the line that the neighbour's thread uses.
   private static var stride: Int { (MemoryLayout<Slot>.size + 127) & ~127 }
   @usableFromInline let stride: Int
   private let member: ForkGuard.Member
@@ -42,8 +58,10 @@ import Synchronization
     #endif
   }
 
+  /// Frees the values and the locks. No thread may use them any more.
   package func deallocate() {
-    // A fork may take the locks until they have left the list. Their memory stays until then, with its bits unchanged.
+    // A fork may take the locks until they have left the list. So their memory stays until then. Deinitialising does
+    // not change its bits.
     for index in 0..<ThreadSlots.count { unsafe slot(index).deinitialize(count: 1) }
     let base = unsafe base
     member.leave { unsafe base.deallocate() }
@@ -61,7 +79,7 @@ import Synchronization
 
   // MARK: The calling thread's slot
 
-  /// Locks the calling thread's slot. No code of a client may run until ``unlock(_:_:)``.
+  /// Locks the calling thread's slot, whose number is `index`. No code of a client may run until ``unlock(_:_:)``.
   @inlinable
   @inline(__always)
   package func lock(_ index: Int) -> UnsafeMutablePointer<Slot> {
@@ -127,8 +145,8 @@ import Synchronization
     }
   }
 
-  /// Calls a closure with each value. Call it while all slots are locked, or to read counts that may be slightly out of
-  /// date.
+  /// Calls a closure with each value. Lock all slots before, unless the closure only reads counts that may be slightly
+  /// out of date.
   package func forEach(_ body: (inout Value) -> Void) {
     for index in 0..<ThreadSlots.count { unsafe body(&slot(index).pointee.value) }
   }

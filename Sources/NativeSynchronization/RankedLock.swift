@@ -2,14 +2,16 @@
 
 import Glibc
 
-/// A mutual-exclusion lock that stays usable across `fork`, and that a forked child may give back. The standard
-/// library's `Mutex` does not allow that: it records which thread holds it, and the child's thread has another number.
+/// A mutual-exclusion lock that stays usable across `fork`: ``ForkGuard`` takes it before a fork, and the forked child
+/// gives it back. The standard library's `Mutex` does not allow this: it records which thread holds it, and the child's
+/// thread has another number.
 // SAFETY: a pthread mutex at a stable address, made for use by many threads.
 @safe package final class RankedLock: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let rank: LockRank
+  /// The lock's place on ForkGuard's list; nil for ForkGuard's own locks.
   private let member: ForkGuard.Member?
-  /// The lock's number. Locks are numbered in the order in which they were made.
+  /// The lock's number: locks are numbered in the order in which they were made.
   package var order: UInt64 { member?.order ?? 0 }
 
   package convenience init(_ rank: LockRank) { self.init(rank, isMember: true) }

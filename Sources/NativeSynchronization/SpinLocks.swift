@@ -2,10 +2,14 @@
 
 public import Synchronization
 
-/// Locks that are held for a few instructions each, in cache lines of their own. They stay usable across `fork`.
+/// A group of locks, each in a cache line of its own, for work of a few instructions. They stay usable across `fork`,
+/// which takes the whole group. Use ``RankedLock`` for longer work: its waiting threads sleep.
 // SAFETY: the memory stays until `deallocate()`; the words are atomic.
 @usableFromInline
 @safe package struct SpinLocks: @unchecked Sendable {
+  /// One word per lock: 1 while a thread holds the lock, else 0.
+  ///
+  /// Synchronization: atomic.
   @usableFromInline let words: UnsafeMutableRawPointer
   private let member: ForkGuard.Member
   #if DEBUG
@@ -52,8 +56,8 @@ public import Synchronization
   }
 }
 
-/// One of ``SpinLocks``. Costs two atomic operations if no other thread wants it. A thread that waits spins, then
-/// yields.
+/// One of ``SpinLocks``. Taking it and giving it back costs two atomic operations if no other thread wants it. A thread
+/// that waits spins at first, and later lets other threads run (``BackOff``).
 // SAFETY: the word stays until the locks are deallocated.
 @usableFromInline
 @safe package struct SpinLock: @unchecked Sendable {

@@ -5,10 +5,19 @@ import Synchronization
 
 /// Lets one thread sleep until another thread wakes it, or until a given time.
 ///
-/// Waking takes no lock, and makes a system call only if the thread is asleep. Several calls count as one if the thread
-/// has not looked in between.
+/// ```text
+/// quiet  -- wake() -->  called                          no system call
+/// quiet  -- wait() -->  asleep  -- wake() -->  called   a system call on each side
+/// called -- wait() -->  called                          returns at once
+/// called -- reset() ->  quiet
+/// ```
+///
+/// Waking takes no lock. Several calls of ``wake()`` before one ``reset()`` count as one.
 // SAFETY: the word is never freed, and is atomic.
 @safe package struct Wakeup: @unchecked Sendable {
+  /// One of the three states below. It is also the word on which the thread sleeps.
+  ///
+  /// Synchronization: atomic.
   private let word: UnsafeMutablePointer<Atomic<UInt32>>
 
   private static let quiet: UInt32 = 0
@@ -32,12 +41,14 @@ import Synchronization
     if before == Self.asleep { unsafe cnativeruntime_wake(futex) }
   }
 
-  /// Forgets the calls so far. Afterwards, the thread must look at everything that the callers may have left for it.
+  /// Forgets the calls of ``wake()`` so far. Then the thread must look for all work that the callers may have left for
+  /// it: work that is left later comes with another call.
   package func reset() { unsafe word.pointee.store(Self.quiet, ordering: .sequentiallyConsistent) }
 
-  /// Sleeps until a thread calls ``wake()``, or until the deadline. Only one thread may sleep.
+  /// Sleeps until a thread calls ``wake()``, or until the deadline. Returns at once if `wake()` was called since the
+  /// last ``reset()``. Only one thread may sleep.
   /// - Parameter deadline: nanoseconds of the monotonic clock; nil for none.
-  /// - Returns: whether a thread called ``wake()``.
+  /// - Returns: true if a thread called ``wake()``, false if the deadline has passed.
   package func wait(until deadline: UInt64?) -> Bool {
     while true {
       let (exchanged, before) = unsafe word.pointee.compareExchange(
@@ -46,7 +57,8 @@ import Synchronization
       unsafe cnativeruntime_sleep(futex, Self.asleep, deadline ?? .max)
       if unsafe word.pointee.load(ordering: .acquiring) == Self.called { return true }
       if let deadline, MonotonicClock.now >= deadline {
-        // The thread is awake now. A call that comes before this exchange is not lost: the exchange fails then.
+        // This thread is awake now, so the word must say so. If another thread calls `wake()` before this exchange, the
+        // exchange fails, and the call is not lost.
         let (isQuiet, _) = unsafe word.pointee.compareExchange(
           expected: Self.asleep, desired: Self.quiet, ordering: .sequentiallyConsistent)
         return !isQuiet
