@@ -1,13 +1,13 @@
-/* The lock that costs its owner two plain stores and a load (AsymmetricLock.swift), on a machine whose
- * processors delay their stores: the owner's wait in a buffer and reach memory in order, one by one, at any
- * later time, or when a visitor makes all threads pass a barrier.
+/* The lock that costs its owner two plain stores and a load (AsymmetricLock.swift). The owner's processor delays its
+ * stores, as real processors do: they wait in a buffer, and reach memory later, one by one and in order. They are all
+ * in memory when a visitor has made all threads pass a barrier.
  *
- * Checked over all interleavings: an owner and two visitors are never inside at the same time, and nobody
+ * Checked over all interleavings: of the owner and two visitors, at most one is inside at any time, and none of them
  * waits for ever.
  *
- * With -DNO_BARRIER visitors do without it, and the check must fail.
+ * With -DNO_BARRIER, visitors pass no barrier, and the check must fail.
  */
-bool isHeld = false;          /* as memory has it */
+bool isHeld = false;          /* the value in memory */
 bool isWanted = false;
 chan buffer = [4] of { bool };/* the owner's stores to isHeld that are not in memory yet */
 byte inside = 0;

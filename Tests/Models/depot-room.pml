@@ -1,22 +1,24 @@
-/* How much may lie idle in a depot (DepotBins.swift, "Room"): each thread's stripe has room of its own, which a
- * returned block takes and a taken one gives back to the stripe of who took it; a stripe without room gets what is
- * not reserved, by one exchange, else what the other stripe has, under a lock. Maintenance may take the stripes' rooms
- * back, under the lock.
+/* How a depot limits its idle blocks (DepotBins.swift, "Room"):
+ * - Each thread's stripe has room of its own. A block that a thread returns takes room of that thread's stripe. A block
+ *   that a thread takes gives room back to that thread's stripe.
+ * - A stripe without room first tries to get unreserved room, by one exchange. If there is none, it takes the room of
+ *   the other stripe, under a lock.
+ * - Maintenance may take the room of all stripes back, under the same lock.
  *
- * Checked over all interleavings: no more blocks ever lie idle than the limit allows, and in the end the blocks and the
- * room, wherever it is, add up to the limit again.
+ * Checked over all interleavings: there are never more idle blocks than the limit allows, and at the end the idle
+ * blocks and all room add up to the limit again.
  *
- * With -DCOUNT_LATE a block is listed before its room is taken, and the check must fail.
+ * With -DCOUNT_LATE, a block is listed before its room is taken, and the check must fail.
  */
 #define LIMIT 2
 #define BLOCKS 4
 
-byte listed = 0;          /* blocks on either stripe's lists: any thread may take any */
+byte listed = 0;          /* the blocks on the lists of both stripes: each thread may take each block */
 byte unreserved = LIMIT;
-short room[2];            /* below 0 while its thread looks for more */
+short room[2];            /* a stripe's room; below 0 while its thread looks for more */
 bool moving = false;      /* the lock */
 
-/* found: whether the stripe's room is 0 or more in the end. */
+/* Looks for more room. `found` says whether the stripe's room is 0 or more afterwards. */
 inline findRoom(own, found) {
   short seen;
   atomic { if :: unreserved > 0 -> unreserved--; seen = 1 :: else -> seen = 0 fi };
@@ -25,7 +27,7 @@ inline findRoom(own, found) {
   :: found
   :: else ->
     atomic { !moving -> moving = true };
-    /* Takes the other stripe's room if it did not change since it was seen. */
+    /* Takes the other stripe's room, unless it has changed since it was read. */
     seen = room[1 - own];
     atomic {
       if
@@ -64,7 +66,7 @@ proctype thread(byte own; byte live) {
     :: else -> room[own] = room[own] + 1
     fi
   :: rounds < 3 ->
-    /* Takes one. */
+    /* Takes a block. */
     rounds++;
     atomic { if :: listed > 0 -> listed--; found = true :: else -> found = false fi };
     if :: found -> live++; room[own] = room[own] + 1 :: else fi

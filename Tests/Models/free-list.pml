@@ -1,12 +1,13 @@
-/* Idle blocks on their way between threads (EntryStack.swift, ThreadCache+Batches.swift): a shared list
- * whose head is an entry's number and a count of pops, and threads that take entries one by one or two by one
- * exchange, keep them in lists of their own, and give two back at once.
+/* How idle blocks move between threads (EntryStack.swift, ThreadCache+Batches.swift). There is a shared list, whose
+ * head holds the number of the first entry and a count of pops. A thread takes one entry, or two by one exchange. It
+ * gives them back one by one, or as a chain of two.
  *
- * Checked over all interleavings: nobody ever has an entry that somebody else has, and in the end every
- * entry is on one list, once.
+ * Checked over all interleavings: two threads never hold the same entry, and at the end each entry is on the list
+ * exactly once.
  *
- * A popped entry may be read by a thread that will fail its exchange: reading its link is a step of its own.
- * With -DNO_COUNT the head is the number alone (the ABA problem), and the check must fail.
+ * A thread may read the link of an entry that another thread has just popped; the exchange of the first thread then
+ * fails. So reading a link is a step of its own. With -DNO_COUNT, the head holds only the number (the ABA problem), and
+ * the check must fail.
  */
 #define ENTRIES 3
 #define NONE 0
@@ -18,7 +19,7 @@
 
 short head = NONE;            /* the number of the first entry, and 8 times the count of pops */
 byte link[ENTRIES + 1];
-byte holder[ENTRIES + 1];     /* 0: on the shared list */
+byte holder[ENTRIES + 1];     /* the thread that holds the entry; 0 if it is on the shared list */
 
 inline exchange(expected, desired, done) {
   atomic { done = (head == expected); if :: done -> head = desired :: else fi }
@@ -83,7 +84,7 @@ inline popBatch(entry, second) {
   fi
 }
 
-/* Gives a chain back: from its first entry to its last, already linked. */
+/* Gives back a chain of entries, which are linked already. */
 inline pushChain(first, last) {
   short before;
   bool pushed;
@@ -122,7 +123,7 @@ proctype thread(byte limit) {
         link[a] = b;
         pushChain(a, b)
       :: b != NONE ->
-        /* One now, and one that is kept a little longer. */
+        /* One entry now, and the other one a little later. */
         giveBack(a);
         pushChain(a, a);
         giveBack(b);

@@ -1,12 +1,14 @@
-/* The state word of a ledger entry (LedgerEntry+Ownership.swift): two threads hold the same handle, pin, pin
- * exclusively and dispose, two steps each; a third still has the handle of an earlier life.
+/* The state word of a ledger entry (LedgerEntry+Ownership.swift). Two threads hold the same handle. Each of them does
+ * two of these: pin, pin exclusively, dispose. A third thread still has the handle of an earlier life.
  *
- * Checked over all interleavings: the resource is released once per life, never while it is pinned, and
- * nobody is told to release it who then finds it gone; readers share, a writer is alone; when all is done
- * no pin is left.
+ * Checked over all interleavings:
+ * - The resource is released at most once per life, and never while it is pinned.
+ * - A thread that is told to release the resource finds that it still exists.
+ * - Several readers may have pins at the same time; a writer is alone.
+ * - At the end no pin is left, and a requested release has happened.
  *
- * Each step is what the code does in one atomic operation; a load and the exchange that it prepares are two.
- * With -DFORGET_PINS, a request releases at once, and the check must fail.
+ * One step of the model is one atomic operation of the code. A load, and the exchange that follows it, are two steps.
+ * With -DFORGET_PINS, a request releases the resource even if it is pinned, and the check must fail.
  */
 #define LIVE 1
 #define REQUESTED 2
@@ -16,8 +18,8 @@
 #define LIFE 32
 
 int word = LIFE + LIVE;   /* life 1; life 0 is over */
-byte releases = 0;        /* of life 1 */
-bool exists = true;       /* the memory of life 1 */
+byte releases = 0;        /* the number of releases in life 1 */
+bool exists = true;       /* whether the memory of life 1 exists */
 byte readers = 0;
 byte writers = 0;
 
@@ -29,7 +31,7 @@ inline releaseResource() {
   assert(exists && readers == 0 && writers == 0);
   exists = false;
   releases++;
-  /* endLife, and the next owner begins life 2 in the same entry */
+  /* The life ends, and the next owner begins life 2 in the same entry. */
   word = 2 * LIFE + LIVE
 }
 
@@ -103,6 +105,6 @@ init {
   assert(readers == 0 && writers == 0 && releases <= 1);
   assert((releases == 1) == !exists);
   assert((word & (PINS | EXCLUSIVE)) == 0);
-  /* Requested and not released would be a leak. */
+  /* A release that was requested and did not happen would be a leak. */
   assert(exists -> (word & REQUESTED) == 0 : true)
 }

@@ -1,22 +1,24 @@
-/* What is beyond an arena's limit (SurplusBlocks.swift; Maintenance.swift, "What is beyond the limits"): who disposes a
- * block that is not to be kept leaves it on a list for the maintenance thread if that listens and if there is room on
- * the list, and gives it back otherwise. The thread looks for such blocks when it is called. Before a step of work that
- * it cannot leave it says that it does not listen, and looks once more.
+/* The idle blocks beyond an arena's limit (SurplusBlocks.swift; Maintenance.swift, "Blocks beyond the limits"). When a
+ * thread disposes such a block, it puts the block on a list and calls the maintenance thread, if that thread listens
+ * and if the list has room. Otherwise the disposing thread gives the block back itself. The maintenance thread empties
+ * the list when it is called. Before a long step of work, it says that it does not listen (it is deaf), and then
+ * empties the list once more.
  *
- * Checked over all interleavings: never more than an eighth (here ROOM blocks) and one block lie on the list; none lies
- * there once nobody disposes any more, be the thread in the midst of such a step or not.
+ * Checked over all interleavings: at most an eighth of the limit (here ROOM blocks) and one block are on the list. When
+ * no thread disposes blocks any more, the list becomes empty, even if the maintenance thread is in a long step.
  *
- * With -DNO_RECHECK who left a block does not look again whether the thread listens, and the check must fail.
+ * With -DNO_RECHECK, a thread that left a block does not look again whether the maintenance thread listens, and the
+ * check must fail.
  */
 #define ROOM 1
 #define THREADS 3
 #define BLOCKS 2
 
 byte listed = 0;
-byte counted = 0;         /* bytes of the listed blocks, and of those that just try */
-bool waits = false;       /* the thread was called for them */
-bool deaf = false;
-byte done = 0;
+byte counted = 0;         /* the listed blocks, and those that a thread is trying to list */
+bool waits = false;       /* the maintenance thread was called for them */
+bool deaf = false;        /* the maintenance thread does not listen */
+byte done = 0;            /* the threads that dispose no more */
 
 inline giveBackAll() {
   do
@@ -68,8 +70,8 @@ proctype maintenance() {
     deaf = true;
     giveBackAll();
     if
-    :: skip               /* a step that is over at some moment */
-    :: done == THREADS;   /* one that outlasts them all */
+    :: skip               /* a step that ends at any moment */
+    :: done == THREADS;   /* a step that ends after all threads have disposed their blocks */
       assert(listed == 0)
     fi;
     deaf = false
