@@ -3,8 +3,8 @@
 import Foundation
 import Glibc
 
-/// C code that the tests compile and load when they run. So the package builds on a machine without the libraries of
-/// that code, and the tests say which ones are missing.
+/// C code that the tests compile and load when they run. So the package also builds on a machine without the libraries
+/// that this code needs, and the tests say which libraries are missing.
 // SAFETY: a library that is never unloaded.
 @safe final class Glue: @unchecked Sendable {
   private let library: UnsafeMutableRawPointer
@@ -18,7 +18,7 @@ import Glibc
     return unsafe unsafeBitCast(symbol, to: type)
   }
 
-  /// nil without wabt (wasm2c) or a clang that compiles for wasm32.
+  /// nil if the machine lacks wabt (wasm2c), or a clang that compiles for wasm32.
   static let wasm = load(
     "wasm",
     """
@@ -28,10 +28,10 @@ import Glibc
       /usr/src/wasm2c/wasm-rt-impl.c -lm
     """)
 
-  /// nil without libegl-dev, libgles-dev.
+  /// nil if the machine lacks libegl-dev or libgles-dev.
   static let gles = load("gles", "clang -shared -fPIC -o glue.so \"$GLUE/gles.c\" -lEGL -lGLESv2")
 
-  /// nil without libjpeg-dev.
+  /// nil if the machine lacks libjpeg-dev.
   static let jpeg = load("jpeg", "clang -shared -fPIC -o glue.so \"$GLUE/jpeg.c\" -ljpeg")
 
   private static func load(_ name: String, _ script: String) -> Glue? {

@@ -8,8 +8,8 @@ import TestSupport
 ///   fork-trials SCENARIO FORKS
 ///   fork-trials list              prints the scenarios
 ///
-/// Ends with 0 if every child ended with 0 within five seconds. Otherwise ends with 1, and standard error has the
-/// stacks of the child that hung, or of this process if `fork` itself hangs.
+/// The exit code is 0 if every child ended with 0 within five seconds. Otherwise it is 1. If a child hung, or `fork`
+/// itself, standard error has the stacks of that process.
 @main enum ForkTrials {
   private static let secondsOfChild: UInt64 = 5
   private static let workers = 2
@@ -20,8 +20,8 @@ import TestSupport
     guard arguments.count == 3, let scenario = Scenario.all[arguments[1]], let forks = Int(arguments[2]) else {
       fail("usage: fork-trials SCENARIO FORKS, or fork-trials list")
     }
-    // At the first use of a type, Swift's runtime takes locks of its own, and it promises nothing about these locks
-    // across `fork`. So the child does only what this process did before.
+    // When a type is used for the first time, Swift's runtime takes locks of its own, and it does not promise that
+    // these locks can be used after a `fork`. So this process does the child's part once before any fork.
     let rehearsal = scenario.child()
     guard rehearsal == 0 else { fail("before any fork: the child's part ends with \(rehearsal)") }
     // SAFETY: the threads run until `_exit`.

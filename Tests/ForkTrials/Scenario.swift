@@ -8,13 +8,14 @@ import ResourceLedger
 import SystemPackage
 import TestSupport
 
-/// What threads do while the process forks, and what each child does afterwards.
+/// Says what threads do while the process forks, and what each child does afterwards.
 struct Scenario: Sendable {
   /// One step of the thread with this number. Each thread repeats the step until the process ends.
   var worker: @Sendable (_ thread: Int) -> Void
   /// - Returns: 0 if all is well.
   var child: @Sendable () -> Int32
-  /// Looks at the parent's state after all forks. 0 if all is well.
+  /// Looks at the parent's state after all forks.
+  /// - Returns: 0 if all is well.
   var parent: @Sendable () -> Int32 = { 0 }
 }
 
@@ -38,7 +39,7 @@ extension Scenario {
     var count: Int { value.withLock { $0 } }
   }
 
-  /// Registers and drops a target in a registry that the child makes, and in one that it inherited.
+  /// Registers and drops a target in a registry that the child makes, and in a registry that it inherited.
   private static func delivers(_ inherited: FinalizationRegistry<Int>, _ makeTarget: () -> AnyObject) -> Int32 {
     let counter = Counter()
     let own = FinalizationRegistry<Int>(name: "own") { _ in counter.add() }
@@ -55,8 +56,8 @@ extension Scenario {
     return 0
   }
 
-  /// Waits until few registrations are left. Threads that register are faster than the one that delivers, and a child
-  /// would have to deliver everything that is pending.
+  /// Waits until few registrations are left. Threads that register are faster than the thread that runs cleanups, and a
+  /// child would have to run all cleanups that are due.
   private static func wait(for registry: FinalizationRegistry<Int>) { while registry.count > 500 { usleep(100) } }
 
   static var background: Scenario {
@@ -79,8 +80,8 @@ extension Scenario {
       child: { delivers(registry) { Plain() } })
   }
 
-  /// A sweep queues the deaths of objects whose registries come and go, so it may drop the last reference to a
-  /// registry.
+  /// Makes and drops registries while a sweep queues the deaths of their targets. So the sweep may drop the last
+  /// reference to a registry.
   static var sweeps: Scenario {
     let registry = FinalizationRegistry<Int>(name: "sweeps") { _ in }
     return Scenario(
@@ -255,8 +256,8 @@ extension Scenario {
       }, parent: audit)
   }
 
-  /// Values that are read while the process forks. A thread that ends such a registration waits until the reading is
-  /// over.
+  /// Reads a registration's value while the process forks. A thread that ends the registration waits until the reading
+  /// is over, so the child must not inherit a reading that never ends.
   static var peeks: Scenario {
     let registry = FinalizationRegistry<Int>(name: "peeks", delivery: .manual) { _ in }
     let target = Anchored()
@@ -268,7 +269,7 @@ extension Scenario {
         withExtendedLifetime(target) {}
       },
       child: {
-        // The rehearsal, which runs in the parent, must not end the registration.
+        // The parent runs this part once, before any fork. That run must not end the registration.
         guard getpid() != parent else { return shared?.peek == 1 ? 0 : 2 }
         return shared?.cancel() == 1 ? 0 : 3
       })

@@ -5,23 +5,24 @@ import Glibc
 import LeakAuditing
 import NativeBuffers
 
-/// Everything that is done with one input. The result must be a picture or an error; anything else ends the process.
+/// Runs one input of the fuzzer through the decoders and encoders. Decoding must give a picture or an error. If it does
+/// something else, or two ways to decode give different pictures, the process ends, and libFuzzer keeps the input.
 @safe struct DecodingTrial {
   // SAFETY: libFuzzer calls from one thread.
   nonisolated(unsafe) static let shared = DecodingTrial()
 
   private static let limits: DecodingLimits = {
     var limits = DecodingLimits()
-    // The limit is small, so that an execution is fast and a picture beyond the limit is soon found.
+    // The limit is small, so that each execution is fast, and the fuzzer soon makes a picture that exceeds it.
     limits.pixelCount = 1 << 12
     limits.workingMemoryByteCount = 4 << 20
     limits.scanCount = 20
     return limits
   }()
 
-  /// The number of inputs between two audits, which take longer than most inputs do. If an input leaves something
-  /// behind, it is still there at the next audit; NATIVE_BUFFERS_FUZZ_AUDIT=1 finds out which input it was. There is an
-  /// audit after each of the first inputs, so that a run of a few files has one for each.
+  /// The number of inputs between two audits, which take longer than most inputs do. If an input leaves memory behind,
+  /// the next audit finds it. To find out which input it was, run again with NATIVE_BUFFERS_FUZZ_AUDIT=1. There is also
+  /// an audit after each of the first inputs, so that a run of a few files has an audit for each of them.
   private static let auditInterval = max(
     1, unsafe getenv("NATIVE_BUFFERS_FUZZ_AUDIT").flatMap { unsafe Int(String(cString: $0)) } ?? 16)
   // SAFETY: libFuzzer calls from one thread.
@@ -71,8 +72,8 @@ import NativeBuffers
     }
   }
 
-  /// In pieces of any size, the result is the same picture or the same error. Sometimes the decoder is dropped before
-  /// the end.
+  /// Decodes the file in pieces of any size. The result must be the same picture or the same error. Sometimes this
+  /// drops the decoder before the end.
   private static func feed(
     _ file: RawSpan, _ info: PictureInfo?, _ whole: Bitmap?, _ wholeError: BitmapError?, _ choices: inout InputChoices
   ) {
@@ -94,7 +95,7 @@ import NativeBuffers
       expectSame(bitmap, whole)
       guard bitmap.decodingWarnings == whole.decodingWarnings else { fatalError("Other warnings in pieces") }
     } catch {
-      // It is not required that every cut makes the rest an error.
+      // If the decoder was dropped before the end, its error may differ from that of the whole file.
       if let whole { fatalError("No picture in pieces, at \(position) of \(whole): \(error)") }
       if last == file.byteCount, let wholeError, error.description != wholeError.description {
         fatalError("In pieces \(error), as a whole \(wholeError)")
@@ -102,8 +103,8 @@ import NativeBuffers
     }
   }
 
-  /// Decodes into memory of other code, ahead of the forbidden page or behind it. Turned pictures are decoded by way of
-  /// a copy.
+  /// Decodes into memory of other code that ends at a forbidden page, or begins behind one. (If a picture must be
+  /// turned, the library decodes it into a bitmap of its own, and copies the pixels.)
   private func decodeInPlace(_ file: RawSpan, _ whole: Bitmap, _ choices: inout InputChoices) {
     let bytesPerRow = whole.width * whole.format.bytesPerPixel
     let memory = unsafe pixels.bytes(bytesPerRow * whole.height, atEnd: choices.bool())
@@ -121,8 +122,8 @@ import NativeBuffers
     }
   }
 
-  /// Encodes into memory that is large enough, and into less memory, where the result must not fit, or must be the
-  /// same.
+  /// Encodes into memory that is large enough, then into exactly as many bytes as the result has, and then into fewer:
+  /// that must be an error which names the needed size.
   private func encode(_ bitmap: Bitmap, _ choices: inout InputChoices) {
     let encoding: PictureEncoding =
       switch choices.number(0...5) {
@@ -162,7 +163,7 @@ import NativeBuffers
     else { fatalError("Two pictures of one input") }
   }
 
-  /// Both books.
+  /// Compares both books, and ends the process if they differ or if an input left memory behind.
   private static func audit() {
     guard let report = try? LeakAuditor.audit() else { fatalError("No audit") }
     guard report.verdict == .clean, report.adopted.count == 0, report.arenas.allSatisfy({ $0.live.count == 0 }) else {

@@ -14,7 +14,8 @@ let wanted: PictureFormat? = {
   return [PictureFormat.jpeg, .png, .webp, .netpbm].first { $0.description.lowercased() == name.lowercased() }
 }()
 
-/// -1 keeps inputs of other formats out of the corpus.
+/// Runs one input, for libFuzzer.
+/// - Returns: 0; or -1 for an input of another format, which keeps it out of the corpus.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzDecoding(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
   let bytes = unsafe UnsafeRawBufferPointer(start: start, count: count)

@@ -2,9 +2,9 @@
 
 import Glibc
 
-/// Memory between two pages that must not be touched. The codecs' own libraries are not built with AddressSanitizer,
-/// and a read or write beside this memory still ends the process. It is mapped once, and used for one purpose after the
-/// other.
+/// Memory between two pages that must not be touched: a read or write beside the memory ends the process. So faults of
+/// libjpeg, libpng and libwebp are found, too, which are not built with AddressSanitizer. The memory is mapped once,
+/// and used for one input after the other.
 @safe struct GuardedMemory {
   private let area: UnsafeMutableRawBufferPointer
 
@@ -18,7 +18,7 @@ import Glibc
     unsafe area = UnsafeMutableRawBufferPointer(start: start + page, count: inner)
   }
 
-  /// The last bytes of it, or the first: the forbidden page is next to them.
+  /// The last bytes of the memory, or the first: both are next to a forbidden page.
   func bytes(_ byteCount: Int, atEnd: Bool) -> UnsafeMutableRawBufferPointer {
     let start = atEnd ? unsafe area.count - byteCount : 0
     return unsafe UnsafeMutableRawBufferPointer(rebasing: area[start..<start + byteCount])

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The choices for the work with an input beside decoding it. They are numbers that depend only on the input's bytes,
-/// so that an input that crashed does so again.
+/// Chooses what else is done with an input, for example the format to which it is decoded. The choices depend only on
+/// the input's bytes, so that an input that crashed crashes again.
 struct InputChoices: RandomNumberGenerator {
   private var state: UInt64 = 0xCBF2_9CE4_8422_2325
 
-  /// SplitMix64 starts with the FNV-1a hash of the bytes.
+  /// The start value for SplitMix64 is the FNV-1a hash of the bytes.
   init(of bytes: RawSpan) {
     for offset in 0..<bytes.byteCount {
       state ^= unsafe UInt64(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))

@@ -6,11 +6,12 @@ import Bitmaps
 @_silgen_name("LLVMFuzzerMutate")
 private func mutate(_ bytes: UnsafeMutablePointer<UInt8>?, _ count: Int, _ maximum: Int) -> Int
 
-/// Mutates, and then repairs what every decoder checks before it reads on: signatures, sizes that count the bytes which
-/// follow, and checksums. Without that, nearly every input would be refused there, and the code behind these checks
-/// would never run. One input in eight stays as the mutation left it, so that wrong sizes and checksums are tested,
-/// too. The repaired bytes are the input itself, which libFuzzer keeps: a file of its corpus, or an input that crashed,
-/// runs the same again without this code.
+/// Mutates an input, and then repairs the parts that decoders check first: signatures, the sizes of chunks, and
+/// checksums. Without repair, nearly every input would be refused at these checks, and the code behind them would never
+/// run. One input in eight is not repaired, so that wrong sizes and checksums are tested, too.
+///
+/// libFuzzer keeps the repaired bytes. So a file of its corpus, or an input that crashed, runs in the same way again
+/// without this code.
 @_cdecl("LLVMFuzzerCustomMutator")
 public func mutateAndRepair(
   _ start: UnsafeMutablePointer<UInt8>?, _ count: Int, _ maximum: Int, _ seed: UInt32
@@ -63,13 +64,14 @@ public func mutateAndRepair(
     for i in 0..<text.utf8CodeUnitCount { unsafe self[position + i] = text.utf8Start[i] }
   }
 
-  /// The next place that has one of these chunk names; nil if there is none.
+  /// The next position at which one of these chunk names stands; nil if there is none.
   func position(ofNextIn names: [StaticString], from start: Int) -> Int? {
     guard start < count else { return nil }
     return (start..<count).first { position in names.contains { has($0, at: position) } }
   }
 
-  /// A dimension that pictures within the limit of pixels can have: the given one, or one that is at most 64.
+  /// The dimension itself if it is 1 to 64, otherwise another one of 1 to 64: pictures of these sizes are within the
+  /// limit of pixels.
   static func small(_ dimension: Int) -> Int { (1...64).contains(dimension) ? dimension : 1 + dimension % 64 }
 }
 

@@ -3,8 +3,8 @@
 extension MutatedFile {
   private static let pngNames: [StaticString] = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND", "iCCP", "eXIf", "tEXt"]
 
-  /// Repairs the signature, the lengths of chunks, the picture's size, what zlib checks in stored data, and all
-  /// checksums.
+  /// Repairs the signature, the lengths of chunks, the picture's size, the head and checksum of stored data, and the
+  /// checksums of all chunks.
   func repairPNG() {
     write(0x8950_4E47, at: 0, byteCount: 4)
     write(0x0D0A_1A0A, at: 4, byteCount: 4)
@@ -26,20 +26,20 @@ extension MutatedFile {
     }
   }
 
-  /// Gives a chunk the length with which it ends at the start of the next one, and returns that place.
+  /// Gives a chunk the length with which it ends where the next chunk starts, and returns that position.
   private func repairedEnd(ofChunkAt position: Int) -> Int {
     let length = integer(at: position, byteCount: 4)
     let end = position + 12 + length
     if end == count { return end }
-    // The next name has four letters.
+    // The chunk's length is right if the name of the next chunk has four letters.
     if end <= count - 12, (end + 4..<end + 8).allSatisfy({ (0x41...0x7A).contains(self[$0]) }) { return end }
     let next = self.position(ofNextIn: Self.pngNames, from: position + 16).map { $0 - 4 } ?? count
     write(next - position - 12, at: position, byteCount: 4)
     return next
   }
 
-  /// Makes a zlib stream that begins with a stored block consist of that block alone. Then its bytes are filters and
-  /// pixels, and mutations reach the code that runs after inflating.
+  /// If a zlib stream begins with a stored block, makes the whole stream that one block. Its bytes are then the rows'
+  /// filters and pixels, so mutations reach the code that runs after inflating.
   private func repairStoredData(_ range: Range<Int>) {
     guard range.count > 11, self[range.lowerBound + 2] <= 1 else { return }
     let data = range.lowerBound + 7..<range.upperBound - 4

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Sources: the WebP container specification, RFC 6386 (VP8), sections 9.1 and 19.1, and the specification of lossless
-/// data.
+/// Sources: the WebP container specification (RFC 9649), RFC 6386 (VP8), sections 9.1 and 19.1, and the specification
+/// of WebP's lossless data.
 extension MutatedFile {
   private static let webPNames: [StaticString] = ["VP8 ", "VP8L", "ALPH", "ICCP", "EXIF", "XMP ", "ANIM", "ANMF"]
   private static let namesBehindFrames: [StaticString] = ["EXIF", "XMP ", "ANMF"]
 
-  /// Repairs the container's size, the lengths of chunks, and the picture's size, which an extended header has a second
-  /// time.
+  /// Repairs the container's size, the lengths of chunks, and the picture's size, which is in the pixels' chunk and in
+  /// the extended header.
   func repairWebP() {
     // The container has an even number of bytes.
     let end = count & ~1
@@ -16,7 +16,7 @@ extension MutatedFile {
     write(end - 8, at: 4, byteCount: 4, isLittle: true)
     write("WEBP", at: 8)
     guard has("VP8X", at: 12) else {
-      // There is one chunk, and its content tells which kind it is of.
+      // There is one chunk. The first bytes of its content tell its kind.
       if self[20] == 0x2F {
         write("VP8L", at: 12)
       } else if integer(at: 23, byteCount: 3) == 0x9D012A {
@@ -46,7 +46,7 @@ extension MutatedFile {
     }
   }
 
-  /// Gives a chunk the length with which it ends at the start of the next one, and returns that place.
+  /// Gives a chunk the length with which it ends where the next chunk starts, and returns that position.
   private func repairedEnd(
     ofWebPChunkAt position: Int, fileEnd: Int, before names: [StaticString] = webPNames
   ) -> Int {
@@ -81,13 +81,14 @@ extension MutatedFile {
     }
   }
 
-  /// The head of a picture's data in the chunk at `position`; nil if the chunk is of another kind.
+  /// Repairs the head of the pixels' data in the chunk at `position`.
+  /// - Returns: the size of the picture; nil if the chunk is of another kind.
   private func repairPixels(at position: Int, end: Int) -> (width: Int, height: Int)? {
     let content = position + 8
     guard end - content >= 10 else { return nil }
     if has("VP8L", at: position) {
       self[content] = 0x2F
-      // There are 14 bits of width and 14 of height, each less one, one bit for alpha, and a version of 0.
+      // The head has 14 bits of width - 1, 14 bits of height - 1, one bit for alpha, and the version, which is 0.
       let bits = integer(at: content + 1, byteCount: 4, isLittle: true)
       let (width, height) = (Self.small(bits % 16_384 + 1), Self.small(bits >> 14 % 16_384 + 1))
       let repaired = width - 1 | (height - 1) << 14 | bits & 1 << 28
@@ -95,8 +96,8 @@ extension MutatedFile {
       return (width, height)
     }
     guard has("VP8 ", at: position) else { return nil }
-    // There is a bit that is 0 for a key frame, three bits of version, one for "shown", and 19 of the first partition's
-    // length.
+    // The head has one bit that is 0 for a key frame, three bits of version, one bit for "shown", and 19 bits of the
+    // first partition's length.
     let bits = integer(at: content, byteCount: 3, isLittle: true)
     let longest = end - content - 10
     let length = bits >> 5 <= longest ? bits >> 5 : longest / 2

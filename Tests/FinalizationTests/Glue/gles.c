@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Textures on an OpenGL ES context without a window. Every function must be called on the thread that
-// called gles_start.
+// Textures on an OpenGL ES context without a window. Call every function on the thread that called gles_start.
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
 #include <GLES3/gl3.h>
@@ -30,7 +29,7 @@ unsigned gles_make_texture(int width, int height) {
 
 void gles_delete_texture(unsigned name) { glDeleteTextures(1, &name); }
 
-// The driver's own count among the first names: without a current context it knows none.
+// The driver's own count of textures with the names 1 to `limit`. It is 0 if the thread has no current context.
 int gles_count_textures(unsigned limit) {
   int count = 0;
   for (unsigned name = 1; name <= limit; name++) count += glIsTexture(name) ? 1 : 0;

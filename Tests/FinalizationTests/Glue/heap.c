@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A WASM module's heap: blocks of 16 bytes and more, in a list by address. Built for wasm32 by the tests.
+// The heap of a WASM module: blocks of at least 16 bytes, in a list that is ordered by address. The tests build it for
+// wasm32.
 typedef unsigned int u32;
 
 typedef struct block {
@@ -36,7 +37,7 @@ __attribute__((export_name("allocate"))) u32 allocate(u32 size) {
 
 __attribute__((export_name("release"))) void release(u32 address) { ((block *)address - 1)->used = 0; }
 
-// The heap's own count: what a census asks for.
+// The heap's own count, for the census of a domain.
 __attribute__((export_name("live_count"))) u32 live_count(void) {
   u32 n = 0;
   for (block *b = first; b; b = b->next) n += b->used;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Memory that libjpeg allocated and its caller must free.
+// Makes memory that libjpeg allocates and that the caller must free.
 #include <stdio.h>
 #include <stdlib.h>
 #include <jpeglib.h>

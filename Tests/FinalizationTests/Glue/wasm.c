@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Plain names for one instance of the module that wasm2c made of heap.c.
+// Plain names for the functions of one instance of the module that wasm2c made from heap.c.
 #include "heap_wasm.h"
 
 static Z_heap_instance_t instance;
