@@ -12,8 +12,8 @@ let swiftSettings: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
-// Debian's jemalloc defines malloc and operator new, too. The process calls those of the library that is linked first.
-// So that a program keeps its own, libstdc++ and libc come before jemalloc, unless the trait asks for the other order.
+// Debian's jemalloc also defines malloc and operator new. A process calls those of the library that is linked first. So
+// libstdc++ and libc come before jemalloc: a program keeps the malloc that it had. The trait puts jemalloc first.
 let jemallocLink: [LinkerSetting] = [
   .linkedLibrary("jemalloc", .when(traits: ["JemallocMalloc"])),
   .linkedLibrary("stdc++"), .linkedLibrary("c"), .linkedLibrary("jemalloc"),
@@ -138,7 +138,7 @@ let package = Package(
   ]
 )
 
-// Fuzzing needs `--sanitize=fuzzer`, whose main function replaces the target's. So only a build for fuzzing has the
+// The fuzzing target has no main function: it gets one from `--sanitize=fuzzer`. So only a build for fuzzing has the
 // target.
 if ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] != nil {
   package.targets.append(
@@ -146,10 +146,10 @@ if ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] != nil {
       name: "fuzz-decoding", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers"], path: "Tests/Fuzzing",
       exclude: ["Seeds"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
-  // SwiftPM keeps its sanitizers in a set and passes swiftc a flag for each, in an order that differs between runs.
-  // swiftc uses only the last of these flags (clang uses all), so Swift code would get either AddressSanitizer or
-  // coverage. The flags that are added here come last. Only what is fuzzed gets coverage: otherwise libFuzzer would
-  // take new ways through the books for new behaviour.
+  // SwiftPM passes swiftc one flag for each sanitizer, in an order that differs between runs. swiftc uses only the last
+  // of these flags (clang uses all), so Swift code would get either AddressSanitizer or coverage. The flags that are
+  // added here come last. Only Bitmaps gets coverage, because only its code is fuzzed. With coverage of the other
+  // modules, libFuzzer would keep inputs that only take another way through the accounting.
   for target in package.targets {
     let sanitizers = target.name == "Bitmaps" ? "address,fuzzer" : "address"
     target.swiftSettings?.append(.unsafeFlags(["-sanitize=\(sanitizers)"]))

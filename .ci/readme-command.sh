@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Prints a command of the README: the code block after <!-- command: NAME -->.
+# readme-command.sh NAME: prints a command of the README, the code block after <!-- command: NAME -->.
 set -euo pipefail
 name=${1:?usage: readme-command.sh NAME}
 readme=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/README.md
