@@ -88,8 +88,7 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    .target(
-      name: "TestSupport", dependencies: ["ResourceLedger"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .executableTarget(
       name: "fork-trials",
       dependencies: [

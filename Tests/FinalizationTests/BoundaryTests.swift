@@ -12,7 +12,8 @@ import Testing
 @testable import Finalization
 
 /// Objects at their end, loads inside loads, and processes after a fork or before their exit.
-@Suite struct BoundaryTests {
+@Suite("Objects at their end, loads inside loads, and processes after a fork or before their exit")
+struct BoundaryTests {
   // MARK: Objects in their deinit
 
   /// Such an object may be on the stack, so its memory must not be read afterwards.
@@ -35,7 +36,8 @@ import Testing
     }
   }
 
-  @Test func `An object without an anchor is refused in its deinit, and a weak reference to it is dead`() throws {
+  @Test("An object without an anchor is refused in its deinit, and a weak reference to it is dead")
+  func registerInDeinit() throws {
     let delivered = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "deinit", delivery: .manual) { delivered.add($0) }
     let codes = Log<FinalizationError.Code>()
@@ -46,8 +48,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `Weak references to objects that die one after the other do not fill the table of watched objects`() async
-  {
+  @Test("Weak references to objects that die one after the other do not fill the table of watched objects")
+  func weakReferencesInTurn() async {
     await #expect(processExitsWith: .success) {
       // The least of several counts is taken, because a thread that sweeps and loses its processor keeps other threads
       // from sweeping meanwhile.
@@ -66,7 +68,8 @@ import Testing
     let finalizationAnchor = FinalizationAnchor()
   }
 
-  @Test func `A load that asks for its own key is refused in tasks, too, and through a load of another key`() async {
+  @Test("A load that asks for its own key is refused in tasks, too, and through a load of another key")
+  func recursiveLoads() async {
     let cache = ResourceCache<Int, Value>(name: "loads")
     await #expect(throws: FinalizationError.self) {
       try await cache.value(for: 1) {
@@ -91,7 +94,8 @@ import Testing
     #expect(cache.count == 0)
   }
 
-  @Test func `Byte counts as large as integers go neither trap nor stay`() throws {
+  @Test("Byte counts as large as integers go neither trap nor stay")
+  func largeByteCounts() throws {
     let cache = ResourceCache<Int, Value>(name: "large", strongByteLimit: .max) { _ in .max }
     let values = try (0..<5).map { key in try cache.value(for: key) { Value() } }
     #expect(cache.strongByteCount > 0)
@@ -108,7 +112,8 @@ import Testing
 
   // MARK: Descriptors that were open before
 
-  @Test func `A descriptor that was open at the start counts from when it is owned`() async {
+  @Test("A descriptor that was open at the start counts from when it is owned")
+  func openDescriptor() async {
     await #expect(processExitsWith: .exitCode(0)) {
       try await Self.useTimers()
       try Self.ownDescriptorsThatWereOpen()
@@ -150,8 +155,10 @@ import Testing
 
   // MARK: Processes
 
-  @Test(.enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
-  func `In a forked child flush delivers, though background queues stand still`() async {
+  @Test(
+    "In a forked child flush delivers, though background queues stand still",
+    .enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
+  func flushInChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let inParent = FinalizationRegistry<Int>(name: "parent") { _ in }
       _ = try inParent.register(Anchored(), holding: 1)
@@ -169,8 +176,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
-  func `A forked child loads what a thread of its parent was loading`() async {
+  @Test(
+    "A forked child loads what a thread of its parent was loading",
+    .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
+  func loadInChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let cache = ResourceCache<Int, Anchored>(name: "loads of a parent")
       _ = try load(0, of: cache)
@@ -200,8 +209,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
-  func `A registry that a forked child drops delivers what is due`() async {
+  @Test(
+    "A registry that a forked child drops delivers what is due",
+    .enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
+  func droppedInChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let log = Log<Int>()
       var inParent: FinalizationRegistry<Int>? = FinalizationRegistry(name: "dropped") { log.add($0) }
@@ -217,8 +228,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
-  func `At the exit of a forked child its own cleanups run, and none of the parent's`() async {
+  @Test(
+    "At the exit of a forked child its own cleanups run, and none of the parent's",
+    .enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
+  func exitOfChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let registry = FinalizationRegistry<Int32>(name: "exits", delivery: .manual) { code in _exit(code) }
       let target = Anchored()
@@ -237,7 +250,8 @@ import Testing
     }
   }
 
-  @Test func `A cleanup that asked for it and is under way elsewhere ends before the process does`() async {
+  @Test("A cleanup that asked for it and is under way elsewhere ends before the process does")
+  func cleanupBeforeExit() async {
     await #expect(processExitsWith: .exitCode(7)) {
       let began = DispatchSemaphore(value: 0)
       let registry = FinalizationRegistry<Int>(name: "exit") { _ in
@@ -255,7 +269,8 @@ import Testing
     }
   }
 
-  @Test func `Thousands of registries come and go, and native resources find room when domains do not`() async {
+  @Test("Thousands of registries come and go, and native resources find room when domains do not")
+  func manyRegistries() async {
     await #expect(processExitsWith: .exitCode(0)) {
       var registries: [FinalizationRegistry<Int>] = []
       // These are more than the ledger has records for, so the last ones share one record.
@@ -272,9 +287,8 @@ import Testing
   }
 }
 
-/// For code in an asynchronous context which may block its thread.
+/// For code in an asynchronous context that may block its thread.
 private func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
-private func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
 private func load(_ key: Int, of cache: ResourceCache<Int, Anchored>) throws -> Anchored {
   try cache.value(for: key) { Anchored() }
 }

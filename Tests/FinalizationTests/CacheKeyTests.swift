@@ -8,7 +8,8 @@ import TestSupport
 import Testing
 
 /// What a cache's keys may do, and what a debug build says if their `==` does what it must not do.
-@Suite struct CacheKeyTests {
+@Suite("Keys of caches")
+struct CacheKeyTests {
   /// All keys have the same hash, so that each use of the table compares keys.
   private struct Key: Hashable, Sendable {
     var number = 0
@@ -32,7 +33,8 @@ import Testing
     withExtendedLifetime(value) {}
   }
 
-  @Test func `A key's hash is asked for under no lock: it may fork, and use and make caches and registries`() async {
+  @Test("A key's hash is asked for under no lock: it may fork, and use and make caches and registries")
+  func hashing() async {
     await #expect(processExitsWith: .exitCode(0)) { Self.useWhileHashing() }
   }
 
@@ -52,7 +54,8 @@ import Testing
     exit(0)
   }
 
-  @Test func `A key's equality may use buffers if some were made before`() async {
+  @Test("A key's equality may use buffers if some were made before")
+  func equality() async {
     await #expect(processExitsWith: .exitCode(0)) {
       try NativeBuffer(byteCount: 10).dispose()
       let count = Guarded(0)
@@ -91,8 +94,10 @@ import Testing
       }
     }
 
-    @Test(arguments: Misuse.allCases)
-    func `A debug build says what a key's equality must not do, where a release build would wait for ever`(
+    @Test(
+      "A debug build says what a key's equality must not do, where a release build would wait for ever",
+      arguments: Misuse.allCases)
+    func equalityInDebugBuild(
       _ misuse: Misuse
     ) async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [misuse] in

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Finalization
-import Synchronization
 import TestSupport
 import Testing
 
 /// Tests of the cache's table and of its order of use, against simple models and with several threads.
-@Suite struct CacheTableTests {
+@Suite("The table of a cache")
+struct CacheTableTests {
   private final class Picture: Finalizable, Sendable {
     let finalizationAnchor = FinalizationAnchor()
     let key: Int
@@ -17,7 +17,8 @@ import Testing
     }
   }
 
-  @Test func `The strong tier lets go in exactly the order of use, as a list would`() throws {
+  @Test("The strong tier lets go in exactly the order of use, as a list would")
+  func orderOfUse() throws {
     let seed = UInt64.random(in: .min ... .max)
     var random = SeededGenerator(seed: seed)
     let limit = 400
@@ -52,7 +53,8 @@ import Testing
     #expect(cache.count == model.count)
   }
 
-  @Test func `A value that was let go of and is asked for again is strong again`() throws {
+  @Test("A value that was let go of and is asked for again is strong again")
+  func strongAgain() throws {
     let cache = ResourceCache<Int, Picture>(name: "again", strongByteLimit: 2) { $0.byteCount }
     let held = try cache.value(for: 1) { Picture(1) }
     for key in 2...3 { _ = try cache.value(for: key) { Picture(key) } }
@@ -64,12 +66,13 @@ import Testing
     #expect(cache.strongByteCount == 2)
   }
 
-  @Test func `Every value is found while the table grows, shrinks and is emptied by others`() throws {
+  @Test("Every value is found while the table grows, shrinks and is emptied by others")
+  func growingTable() throws {
     let cache = ResourceCache<Int, Picture>(name: "growing")
     let kept = try (0..<500).map { key in try cache.value(for: key) { Picture(key) } }
-    let isOver = Atomic(false)
-    let wrong = Atomic(0)
-    let failed = Atomic(0)
+    let isOver = Flag()
+    let wrong = Counter()
+    let failed = Counter()
     onThreads(2) { thread in
       if thread == 0 {
         do {
@@ -78,19 +81,19 @@ import Testing
             _ = try (1_000..<4_000).map { key in try cache.value(for: key) { Picture(key) } }
           }
         } catch {
-          failed.add(1, ordering: .relaxed)
+          failed.add()
         }
-        isOver.store(true, ordering: .releasing)
+        isOver.set()
       } else {
         var key = 0
-        while !isOver.load(ordering: .acquiring) {
+        while !isOver.isSet {
           key = (key + 7) % 500
-          if cache.cachedValue(for: key) !== kept[key] { wrong.add(1, ordering: .relaxed) }
+          if cache.cachedValue(for: key) !== kept[key] { wrong.add() }
         }
       }
     }
-    #expect(wrong.load(ordering: .relaxed) == 0)
-    #expect(failed.load(ordering: .relaxed) == 0)
+    #expect(wrong.value == 0)
+    #expect(failed.value == 0)
     cache.flush()
     #expect(cache.count == 500)
     cache.removeAll()
@@ -99,7 +102,8 @@ import Testing
     withExtendedLifetime(kept) {}
   }
 
-  @Test func `Keys whose hashes are equal are told apart`() throws {
+  @Test("Keys whose hashes are equal are told apart")
+  func collidingHashes() throws {
     struct Colliding: Hashable {
       let number: Int
       func hash(into hasher: inout Hasher) {}
@@ -111,20 +115,21 @@ import Testing
     for number in 0..<200 { #expect(cache.cachedValue(for: Colliding(number: number)) === kept[number]) }
   }
 
-  @Test func `Threads that load, use and drop the same keys agree with what they are given`() throws {
+  @Test("Threads that load, use and drop the same keys agree with what they are given")
+  func threadsAgree() throws {
     let seed = UInt64.random(in: .min ... .max)
     let cache = ResourceCache<Int, Picture>(name: "race", strongByteLimit: 16) { $0.byteCount }
-    let wrong = Atomic(0)
+    let wrong = Counter()
     onThreads(3) { thread in
       var random = SeededGenerator(seed: seed &+ UInt64(thread))
       for _ in 0..<5_000 {
         let key = Int.random(in: 0..<40, using: &random)
         let value = try? cache.value(for: key) { Picture(key) }
-        if value?.key != key { wrong.add(1, ordering: .relaxed) }
+        if value?.key != key { wrong.add() }
         if Int.random(in: 0..<200, using: &random) == 0 { cache.trim() }
       }
     }
-    #expect(wrong.load(ordering: .relaxed) == 0, "seed \(seed)")
+    #expect(wrong.value == 0, "seed \(seed)")
     #expect(cache.strongByteCount <= 16)
     cache.removeAll()
     cache.flush()

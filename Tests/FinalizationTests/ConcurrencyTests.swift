@@ -8,30 +8,31 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite struct ConcurrencyTests {
-  @Test func `An object that dies while it is being registered is delivered exactly once`() {
+@Suite("Threads that share a registry")
+struct ConcurrencyTests {
+  @Test("An object that dies while it is being registered is delivered exactly once")
+  func deathDuringRegister() {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "dying") { log.add($0) }
     let rounds = 400
     for round in 0..<rounds {
       let holder = round % 2 == 0 ? Holder<AnyObject>(Anchored()) : Holder<AnyObject>(Plain())
       let gate = Gate()
-      let released = DispatchSemaphore(value: 0)
       let object = holder.current
-      Worker {
+      let releaser = Worker {
         gate.pass()
         holder.release()
-        released.signal()
-      }.start()
+      }
       gate.pass()
       if let object { _ = try? registry.register(object, holding: round) }
-      released.wait()
+      releaser.wait()
     }
     registry.flush()
     #expect(log.all.sorted() == Array(0..<rounds))
   }
 
-  @Test func `Cancel, clean, unregister and death race for a registration and one wins`() {
+  @Test("Cancel, clean, unregister and death race for a registration and one wins")
+  func oneWinner() {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "race", delivery: .inlineOnReleasingThread) { log.add($0) }
     for round in 0..<500 {
@@ -59,11 +60,12 @@ import Testing
   /// ThreadSanitizer checks that the thread that uses the cell again waits for the thread on which the token died. So
   /// nothing else may order the two threads meanwhile: both live until the end, the flags are relaxed, and expectations
   /// are checked at the end.
-  @Test func `A token dies while its registration is cancelled and the cell is used again`() throws {
+  @Test("A token dies while its registration is cancelled and the cell is used again")
+  func tokenDies() throws {
     final class Round: Sendable {
-      let isReady = Atomic<Bool>(false)
-      let isDead = Atomic<Bool>(false)
-      let isOver = Atomic<Bool>(false)
+      let isReady = Flag()
+      let isDead = Flag()
+      let isOver = Flag()
       let heldValue = Atomic<Int>(-1)
     }
     let registry = FinalizationRegistry<Int>(name: "token's end", delivery: .manual) { _ in }
@@ -79,18 +81,18 @@ import Testing
         // The first registration gives a thread its record, under a lock.
         _ = try? registry.register(target, holding: -1).cancel()
         if thread == 0 {
-          while !round.isReady.load(ordering: .relaxed) { sched_yield() }
+          round.isReady.wait()
           // This goes through the token's list, and ThreadSanitizer sees that. It ignores what a deinit reads.
           _ = token.with { other.unregister($0) }
           token.release()
-          round.isDead.store(true, ordering: .relaxed)
-          while !round.isOver.load(ordering: .relaxed) { sched_yield() }
+          round.isDead.set()
+          round.isOver.wait()
         } else {
-          round.isReady.store(true, ordering: .relaxed)
-          while !round.isDead.load(ordering: .relaxed) { sched_yield() }
+          round.isReady.set()
+          round.isDead.wait()
           round.heldValue.store(registration.cancel() ?? -1, ordering: .relaxed)
           _ = try? registry.register(target, holding: -1, unregisterToken: nextToken)
-          round.isOver.store(true, ordering: .relaxed)
+          round.isOver.set()
         }
       }
       #expect(round.heldValue.load(ordering: .relaxed) == number)
@@ -100,23 +102,22 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `The registry's book and the ledger agree while threads register and unregister`() throws {
+  @Test("The registry's book and the ledger agree while threads register and unregister")
+  func booksAgree() throws {
     let registry = FinalizationRegistry<Int>(name: "two books", delivery: .manual) { _ in }
     let listing = try #require(ResourceDomains.all.first { $0.domain.name == "two books" })
     let steady = try #require(listing.domain as? any SteadyDomain)
-    let stopper = Stopper()
-    let threads = DispatchSemaphore(value: 0)
-    for _ in 0..<2 {
+    let isOver = Flag()
+    let workers = (0..<2).map { _ in
       Worker {
         let target = Anchored()
-        while !stopper.isStopped {
+        while !isOver.isSet {
           _ = try? registry.register(target, holding: 1, unregisterToken: target, byteCount: 100)
           _ = try? registry.register(Anchored(), holding: 1, byteCount: 10)
           registry.unregister(target)
           try? registry.drain()
         }
-        threads.signal()
-      }.start()
+      }
     }
     for _ in 0..<200 {
       let (census, totals) = steady.withBooksHeld { census in
@@ -125,14 +126,15 @@ import Testing
       #expect(census.count == totals.count)
       #expect(census.byteCount == totals.capacity)
     }
-    stopper.stop()
-    for _ in 0..<2 { threads.wait() }
+    isOver.set()
+    for worker in workers { worker.wait() }
     try registry.drain()
     #expect(registry.census() == Census(count: 0, byteCount: 0))
     #expect(Ledger.shared.totals(of: [listing.id.number], bucketCount: 1)[0][0].count == 0)
   }
 
-  @Test func `Cells that one thread registers and another delivers are used again`() throws {
+  @Test("Cells that one thread registers and another delivers are used again")
+  func migratingCells() throws {
     let registry = FinalizationRegistry<Int>(name: "migration", delivery: .manual) { _ in }
     func pass() throws {
       for number in 0..<1_000 { try registry.register(Anchored(), holding: number) }
@@ -145,7 +147,8 @@ import Testing
     #expect(Ledger.shared.entryCount - before < 25_000)
   }
 
-  @Test func `A sweep never becomes a target's last owner`() {
+  @Test("A sweep never becomes a target's last owner")
+  func lastOwner() {
     final class Target {
       let log: Log<UInt>
       init(_ log: Log<UInt>) { self.log = log }
@@ -153,28 +156,26 @@ import Testing
     }
     let log = Log<UInt>()
     let registry = FinalizationRegistry<Int>(name: "owner", delivery: .manual) { _ in }
-    let stopper = Stopper()
-    let swept = DispatchSemaphore(value: 0)
-    Worker {
-      while !stopper.isStopped { try? registry.drain() }
-      swept.signal()
-    }.start()
+    let isOver = Flag()
+    let sweeper = Worker { while !isOver.isSet { try? registry.drain() } }
     for number in 0..<20_000 {
       let target = Target(log)
       _ = try? registry.register(target, holding: number)
       withExtendedLifetime(target) {}
     }
-    stopper.stop()
-    swept.wait()
+    isOver.set()
+    sweeper.wait()
     #expect(log.count == 20_000)
     #expect(Set(log.all) == [UInt(pthread_self())])
   }
 
-  @Test(.enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
-  func `A forked child goes on with its own registry`() async {
+  @Test(
+    "A forked child goes on with its own registry",
+    .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
+  func forkedChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let registry = FinalizationRegistry<Int>(name: "fork", delivery: .manual) { _ in }
-      let stopper = Stopper()
+      let isOver = Flag()
       let hasBegun = DispatchSemaphore(value: 0)
       // What Swift makes at the first use of a type is made before the first fork, and by these threads, too.
       // Otherwise, a child would wait for ever for the runtime's lock if another thread held it at the fork.
@@ -195,8 +196,8 @@ import Testing
           }
           step()
           hasBegun.signal()
-          while !stopper.isStopped { step() }
-        }.start()
+          while !isOver.isSet { step() }
+        }
       }
       for _ in 0..<2 { hasBegun.wait() }
       guard useOwnRegistry() else { exit(3) }
@@ -209,24 +210,7 @@ import Testing
           exit(2)
         }
       }
-      stopper.stop()
+      isOver.set()
     }
   }
-}
-
-/// Lets two threads continue at the same time.
-final class Gate: Sendable {
-  private let count = Atomic<Int>(0)
-
-  func pass() {
-    count.add(1, ordering: .acquiringAndReleasing)
-    while count.load(ordering: .acquiring) < 2 { sched_yield() }
-  }
-}
-
-final class Stopper: Sendable {
-  private let flag = Atomic<Bool>(false)
-
-  var isStopped: Bool { flag.load(ordering: .relaxed) }
-  func stop() { flag.store(true, ordering: .relaxed) }
 }

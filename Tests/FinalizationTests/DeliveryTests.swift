@@ -7,8 +7,10 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite struct DeliveryTests {
-  @Test func `Background delivery happens on another thread and flush waits for it`() {
+@Suite("Delivery")
+struct DeliveryTests {
+  @Test("Background delivery happens on another thread and flush waits for it")
+  func background() {
     let log = Log<UInt>()
     let registry = FinalizationRegistry<Int>(name: "background") { _ in log.add(UInt(pthread_self())) }
     for number in 0..<1_000 {
@@ -21,7 +23,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `An asynchronous flush waits, too`() async throws {
+  @Test("An asynchronous flush waits, too")
+  func asyncFlush() async throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "async flush") { log.add($0) }
     for number in 0..<100 { try registry.register(Plain(), holding: number) }
@@ -29,7 +32,8 @@ import Testing
     #expect(log.count == 100)
   }
 
-  @Test func `Delivery on a given queue runs there, and a flush from it does not wait for itself`() throws {
+  @Test("Delivery on a given queue runs there, and a flush from it does not wait for itself")
+  func queue() throws {
     let key = DispatchSpecificKey<Int>()
     let queue = DispatchQueue(label: "given")
     queue.setSpecific(key: key, value: 1)
@@ -47,7 +51,8 @@ import Testing
     #expect(log.all == [1, 1])
   }
 
-  @Test func `Delivery on a given executor runs there`() async throws {
+  @Test("Delivery on a given executor runs there")
+  func executor() async throws {
     let executor = OneThread()
     let log = Log<Bool>()
     let registry = FinalizationRegistry<Int>(name: "executor", delivery: .executor(executor)) { _ in
@@ -59,7 +64,8 @@ import Testing
     executor.stop()
   }
 
-  @Test func `Inline delivery runs on the releasing thread before the release returns`() throws {
+  @Test("Inline delivery runs on the releasing thread before the release returns")
+  func inline() throws {
     let log = Log<UInt>()
     let registry = FinalizationRegistry<Int>(name: "inline", delivery: .inlineOnReleasingThread) { _ in
       log.add(UInt(pthread_self()))
@@ -68,7 +74,8 @@ import Testing
     #expect(log.all == [UInt(pthread_self())])
   }
 
-  @Test func `Manual delivery waits for a drain`() throws {
+  @Test("Manual delivery waits for a drain")
+  func manual() throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "manual", delivery: .manual) { log.add($0) }
     try registry.register(Anchored(), holding: 1)
@@ -77,7 +84,8 @@ import Testing
     #expect(log.all == [1])
   }
 
-  @Test func `A throwing callback loses no sibling, and drain rethrows after delivering the rest`() throws {
+  @Test("A throwing callback loses no sibling, and drain rethrows after delivering the rest")
+  func throwingCallback() throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "throwing", delivery: .manual) { number in
       log.add(number)
@@ -89,14 +97,16 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `Several errors of one drain are thrown together`() throws {
+  @Test("Several errors of one drain are thrown together")
+  func severalErrors() throws {
     let registry = FinalizationRegistry<Int>(name: "throwing", delivery: .manual) { throw Failure(number: $0) }
     for number in 0..<3 { try registry.register(Anchored(), holding: number) }
     let failures = #expect(throws: CleanupFailures.self) { try registry.drain() }
     #expect(failures?.errors.count == 3)
   }
 
-  @Test func `Errors in the background go to the handler and lose no sibling`() throws {
+  @Test("Errors in the background go to the handler and lose no sibling")
+  func errorHandler() throws {
     let errors = Log<Failure>()
     let registry = FinalizationRegistry<Int>(
       name: "errors", errorHandler: { if let failure = $0 as? Failure { errors.add(failure) } },
@@ -106,7 +116,8 @@ import Testing
     #expect(errors.all.map(\.number).sorted() == Array(0..<10))
   }
 
-  @Test func `Drain with another cleanup uses that one`() throws {
+  @Test("Drain with another cleanup uses that one")
+  func otherCleanup() throws {
     let usual = Log<Int>()
     let other = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "using", delivery: .manual) { usual.add($0) }
@@ -116,7 +127,8 @@ import Testing
     #expect(other.all.sorted() == [0, 1, 2])
   }
 
-  @Test func `In a callback unregistering a pending sibling is true and the running one false`() throws {
+  @Test("In a callback unregistering a pending sibling is true and the running one false")
+  func unregisterInCallback() throws {
     let log = Log<Bool>()
     let tokens = [Anchored(), Anchored()]
     let box = Guarded<FinalizationRegistry<Int>?>(nil)
@@ -132,7 +144,8 @@ import Testing
     box.withLock { $0 = nil }
   }
 
-  @Test func `A callback may register a new object`() throws {
+  @Test("A callback may register a new object")
+  func registerInCallback() throws {
     let log = Log<Int>()
     let box = Guarded<FinalizationRegistry<Int>?>(nil)
     let registry = FinalizationRegistry<Int>(name: "inside", delivery: .manual) { number in
@@ -147,7 +160,8 @@ import Testing
     box.withLock { $0 = nil }
   }
 
-  @Test(arguments: [true, false]) func `A nested drain delivers the remaining`(isInline: Bool) throws {
+  @Test("A nested drain delivers the remaining", arguments: [true, false])
+  func nestedDrain(isInline: Bool) throws {
     let log = Log<String>()
     let box = Guarded<FinalizationRegistry<Int>?>(nil)
     let registry = FinalizationRegistry<Int>(
@@ -171,7 +185,8 @@ import Testing
     #expect(log.all == ["begin", "begin", "end", "begin", "end", "end"])
   }
 
-  @Test func `Deaths caused by a callback are delivered after it, never inside it`() throws {
+  @Test("Deaths caused by a callback are delivered after it, never inside it")
+  func deathsInCallback() throws {
     let log = Log<String>()
     let victims = [Holder(Anchored()), Holder(Anchored())]
     let registry = FinalizationRegistry<Int>(name: "after", delivery: .inlineOnReleasingThread) { number in
@@ -184,7 +199,8 @@ import Testing
     #expect(log.all == ["begin 0", "end 0", "begin 1", "end 1", "begin 1", "end 1"])
   }
 
-  @Test func `A registry that its creator dropped still delivers`() throws {
+  @Test("A registry that its creator dropped still delivers")
+  func droppedRegistry() throws {
     let log = Log<Int>()
     let holder = Holder(Anchored())
     do {
@@ -196,7 +212,8 @@ import Testing
     #expect(log.all == [1])
   }
 
-  @Test func `A dropped registry's inner state is gone when its cells are`() throws {
+  @Test("A dropped registry's inner state is gone when its cells are")
+  func droppedState() throws {
     final class Witness: Sendable {}
     weak var weakWitness: Witness?
     let holder = Holder(Anchored())
@@ -213,7 +230,8 @@ import Testing
     #expect(weakWitness == nil)
   }
 
-  @Test func `A manual registry delivers on its own deinit`() throws {
+  @Test("A manual registry delivers on its own deinit")
+  func manualDeinit() throws {
     let log = Log<Int>()
     do {
       let registry = FinalizationRegistry<Int>(name: "deinit", delivery: .manual) { log.add($0) }
@@ -224,8 +242,8 @@ import Testing
     #expect(log.all.sorted() == [1, 2])
   }
 
-  @Test(arguments: [true, false])
-  func `Releasing an array of 100,000 watched objects at once delivers each`(isInline: Bool) throws {
+  @Test("Releasing an array of 100,000 watched objects at once delivers each", arguments: [true, false])
+  func releasedArray(isInline: Bool) throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(
       name: "array", delivery: isInline ? .inlineOnReleasingThread : .manual
@@ -237,8 +255,8 @@ import Testing
     #expect(log.count == 100_000)
   }
 
-  @Test(arguments: [true, false])
-  func `A callback that releases the next of 100,000 does not overflow the stack`(isInline: Bool) throws {
+  @Test("A callback that releases the next of 100,000 does not overflow the stack", arguments: [true, false])
+  func chainedReleases(isInline: Bool) throws {
     let log = Log<Int>()
     let holders = (0..<100_000).map { _ in Holder(Anchored()) }
     let registry = FinalizationRegistry<Int>(
@@ -251,14 +269,6 @@ import Testing
     holders[0].release()
     try registry.drain()
     #expect(log.all == Array(0..<100_000))
-  }
-}
-
-extension Holder {
-  @discardableResult
-  func with<R>(_ body: (Object) throws -> R) rethrows -> R? {
-    guard let object = current else { return nil }
-    return try body(object)
   }
 }
 
@@ -275,7 +285,7 @@ final class OneThread: SerialExecutor, @unchecked Sendable {
 
   init() {
     let started = DispatchSemaphore(value: 0)
-    let worker = Worker { [self] in
+    Worker { [self] in
       thread.store(UInt(pthread_self()), ordering: .relaxed)
       started.signal()
       while true {
@@ -284,7 +294,6 @@ final class OneThread: SerialExecutor, @unchecked Sendable {
         unsafe job.runSynchronously(on: asUnownedSerialExecutor())
       }
     }
-    worker.start()
     started.wait()
   }
 
@@ -299,25 +308,5 @@ final class OneThread: SerialExecutor, @unchecked Sendable {
   func stop() {
     inbox.jobs.withLock { $0.append(nil) }
     inbox.semaphore.signal()
-  }
-}
-
-/// A detached thread.
-final class Worker: Sendable {
-  private let body: @Sendable () -> Void
-
-  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-
-  func start() {
-    var thread = pthread_t()
-    let worker = unsafe Unmanaged.passRetained(self).toOpaque()
-    unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        // SAFETY: it is passed, retained, just below.
-        if let argument = unsafe argument { unsafe Unmanaged<Worker>.fromOpaque(argument).takeRetainedValue().body() }
-        return nil
-      }, worker)
-    pthread_detach(thread)
   }
 }

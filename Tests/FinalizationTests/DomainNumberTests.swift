@@ -11,7 +11,8 @@ import TestSupport
 import Testing
 
 /// A domain's number has one owner, which gives it back once.
-@Suite struct DomainNumberTests {
+@Suite("Numbers of domains")
+struct DomainNumberTests {
   private final class Counted: ResourceDomain {
     let name: String
     let live = Atomic<Int>(0)
@@ -19,7 +20,8 @@ import Testing
     func census() -> Census { Census(count: live.load(ordering: .relaxed), byteCount: 0) }
   }
 
-  @Test func `Removing what the list shows takes no number from a registry`() throws {
+  @Test("Removing what the list shows takes no number from a registry")
+  func removeListed() throws {
     let registry = FinalizationRegistry<Int>(name: "listed books", delivery: .manual) { _ in }
     let listing = try #require(ResourceDomains.all.first { $0.domain.name == "listed books" })
     ResourceDomains.remove(listing.domain)
@@ -34,7 +36,8 @@ import Testing
     #expect(try LeakAuditor.audit().findings.filter { $0.domain == "listed books" || $0.arena == arena.name } == [])
   }
 
-  @Test func `No arena is replaced by another one while its buffers live`() async {
+  @Test("No arena is replaced by another one while its buffers live")
+  func noReplacedArena() async {
     await #expect(processExitsWith: .exitCode(0)) {
       func arena(after name: String) throws -> Arena {
         let registry = FinalizationRegistry<Int>(name: name, delivery: .manual) { _ in }
@@ -53,7 +56,8 @@ import Testing
     }
   }
 
-  @Test func `A domain that two threads remove gives its number back once`() throws {
+  @Test("A domain that two threads remove gives its number back once")
+  func removedTwice() throws {
     for round in 0..<2_000 {
       let domain = Counted("removed twice")
       _ = try ResourceDomains.add(domain)
@@ -72,7 +76,8 @@ import Testing
     }
   }
 
-  @Test func `A domain that two threads add has one number`() throws {
+  @Test("A domain that two threads add has one number")
+  func addedTwice() throws {
     for round in 0..<500 {
       let domain = Counted("added twice")
       let gate = Gate()
@@ -90,7 +95,8 @@ import Testing
     }
   }
 
-  @Test func `Removing the descriptors' domain has no effect`() async {
+  @Test("Removing the descriptors' domain has no effect")
+  func removeDescriptors() async {
     await #expect(processExitsWith: .exitCode(0)) {
       guard let id = FileDescriptorDomain.sharedID else { exit(1) }
       let descriptor = try OwnedFileDescriptor.open("/dev/null", .readOnly)
@@ -105,7 +111,8 @@ import Testing
     }
   }
 
-  @Test func `A native resource is refused in a domain that was made for something else`() throws {
+  @Test("A native resource is refused in a domain that was made for something else")
+  func foreignKind() throws {
     let arena = try Arena(name: "no resources here")
     let registry = FinalizationRegistry<Int>(name: "nor here", delivery: .manual) { _ in }
     let removed = Counted("removed")
@@ -118,7 +125,8 @@ import Testing
     try arena.destroy()
   }
 
-  @Test func `A removed domain's number is nobody else's while a resource carries it`() throws {
+  @Test("A removed domain's number is nobody else's while a resource carries it")
+  func numberInUse() throws {
     let domain = Counted("removed too early")
     let id = try ResourceDomains.add(domain)
     let resource = try NativeResource(1, domain: id, byteCount: 8) { _ in }
@@ -136,15 +144,15 @@ import Testing
     resource.dispose()
   }
 
-  @Test func `A domain of a kind whose entries only the library makes is refused`() {
+  @Test("A domain of a kind whose entries only the library makes is refused")
+  func libraryKind() {
     for kind in [DomainKind.arena, .adoptedMemory, .finalizationRegistry, DomainKind(rawValue: 0)] {
       #expect(throws: LedgerError(.reservedKind(kind))) { try ResourceDomains.add(Counted("reserved"), kind: kind) }
     }
   }
 
-  @Test func `A resource that is created beside the removal of its domain is refused, or keeps the number to itself`()
-    throws
-  {
+  @Test("A resource that is created beside the removal of its domain is refused, or keeps the number to itself")
+  func createBesideRemoval() throws {
     for round in 0..<60 {
       let domain = Counted("removed meanwhile")
       let id = try ResourceDomains.add(domain)
@@ -173,7 +181,8 @@ import Testing
   }
 
   /// Domains and resources that two threads make and end, against what each thread knows of its own ones.
-  @Test func `No two domains have one number, and none is given out while a resource carries it`() {
+  @Test("No two domains have one number, and none is given out while a resource carries it")
+  func distinctNumbers() {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("domain numbers: seed \(seed)")
     let owners = Guarded<[UInt16: Int]>([:])

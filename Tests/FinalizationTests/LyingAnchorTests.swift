@@ -8,7 +8,8 @@ import TestSupport
 import Testing
 
 /// Whatever a client's `finalizationAnchor` returns, no held value is lost, and none is released twice.
-@Suite struct LyingAnchorTests {
+@Suite("Anchors that change, are shared or lent")
+struct LyingAnchorTests {
   /// A held value that reports its own end.
   private final class Witness: Sendable {
     let number: Int
@@ -21,14 +22,10 @@ import Testing
   }
 
   private final class Releases: Sendable {
-    private let counts: [Atomic1]
-    init(count: Int) { counts = (0..<count).map { _ in Atomic1() } }
-    func add(_ number: Int) { counts[number].value.add(1, ordering: .relaxed) }
-    subscript(number: Int) -> Int { counts[number].value.load(ordering: .acquiring) }
-  }
-
-  private final class Atomic1: Sendable {
-    let value = Atomic<Int>(0)
+    private let counts: [Counter]
+    init(count: Int) { counts = (0..<count).map { _ in Counter() } }
+    func add(_ number: Int) { counts[number].add() }
+    subscript(number: Int) -> Int { counts[number].value }
   }
 
   /// Returns another anchor each time.
@@ -91,7 +88,8 @@ import Testing
     return refused
   }
 
-  @Test func `Held values are released once each, however anchors change, are shared or lent`() {
+  @Test("Held values are released once each, however anchors change, are shared or lent")
+  func releasedOnce() {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("lying anchors: seed \(seed)")
     let threads = 3
@@ -112,7 +110,8 @@ import Testing
     #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(10).map { "\($0): \(releases[$0])" })")
   }
 
-  @Test func `A held value that owns the anchor which its registration waits for is refused`() throws {
+  @Test("A held value that owns the anchor which its registration waits for is refused")
+  func ownedAnchor() throws {
     let releases = Releases(count: 1)
     let anchor = FinalizationAnchor()
     let target = Lent(anchor)
@@ -139,7 +138,8 @@ import Testing
     #expect(registry.count == 2)
   }
 
-  @Test func `A held value that owns the anchor in a way that is not seen stays, and the registry counts it`() throws {
+  @Test("A held value that owns the anchor in a way that is not seen stays, and the registry counts it")
+  func hiddenOwner() throws {
     final class Owner: Sendable {
       let kept: FinalizationAnchor
       init(_ kept: FinalizationAnchor) { self.kept = kept }

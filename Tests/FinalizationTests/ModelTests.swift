@@ -2,19 +2,20 @@
 
 import Finalization
 import Glibc
-import Synchronization
 import TestSupport
 import Testing
 
 /// Random steps against a model that is so simple that it can be trusted. Each thread has its own targets, tokens and
 /// model, and shares the registries with the other threads. The results of its own steps are certain, whatever the
 /// other threads do.
-@Suite struct ModelTests {
+@Suite("Registries against a model")
+struct ModelTests {
   /// `FINALIZATION_MODEL_STEPS` says how many steps there are: fewer with a sanitizer, more in the long run.
   private static let steps =
     unsafe getenv("FINALIZATION_MODEL_STEPS").flatMap { unsafe Int(String(cString: $0)) } ?? 400_000
 
-  @Test(arguments: [2, 3]) func `Random steps on several threads do what the model says`(threads: Int) {
+  @Test("Random steps on several threads do what the model says", arguments: [2, 3])
+  func randomSteps(threads: Int) {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("model test: seed \(seed), \(threads) threads, \(Self.steps / 2) steps")
     run(seed: seed, threads: threads)
@@ -34,16 +35,11 @@ import Testing
     let registries = [Delivery.manual, .inlineOnReleasingThread, .background].map { delivery in
       FinalizationRegistry<ModelKey>(name: "model", delivery: delivery) { deliveries.add($0) }
     }
-    let done = Counter()
     let failures = Log<String>()
     let finished = Log<Set<ModelKey>>()
-    for number in 0..<threads {
-      Worker {
-        finished.add(Self.steps(number, of: threads, seed: seed, registries: registries, failures: failures))
-        done.add()
-      }.start()
+    onThreads(threads) { number in
+      finished.add(Self.steps(number, of: threads, seed: seed, registries: registries, failures: failures))
     }
-    while done.value < threads { usleep(1_000) }
     // All objects die. Then every registration was either ended by its thread or delivered once.
     for registry in registries { registry.flush() }
     for failure in failures.all.prefix(10) { Issue.record("seed \(seed): \(failure)") }
@@ -66,12 +62,6 @@ private final class Deliveries: Sendable {
 
   func add(_ key: ModelKey) { shards[key.number & 15].add(key) }
   var all: [ModelKey] { shards.flatMap { $0.all } }
-}
-
-private final class Counter: Sendable {
-  private let count = Atomic<Int>(0)
-  var value: Int { count.load(ordering: .acquiring) }
-  func add() { count.add(1, ordering: .acquiringAndReleasing) }
 }
 
 /// One thread's objects, and what the thread knows of its registrations.

@@ -4,22 +4,25 @@ import Finalization
 import Glibc
 import ResourceLedger
 import SystemPackage
+import TestSupport
 import Testing
 
-@Suite struct NativeResourceTests {
-  @Test func `Dispose releases once, however often and from however many threads it is called`() throws {
+@Suite("Native resources")
+struct NativeResourceTests {
+  @Test("Dispose releases once, however often and from however many threads it is called")
+  func dispose() throws {
     let log = Log<Int>()
     let wins = Log<Bool>()
     let resource = try NativeResource(7) { log.add($0) }
-    let done = WorkerGroup(count: 4) { if resource.dispose() { wins.add(true) } }
-    done.wait()
+    onThreads(4) { _ in if resource.dispose() { wins.add(true) } }
     #expect(!resource.dispose())
     #expect(log.all == [7])
     #expect(wins.count == 1)
     #expect(resource.isDisposed)
   }
 
-  @Test func `Use after dispose throws and names the line that created the resource`() throws {
+  @Test("Use after dispose throws and names the line that created the resource")
+  func useAfterDispose() throws {
     let resource = try NativeResource(1) { _ in }
     resource.dispose()
     let error = #expect(throws: FinalizationError.self) { try resource.withHandle { $0 } }
@@ -28,7 +31,8 @@ import Testing
     #expect("\(resource.site)".contains("NativeResourceTests.swift"))
   }
 
-  @Test func `Dispose while in use defers the release to the end of the last use`() throws {
+  @Test("Dispose while in use defers the release to the end of the last use")
+  func disposeWhileUsed() throws {
     let log = Log<Int>()
     let resource = try NativeResource(3) { log.add($0) }
     try resource.withHandle { outer in
@@ -39,7 +43,8 @@ import Testing
     #expect(log.all == [3])
   }
 
-  @Test func `A forgotten resource is rescued by deinit and recorded with its site`() throws {
+  @Test("A forgotten resource is rescued by deinit and recorded with its site")
+  func rescue() throws {
     let log = Log<Int>()
     var line: UInt = 0
     do {
@@ -52,14 +57,16 @@ import Testing
     #expect(Ledger.shared.rescues(at: site).count >= 1)
   }
 
-  @Test func `A disposed resource is not a rescue`() throws {
+  @Test("A disposed resource is not a rescue")
+  func noRescue() throws {
     let line: UInt = #line + 1
     try NativeResource(4) { _ in }.dispose()
     let site = Ledger.shared.intern(file: #fileID, line: line, function: #function)
     #expect(Ledger.shared.rescues(at: site).count == 0)
   }
 
-  @Test func `Detach hands the handle on and the closure never runs`() throws {
+  @Test("Detach hands the handle on and the closure never runs")
+  func detach() throws {
     let log = Log<Int>()
     do {
       let resource = try NativeResource(5) { log.add($0) }
@@ -74,7 +81,8 @@ import Testing
     #expect(log.all == [])
   }
 
-  @Test func `A resource of a domain of the user's own is in that domain's books`() throws {
+  @Test("A resource of a domain of the user's own is in that domain's books")
+  func ownDomain() throws {
     final class Counting: ResourceDomain {
       let name = "counting"
       let live = Log<Int>()
@@ -97,7 +105,8 @@ import Testing
     #expect(domain.census().count == 0)
   }
 
-  @Test func `Pipes carry bytes, close once, and are counted by the kernel and the ledger`() async {
+  @Test("Pipes carry bytes, close once, and are counted by the kernel and the ledger")
+  func pipes() async {
     // This has a process of its own, because other tests own descriptors, too.
     await #expect(processExitsWith: .exitCode(0)) {
       let id = try #require(FileDescriptorDomain.sharedID)
@@ -117,7 +126,8 @@ import Testing
     }
   }
 
-  @Test func `The census of file descriptors finds the one that nobody registered`() async {
+  @Test("The census of file descriptors finds the one that nobody registered")
+  func unregisteredDescriptor() async {
     // This has a process of its own, because other tests open files, too.
     await #expect(processExitsWith: .exitCode(0)) {
       let domain = FileDescriptorDomain.shared
@@ -154,7 +164,8 @@ import Testing
     }
   }
 
-  @Test func `A forgotten descriptor is closed by a registry`() throws {
+  @Test("A forgotten descriptor is closed by a registry")
+  func forgottenDescriptor() throws {
     let (reader, writer) = try OwnedFileDescriptor.pipe()
     let registry = FinalizationRegistry<FileDescriptor>(name: "descriptors", delivery: .manual) { try $0.close() }
     try registry.register(Anchored(), holding: try writer.detach())
@@ -167,22 +178,4 @@ import Testing
     #expect(count == 0)
     reader.dispose()
   }
-}
-
-/// Runs a closure on this many threads.
-final class WorkerGroup: Sendable {
-  private let done = Log<Int>()
-  private let count: Int
-
-  init(count: Int, _ body: @escaping @Sendable () -> Void) {
-    self.count = count
-    for number in 0..<count {
-      Worker { [done] in
-        body()
-        done.add(number)
-      }.start()
-    }
-  }
-
-  func wait() { while done.count < count { sched_yield() } }
 }

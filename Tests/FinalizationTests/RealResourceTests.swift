@@ -10,7 +10,8 @@ import TestSupport
 import Testing
 
 // The tests run one after the other, because EGL reads the environment that each of its tests sets.
-@Suite(.serialized) struct RealResourceTests {
+@Suite("Resources of real libraries", .serialized)
+struct RealResourceTests {
   /// What an audit says about one domain, because other tests run at the same time.
   private func audit(_ domain: some ResourceDomain) throws -> (books: DomainBooks, findings: [Finding]) {
     let report = try LeakAuditor.audit()
@@ -50,8 +51,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: Glue.wasm != nil, "needs wabt, and a clang with wasm32 and wasm-ld on the PATH"))
-  func `Forgotten handles are released into WASM memory, and the books name what leaks there`() throws {
+  @Test(
+    "Forgotten handles are released into WASM memory, and the books name what leaks there",
+    .enabled(if: Glue.wasm != nil, "needs wabt, and a clang with wasm32 and wasm-ld on the PATH"))
+  func wasmMemory() throws {
     let heap = WasmHeap(try #require(Glue.wasm))
     let id = try ResourceDomains.add(heap)
     defer { ResourceDomains.remove(heap) }
@@ -135,8 +138,10 @@ import Testing
     nonisolated func census() throws -> Census { throw Failure(number: 0) }
   }
 
-  @Test(.enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
-  func `Forgotten textures are deleted on the one thread that owns the context`() async throws {
+  @Test(
+    "Forgotten textures are deleted on the one thread that owns the context",
+    .enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
+  func textures() async throws {
     let textures = Textures(try #require(Glue.gles))
     let status = await textures.start()
     try #require(status == 0, "no EGL surfaceless context: step \(status)")
@@ -185,7 +190,7 @@ import Testing
           guard let job = jobs.withLock({ $0.waiting.removeFirst() }) else { return }
           job()
         }
-      }.start()
+      }
       return try call { $0.function("gles_start", as: (@convention(c) () -> Int32).self)() }
     }
 
@@ -231,8 +236,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
-  func `The audit compares the driver's count of textures with the handles, and names what leaks`() throws {
+  @Test(
+    "The audit compares the driver's count of textures with the handles, and names what leaks",
+    .enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
+  func textureAudit() throws {
     let textures = TextureDomain(try #require(Glue.gles))
     let status = try textures.start()
     defer { textures.stop() }
@@ -271,8 +278,10 @@ import Testing
 
   // MARK: Memory of a C library
 
-  @Test(.enabled(if: Glue.jpeg != nil, "needs libjpeg-dev"))
-  func `Memory from libjpeg is adopted by a buffer and freed once`() throws {
+  @Test(
+    "Memory from libjpeg is adopted by a buffer and freed once",
+    .enabled(if: Glue.jpeg != nil, "needs libjpeg-dev"))
+  func libjpegMemory() throws {
     typealias Ramp = @convention(c) (Int32, Int32, UnsafeMutablePointer<UInt>) -> UnsafeMutableRawPointer?
     let ramp = unsafe try #require(Glue.jpeg).function("jpeg_gray_ramp", as: Ramp.self)
     let freed = Log<UInt>()

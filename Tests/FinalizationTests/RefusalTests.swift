@@ -3,7 +3,8 @@
 import Finalization
 import Testing
 
-@Suite struct RefusalTests {
+@Suite("What a registry refuses")
+struct RefusalTests {
   // SAFETY: has nothing.
   final class Target: Anchored, @unchecked Sendable {}
   final class PlainTarget: Sendable {}
@@ -21,7 +22,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `A held value identical to the target is refused`() {
+  @Test("A held value identical to the target is refused")
+  func heldIsTarget() {
     let target = Target()
     expectRefused(FinalizationRegistry<Target>(name: "class", delivery: .manual) { _ in }, target, target)
     expectRefused(FinalizationRegistry<Target?>(name: "optional", delivery: .manual) { _ in }, target, target)
@@ -32,13 +34,15 @@ import Testing
     expectRefused(FinalizationRegistry<PlainTarget>(name: "plain", delivery: .manual) { _ in }, plain, plain)
   }
 
-  @Test func `A token identical to both held value and target is refused for the held value`() {
+  @Test("A token identical to both held value and target is refused for the held value")
+  func tokenIsBoth() {
     let target = Target()
     expectRefused(
       FinalizationRegistry<Target>(name: "refusal", delivery: .manual) { _ in }, target, target, token: target)
   }
 
-  @Test func `A token equal to the target alone, or to the held value alone, is fine`() throws {
+  @Test("A token equal to the target alone, or to the held value alone, is fine")
+  func tokenIsOne() throws {
     let target = Target()
     let held = Target()
     let registry = FinalizationRegistry<Target>(name: "tokens", delivery: .manual) { _ in }
@@ -50,7 +54,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `A held value that is no object, or another object, is taken`() throws {
+  @Test("A held value that is no object, or another object, is taken")
+  func otherHeldValue() throws {
     let target = Target()
     let registry = FinalizationRegistry<any Sendable>(name: "values", delivery: .manual) { _ in }
     try registry.register(target, holding: 1)
@@ -60,7 +65,8 @@ import Testing
     #expect(registry.count == 4)
   }
 
-  @Test func `An anchor that another object used is refused`() throws {
+  @Test("An anchor that another object used is refused")
+  func usedAnchor() throws {
     final class Borrower: Finalizable {
       let finalizationAnchor: FinalizationAnchor
       init(_ anchor: FinalizationAnchor) { finalizationAnchor = anchor }
@@ -77,7 +83,8 @@ import Testing
     }
   }
 
-  @Test func `A negative number of bytes is refused`() {
+  @Test("A negative number of bytes is refused")
+  func negativeByteCount() {
     let registry = FinalizationRegistry<Int>(name: "bytes", delivery: .manual) { _ in }
     #expect(throws: FinalizationError.self) { try registry.register(Anchored(), holding: 1, byteCount: -1) }
   }

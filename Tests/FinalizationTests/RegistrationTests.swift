@@ -3,14 +3,17 @@
 import Finalization
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite struct RegistrationTests {
+@Suite("Registrations")
+struct RegistrationTests {
   private func registry(_ log: Log<Int>) -> FinalizationRegistry<Int> {
     FinalizationRegistry(name: "registration", delivery: .manual) { log.add($0) }
   }
 
-  @Test func `A registration is pending until delivery, and peek shows the held value until then`() throws {
+  @Test("A registration is pending until delivery, and peek shows the held value until then")
+  func pendingAndPeek() throws {
     let registry = registry(Log())
     let registration = try registry.register(Anchored(), holding: 5)
     #expect(registration.isPending)
@@ -22,7 +25,8 @@ import Testing
     #expect(registration.site == nil)
   }
 
-  @Test func `Cancel returns the held value once and the cleanup never runs`() throws {
+  @Test("Cancel returns the held value once and the cleanup never runs")
+  func cancel() throws {
     let log = Log<Int>()
     let registry = registry(log)
     let alive = Anchored()
@@ -36,7 +40,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `Clean runs the cleanup now, at most once, and errors propagate`() throws {
+  @Test("Clean runs the cleanup now, at most once, and errors propagate")
+  func clean() throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "clean", delivery: .manual) { number in
       log.add(number)
@@ -56,7 +61,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `A registration that is over does not speak for a later one in its place`() throws {
+  @Test("A registration that is over does not speak for a later one in its place")
+  func laterRegistration() throws {
     let log = Log<Int>()
     let registry = registry(log)
     let target = Anchored()
@@ -70,7 +76,8 @@ import Testing
     #expect(new.isPending)
   }
 
-  @Test func `A registration of a registry that is gone is over`() throws {
+  @Test("A registration of a registry that is gone is over")
+  func registryGone() throws {
     let target = Anchored()
     var registration: FinalizationRegistry<Int>.Registration?
     do {
@@ -82,7 +89,8 @@ import Testing
     #expect(registration?.cancel() == nil)
   }
 
-  @Test func `Exit runs only what asked for it, the latest first, each error isolated`() async throws {
+  @Test("Exit runs only what asked for it, the latest first, each error isolated")
+  func atExit() async throws {
     let result = await #expect(processExitsWith: .exitCode(7), observing: [\.standardOutputContent]) {
       let registry = FinalizationRegistry<Int>(name: "exit", delivery: .manual) { number in
         write(line: "cleanup \(number)")

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Finalization
+import TestSupport
 import Testing
 
 /// Rules that hold for both ways in which a death becomes known: each test runs with an anchored and with a plain
 /// target.
-@Suite struct RegistrySemanticsTests {
+@Suite("What a registry promises")
+struct RegistrySemanticsTests {
   enum Kind: CaseIterable { case anchored, plain }
 
   func make(_ kind: Kind) -> AnyObject {
@@ -19,7 +21,8 @@ import Testing
     FinalizationRegistry(name: "semantics", delivery: .manual) { log.add($0) }
   }
 
-  @Test(arguments: Kind.allCases) func `A dead target is called back with its held value`(kind: Kind) throws {
+  @Test("A dead target is called back with its held value", arguments: Kind.allCases)
+  func deadTarget(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
     try registry.register(make(kind), holding: 7)
@@ -28,7 +31,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test(arguments: Kind.allCases) func `A live target gets no callback, ever`(kind: Kind) throws {
+  @Test("A live target gets no callback, ever", arguments: Kind.allCases)
+  func liveTarget(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
     let target = make(kind)
@@ -39,8 +43,8 @@ import Testing
     withExtendedLifetime(target) {}
   }
 
-  @Test(arguments: Kind.allCases)
-  func `The same target registered three times calls back three times`(kind: Kind) throws {
+  @Test("The same target registered three times calls back three times", arguments: Kind.allCases)
+  func threeRegistrations(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
     do {
@@ -52,8 +56,8 @@ import Testing
     #expect(log.all.sorted() == [1, 2, 3])
   }
 
-  @Test(arguments: Kind.allCases)
-  func `An unknown token is false, the first unregister true, the next one false`(kind: Kind) throws {
+  @Test("An unknown token is false, the first unregister true, the next one false", arguments: Kind.allCases)
+  func unregisterOnce(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
     let target = make(kind)
@@ -66,8 +70,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test(arguments: Kind.allCases)
-  func `One token removes all its cells, in this registry only`(kind: Kind) throws {
+  @Test("One token removes all its cells, in this registry only", arguments: Kind.allCases)
+  func sharedToken(kind: Kind) throws {
     let log = Log<Int>()
     let first = registry(log)
     let second = registry(log)
@@ -90,7 +94,8 @@ import Testing
     #expect(log.all.sorted() == [4, 5])
   }
 
-  @Test(arguments: Kind.allCases) func `A target is not implicitly a token`(kind: Kind) throws {
+  @Test("A target is not implicitly a token", arguments: Kind.allCases)
+  func targetIsNoToken(kind: Kind) throws {
     let registry = registry(Log())
     let target = make(kind)
     try registry.register(target, holding: 1)
@@ -98,8 +103,8 @@ import Testing
     #expect(registry.count == 1)
   }
 
-  @Test(arguments: Kind.allCases)
-  func `Unregister after death and before delivery is true and suppresses the callback`(kind: Kind) throws {
+  @Test("Unregister after death and before delivery is true and suppresses the callback", arguments: Kind.allCases)
+  func unregisterBeforeDelivery(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
     let token = Anchored()
@@ -110,7 +115,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test(arguments: Kind.allCases) func `Unregister after delivery is false`(kind: Kind) throws {
+  @Test("Unregister after delivery is false", arguments: Kind.allCases)
+  func unregisterAfterDelivery(kind: Kind) throws {
     let registry = registry(Log())
     let token = Anchored()
     try registry.register(make(kind), holding: 1, unregisterToken: token)
@@ -118,7 +124,8 @@ import Testing
     #expect(!registry.unregister(token))
   }
 
-  @Test(arguments: Kind.allCases) func `A token that dies first cancels nothing`(kind: Kind) throws {
+  @Test("A token that dies first cancels nothing", arguments: Kind.allCases)
+  func tokenDiesFirst(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
     do {
@@ -133,7 +140,8 @@ import Testing
     #expect(log.all == [1])
   }
 
-  @Test(arguments: Kind.allCases) func `Tokens and targets are held weakly`(kind: Kind) throws {
+  @Test("Tokens and targets are held weakly", arguments: Kind.allCases)
+  func weaklyHeld(kind: Kind) throws {
     let registry = registry(Log())
     weak var weakTarget: AnyObject?
     weak var weakToken: AnyObject?
@@ -148,7 +156,8 @@ import Testing
     #expect(weakToken == nil)
   }
 
-  @Test func `The held value is held strongly until delivery and then released`() throws {
+  @Test("The held value is held strongly until delivery and then released")
+  func heldUntilDelivery() throws {
     final class Held: Sendable {}
     let registry = FinalizationRegistry<Held>(name: "held", delivery: .manual) { _ in }
     weak var held: Held?
@@ -162,7 +171,8 @@ import Testing
     #expect(held == nil)
   }
 
-  @Test func `The held value is released by unregister`() throws {
+  @Test("The held value is released by unregister")
+  func releasedByUnregister() throws {
     final class Held: Sendable {}
     let registry = FinalizationRegistry<Held>(name: "held", delivery: .manual) { _ in }
     let target = Anchored()
@@ -177,7 +187,8 @@ import Testing
     #expect(held == nil)
   }
 
-  @Test func `A held value whose deinit calls back into the registry does not deadlock`() throws {
+  @Test("A held value whose deinit calls back into the registry does not deadlock")
+  func heldDeinitCallsBack() throws {
     final class Held: Sendable {
       let body: @Sendable () -> Void
       init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -203,7 +214,8 @@ import Testing
     #expect(registry.count == 0)
   }
 
-  @Test func `In the callback every weak reference to the target is nil`() throws {
+  @Test("In the callback every weak reference to the target is nil")
+  func weakReferencesAreNil() throws {
     let log = Log<Bool>()
     for kind in Kind.allCases {
       for delivery in [Delivery.manual, .inlineOnReleasingThread] {
@@ -228,7 +240,8 @@ import Testing
     #expect(log.all == [true, true, true, true])
   }
 
-  @Test func `The registry itself may be a target`() throws {
+  @Test("The registry itself may be a target")
+  func registryAsTarget() throws {
     let log = Log<Int>()
     let watcher = registry(log)
     do {
@@ -240,7 +253,8 @@ import Testing
     #expect(log.all.sorted() == [1, 2])
   }
 
-  @Test func `The registry itself may be a token`() throws {
+  @Test("The registry itself may be a token")
+  func registryAsToken() throws {
     let log = Log<Int>()
     let registry = registry(log)
     let target = Anchored()
@@ -249,7 +263,8 @@ import Testing
     #expect(!registry.unregister(registry))
   }
 
-  @Test func `The registry itself may be a held value`() throws {
+  @Test("The registry itself may be a held value")
+  func registryAsHeldValue() throws {
     let log = Log<Bool>()
     weak var weakRegistry: FinalizationRegistry<any Sendable>?
     do {
@@ -264,7 +279,8 @@ import Testing
     #expect(weakRegistry == nil)
   }
 
-  @Test func `A base class's anchor fires after the derived deinit and before the derived fields go`() throws {
+  @Test("A base class's anchor fires after the derived deinit and before the derived fields go")
+  func anchorOfBaseClass() throws {
     final class Field: Sendable {
       let log: Log<String>
       init(_ log: Log<String>) { self.log = log }
@@ -282,7 +298,8 @@ import Testing
     #expect(log.all == ["derived deinit", "cleanup", "derived field"])
   }
 
-  @Test func `A plain target with an unowned reference is delivered when that is gone`() throws {
+  @Test("A plain target with an unowned reference is delivered when that is gone")
+  func unownedReference() throws {
     final class Referrer {
       unowned let object: Plain
       init(_ object: Plain) { self.object = object }
@@ -303,7 +320,8 @@ import Testing
     _ = referrer
   }
 
-  @Test func `A cleanup of a plain target never runs while its deinit does`() throws {
+  @Test("A cleanup of a plain target never runs while its deinit does")
+  func plainTargetDeinit() throws {
     final class Slow {
       let inside: @Sendable () -> Void
       init(_ inside: @escaping @Sendable () -> Void) { self.inside = inside }

@@ -7,7 +7,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite struct ResourceCacheTests {
+@Suite("Caches of resources, and weak references")
+struct ResourceCacheTests {
   final class Image: Finalizable, Sendable {
     let finalizationAnchor = FinalizationAnchor()
     let number: Int
@@ -19,7 +20,8 @@ import Testing
 
   private typealias Cache = ResourceCache<String, Image>
 
-  @Test func `A value that is alive is loaded once`() throws {
+  @Test("A value that is alive is loaded once")
+  func loadedOnce() throws {
     let cache = Cache(name: "cache")
     let first = try cache.value(for: "a") { Image() }
     let second = try cache.value(for: "a") {
@@ -34,7 +36,8 @@ import Testing
     #expect(cache.statistics.loads == 1)
   }
 
-  @Test func `A value that nobody holds dies, and its entry goes`() throws {
+  @Test("A value that nobody holds dies, and its entry goes")
+  func valueDies() throws {
     let cache = Cache(name: "cache")
     _ = try cache.value(for: "a") { Image() }
     cache.flush()
@@ -46,7 +49,8 @@ import Testing
     #expect(plain.count == 0)
   }
 
-  @Test func `A late cleanup never evicts a newer entry for the same key`() throws {
+  @Test("A late cleanup never evicts a newer entry for the same key")
+  func lateCleanup() throws {
     let cache = Cache(name: "cache")
     for number in 0..<200 {
       // The first one's cleanup runs in the background, at any time from now on.
@@ -57,7 +61,8 @@ import Testing
     }
   }
 
-  @Test func `A failing load is not cached and its error reaches the caller`() throws {
+  @Test("A failing load is not cached and its error reaches the caller")
+  func failingLoad() throws {
     let cache = Cache(name: "cache")
     #expect(throws: Failure(number: 1)) { try cache.value(for: "a") { throw Failure(number: 1) } }
     #expect(cache.count == 0)
@@ -66,11 +71,12 @@ import Testing
     #expect(cache.statistics.loads == 2)
   }
 
-  @Test func `One load at a time per key, however many threads ask`() throws {
+  @Test("One load at a time per key, however many threads ask")
+  func oneLoadOfThreads() throws {
     let cache = Cache(name: "cache")
     let loads = Log<Int>()
     let results = Log<Image>()
-    let group = WorkerGroup(count: 8) {
+    onThreads(8) { _ in
       let image = try? cache.value(for: "a") {
         loads.add(1)
         usleep(20_000)
@@ -78,13 +84,13 @@ import Testing
       }
       if let image { results.add(image) }
     }
-    group.wait()
     #expect(loads.count == 1)
     #expect(results.count == 8)
     #expect(Set(results.all.map { ObjectIdentifier($0) }).count == 1)
   }
 
-  @Test func `One load at a time per key, however many tasks and threads ask`() async throws {
+  @Test("One load at a time per key, however many tasks and threads ask")
+  func oneLoadOfTasks() async throws {
     let cache = Cache(name: "cache")
     let loads = Log<Int>()
     let images = try await withThrowingTaskGroup(of: Image.self) { group in
@@ -103,7 +109,8 @@ import Testing
     #expect(Set(images.map { ObjectIdentifier($0) }).count == 1)
   }
 
-  @Test func `A cancelled loader does not fail those who wait for it`() async throws {
+  @Test("A cancelled loader does not fail those who wait for it")
+  func cancelledLoader() async throws {
     let cache = Cache(name: "cache")
     let (started, startedContinuation) = AsyncStream<Void>.makeStream()
     let loader = Task {
@@ -126,7 +133,8 @@ import Testing
     await #expect(throws: CancellationError.self) { try await loader.value }
   }
 
-  @Test func `A load that asks for its own key is refused`() throws {
+  @Test("A load that asks for its own key is refused")
+  func recursiveLoad() throws {
     let cache = Cache(name: "cache")
     let error = #expect(throws: FinalizationError.self) {
       try cache.value(for: "a") { try cache.value(for: "a") { Image() } }
@@ -134,7 +142,8 @@ import Testing
     #expect(error?.reason == .recursiveLoad(cache: "cache"))
   }
 
-  @Test func `The strong tier keeps hot values within its bytes, least recently used first out`() throws {
+  @Test("The strong tier keeps hot values within its bytes, least recently used first out")
+  func strongTier() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 300) { _ in 100 }
     for number in 0..<3 { _ = try cache.value(for: number) { Image(number) } }
     #expect(cache.strongByteCount == 300)
@@ -148,7 +157,8 @@ import Testing
     #expect(cache.statistics.evictions == 1)
   }
 
-  @Test func `A value that uses the cache in its deinit can be evicted`() async {
+  @Test("A value that uses the cache in its deinit can be evicted")
+  func evictedValueUsesCache() async {
     // A process of its own: it would end or hang if the value were released under the cache's locks.
     await #expect(processExitsWith: .exitCode(0)) { try Self.evictAskingValues() }
   }
@@ -169,14 +179,16 @@ import Testing
     #expect(answers.all == [300, 300, 100, 100])
   }
 
-  @Test func `A value larger than the strong tier is held weakly`() throws {
+  @Test("A value larger than the strong tier is held weakly")
+  func largeValue() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 300) { _ in 301 }
     let image = try cache.value(for: 1) { Image() }
     #expect(cache.strongByteCount == 0)
     #expect(cache.cachedValue(for: 1) === image)
   }
 
-  @Test func `Trim and memory pressure let go of strong values`() async {
+  @Test("Trim and memory pressure let go of strong values")
+  func trimAndPressure() async {
     // This has a process of its own, because memory pressure affects all caches, also those of tests that run at the
     // same time.
     await #expect(processExitsWith: .exitCode(0)) { try Self.letGoUnderPressure() }
@@ -193,7 +205,8 @@ import Testing
     #expect(cache.count == 0)
   }
 
-  @Test func `removeAll forgets values that live on, and strong ones`() throws {
+  @Test("removeAll forgets values that live on, and strong ones")
+  func removeAll() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 1_000) { _ in 100 }
     let image = try cache.value(for: 1) { Image(1) }
     weak let other = try cache.value(for: 2) { Image(2) }
@@ -206,7 +219,8 @@ import Testing
     #expect(again !== image)
   }
 
-  @Test func `A value loaded while removeAll runs is handed out and not kept`() throws {
+  @Test("A value loaded while removeAll runs is handed out and not kept")
+  func removeAllDuringLoad() throws {
     let cache = Cache(name: "cache")
     let image = try cache.value(for: "a") {
       cache.removeAll()
@@ -218,7 +232,8 @@ import Testing
 }
 
 extension ResourceCacheTests {
-  @Test func `Weak references are equal by the identity of their object, also after its death`() {
+  @Test("Weak references are equal by the identity of their object, also after its death")
+  func weakEquality() {
     var first: Plain? = Plain()
     let a = first.map { WeakReference($0) }
     let b = first.map { WeakReference($0) }
@@ -232,14 +247,16 @@ extension ResourceCacheTests {
     #expect(a == b)
   }
 
-  @Test func `A weak reference is never equal to one of a later object at the same address`() {
+  @Test("A weak reference is never equal to one of a later object at the same address")
+  func weakReusedAddress() {
     var dead: Set<WeakReference<Plain>> = []
     for _ in 0..<1_000 { dead.insert(WeakReference(Plain())) }
     #expect(dead.count == 1_000)
     #expect(dead.allSatisfy { $0.target == nil })
   }
 
-  @Test func `withTarget keeps the object alive for the closure`() {
+  @Test("withTarget keeps the object alive for the closure")
+  func withTarget() {
     let log = Log<Bool>()
     let holder = Holder(Plain())
     let reference = holder.with { WeakReference($0) }

@@ -10,8 +10,10 @@ import Testing
 @testable import Finalization
 
 /// What threads keep for themselves, and how other threads read it.
-@Suite struct ThreadStateTests {
-  @Test func `An owner and its visitors are never inside at the same time`() {
+@Suite("What threads keep for themselves")
+struct ThreadStateTests {
+  @Test("An owner and its visitors are never inside at the same time")
+  func ownerAndVisitors() {
     // A number that two threads increase without an atomic operation of their own.
     let slots = PerThread(.registryStripe) { 0 }
     defer { slots.deallocate() }
@@ -35,16 +37,16 @@ import Testing
     #expect(unsafe slots.slot(1).pointee.value == owned + 2 * visited)
   }
 
-  @Test func `More threads than slots share one, and none loses a registration`() {
+  @Test("More threads than slots share one, and none loses a registration")
+  func moreThreadsThanSlots() {
     let registry = FinalizationRegistry<Int>(name: "crowd", delivery: .manual) { _ in }
     let threads = ThreadSlots.count + 16
-    let all = Atomic(0)
-    let sharing = Atomic(0)
+    let gate = Gate(threads: threads)
+    let sharing = Counter()
     onThreads(threads) { _ in
-      if ThreadStorage.slot == 0 { sharing.add(1, ordering: .relaxed) }
+      if ThreadStorage.slot == 0 { sharing.add() }
       // All threads run at the same time, so that no slot is given back before the last thread has asked for one.
-      all.add(1, ordering: .relaxed)
-      while all.load(ordering: .relaxed) < threads { sched_yield() }
+      gate.pass()
       let target = Anchored()
       for number in 0..<200 {
         _ = try? registry.register(target, holding: number, unregisterToken: target, byteCount: 3)
@@ -53,13 +55,14 @@ import Testing
       }
       #expect(registry.census().count >= 0)
     }
-    #expect(sharing.load(ordering: .relaxed) >= 17)
+    #expect(sharing.value >= 17)
     #expect(registry.census() == Census(count: threads * 200, byteCount: threads * 600))
     #expect(throws: Never.self) { try registry.drain() }
     #expect(registry.census() == Census(count: 0, byteCount: 0))
   }
 
-  @Test func `The slot of a thread that ended is used again`() async {
+  @Test("The slot of a thread that ended is used again")
+  func slotReuse() async {
     // A process of its own, because neighbouring tests could use all slots. Without reuse, most threads would share 0.
     await #expect(processExitsWith: .exitCode(0)) {
       let slots = Log<Int>()
@@ -69,7 +72,8 @@ import Testing
     }
   }
 
-  @Test func `A destructor that runs after the thread's storage is gone still registers and disposes`() throws {
+  @Test("A destructor that runs after the thread's storage is gone still registers and disposes")
+  func lateDestructor() throws {
     let registry = FinalizationRegistry<Int>(name: "late", delivery: .manual) { _ in }
     let domain = LateDomain()
     let id = try ResourceDomains.add(domain)
@@ -93,7 +97,8 @@ import Testing
     ResourceDomains.remove(domain)
   }
 
-  @Test func `Ledger entries that a thread kept are used by others after its end`() async {
+  @Test("Ledger entries that a thread kept are used by others after its end")
+  func keptLedgerEntries() async {
     // This has a process of its own, because other tests take tens of thousands of entries.
     await #expect(processExitsWith: .exitCode(0)) {
       let before = Ledger.shared.entryCount

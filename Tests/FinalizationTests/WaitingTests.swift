@@ -9,7 +9,8 @@ import Testing
 @testable import Finalization
 
 /// What must not return before another thread is done.
-@Suite struct WaitingTests {
+@Suite("What must not return before another thread is done")
+struct WaitingTests {
   private final class Progress: Sendable {
     private let flag = Atomic<Bool>(false)
     private let early = Atomic<Bool>(false)
@@ -27,7 +28,8 @@ import Testing
     }
   }
 
-  @Test func `A thread that claims a registration waits until no other thread reads its cell`() throws {
+  @Test("A thread that claims a registration waits until no other thread reads its cell")
+  func claimWaits() throws {
     let ledger = try Ledger(entryCapacity: 1)
     let entry = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0))
     let key = entry.beginLife(byteCount: 1, site: .unknown, scope: 0)
@@ -48,8 +50,10 @@ import Testing
 
   /// A delivery reads the epoch and then says that it has begun. Meanwhile a flush may increment the epoch, so the
   /// delivery may count for either parity.
-  @Test(arguments: [0, 1])
-  func `A flush waits for a delivery that read the epoch before the last flush, and for one that read it after`(
+  @Test(
+    "A flush waits for a delivery that read the epoch before the last flush, and for one that read it after",
+    arguments: [0, 1])
+  func flushWaits(
     parity: Int
   ) throws {
     let registry = FinalizationRegistry<Int>(name: "flush", delivery: .inlineOnReleasingThread) { _ in }

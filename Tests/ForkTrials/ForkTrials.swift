@@ -25,30 +25,28 @@ import TestSupport
     let rehearsal = scenario.child()
     guard rehearsal == 0 else { fail("before any fork: the child's part ends with \(rehearsal)") }
     // SAFETY: the threads run until `_exit`.
-    for number in 0..<workers { detach { while true { scenario.worker(number) } } }
-    let progress = Progress()
-    detach { watch(progress) }
+    for number in 0..<workers { Worker { while true { scenario.worker(number) } } }
+    let done = Counter()
+    Worker { watch(done) }
     for number in 1...forks {
       let child = Forking.fork(secondsOfChild: 600)
       if child == 0 { _exit(scenario.child()) }
       guard child > 0 else { fail("fork: \(errno)") }
       let status = wait(for: child)
       guard status == 0 else { fail("fork \(number): the child ended with status \(status)") }
-      progress.count.withLock { $0 = number }
+      done.add()
     }
     guard scenario.parent() == 0 else { fail("the parent's books do not agree afterwards") }
     _exit(0)
   }
 
-  private final class Progress: Sendable { let count = Guarded(0) }
-
   /// Ends the process if the next child is not done within three times the time that a child may take.
-  private static func watch(_ progress: Progress) {
+  private static func watch(_ done: Counter) {
     var last = -1
     var lastMoment = now()
     while true {
       usleep(100_000)
-      let count = progress.count.withLock { $0 }
+      let count = done.value
       if count != last { (last, lastMoment) = (count, now()) }
       guard now() - lastMoment > 3 * secondsOfChild * 1_000_000_000 else { continue }
       fail("fork \(count + 1) hangs in the parent\n" + stacks(of: getpid()))
@@ -89,22 +87,6 @@ import TestSupport
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
-
-  private static func detach(_ body: @escaping @Sendable () -> Void) {
-    final class Work: Sendable {
-      let body: @Sendable () -> Void
-      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    let work = unsafe Unmanaged.passRetained(Work(body)).toOpaque()
-    let result = unsafe pthread_create(
-      &thread, nil,
-      { pointer in
-        if let pointer = unsafe pointer { unsafe Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().body() }
-        return nil
-      }, work)
-    guard result == 0 else { fail("pthread_create: \(result)") }
   }
 
   private static func fail(_ message: String) -> Never {

@@ -32,13 +32,6 @@ extension Scenario {
     "sweeps": sweeps, "watched": watched,
   ]
 
-  /// Counts cleanups.
-  private final class Counter: Sendable {
-    private let value = Guarded(0)
-    func add() { value.withLock { $0 += 1 } }
-    var count: Int { value.withLock { $0 } }
-  }
-
   /// Registers and drops a target in a registry that the child makes, and in a registry that it inherited.
   private static func delivers(_ inherited: FinalizationRegistry<Int>, _ makeTarget: () -> AnyObject) -> Int32 {
     let counter = Counter()
@@ -47,7 +40,7 @@ extension Scenario {
       try own.register(makeTarget(), holding: 1)
       try inherited.register(makeTarget(), holding: 1)
       own.flush()
-      guard counter.count == 1 else { return 2 }
+      guard counter.value == 1 else { return 2 }
       inherited.flush()
       try inherited.drain()
     } catch {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ResourceLedger
-import TestSupport
 
 @testable import LeakAuditing
 
@@ -32,22 +31,6 @@ final class StatedSteadyDomain: SteadyDomain {
 
   func census() -> Census { loose() }
   func withBooksHeld<R>(_ body: (ExactCensus) throws -> R) rethrows -> R { try body(held()) }
-}
-
-/// A number that is guarded by a lock which a thread sanitizer knows.
-final class Counter: Sendable {
-  private let value: Guarded<Int>
-
-  init(_ value: Int = 0) { self.value = Guarded(value) }
-
-  var current: Int { value.withLock { $0 } }
-  /// - Returns: the value before.
-  @discardableResult func add(_ difference: Int) -> Int {
-    value.withLock { value in
-      defer { value += difference }
-      return value
-    }
-  }
 }
 
 extension AuditReport {

@@ -4,6 +4,7 @@ import Finalization
 import Foundation
 import NativeBuffers
 import ResourceLedger
+import TestSupport
 import Testing
 
 @testable import LeakAuditing

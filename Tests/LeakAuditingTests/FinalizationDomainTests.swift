@@ -60,7 +60,7 @@ struct FinalizationDomainTests {
       }
       var kept: [Target?] = Array(repeating: nil, count: 64)
       var step = thread
-      while running.current > 0 {
+      while running.value > 0 {
         step += 7
         let target = Target()
         _ = try? registry.register(target, holding: step, unregisterToken: target, byteCount: step & 1_023)
@@ -68,7 +68,7 @@ struct FinalizationDomainTests {
         kept[step & 63] = target
       }
     }
-    #expect(busy.current > 0)
+    #expect(busy.value > 0)
     registry.flush()
     #expect(try LeakAuditor.audit().findings("registry under load") == [])
   }

@@ -95,7 +95,7 @@ struct StuckCleanupTests {
         goOn.wait()
       }
       try registry.register(Target(), holding: 1)
-      Self.wait(for: began)
+      wait(for: began)
       func isStuck() -> Bool {
         let findings = (try? LeakAuditor.audit(stuckAfter: .zero))?.findings("blocked in the parent")
         return findings?.map(\.kind) == [.stuck]
@@ -110,8 +110,7 @@ struct StuckCleanupTests {
     }
   }
 
-  /// For code in an asynchronous context which may block its thread.
-  private static func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
+  /// For code in an asynchronous context that may block its thread.
   private static func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
 
   @Test("A registration that was cancelled, and one that waits, is not stuck")

@@ -22,35 +22,35 @@ struct BatchTests {
     let seed = UInt64.random(in: 0 ... .max)
     print("batches: seed \(seed)")
     let slots = SharedSlots<Owned>(count: 64)
-    let stolen = Atomic<Int>(0)
-    let failed = Atomic<Int>(0)
-    let lastOwner = Atomic<UInt64>(0)
+    let stolen = Counter()
+    let failed = Counter()
+    let owners = Counter()
     onThreads(3) { thread in
       var generator = SeededGenerator(seed: seed &+ UInt64(thread))
       for _ in 0..<Self.operations {
         // There are few size classes, and large ones: some blocks fill a thread's 2 MiB, and all others are passed on.
         let size = 1 << Int.random(in: 15...18, using: &generator)
-        let owner = lastOwner.add(1, ordering: .relaxed).newValue
+        let owner = UInt64(owners.add())
         guard let buffer = try? NativeBuffer(uninitializedByteCount: size) else {
-          failed.add(1, ordering: .relaxed)
+          failed.add()
           continue
         }
         let owned = Owned(buffer: buffer, owner: owner)
         owned.mark()
         let slot = Int.random(in: 0..<64, using: &generator)
         guard let former = slots.exchange(slot, owned) else { continue }
-        if !former.isStillMarked { stolen.add(1, ordering: .relaxed) }
+        if !former.isStillMarked { stolen.add() }
         former.buffer.dispose()
         ThreadCaches.withCurrent { $0._checkInvariants() }
       }
     }
     for slot in 0..<64 {
       guard let last = slots.exchange(slot, nil) else { continue }
-      if !last.isStillMarked { stolen.add(1, ordering: .relaxed) }
+      if !last.isStillMarked { stolen.add() }
       last.buffer.dispose()
     }
-    #expect(stolen.load(ordering: .relaxed) == 0)
-    #expect(failed.load(ordering: .relaxed) == 0)
+    #expect(stolen.value == 0)
+    #expect(failed.value == 0)
   }
 
   /// A buffer whose first bytes say which thread made it.

@@ -25,11 +25,13 @@ struct FirstUseForkTests {
         // Each runs in a process of its own, in which nothing was used before.
         let round = Forking.fork()
         if round == 0 {
-          let thread = FirstUse.begin(number)
+          let thread = Worker { _ = FirstUse.all[number]() }
           while FirstUse.steps.load(ordering: .acquiring) == 0 { usleep(100) }
           let child = Forking.fork()
           if child == 0 { _exit(FirstUse.all[number]() ? 0 : 1) }
-          _exit(Forking.status(of: child) == 0 && pthread_join(thread, nil) == 0 ? 0 : 1)
+          let status = Forking.status(of: child)
+          thread.wait()
+          _exit(status == 0 ? 0 : 1)
         }
         #expect(Forking.status(of: round) == 0, "first use \(number)")
       }
@@ -75,17 +77,4 @@ private enum FirstUse {
     { Ledger.shared.entryCapacity > 0 },
     { Arena.shared.isShared },
   ]
-
-  /// Starts a thread that makes a first use.
-  static func begin(_ number: Int) -> pthread_t {
-    var thread = pthread_t()
-    let result = unsafe pthread_create(
-      &thread, nil,
-      { number in
-        _ = FirstUse.all[Int(bitPattern: number)]()
-        return nil
-      }, UnsafeMutableRawPointer(bitPattern: number))
-    precondition(result == 0)
-    return thread
-  }
 }

@@ -11,14 +11,14 @@ import Testing
 @Suite("Adopted and detached memory")
 struct ForeignMemoryTests {
   private final class Calls: Sendable {
-    let count = Atomic<Int>(0)
+    let count = Counter()
     let address = Atomic<UInt>(0)
   }
 
   private func adopted(_ byteCount: Int, _ calls: Calls) throws -> NativeBuffer {
     let memory = unsafe try #require(calloc(1, byteCount))
     return unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: byteCount) { pointer in
-      calls.count.add(1, ordering: .relaxed)
+      calls.count.add()
       calls.address.store(UInt(bitPattern: pointer), ordering: .relaxed)
       unsafe free(pointer)
     }
@@ -29,10 +29,10 @@ struct ForeignMemoryTests {
     let calls = Calls()
     let buffer = try adopted(1_000, calls)
     let address = unsafe try buffer.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
-    #expect(calls.count.load(ordering: .relaxed) == 0)
+    #expect(calls.count.value == 0)
     #expect(buffer.dispose())
     #expect(!buffer.dispose())
-    #expect(calls.count.load(ordering: .relaxed) == 1)
+    #expect(calls.count.value == 1)
     #expect(calls.address.load(ordering: .relaxed) == address)
     #expect(throws: NativeBufferError.self) { try buffer.withBytes { _ in } }
   }
@@ -43,7 +43,7 @@ struct ForeignMemoryTests {
     var buffer: NativeBuffer? = try adopted(1_000, calls); let line = #line
     #expect(buffer?.site.line != line, "the helper's line is the site")
     buffer = nil
-    #expect(calls.count.load(ordering: .relaxed) == 1)
+    #expect(calls.count.value == 1)
   }
 
   @Test("A rescue is charged to the line of the buffer that was forgotten, not to that of the next one with its entry")
@@ -79,10 +79,10 @@ struct ForeignMemoryTests {
     do {
       let pin = try buffer.pin()
       buffer.dispose()
-      #expect(calls.count.load(ordering: .relaxed) == 0)
+      #expect(calls.count.value == 0)
       #expect(pin.byteCount == 1_000)
     }
-    #expect(calls.count.load(ordering: .relaxed) == 1)
+    #expect(calls.count.value == 1)
   }
 
   @Test("A deallocator may create and dispose buffers")
@@ -102,7 +102,7 @@ struct ForeignMemoryTests {
     let memory = unsafe try buffer.unsafeDetach()
     #expect(buffer.isDisposed)
     #expect(!buffer.dispose())
-    #expect(calls.count.load(ordering: .relaxed) == 0)
+    #expect(calls.count.value == 0)
     unsafe free(memory.pointer)
   }
 
@@ -111,9 +111,9 @@ struct ForeignMemoryTests {
     let memory = unsafe try #require(malloc(10))
     let calls = Calls()
     #expect(throws: NativeBufferError.self) {
-      _ = unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: -1) { _ in calls.count.add(1, ordering: .relaxed) }
+      _ = unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: -1) { _ in calls.count.add() }
     }
-    #expect(calls.count.load(ordering: .relaxed) == 0)
+    #expect(calls.count.value == 0)
     unsafe free(memory)
   }
 

@@ -2,7 +2,6 @@
 
 import Glibc
 import ResourceLedger
-import Synchronization
 import TestSupport
 import Testing
 
@@ -21,7 +20,7 @@ struct ForkTests {
     onThreads(2) { thread in
       if thread == 0 {
         // Every one of these takes the arena's lock, because idle blocks are not kept.
-        while !isDone.value.load(ordering: .relaxed) {
+        while !isDone.isSet {
           _ = try? NativeBuffer(byteCount: 20_000, arena: arena).dispose()
         }
         return
@@ -32,7 +31,7 @@ struct ForkTests {
         let status = Forking.status(of: child)
         statuses.withLock { $0.append(status) }
       }
-      isDone.value.store(true, ordering: .relaxed)
+      isDone.set()
     }
     #expect(statuses.withLock { $0 } == Array(repeating: 0, count: 50))
     #expect(kept.dispose())
@@ -52,8 +51,6 @@ struct ForkTests {
       #expect(Forking.status(of: child) == SIGALRM)
     }
   }
-
-  private final class Flag: Sendable { let value = Atomic(false) }
 
   private static func runChild(_ arena: Arena, _ kept: NativeBuffer) -> Never {
     guard let own = try? NativeBuffer(byteCount: 50_000, arena: arena), own.dispose(),

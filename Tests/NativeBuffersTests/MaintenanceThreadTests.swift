@@ -136,17 +136,15 @@ struct MaintenanceThreadTests {
       let arena = try Arena(name: "doomed and trimmed")
       let live = try (0..<200).map { _ in try NativeBuffer(uninitializedByteCount: 10_000, arena: arena) }
       for buffer in live { buffer.dispose() }
-      let failures = Atomics()
+      let failures = Counter()
       onThreads(2) { thread in
         if thread == 0 {
           arena.trim()
         } else {
-          do { try arena.destroy() } catch { failures.count.add(1, ordering: .relaxed) }
+          do { try arena.destroy() } catch { failures.add() }
         }
       }
-      #expect(failures.count.load(ordering: .relaxed) == 0)
+      #expect(failures.value == 0)
     }
   }
-
-  private final class Atomics: Sendable { let count = Atomic(0) }
 }

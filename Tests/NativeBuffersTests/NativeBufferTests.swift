@@ -3,6 +3,7 @@
 import Foundation
 import NativeSynchronization
 import ResourceLedger
+import TestSupport
 import Testing
 
 @testable import NativeBuffers
@@ -184,7 +185,7 @@ struct NativeBufferTests {
     // A thread that adds up idle blocks holds this lock, and it may lose its processor meanwhile.
     let isHeld = DispatchSemaphore(value: 0)
     let isOver = DispatchSemaphore(value: 0)
-    Thread.detachNewThread {
+    let adder = Worker {
       DepotBins.budgetLock.withLock {
         isHeld.signal()
         isOver.wait()
@@ -194,6 +195,7 @@ struct NativeBufferTests {
     old.dispose()
     let new = try NativeBuffer(byteCount: 64, arena: arena)
     isOver.signal()
+    adder.wait()
     #expect(old.block.entry == new.block.entry, "the block is used again at once")
     new.dispose()
     finish()

@@ -2,7 +2,6 @@
 
 import Glibc
 import ResourceLedger
-import Synchronization
 import TestSupport
 import Testing
 
@@ -13,14 +12,14 @@ struct RaceTests {
   @Test("Two threads racing dispose release once")
   func disposeRace() throws {
     let arena = try Arena(name: "dispose race")
-    let releases = Atomics()
+    let releases = Counter()
     for _ in 0..<200 {
       let buffers = try (0..<50).map { _ in try NativeBuffer(byteCount: 64, arena: arena) }
       onThreads(2) { _ in
-        for buffer in buffers where buffer.dispose() { releases.first.add(1, ordering: .relaxed) }
+        for buffer in buffers where buffer.dispose() { releases.add() }
       }
     }
-    #expect(releases.first.load(ordering: .relaxed) == 10_000)
+    #expect(releases.value == 10_000)
     arena.depot._checkInvariants()
     try arena.destroy()
   }
@@ -47,7 +46,8 @@ struct RaceTests {
   @Test("Dispose on one thread and pins on another: the bytes are there under every pin that was granted")
   func disposeWhilePinnedElsewhere() throws {
     let arena = try Arena(name: "pin race")
-    let counts = Atomics()
+    let granted = Counter()
+    let wrong = Counter()
     for round in 0..<2_000 {
       let value = UInt8(truncatingIfNeeded: round | 1)
       let buffer = try NativeBuffer(byteCount: 256, arena: arena) { span in
@@ -58,24 +58,24 @@ struct RaceTests {
       let hasAsked = Flag()
       onThreads(2) { thread in
         if thread == 0 {
-          while pinComesFirst, !hasAsked.value.load(ordering: .acquiring) { sched_yield() }
+          if pinComesFirst { hasAsked.wait() }
           buffer.dispose()
           // This is the next owner of this memory, if the memory is free. Its bytes must never show under the other
           // thread's pin.
           _ = try? NativeBuffer(byteCount: 256, arena: arena).dispose()
         } else if let pin = try? buffer.pin() {
-          hasAsked.value.store(true, ordering: .releasing)
-          counts.first.add(1, ordering: .relaxed)
+          hasAsked.set()
+          granted.add()
           for index in 0..<256 where unsafe pin.bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) != value {
-            counts.second.add(1, ordering: .relaxed)
+            wrong.add()
           }
         } else {
-          hasAsked.value.store(true, ordering: .releasing)
+          hasAsked.set()
         }
       }
     }
-    #expect(counts.first.load(ordering: .relaxed) >= 1_000)
-    #expect(counts.second.load(ordering: .relaxed) == 0)
+    #expect(granted.value >= 1_000)
+    #expect(wrong.value == 0)
     try arena.destroy()
   }
 
@@ -109,19 +109,19 @@ struct RaceTests {
   func exclusive() throws {
     let arena = try Arena(name: "exclusive race")
     let buffer = try NativeBuffer(byteCount: 8, arena: arena)
-    let done = Atomics()
+    let done = Counter()
     onThreads(2) { _ in
-      while done.first.load(ordering: .relaxed) < 20_000 {
+      while done.value < 20_000 {
         // The value is read and then written: an overlapping writer would lose an addition.
         let added: Void? = try? buffer.withMutableBytes { bytes in
           let value = unsafe bytes.unsafeLoad(fromByteOffset: 0, as: Int.self)
           bytes.storeBytes(of: value + 1, toByteOffset: 0, as: Int.self)
         }
-        if added != nil { done.first.add(1, ordering: .relaxed) }
+        if added != nil { done.add() }
       }
     }
     let total = try buffer.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 0, as: Int.self) }
-    #expect(total == done.first.load(ordering: .relaxed))
+    #expect(total == done.value)
     buffer.dispose()
     try arena.destroy()
   }
@@ -149,12 +149,5 @@ struct RaceTests {
     for slot in 0..<64 { shared.exchange(slot, nil)?.dispose() }
     arena.depot._checkInvariants()
     try arena.destroy()
-  }
-
-  private final class Flag: Sendable { let value = Atomic<Bool>(false) }
-
-  private final class Atomics: Sendable {
-    let first = Atomic<Int>(0)
-    let second = Atomic<Int>(0)
   }
 }

@@ -2,7 +2,6 @@
 
 import CNativeRuntime
 import ResourceLedger
-import Synchronization
 import TestSupport
 import Testing
 
@@ -131,10 +130,10 @@ struct ThreadCacheTests {
           if number % 64 == 0 { addresses.withLock { _ = $0.insert(buffer.block.entry.address) } }
           slots.exchange(number % 64, buffer)?.dispose()
         }
-        isDone.value.store(true, ordering: .relaxed)
+        isDone.set()
       } else {
         var slot = 0
-        while !isDone.value.load(ordering: .relaxed) {
+        while !isDone.isSet {
           slots.exchange(slot % 64, nil)?.dispose()
           slot += 1
         }
@@ -149,6 +148,4 @@ struct ThreadCacheTests {
   func sharedArena() {
     #expect(throws: ArenaError(.sharedArena, arena: "shared")) { try Arena.shared.destroy() }
   }
-
-  private final class Flag: Sendable { let value = Atomic(false) }
 }

@@ -1,32 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import Glibc
+import Synchronization
+
+/// A thread that runs a closure. It starts at once.
+public final class Worker: Sendable {
+  private final class Work: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+
+  private let thread: pthread_t
+  private let isJoined = Atomic(false)
+
+  @discardableResult
+  public init(_ body: @escaping @Sendable () -> Void) {
+    var thread = pthread_t()
+    let work = unsafe Unmanaged.passRetained(Work(body)).toOpaque()
+    let result = unsafe pthread_create(
+      &thread, nil,
+      { pointer in
+        // SAFETY: it was passed, retained, just above.
+        if let pointer = unsafe pointer { unsafe Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().body() }
+        return nil
+      }, work)
+    precondition(result == 0, "pthread_create failed with \(result)")
+    self.thread = thread
+  }
+
+  /// Waits until the thread has ended, and until everything that runs at its end is done. May be called once.
+  public func wait() {
+    precondition(!isJoined.exchange(true, ordering: .relaxed))
+    pthread_join(thread, nil)
+  }
+
+  /// If nothing waited for the thread, the kernel frees it when it ends.
+  deinit { if !isJoined.load(ordering: .relaxed) { pthread_detach(thread) } }
+}
 
 /// Runs a closure on new threads, numbered from 0. Waits until all of them have ended, and until everything that runs
 /// at their ends is done.
 public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-  final class Work {
-    let number: Int
-    let body: @Sendable (Int) -> Void
-    init(_ number: Int, _ body: @escaping @Sendable (Int) -> Void) {
-      self.number = number
-      self.body = body
-    }
-  }
-  let threads = (0..<count).map { number in
-    var thread = pthread_t()
-    let work = unsafe Unmanaged.passRetained(Work(number, body)).toOpaque()
-    let result = unsafe pthread_create(
-      &thread, nil,
-      { pointer in
-        if let pointer = unsafe pointer {
-          let work = unsafe Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue()
-          work.body(work.number)
-        }
-        return nil
-      }, work)
-    precondition(result == 0, "pthread_create failed with \(result)")
-    return thread
-  }
-  for thread in threads { pthread_join(thread, nil) }
+  let workers = (0..<count).map { number in Worker { body(number) } }
+  for worker in workers { worker.wait() }
 }
+
+/// For code in an asynchronous context that may block its thread.
+public func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }
