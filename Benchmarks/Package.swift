@@ -10,7 +10,7 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
-// A package of its own, so that clients of native-buffers never resolve what only the benchmarks need.
+// This is a package of its own, so that clients of native-buffers never resolve the dependencies of its benchmarks.
 let package = Package(
   name: "native-buffers-benchmarks",
   products: [
@@ -21,13 +21,13 @@ let package = Package(
   ],
   dependencies: [
     .package(name: "native-buffers", path: "../"),
-    // Without its default trait, which wants a jemalloc of its own for counting mallocs.
+    // Its default trait is off, because that needs another jemalloc, with which it counts mallocs.
     .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
   ],
   targets: [
-    // Opaque sinks, clocks, fault counts, and the allocators that rows are compared with.
+    // Sinks that the optimiser cannot see through, clocks, counts, and the allocators for comparison.
     .target(name: "CBenchmarkSupport"),
-    // The work that rows do, once for all programs below.
+    // The work that is measured. All programs below use it.
     .target(
       name: "BufferWorkloads",
       dependencies: [
@@ -40,7 +40,7 @@ let package = Package(
         "BufferWorkloads", "CBenchmarkSupport", .product(name: "Finalization", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
-    // One table of ratios in under a minute, without the harness.
+    // Prints one table with ratios in under a minute, without the harness.
     .executableTarget(
       name: "buffer-figures",
       dependencies: [
@@ -50,11 +50,11 @@ let package = Package(
         .product(name: "LeakAuditing", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
-    // One path at a time, for counting instructions.
+    // Runs one path and nothing else, so that its instructions can be counted.
     .executableTarget(
       name: "hot-paths", dependencies: ["BufferWorkloads", "FinalizationWorkloads"], swiftSettings: swiftSettings
     ),
-    // What the operations of Bitmaps take.
+    // Prints how long the operations of Bitmaps take.
     .executableTarget(
       name: "bitmap-figures",
       dependencies: [
@@ -62,7 +62,7 @@ let package = Package(
         .product(name: "NativeBuffers", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
-    // Our side of Peers/pictures.py.
+    // Does this library's part of the work of Peers/pictures.py.
     .executableTarget(
       name: "picture-peer",
       dependencies: [
@@ -70,7 +70,7 @@ let package = Package(
         .product(name: "NativeBuffers", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
-    // The same work under ordo-one/benchmark: baselines, percentiles, thresholds.
+    // Does the same work under ordo-one/benchmark, which has baselines, percentiles and thresholds.
     .executableTarget(
       name: "BufferBenchmarks",
       dependencies: [

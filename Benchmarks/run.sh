@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the benchmarks of BufferBenchmarks under ordo-one/benchmark. Figures marked * are per operation.
 #
-#   run.sh                      every row
-#   run.sh --smoke              this library's rows, short, against the committed thresholds: for CI
-#   run.sh --record             writes the thresholds anew (counts only: times differ by machine)
-#   run.sh --baseline NAME      stores a run under a name
-#   run.sh --compare NAME       runs, and fails where a row is worse than the stored run beyond tolerance
-#   run.sh -- ARGUMENTS         anything else that `swift package benchmark` takes
+#   run.sh                      runs all rows
+#   run.sh --smoke              runs this library's rows for a short time, and compares counts with the thresholds in
+#                               Thresholds (for CI)
+#   run.sh --record             writes the thresholds (only counts, because times depend on the machine)
+#   run.sh --baseline NAME      runs all rows, and stores the figures under a name
+#   run.sh --compare NAME       runs all rows, and fails if one is worse than the stored figures by more than it may be
+#   run.sh -- ARGUMENTS         passes other arguments to `swift package benchmark`
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,7 +18,7 @@ benchmark() {
   swift package --package-path "$here" --allow-writing-to-package-directory benchmark "$@"
 }
 
-# A check ends with status 1 for worse and for better alike; only the text tells them apart.
+# A check ends with status 1 if figures are worse, and also if they are better. Only the text says which it is.
 check() {
   local log status=0
   log=$(mktemp)
@@ -41,5 +42,5 @@ case "${1:-}" in
   --baseline) benchmark baseline update "${2:?a name is missing}" --no-progress ;;
   --compare) check baseline check "${2:?a name is missing}" ;;
   --) shift; benchmark "$@" ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64 ;;
+  *) sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 64 ;;
 esac

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Counts the instructions of one operation on each hot path, and compares with what was recorded.
+"""Counts the instructions of one operation on each hot path, and compares them with the recorded counts.
 
-  count.py               counts every path; status 1 where one is more than 5 % off what is recorded
-  count.py --record      counts and writes expected.json anew
-  count.py --profile P   shows which functions path P spends its instructions in
-  count.py [PATH]...     only these paths
+  count.py               counts all paths; ends with status 1 if a count differs by more than 5 % from the recorded one
+  count.py --record      counts, and writes the counts to expected.json
+  count.py --profile P   shows in which functions path P spends its instructions
+  count.py [PATH]...     counts only these paths
 
-Counts do not depend on what else the machine does. A path is run 10,000 and 60,000 times under
-`valgrind --tool=callgrind`; the difference of the two, divided by 50,000, is free of what starting the
-process costs, but for some 100,000 instructions by which that varies: a path that is off is counted twice more, and
-the median counts. Where valgrind is missing or cannot run the program, `perf stat` counts instead, and the
-output says so; counts of the two differ slightly, so each is only compared with its own kind.
+Counts do not depend on other work of the machine. A path is run 10,000 times and 60,000 times under
+`valgrind --tool=callgrind`. The difference of the two counts, divided by 50,000, is the count of one operation, without
+the start of the process. The start varies by about 100,000 instructions. So if a count differs too much, the path is
+counted twice more, and the median is used. If valgrind is missing or cannot run the program, `perf stat` counts
+instead, and the output says so. The counts of the two differ slightly, so each is compared only with recorded counts
+of its own kind.
 """
 
 import argparse

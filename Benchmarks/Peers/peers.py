@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The peers: what each one is, how it is built and started, and why it is missing if it cannot run here."""
+"""The peers: their names, how each is built and started, and why it is missing if it cannot run on this machine."""
 
 import dataclasses
 import os
@@ -54,7 +54,7 @@ def package_version(package):
     return output_of(["dpkg-query", "-W", "-f", "${Version}", package])
 
 
-# C: one program, with each allocator preloaded in turn.
+# C: the same program for all allocators, of which each is preloaded in turn.
 
 def shared_library(name):
     for line in output_of(["/sbin/ldconfig", "-p"]).splitlines():

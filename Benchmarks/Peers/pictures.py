@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs our pictures, Pillow, OpenCV, libvips and ImageMagick side by side: same pictures, each a process of its own.
+"""Compares Bitmaps with Pillow, OpenCV, libvips and ImageMagick: the same pictures, each library in its own process.
 
-  pictures.py            installs, builds, runs all; prints the table; writes pictures.csv, pictures.md, pictures.svg
-  pictures.py --quick    fewer times: for trying it out
-  pictures.py --only T   only peers whose name contains T (may be repeated)
-  pictures.py --replot   draws plot and table from pictures.csv again
-  pictures.py --output D where results go (default: results/ beside this script)
+  pictures.py            installs, builds and runs all peers; prints the table; writes pictures.csv, .md and .svg
+  pictures.py --quick    takes fewer samples, to try it out
+  pictures.py --only T   runs only peers whose name contains T (may be repeated)
+  pictures.py --replot   draws the plot and the table from pictures.csv again
+  pictures.py --output D writes the results to D (default: results/ beside this script)
 
-Installs (as root): Debian's packages of wallpapers, imagemagick, libvips-tools; and Pillow, OpenCV, pyvips and Wand from
-PyPI, in .build/venv. One thread means one processor: every row but "2 jobs" is bound to one. Times are medians.
-"Leftover" is what is left, at most, of stripes of 0.39 cycles a pixel and amplitude 90, which the smaller picture cannot
-hold: 0 is right, 90 is plain aliasing. A peer that cannot run here is named with the reason.
+It must be run as root, because it installs Debian's packages of wallpapers, imagemagick and libvips-tools. It installs
+Pillow, OpenCV, pyvips and Wand from PyPI in .build/venv. Times are medians. Each process is bound to one processor,
+except in the row "2 jobs". "Leftover" is the largest rest of stripes of 0.39 cycles a pixel and amplitude 90, which a
+smaller picture cannot show: 0 is right, and 90 means that nothing was averaged. If a peer cannot run on this machine,
+its row says why.
 """
 
 import argparse
@@ -88,7 +89,8 @@ def all_peers():
 
 
 def run(command, environment, processors):
-    """Output, seconds and peak bytes of a process that is bound to some processors. Raises its error message."""
+    """Runs a process that is bound to some processors: returns its output, the seconds and its peak of bytes. If it
+    fails, raises its error message."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -106,7 +108,7 @@ def run(command, environment, processors):
 
 
 def measure(peer, work, arguments, one):
-    """A row of repeated work in one process."""
+    """One row: work that is repeated in one process."""
     text, _, peak = run(peer.command + [work] + arguments, peer.environment, one)
     samples, faults = text.splitlines()[:2]
     samples = [float(sample) for sample in samples.split()]
@@ -117,14 +119,14 @@ def measure(peer, work, arguments, one):
 def thumbnail_command(peer, photos, target):
     files = [os.path.join(photos, name) for name in sorted(os.listdir(photos))]
     if peer.family == "ours":
-        program = os.path.join(output_of(["swift", "build", "-c", "release", "--package-path", ROOT, "--show-bin-path"]),
-                               "thumbnails")
-        return [program, photos, "--output", target, "--width", "256"]
+        binaries = output_of(["swift", "build", "-c", "release", "--package-path", ROOT, "--show-bin-path"])
+        return [os.path.join(binaries, "thumbnails"), photos, "--output", target, "--width", "256"]
     if peer.family == "pyvips":
         return ["vipsthumbnail", "--size", "256x", "-o", os.path.join(target, "%s.jpg[Q=85]")] + files
     if peer.family == "wand":
         # The size hint is twice the thumbnail's size, as ImageMagick's manual advises.
-        return ["mogrify", "-path", target, "-define", "jpeg:size=512x512", "-thumbnail", "256x", "-quality", "85"] + files
+        options = ["-define", "jpeg:size=512x512", "-thumbnail", "256x", "-quality", "85"]
+        return ["mogrify", "-path", target] + options + files
     return peer.command + ["thumbnails", photos, target, "256"]
 
 

@@ -42,13 +42,14 @@ def cells(rows):
             return "" if row is None else "missing: " + row["missing"] if row["missing"] else text(row)
 
         one, two = own.get("thumbnails"), own.get("thumbnails 2 jobs")
+        has_both = one and two and not (one["missing"] or two["missing"])
         line = [
             peer, cell("frame", lambda row: f"{number(row['median_ms'])} ms"),
             cell("frame", lambda row: f"{row['faults']:,.0f}"),
             cell("frame", lambda row: f"{row['peak_bytes'] / (1 << 20):.0f} MiB"),
             cell("thumbnails", lambda row: f"{1000 / row['median_ms']:.1f}/s"),
             cell("thumbnails", lambda row: f"{row['peak_bytes'] / 1e6:.0f} MB"),
-            f"{one['median_ms'] / two['median_ms']:.2f} ×" if one and two and not (one["missing"] or two["missing"]) else "",
+            f"{one['median_ms'] / two['median_ms']:.2f} ×" if has_both else "",
         ]
         for width in (1920, 854, 256):
             line.append(cell(f"resize {width}",
@@ -92,7 +93,8 @@ def drawing(rows):
             name = CLASSES.get(row["peer"], "node")
             parts.append(f'<text class="t-{name}" x="{left - 8}" y="{y + 13}" text-anchor="end">{row["peer"]}</text>')
             parts.append(f'<rect class="f-{name}" x="{left}" y="{y}" width="{length:.1f}" height="{bar}"/>')
-            parts.append(f'<text class="axis" x="{left + length + 6:.1f}" y="{y + 13}">{number(row["median_ms"])}</text>')
+            x = left + length + 6
+            parts.append(f'<text class="axis" x="{x:.1f}" y="{y + 13}">{number(row["median_ms"])}</text>')
         top += 10 + len(shown) * (bar + gap) + panel_gap
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top}" role="img" aria-label="Picture work">',

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Line plots as SVG, without a library: readable on light and dark pages."""
+"""Draws line plots as SVG without a library. They can be read on light and on dark pages."""
 
 import html
 import math
@@ -45,7 +45,7 @@ def style():
 
 
 def spread(wanted, gap, low, high):
-    """Moves positions apart to keep a gap between neighbours, and otherwise keeps them near the wanted ones."""
+    """Moves positions apart, so that neighbours have a gap between them, but not further than needed."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     placed = []
     for index in order:

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs every peer as a process of its own, doing the same work: create, use and dispose one block at a time.
+"""Compares allocators and runtimes. Each runs in a process of its own and does the same work: it creates, uses and
+disposes one block at a time.
 
-  run.py                 builds and runs all; prints the tables; writes peers.csv, peers.md and the plots
-  run.py --quick         fewer sizes and samples: for trying it out
-  run.py --only TEXT     only peers whose name contains TEXT (may be repeated)
-  run.py --replot        draws plots and tables from peers.csv again
-  run.py --output DIR    where results go (default: results/ beside this script)
+  run.py                 builds and runs all peers; prints the tables; writes peers.csv, peers.md and the plots
+  run.py --quick         takes fewer sizes and samples, to try it out
+  run.py --only TEXT     runs only peers whose name contains TEXT (may be repeated)
+  run.py --replot        draws the plots and the tables from peers.csv again
+  run.py --output DIR    writes the results to DIR (default: results/ beside this script)
 
-Figures are medians of several samples, per operation. "touched" writes one byte in each page of 4 KiB.
-A peer that cannot run here is named in the table with the reason.
+Figures are medians of several samples, per operation. "Touched" means that one byte in each page of 4 KiB is written.
+If a peer cannot run on this machine, its row says why.
 """
 
 import argparse
@@ -63,7 +64,7 @@ def run_peer(peer, samples, milliseconds, sizes):
 
 
 def wait(process):
-    """Exit status and resource usage. The process is killed if it takes too long."""
+    """Waits for a process: returns its exit status and resource usage. Kills it if it takes too long."""
     timer = threading.Timer(PATIENCE_SECONDS, process.send_signal, [signal.SIGKILL])
     timer.start()
     _, status, usage = os.wait4(process.pid, 0)
@@ -98,7 +99,8 @@ def count(value):
 TABLES = [
     ("untouched", "Create and dispose, untouched", "untouched", "median_ns", duration),
     ("touched", "Create, write one byte per page, dispose", "touched", "median_ns", duration),
-    ("faults", "Minor faults of create, write one byte per page, dispose", "touched", "minor_faults_per_operation", count),
+    ("faults", "Minor faults of create, write one byte per page, dispose", "touched", "minor_faults_per_operation",
+     count),
 ]
 
 

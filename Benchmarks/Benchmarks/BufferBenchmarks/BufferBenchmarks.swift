@@ -6,16 +6,16 @@ import CBenchmarkSupport
 import LeakAuditing
 import NativeBuffers
 
-// Metrics are recorded per closure call, which does the work `scalingFactor` times: `--scale` prints them
-// per operation. The harness's own counts of mallocs, retains and instructions read 0 on Linux, hence the
-// custom ones.
+// Each call of a closure does the work `scalingFactor` times. With `--scale`, metrics are printed per operation. The
+// harness's own counts of mallocs, retains and instructions are always 0 on Linux, so these benchmarks have counts of
+// their own.
 
 let minorFaults = BenchmarkMetric.custom("minor faults", polarity: .prefersSmaller, useScalingFactor: true)
 let arenaCalls = BenchmarkMetric.custom(
   "jemalloc arena calls", polarity: .prefersSmaller, useScalingFactor: true)
 let bookBytes = BenchmarkMetric.custom("resident bytes beside the memory", polarity: .prefersSmaller)
 
-/// What a change may cost before a comparison fails: times on a shared machine wander, counts do not.
+/// How much a figure may change before a comparison fails. Times vary on a shared machine, but counts do not.
 func tolerances(for metrics: [BenchmarkMetric]) -> [BenchmarkMetric: BenchmarkThresholds] {
   let all: [BenchmarkMetric: BenchmarkThresholds] = [
     .wallClock: BenchmarkThresholds(relative: [.p25: 15, .p50: 25]),
@@ -33,7 +33,7 @@ let benchmarks: @Sendable () -> Void = {
     for byteCount in mode.sizes {
       add(CreateAndDispose.nativeBuffer(byteCount, use), byteCount, use, mode)
       add(CreateAndDispose.uniqueBuffer(byteCount, use), byteCount, use, mode)
-      // Thresholds are about this library.
+      // Only rows of this library have thresholds.
       guard mode == .full else { continue }
       add(CreateAndDispose.rawPointer(byteCount, use), byteCount, use, mode)
       add(CreateAndDispose.array(byteCount, use), byteCount, use, mode)
@@ -42,7 +42,7 @@ let benchmarks: @Sendable () -> Void = {
   addAudit(mode)
 }
 
-/// The harness finds the file of a row's thresholds only where its name has no spaces.
+/// A row's name. It has no spaces: otherwise the harness would not find the file with the row's thresholds.
 func rowName(_ parts: [String]) -> String {
   String(parts.joined(separator: "_").map { $0 == " " ? "-" : $0 })
 }
@@ -71,7 +71,7 @@ func add(_ workload: Workload, _ byteCount: Int, _ use: Use, _ mode: Mode) {
   }
 }
 
-/// An audit of a million live buffers, and what the books about them weigh.
+/// An audit of a million live buffers, and the memory that the books about them take.
 func addAudit(_ mode: Mode) {
   let count = 1_000_000
   var metrics = [bookBytes]
@@ -92,13 +92,13 @@ func addAudit(_ mode: Mode) {
   }
 }
 
-/// Live buffers whose 64 bytes nobody wrote: the resident memory that each costs is the books'.
+/// Live buffers of 64 bytes that were never written. So the only resident memory is that of the books.
 final class AuditedBuffers {
   private let buffers: LiveBuffers
   let bytesPerBook: Int
 
   init(count: Int) throws {
-    // The slots of the handles are not part of the books: they belong to whoever holds buffers.
+    // The memory of the handles is not part of the books: it belongs to the program that holds the buffers.
     let before = bench_resident_bytes()
     buffers = try LiveBuffers(count: count, byteCount: 64)
     let handles = count * MemoryLayout<UniqueBuffer>.stride

@@ -3,13 +3,13 @@
 import Benchmark
 import Foundation
 
-/// How much is run, from the environment variable `NATIVE_BUFFERS_BENCHMARKS`.
+/// Which benchmarks are run. The environment variable `NATIVE_BUFFERS_BENCHMARKS` names the mode.
 enum Mode: String {
   /// Every row, a quarter of a second each.
   case full
-  /// This library's rows at two sizes, short: for CI.
+  /// This library's rows at two sizes, for a short time each: for CI.
   case smoke
-  /// As `smoke`, counts only, no times: what committed thresholds are recorded from.
+  /// As `smoke`, but without times: the committed thresholds are recorded in this mode.
   case counts
 
   static var current: Mode {

@@ -5,7 +5,7 @@ import BufferWorkloads
 import Finalization
 import FinalizationWorkloads
 
-/// The paths of Finalization under the harness: the same work as `buffer-figures finalization`, with percentiles.
+/// The same work as `buffer-figures finalization`, but under the harness, which gives percentiles.
 let benchmarks: @Sendable () -> Void = {
   func row(_ workload: Workload, scale: BenchmarkScalingFactor = .mega) {
     Benchmark("\(workload.subject), \(workload.memory.rawValue)", configuration: .init(scalingFactor: scale)) { run in

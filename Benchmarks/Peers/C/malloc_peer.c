@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// malloc and free of whichever allocator is preloaded; glibc's where none is.
+// malloc and free of the allocator that is preloaded, or of glibc if none is.
 
 #include <stdio.h>
 #include <stdlib.h>

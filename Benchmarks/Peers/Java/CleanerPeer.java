@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 import sun.misc.Unsafe;
 
 /**
- * What the JDK offers for the same purpose: a handle whose memory a Cleaner frees if nobody closed it.
- * Closing frees at once. allocateDirect fills with zeros; there is no public way not to.
+ * The JDK's means for the same purpose: a handle whose memory is freed by close(), or by a Cleaner if the program does
+ * not close the handle. allocateDirect fills the memory with zeros; there is no public way to avoid that.
  */
 final class CleanerPeer {
   private static final Cleaner CLEANER = Cleaner.create();

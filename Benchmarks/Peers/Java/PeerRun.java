@@ -4,11 +4,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * What the peers on the JVM share: the command line, sampling, and the output that run.py reads. As
- * CPeerSupport in C, with a warm-up that lets the compiler finish first.
+ * The parts that the peers on the JVM share: the command line, sampling, and the output that run.py reads. It is like
+ * CPeerSupport in C, but with a warm-up, so that the compiler has finished before the samples.
  */
 final class PeerRun {
-  /** The first size takes the compiler longest. */
+  /** The compiler needs most time for the first size. */
   private static final long FIRST_WARM_UP_NANOSECONDS = 1_500_000_000L;
   private static final long WARM_UP_NANOSECONDS = 400_000_000L;
 
@@ -57,7 +57,7 @@ final class PeerRun {
     System.out.println(line);
   }
 
-  /** Of the whole process, its collector's threads included. */
+  /** The minor faults of the whole process, including its collector's threads. */
   private static long minorFaults() throws Exception {
     String text = Files.readString(Path.of("/proc/self/stat"));
     return Long.parseLong(text.substring(text.lastIndexOf(')') + 2).split(" ")[7]);

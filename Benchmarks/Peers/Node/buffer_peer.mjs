@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Node's Buffer, each registered with a FinalizationRegistry and unregistered by dispose. Nothing in
-// Node frees a Buffer's memory at once: the collector does, when it gets to it, within the samples.
+// Node's Buffers. Each is registered with a FinalizationRegistry, and dispose unregisters it. Node has no way to free a
+// Buffer's memory at once: the collector frees it later, while the samples are taken.
 // Usage: node buffer_peer.mjs SAMPLES MILLISECONDS SIZE...
 
 import process from "node:process";
@@ -10,7 +10,7 @@ const registry = new FinalizationRegistry(() => {});
 
 class Handle {
   constructor(byteCount) {
-    // Not from the pool, not filled with zeros.
+    // This memory is not from Node's pool, and not filled with zeros.
     this.bytes = Buffer.allocUnsafeSlow(byteCount);
     registry.register(this, byteCount, this);
   }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""One peer's side of pictures.py, as a separate process: does the work of picture-peer with another library.
+"""Does one peer's part of the work of pictures.py, in a process of its own: as picture-peer, but with another library.
 
   peer.py LIBRARY frame FILE COUNT
   peer.py LIBRARY resize FILE COUNT WIDTH HEIGHT
@@ -8,7 +8,7 @@
   peer.py LIBRARY leftover FILE WIDTH HEIGHT
   peer.py LIBRARY thumbnails FOLDER OUTPUT WIDTH
 
-LIBRARY is pillow, opencv, pyvips or wand (ImageMagick). Prints what picture-peer prints; `thumbnails` prints nothing.
+LIBRARY is pillow, opencv, pyvips or wand (ImageMagick). The output is that of picture-peer; `thumbnails` has none.
 Each library does the work as its own documentation shows it, with a filter that averages areas if it has one.
 """
 
@@ -101,7 +101,8 @@ class PyVips:
         return picture.gaussblur(2).copy_memory()
 
     def frame(self, path):
-        # As libvips is meant to be used: it computes only what the last step asks for, and keeps no whole picture.
+        # This is how libvips should be used: it computes only the pixels that the last step needs, and keeps no whole
+        # picture.
         picture = self.pyvips.Image.new_from_file(path, access="sequential").addalpha()
         small = picture.resize(0.5, kernel="linear")
         small.flatten().colourspace("b-w").gaussblur(2).write_to_memory()
@@ -144,7 +145,7 @@ LIBRARIES = {"pillow": Pillow, "opencv": OpenCV, "pyvips": PyVips, "wand": Wand}
 
 def close(picture):
     if hasattr(picture, "destroy"):
-        picture.destroy()  # Frees Wand's memory at once, not when the collector runs.
+        picture.destroy()  # Frees Wand's memory at once. Otherwise the collector would free it later.
 
 
 def frame(library, path):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Makes the pictures that pictures.py works on, with Pillow: prepare.py FOLDER makes FOLDER/photos and
-FOLDER/grating.png.
+"""Makes the pictures with which pictures.py works: prepare.py FOLDER makes FOLDER/photos and FOLDER/grating.png, with
+Pillow.
 
 The 40 photos are the JPEGs of at least 8 MP in Debian's packages of wallpapers. If there are fewer than 40, the largest
-of the smaller JPEGs are added, enlarged to twice as many pixels. The grating is a pattern that no size of the benchmark
-can represent: see `grating`.
+of the smaller JPEGs are added, enlarged to twice as many pixels. The grating is a pattern that is too fine for all
+smaller sizes of the benchmark: see `grating`.
 """
 
 import math
@@ -53,8 +53,8 @@ def make_photos(folder):
 
 
 def grating(path):
-    """Draws upright stripes of 0.39 cycles per pixel, 128 ± 90. In every size that is made from this picture, that is
-    more than half a cycle per pixel.
+    """Draws upright stripes of 0.39 cycles per pixel, with values of 128 ± 90. In all sizes that are made from this
+    picture, the stripes have more than half a cycle per pixel, so those sizes cannot show them.
     """
     row = bytes(round(128 + AMPLITUDE * math.sin(2 * math.pi * CYCLES_PER_PIXEL * x)) for x in range(3840))
     Image.frombytes("L", (3840, 2160), row * 2160).convert("RGB").save(path, compress_level=1)

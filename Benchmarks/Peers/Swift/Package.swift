@@ -10,8 +10,8 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
-// Peers of native-buffers that are written in Swift, and native-buffers itself. A package of its own, so
-// that nobody else resolves swift-nio.
+// Peers of native-buffers that are written in Swift, and native-buffers itself. This is a package of its own, so that
+// the other benchmarks do not resolve swift-nio.
 let package = Package(
   name: "native-buffers-peers",
   dependencies: [
@@ -20,11 +20,11 @@ let package = Package(
   ],
   targets: [
     .target(name: "CPeerSupport"),
-    // Links no jemalloc: malloc is glibc's.
+    // This does not link jemalloc, so malloc is glibc's.
     .executableTarget(
       name: "swift-peer", dependencies: ["CPeerSupport", .product(name: "NIOCore", package: "swift-nio")],
       swiftSettings: swiftSettings),
-    // Links jemalloc by way of native-buffers.
+    // This links jemalloc, because native-buffers does.
     .executableTarget(
       name: "native-buffers-peer",
       dependencies: ["CPeerSupport", .product(name: "NativeBuffers", package: "native-buffers")],

@@ -3,7 +3,7 @@
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Reaches the bytes of one live buffer, again and again.
+/// Accesses the bytes of one live buffer, again and again.
 public enum Access {
   public static func withBytes(_ buffer: NativeBuffer) -> Workload {
     Workload("NativeBuffer.withBytes", memory: .arena) { times in

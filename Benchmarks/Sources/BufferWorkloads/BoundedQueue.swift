@@ -7,9 +7,9 @@ import Synchronization
 /// A ring between one producing and one consuming thread, in memory that is allocated once. A thread that waits spins,
 /// and lets other threads run if the wait is long.
 ///
-/// Each side remembers the other side's count and reads it again only when it must. It publishes its own count once per
-/// ``step`` elements. Otherwise the two threads would pass cache lines to and fro at every element, and that would cost
-/// more than the elements themselves.
+/// Each side remembers the other side's count, and reads it again only when it must. It publishes its own count once
+/// per ``step`` elements. Otherwise, cache lines would move between the two processors at every element, which would
+/// cost more than the elements themselves.
 // SAFETY: the producer owns a slot until `pushed` includes it; the consumer owns it until `popped` includes it.
 @safe public final class BoundedQueue<Element: ~Copyable>: @unchecked Sendable {
   private let slots: UnsafeMutablePointer<Element>
@@ -19,8 +19,9 @@ import Synchronization
   /// `popped`.
   private let pushed: UnsafeMutablePointer<Atomic<Int>>
   private let popped: UnsafeMutablePointer<Atomic<Int>>
-  /// Two numbers each: what this side last read of the other side's count, and then its own position. Only the producer
-  /// uses `poppedAsSeen`, only the consumer uses `pushedAsSeen`. Each lies beside the count that its side writes.
+  /// Two numbers each: the other side's count when this side last read it, and this side's own position. Only the
+  /// producer uses `poppedAsSeen`, and only the consumer uses `pushedAsSeen`. Each is in the cache line of the count
+  /// that the same side writes.
   private let poppedAsSeen: UnsafeMutablePointer<Int>
   private let pushedAsSeen: UnsafeMutablePointer<Int>
 

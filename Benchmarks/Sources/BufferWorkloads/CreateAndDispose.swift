@@ -66,7 +66,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// The same, but the pages go back to the kernel every time: this shows what the first touch costs.
+  /// The same, but the pages go back to the kernel each time. So this shows the cost of the first touch.
   public static func freshBuffer(_ byteCount: Int, hugePages: Bool) throws -> Workload {
     let name = hugePages ? "fresh huge pages" : "fresh small pages"
     let arena = try Arena(name: name, configuration: .init(idleByteLimit: 0, prefersHugePages: hugePages))
@@ -81,7 +81,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// The program does not dispose: the end of the value releases the memory and is recorded as a rescue.
+  /// The program does not dispose the buffer. When the value ends, the memory is released, and a rescue is recorded.
   public static func rescuedUniqueBuffer(_ byteCount: Int) -> Workload {
     Workload("UniqueBuffer, rescued", memory: .arena) { times in
       for _ in 0..<times {
@@ -91,7 +91,7 @@ public enum CreateAndDispose {
     }
   }
 
-  /// The program does not dispose: the release of the last reference does.
+  /// The program does not dispose the buffer. The release of the last reference releases the memory.
   public static func rescuedNativeBuffer(_ byteCount: Int) -> Workload {
     Workload("NativeBuffer, rescued", memory: .arena) { times in
       for _ in 0..<times { keepAlive(try NativeBuffer(uninitializedByteCount: byteCount)) }
@@ -172,7 +172,7 @@ public enum CreateAndDispose {
     }
   }
 
-  // MARK: The loops over this library's types. Each is the code that a client would write.
+  // MARK: The loops over this library's types, as a client would write them
 
   private static func uniqueUntouched(_ byteCount: Int, times: Int) throws {
     for _ in 0..<times {

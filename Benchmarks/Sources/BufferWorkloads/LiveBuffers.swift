@@ -3,7 +3,7 @@
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Many live buffers, which an audit has to look at.
+/// Many live buffers, for figures of the audit.
 // SAFETY: allocated once with room for `count` buffers; all of them are initialised between init and deinit.
 @safe public final class LiveBuffers {
   private let buffers: UnsafeMutablePointer<UniqueBuffer>

@@ -4,7 +4,7 @@ import CBenchmarkSupport
 
 /// Work that is measured. One call does it many times in one loop. The loop itself allocates nothing.
 public struct Workload: Sendable {
-  /// What is created: `UniqueBuffer`, `malloc`, …
+  /// The type that is created, or the function that is called: `UniqueBuffer`, `malloc`, …
   public let subject: String
   /// Where its memory comes from, see ``Memory``.
   public let memory: Memory
@@ -17,7 +17,7 @@ public struct Workload: Sendable {
   }
 }
 
-/// Where a row's memory comes from. Every row says it.
+/// Where a row's memory comes from. Each row names it.
 public enum Memory: String, Sendable {
   /// This library: an arena of its own in jemalloc.
   case arena = "jemalloc arena"
@@ -56,7 +56,7 @@ public enum Use: String, Sendable, CaseIterable {
   case touched
 }
 
-/// Lets an object escape: otherwise the optimiser may put the object on the stack or remove it. Adds no reference of
-/// its own, which would be measured together with the object.
+/// Lets an object escape: otherwise the optimiser may put the object on the stack or remove it. This adds no reference
+/// to the object, because the cost of that reference would be measured, too.
 @inline(__always)
 public func keepAlive(_ object: AnyObject) { unsafe bench_sink(Unmanaged.passUnretained(object).toOpaque()) }

@@ -68,7 +68,7 @@ public enum FinalizationWorkloads {
     }
   }
 
-  /// The same object without a ledger entry: shows what the class alone costs.
+  /// The same object without a ledger entry. It shows the cost of the class alone.
   public static func minimalResource() -> Workload {
     Workload("a class with a closure, create + call + release", memory: .processMalloc) { times in
       for number in 0..<times {
@@ -94,7 +94,7 @@ public enum FinalizationWorkloads {
   }
 }
 
-/// Only a handle and its release closure.
+/// A class that has only a handle and its release closure.
 private final class MinimalResource {
   private let handle: Int
   private let release: @Sendable (Int) -> Void

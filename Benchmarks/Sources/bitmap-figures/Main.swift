@@ -4,12 +4,11 @@ import Bitmaps
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Prints what the operations of Bitmaps take, each alone on one thread, on pictures that are drawn and not read from
-/// files.
+/// Prints how long the operations of Bitmaps take, each alone on one thread. The pictures are drawn by this program.
 ///
 ///     swift run -c release --package-path Benchmarks bitmap-figures [WORD]
 ///
-/// If WORD is given, only rows whose name contains it are run.
+/// With WORD, only rows whose name contains it are run.
 @main
 struct Main {
   static func main() throws {
@@ -102,7 +101,7 @@ struct Row {
     return rows
   }
 
-  /// The operations that take every format, on a picture of 1080p.
+  /// The operations that accept all formats, on a picture of 1080p.
   static func operations(on frame: Bitmap, glass: Bitmap) throws -> [Row] {
     let name = "1080p \(frame.format)"
     let soft = try ConvolutionKernel(weights: [Float](repeating: 1, count: 25))

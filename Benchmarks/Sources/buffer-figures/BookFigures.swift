@@ -6,14 +6,14 @@ import Glibc
 import LeakAuditing
 import NativeBuffers
 
-/// The audit, the memory that the books take, and what stays after a burst.
+/// The time of an audit, the memory that the books take, and the memory that stays after a burst.
 enum BookFigures {
   static func audit(_ effort: Effort) throws -> [Figure] {
     let count = 1_000_000
     let before = bench_resident_bytes()
     var live: LiveBuffers? = try LiveBuffers(count: count, byteCount: 64)
     let handles = UInt64(count * MemoryLayout<UniqueBuffer>.stride)
-    // Nothing was written to the buffers' own memory: what is resident is the books and the handles.
+    // The buffers' own memory was never written, so only the books and the handles are resident.
     let books = Double(bench_resident_bytes() - before - handles) / Double(count)
     _ = try LeakAuditor.audit()
     let samples = try (0..<effort.samples).map { _ in
@@ -36,7 +36,8 @@ enum BookFigures {
     ]
   }
 
-  /// What the class object adds: memory and entries are those that were live before.
+  /// The memory of the class objects. The buffers use blocks and entries that the earlier buffers left, so only the
+  /// objects need new memory.
   private static func objects(_ count: Int) throws -> Figure {
     var buffers: [NativeBuffer?] = Array(repeating: nil, count: count)
     let before = bench_resident_bytes()
@@ -48,8 +49,9 @@ enum BookFigures {
       minimum: bytes, unit: .bytes)
   }
 
-  /// 100 frames at once, all written, then none: how far the resident set is from where it was, over time. Then the
-  /// same again: the first burst leaves jemalloc's map of the addresses behind, and the second does not add to it.
+  /// Creates 100 frames, writes all of them, and disposes them. Then the figures say by how much the resident set is
+  /// larger than before, at several times. All this is done twice: the first burst leaves jemalloc's map of the
+  /// addresses behind, and the second burst does not add to it.
   static func burst(_ effort: Effort) throws -> [Figure] {
     try CreateAndDispose.uniqueBuffer(64, .touched).run(1)
     return try burst("100 frames") + burst("100 more frames")

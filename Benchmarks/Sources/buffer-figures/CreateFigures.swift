@@ -47,8 +47,8 @@ enum CreateFigures {
     }
   }
 
-  /// Huge pages against small ones: one byte of each page is written, in memory that was touched before and in memory
-  /// that was not.
+  /// Compares huge pages with small pages: one byte of each page is written, once in memory that was touched before,
+  /// and once in memory that was not.
   static func hugePages(_ effort: Effort) throws -> [Figure] {
     var effort = effort
     effort.samples = max(3, effort.samples / 2)

@@ -14,7 +14,7 @@ struct Figure {
   var faults: Double?
   var ratios: [Ratio] = []
   var goals: [Goal] = []
-  /// The samples that the median is of, in the order of the rounds; empty if the figure has no samples.
+  /// The samples of which the median is taken, in the order of the rounds; empty if the figure has no samples.
   var samples: [Double] = []
 
   enum Unit: String { case nanoseconds = "ns", milliseconds = "ms", times = "x", bytes = "B", percent = "%" }

@@ -22,7 +22,7 @@ enum FinalizationFigures {
       (FinalizationWorkloads.nativeResource(), 60),
       (FinalizationWorkloads.minimalResource(), nil),
       (try FinalizationWorkloads.cacheHit(cache, keys: 0..<1_000), 60),
-      // What a processor takes for one atomic operation, the least by which threads can agree.
+      // The time of one atomic operation: threads cannot agree on anything in less time.
       (Workload("one atomic addition", memory: .none) { bench_atomic_adds(Int64($0)) }, nil),
     ]
     return try zip(measure(rows.map(\.0), effort), rows).map { measurement, row in
@@ -34,8 +34,8 @@ enum FinalizationFigures {
 
   // MARK: Deaths
 
-  /// Registration, the release of the last reference (with the objects' deallocation) and delivery, per target, in
-  /// batches of a thousand targets that were made before.
+  /// The time per target of registration, the release of the last reference (which deallocates the object) and
+  /// delivery. Targets come in batches of a thousand, which are made before.
   private static func deaths(_ effort: Effort) throws -> [Figure] {
     let registry = FinalizationWorkloads.makeRegistry()
     func row<Target: AnyObject>(
@@ -77,7 +77,8 @@ enum FinalizationFigures {
       try registry.drain()
       return Double(bench_nanoseconds() - start) / 1e6
     }
-    // A caller's share of the sweeping: each registration of an object without an anchor is timed by itself.
+    // How much of the sweeping a registering thread does: each registration of an object without an anchor is timed by
+    // itself.
     let recorder = LatencyRecorder(capacity: count)
     let more = (0..<count).map { _ in PlainTarget() }
     for target in more {

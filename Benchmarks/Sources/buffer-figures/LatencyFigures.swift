@@ -6,7 +6,7 @@ import LeakAuditing
 import NativeBuffers
 import Synchronization
 
-/// How long single operations take. Each is timed by itself; the cost of the timing is subtracted.
+/// Measures how long single operations take. Each is timed by itself; the cost of the timing is subtracted.
 enum LatencyFigures {
   // MARK: Dispose
 
@@ -19,7 +19,8 @@ enum LatencyFigures {
       let percentiles = recorder.percentiles()
       return percentiles.figures("dispose", "\(row) \(Size.name(Size.frame))", .arena).map { figure in
         var figure = figure
-        // The goal is for the median if the clock is fine enough; otherwise it is for the mean, which must be near it.
+        // The goal is for the median if the clock is fine enough. Otherwise it is for the mean, which must be near the
+        // median.
         let typical = recorder.resolution < 2 ? " p50" : " mean below p99"
         if figure.row.hasSuffix(typical) { figure.goals = [.atMost(medianGoal)] }
         if figure.row.hasSuffix(" p99.99") { figure.goals = [.atMost(1_000)] }
@@ -27,7 +28,8 @@ enum LatencyFigures {
       }
     }
     let size = Size.frame
-    // What interrupts and the clock itself do to such a loop. It has no goal: the rows below are compared with it.
+    // A loop without work: it shows the effect of interrupts and of the clock itself. It has no goal; the rows below
+    // are compared with it.
     let control = try figures("nothing, beside", medianGoal: .infinity) { recorder in
       for _ in 0..<recorder.capacity {
         let buffer = try UniqueBuffer(uninitializedByteCount: size)
@@ -83,7 +85,7 @@ enum LatencyFigures {
 
   // MARK: Hot path beside audits
 
-  /// Create + dispose on one thread, alone, beside a busy thread, and beside a thread that audits.
+  /// Create + dispose on one thread: alone, while another thread is busy, and while another thread audits.
   static func besideAudits(_ effort: Effort) throws -> [Figure] {
     let live = try LiveBuffers(count: 100_000, byteCount: 64)
     defer { withExtendedLifetime(live) {} }
@@ -124,7 +126,7 @@ enum LatencyFigures {
     let turns = Atomic<Int>(0)
   }
 
-  /// - Returns: how many times the other thread did its work.
+  /// - Returns: the number of times that the other thread did its work.
   private static func record(into recorder: LatencyRecorder, beside body: (@Sendable () throws -> Void)?) -> Double {
     let company = Company()
     onThreads(body == nil ? 1 : 2) { index in

@@ -70,7 +70,7 @@ import CBenchmarkSupport
   }
 }
 
-/// In nanoseconds: the mean of all operations except for the slowest 1 %, and percentiles of all operations.
+/// The mean of all operations except for the slowest 1 %, and percentiles of all operations, in nanoseconds.
 struct Percentiles {
   static let fractions = [0.5, 0.99, 0.999, 0.9999, 1]
   static let names = ["mean below p99", "p50", "p99", "p99.9", "p99.99", "max"]

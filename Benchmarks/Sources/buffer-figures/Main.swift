@@ -3,7 +3,7 @@
 import BufferWorkloads
 import Glibc
 
-/// Prints figures that were measured side by side in one process: medians of repeated samples, which are taken in turn.
+/// Measures several workloads in one process, and prints the figures: medians of samples that are taken in turn.
 @main
 struct Main {
   private typealias Group = (name: String, about: String, isDefault: Bool, run: @Sendable (Effort) throws -> [Figure])
@@ -57,7 +57,7 @@ func fail(_ message: String) -> Never {
   exit(64)
 }
 
-/// What the command line asks for.
+/// The arguments of the command line.
 private struct Request {
   var effort = Effort()
   var csvPath: String?

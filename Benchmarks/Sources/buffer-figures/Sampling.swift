@@ -35,8 +35,8 @@ func middle(of values: [Double]) -> Double {
   return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }
 
-/// Samples workloads in turn, one sample of each per round: a slow second of the machine affects all alike, and their
-/// ratios stay true.
+/// Samples workloads in turn, one sample of each per round. So a slow second of the machine affects all of them in the
+/// same way, and their ratios stay right.
 func measure(_ workloads: [Workload], _ effort: Effort) throws -> [Measurement] {
   let times = try workloads.map { try calibrate($0, length: effort.sampleLength) }
   var samples = workloads.map { _ in
@@ -65,7 +65,7 @@ func measure(_ workloads: [Workload], _ effort: Effort) throws -> [Measurement] 
   }
 }
 
-/// How many operations fill one sample.
+/// The number of operations that one sample needs.
 private func calibrate(_ workload: Workload, length: Double) throws -> Int {
   try workload.run(3)
   var times = 1

@@ -35,7 +35,7 @@ enum ThreadFigures {
     var figure = Figure(
       group: "threads", row: "two threads / one, \(name)", memory: workloads[0].memory, median: middle(of: ratios),
       minimum: ratios.min() ?? 0, unit: .times)
-    // What two threads would reach if no other process used the processors.
+    // The result that two threads would reach if no other process used the processors.
     figure.ratios = [.init(reference: "in processor time", value: middle(of: processorRatios))]
     return figure
   }
@@ -47,7 +47,7 @@ enum ThreadFigures {
     var perProcessorSecond: Double
   }
 
-  /// Where threads wait for each other before the start, and add up what they did.
+  /// Lets threads wait for each other before the start, and adds up how much they did.
   private final class Meeting: Sendable {
     let waiting: Atomic<Int>
     let sums = Mutex<(perSecond: Double, operations: Double, processorTime: Double)>((0, 0, 0))
@@ -87,7 +87,7 @@ enum ThreadFigures {
 
   static func queue(_ effort: Effort) throws -> [Figure] {
     let byteCount = 64 << 10
-    // Long enough that a thread may lose its processor for a moment without changing the result.
+    // So many elements that the result stays the same if a thread loses its processor for a moment.
     let count = 500_000
     let rounds = max(3, effort.samples / 2)
     var empty: [Double] = []
@@ -115,7 +115,7 @@ enum ThreadFigures {
       ("an object of NativeBuffer's size, with no memory", .processMalloc, objects),
       ("malloc+free 64 KiB", .processMalloc, mallocs),
     ] {
-      // What the buffers add to handing over nothing, round by round.
+      // In each round, the time with the buffers less the time of handing over nothing.
       var figure = figure("\(name), beyond the queue", memory, zip(samples, empty).map { $0 - $1 })
       if memory == .arena { figure.goals = [.atMost(60)] }
       figures.append(figure)
@@ -134,12 +134,12 @@ enum ThreadFigures {
       unit: .nanoseconds)
   }
 
-  /// As large as a `UniqueBuffer`, without memory.
+  /// A value that is as large as a `UniqueBuffer`, but has no memory.
   private struct PlainHandle: Sendable {
     let fields = (1, 1, 1, 1)
   }
 
-  /// What a Swift object costs if one thread makes it and another one ends it.
+  /// A Swift object, for the cost of objects that one thread makes and another thread ends.
   private final class PlainObject: Sendable {
     let fields = (0, 0, 0, 0, 0)
   }
@@ -151,7 +151,7 @@ enum ThreadFigures {
     init(_ pointer: UnsafeMutableRawPointer?) { unsafe self.pointer = pointer }
   }
 
-  /// Nanoseconds per element, if one thread makes the elements and another one ends them.
+  /// Measures the nanoseconds per element if one thread makes the elements and another thread ends them.
   private static func handOver<Element: ~Copyable>(
     _ count: Int, make: @escaping @Sendable () throws -> Element, end: @escaping @Sendable (consuming Element) -> Void
   ) -> Double {

@@ -4,12 +4,12 @@ import Bitmaps
 import CBenchmarkSupport
 import NativeBuffers
 
-/// Our side of Benchmarks/Peers/pictures.py: one kind of work, over and over, on one thread.
+/// Does this library's part of the work of Benchmarks/Peers/pictures.py: one kind of work, repeated, on one thread.
 ///
 ///     picture-peer frame FILE COUNT             JPEG → RGBA → 1080p → gray → blur σ 2 → drop
 ///     picture-peer resize FILE COUNT WIDTH HEIGHT
 ///     picture-peer blur FILE COUNT
-///     picture-peer leftover FILE WIDTH HEIGHT   what is left of a pattern that the new size cannot hold
+///     picture-peer leftover FILE WIDTH HEIGHT   the rest of a pattern that the new size cannot show
 ///
 /// For the first three, prints the milliseconds of each run in one line, and the minor faults of all runs in another
 /// line. FILE is a JPEG; for `frame` and `resize` it has 3840×2160 pixels. The warm-up is not counted.

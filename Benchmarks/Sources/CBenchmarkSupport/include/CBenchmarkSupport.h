@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What benchmarks need from C: sinks that the Swift optimiser cannot see through, a clock of nanoseconds and one of
-// ticks, counts by the kernel and the allocator, and the allocators that rows compare with.
+// The parts of the benchmarks that are in C: sinks that the Swift optimiser cannot see through, a clock of nanoseconds
+// and a clock of ticks, counts by the kernel and the allocator, and the allocators for comparison.
 
 #ifndef C_BENCHMARK_SUPPORT_H
 #define C_BENCHMARK_SUPPORT_H
@@ -18,7 +18,7 @@
 /// Reads nothing and writes nothing, but the optimiser cannot know that.
 void bench_sink(const void *_Nullable pointer);
 
-/// Writes one byte in each 4 KiB page of the memory: the least that using it costs.
+/// Writes one byte in each 4 KiB page of the memory: the smallest use of it that reaches all pages.
 void bench_touch_pages(void *_Nullable pointer, size_t byte_count);
 
 // MARK: Clocks
@@ -36,8 +36,8 @@ static inline uint64_t bench_thread_nanoseconds(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/// Reads the processor's time stamp counter, in order with the work around it; nanoseconds if there is no such counter.
-/// Takes about 10 ns.
+/// Reads the processor's time stamp counter. The processor cannot move work from before the reading to after it, or the
+/// other way round. If there is no such counter, this reads nanoseconds. It takes about 10 ns.
 static inline uint64_t bench_ticks(void) {
 #if defined(__x86_64__)
   uint32_t low, high;
@@ -60,7 +60,7 @@ static inline void bench_relax(void) {
 #endif
 }
 
-/// Adds 1 so many times to a number that other threads could see: shows what one atomic operation costs.
+/// Adds 1 to a number that other threads could see, `times` times. It shows the cost of one atomic operation.
 void bench_atomic_adds(int64_t times);
 
 // MARK: Counts
@@ -71,7 +71,7 @@ uint64_t bench_minor_faults(void);
 /// Bytes of this process that are in memory now.
 uint64_t bench_resident_bytes(void);
 
-/// The number of allocations and frees that a jemalloc arena has carried out, with or without its thread caches.
+/// The number of allocations and frees in a jemalloc arena, including those that went through thread caches.
 uint64_t bench_arena_calls(uint32_t arena);
 
 /// Whether the process's malloc is glibc's.
@@ -79,11 +79,11 @@ bool bench_malloc_is_glibc(void);
 
 // MARK: Allocators
 
-/// The malloc of the process, whichever that is. The compiler cannot pair these two calls up and remove them.
+/// The malloc and free of the process. The compiler cannot see that the two calls belong together, and remove them.
 void *_Nullable bench_malloc(size_t byte_count);
 void bench_free(void *_Nullable pointer);
 
-/// jemalloc's own malloc and free, with its thread caches, though the process has another malloc.
+/// jemalloc's malloc and free, with its thread caches, also if the process has another malloc.
 void *_Nullable bench_jemalloc_malloc(size_t byte_count);
 void bench_jemalloc_free(void *_Nullable pointer);
 

@@ -27,7 +27,7 @@ void peer_touch_pages(void *pointer, size_t byte_count) {
   for (size_t offset = 0; offset < byte_count; offset += 4096) bytes[offset] = 1;
 }
 
-// How many operations fill a sample of `length` nanoseconds.
+// The number of operations that a sample of `length` nanoseconds needs.
 static long calibrate(size_t byte_count, bool is_touched, double length, peer_work work) {
   work(byte_count, is_touched, 3);
   for (long times = 1;; times *= 2) {

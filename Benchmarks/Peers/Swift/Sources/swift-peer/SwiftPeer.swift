@@ -9,7 +9,7 @@ import NIOCore
 struct SwiftPeer {
   static func main() {
     let subject = CommandLine.argc > 1 ? CommandLine.arguments[1] : ""
-    // The shared part sees the command line from the subject on.
+    // The shared part gets the command line without the program's name: it begins with the subject.
     let count = CommandLine.argc - 1
     let arguments = unsafe CommandLine.unsafeArgv + 1
     switch subject {
@@ -28,7 +28,7 @@ private func use(_ start: UnsafeMutableRawPointer?, _ byteCount: Int, _ isTouche
   if isTouched { unsafe peer_touch_pages(start, byteCount) } else { unsafe peer_sink(start) }
 }
 
-/// Elements stay uninitialised.
+/// The array's elements stay uninitialised.
 private func array(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
   for _ in 0..<times {
     var array = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { _, count in count = byteCount }
@@ -36,7 +36,7 @@ private func array(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
   }
 }
 
-/// `Data(count:)` is zero-filled: there is no public way not to.
+/// `Data(count:)` fills the memory with zeros; there is no public way to avoid that.
 private func data(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
   for _ in 0..<times {
     var data = Data(count: byteCount)
@@ -62,6 +62,6 @@ private func byteBuffer(_ byteCount: Int, _ isTouched: Bool, _ times: Int) {
   }
 }
 
-/// Lets the object escape: the optimiser may put it on the stack otherwise.
+/// Lets the object escape: otherwise the optimiser may put it on the stack.
 @inline(never) @_optimize(none)
 private func keepAlive(_ object: AnyObject) {}
