@@ -6,6 +6,22 @@ import NativeSynchronization
 import ResourceLedger
 
 /// Finds leaks: compares the counts of the allocator, and of every other domain, with the ledger's entries.
+///
+///     let (count, report) = try LeakAuditor.scope("thumbnails") { try makeThumbnails() }
+///     if report.verdict != .clean { print(count, report.findings) }
+///
+///     let audit = try LeakAuditor.audit()
+///     print(audit.text)
+///
+/// ```text
+/// the allocator's counts, by size class ─┐
+///                                        ├─► differences ─► findings, with lines ─► verdict
+/// the ledger's entries, by size class ───┤
+/// the other domains' own counts ─────────┘
+/// ```
+///
+/// ``audit(stuckAfter:)`` compares the two books of the whole process. A scope asks another question: which of the
+/// resources that a piece of code created are still live at its end?
 public enum LeakAuditor {
   /// Audits every arena of this process, and every domain of ``ResourceDomains``.
   ///

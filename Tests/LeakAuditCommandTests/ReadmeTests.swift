@@ -57,10 +57,18 @@ struct ReadmeTests {
     final class Handle {}
     let (handle, name) = (Handle(), UInt32(1))
     """,
+    "LeakAuditor.swift": "func makeThumbnails() throws -> Int { 1 }",
     "NativeResource.swift": """
     @Sendable func release(_ name: UInt32) {}
     func draw(_ name: UInt32) {}
     let (name, width, height) = (UInt32(1), 2, 3)
+    """,
+    "PictureDecoder.swift": "let pieces = try [NativeBuffer(byteCount: 1)]",
+    "ResourceDomain.swift": """
+    enum Driver {
+      static let (textureCount, textureBytes) = (1, 4_096)
+      static func delete(_ name: UInt32) {}
+    }
     """,
     "ResourceCache.swift": """
     final class Texture: Sendable {
@@ -71,6 +79,9 @@ struct ReadmeTests {
     """,
   ]
 
+  /// The modules whose public types have examples.
+  private static let modules = ["Bitmaps", "Finalization", "LeakAuditing", "NativeBuffers", "ResourceLedger"]
+
   /// The examples in documentation comments: lines that are indented by four more than the text.
   private static func examples(in file: String) throws -> [String] {
     let lines = try String(contentsOfFile: file, encoding: .utf8).split(
@@ -78,13 +89,14 @@ struct ReadmeTests {
     )
     .map { $0.drop { $0 == " " } }
     var examples: [[Substring]] = []
-    for (line, previous) in zip(lines, [""] + lines) where line.hasPrefix("///     ") {
+    var isInDrawing = false
+    for (line, previous) in zip(lines, [""] + lines) {
+      if line.hasPrefix("/// ```") { isInDrawing.toggle() }
+      guard line.hasPrefix("///     "), !isInDrawing else { continue }
       // A list's second line is indented, too; an example stands behind an empty line.
       if previous == "///" {
         examples.append([line.dropFirst(8)])
-      } else if previous.hasPrefix("///     "),
-        !examples.isEmpty
-      {
+      } else if previous.hasPrefix("///     "), !examples.isEmpty {
         examples[examples.count - 1].append(line.dropFirst(8))
       }
     }
@@ -96,12 +108,11 @@ struct ReadmeTests {
     .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
   func examples() throws {
     let sources = TypeChecker.packageRoot.appendingPathComponent("Sources").path
-    var text = "import Bitmaps\nimport Finalization\nimport Foundation\nimport NativeBuffers\nimport SystemPackage\n"
+    let imports = ["Bitmaps", "Finalization", "Foundation", "LeakAuditing", "NativeBuffers", "SystemPackage"]
+    var text = imports.map { "import \($0)\n" }.joined()
     var count = 0
     for name in try FileManager.default.subpathsOfDirectory(atPath: sources).sorted()
-    where ["Bitmaps/", "Finalization/", "LeakAuditing/", "NativeBuffers/"].contains(where: name.hasPrefix)
-      && name.hasSuffix(".swift")
-    {
+    where Self.modules.contains(where: { name.hasPrefix("\($0)/") }) && name.hasSuffix(".swift") {
       for example in try Self.examples(in: "\(sources)/\(name)") {
         count += 1
         let names = example.split(separator: "\n").flatMap { line in
@@ -120,7 +131,7 @@ struct ReadmeTests {
           """
       }
     }
-    #expect(count >= 12)
+    #expect(count >= 18)
     let outcome = try TypeChecker.check(text, isStrict: true)
     #expect(outcome.succeeded, "\(outcome.diagnostics)")
   }

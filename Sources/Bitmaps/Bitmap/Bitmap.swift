@@ -4,6 +4,19 @@ public import NativeBuffers
 
 /// A picture whose pixels lie in a native buffer. It is a value.
 ///
+///     let photo = try Bitmap(decodingFileAt: "photo.jpg")
+///     let small = try photo.resized(toWidth: 256, height: 192)
+///     try small.writePNG(toFileAt: "small.png")
+///     photo.dispose()
+///     small.dispose()
+///
+/// ```text
+///         ◄───────────────── bytesPerRow ─────────────────►
+/// row 0   │ pixel 0 │ pixel 1 │ … │ pixel width-1 │ padding │
+/// row 1   │ pixel 0 │ pixel 1 │ … │ pixel width-1 │ padding │
+///   …
+/// ```
+///
 /// Copies share the pixels until one of them is changed. `mutating` methods make changes. They first copy the pixels if
 /// the change would be visible to another copy of the value, to a crop of it, or to a ``Pin``. So copies never see each
 /// other's changes.

@@ -4,6 +4,13 @@ public import NativeBuffers
 
 /// Decodes a picture whose bytes arrive in pieces, for example from a socket.
 ///
+///     var decoder = PictureDecoder()
+///     for piece in pieces {
+///       let pin = try piece.pin()
+///       try decoder.append(pin.bytes)
+///     }
+///     let photo = try decoder.finish()
+///
 /// The header is read as soon as enough bytes have arrived. From then on ``info`` is known, and a file that exceeds a
 /// limit, or is not a picture, is refused, however much of it is still to come. Data beside the pixels is refused, too,
 /// wherever it lies, as soon as more of it has arrived than is allowed. (The length that a segment or chunk declares is

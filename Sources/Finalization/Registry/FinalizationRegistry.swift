@@ -13,6 +13,12 @@ import Synchronization
 /// A forgotten handle then no longer leaks the resource that it stands for. Every registration is an entry in the
 /// ledger, with the line that made it.
 ///
+/// ```text
+/// register ─► pending ── target dies ──► due ── delivery ──► cleanup runs with the held value
+///                │
+///                └── unregister, cancel() or clean() ──► ended: nothing else runs
+/// ```
+///
 /// **Promised.** A cleanup runs at most once per registration, and never under a lock of this library. It never runs
 /// before the target is gone: its deinit has ended, and weak references to it are nil. Releasing a target does not run
 /// its cleanup on that thread, unless the registry delivers inline. If a cleanup throws, the others still run. If the

@@ -6,7 +6,20 @@ import NativeSynchronization
 public import ResourceLedger
 import Synchronization
 
-/// A jemalloc arena from which only this library allocates.
+/// A jemalloc arena from which only this library allocates. Buffers come from ``shared`` if no arena is named; an arena
+/// of its own keeps apart, and limits, what one part of a program keeps idle.
+///
+///     let arena = try Arena(name: "frames", configuration: .init(idleByteLimit: 64 << 20))
+///     let frame = try NativeBuffer(uninitializedByteCount: 8_294_400, arena: arena)
+///     frame.dispose()
+///     try arena.destroy()
+///
+/// ```text
+/// new buffer ◄─ thread cache ◄─ depot ◄─ jemalloc arena ◄─ kernel
+///               (only shared)   (idle)   (free, dirty)
+/// dispose()  ─► thread cache ─► depot ─► jemalloc arena ─► kernel
+///                                  (by the maintenance thread)
+/// ```
 ///
 /// Its counts are the second book: jemalloc keeps them, and they are exact because allocations do not pass through
 /// jemalloc's thread caches. An arena lives until ``destroy()``; dropping the last reference to the object changes

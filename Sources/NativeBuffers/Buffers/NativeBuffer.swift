@@ -8,6 +8,23 @@ public import Synchronization
 
 /// A shared handle to native memory outside Swift's heap.
 ///
+///     let frame = try NativeBuffer(byteCount: 3_840 * 2_160 * 4)
+///     try frame.withMutableBytes { $0.storeBytes(of: 0xFF, toByteOffset: 0, as: UInt8.self) }
+///     let pin = try frame.pin()
+///     print(pin.span[0])
+///     frame.dispose()
+///
+/// ```text
+///                pin()
+///  init ─► live ◄──────► live and pinned: any number of readers, or one writer
+///           │   last pin     │
+///           │     ends       │ dispose()
+/// dispose() │                ▼
+///           │            disposed and pinned: no new pins, the bytes stay
+///           ▼                │
+///       released ◄───────────┘ last pin ends
+/// ```
+///
 /// The memory is released exactly once: by ``dispose(file:line:function:)``; or by the last release of the handle,
 /// which is recorded as a rescue with the line that created it; or by the code that got it from ``unsafeDetach()``.
 /// After `dispose()`, every access throws. A ``Pin`` that was taken before keeps the bytes until it ends.

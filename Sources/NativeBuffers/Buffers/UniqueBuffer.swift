@@ -5,6 +5,11 @@ public import ResourceLedger
 /// A handle to native memory with one owner. The compiler checks this: code that uses the handle after `dispose()` does
 /// not compile, and its spans cannot outlive it. No object is allocated for it.
 ///
+///     var scratch = try UniqueBuffer(byteCount: 4_096)
+///     var bytes = scratch.mutableSpan
+///     bytes[0] = 0xFF
+///     scratch.dispose()
+///
 /// If the value goes out of scope without `dispose()`, it releases its memory, which is recorded as a rescue.
 // SAFETY: there is one owner; spans borrow it.
 @frozen

@@ -15,6 +15,14 @@ public struct Census: Hashable, Sendable {
 
 /// A kind of resource that can count itself.
 ///
+///     final class Textures: ResourceDomain {
+///       let name = "textures"
+///       func census() throws -> Census { Census(count: Driver.textureCount, byteCount: Driver.textureBytes) }
+///     }
+///     let textures = Textures()
+///     let domain = try ResourceDomains.add(textures)
+///     let texture = try NativeResource(UInt32(1), domain: domain, byteCount: 4_096) { Driver.delete($0) }
+///
 /// Conform a type of your own, give it to ``ResourceDomains/add(_:kind:)``, and create resources with the identifier
 /// that you get. An audit then compares the domain's census with its ledger entries. The census must come from the
 /// resource's own side (the allocator, the driver, the kernel), and not from counting the handles that were made: there

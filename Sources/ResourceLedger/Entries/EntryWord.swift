@@ -15,12 +15,14 @@ public enum EntryState: UInt64, Sendable, CaseIterable {
 /// An entry's state word: everything about a resource's ownership that threads change at the same time,
 /// in 64 bits, so that each change is one compare-and-exchange.
 ///
-///     bits 0–2    state
-///     bit 3       release requested: no new pin; the last pin's end, or the requester, releases
-///     bit 4       exclusive pin held
-///     bit 5       detached: the pointer was handed out and will not come back
-///     bits 6–23   shared pins
-///     bits 24–63  generation: the number of lives of this entry that have ended
+/// ```text
+/// bits 0–2    state
+/// bit 3       release requested: no new pin; the last pin's end, or the requester, releases
+/// bit 4       exclusive pin held
+/// bit 5       detached: the pointer was handed out and will not come back
+/// bits 6–23   shared pins
+/// bits 24–63  generation: the number of lives of this entry that have ended
+/// ```
 ///
 /// The generation makes a handle's word unequal to that of every later owner of the same entry. It
 /// never wraps: an entry that reaches the last generation is taken out of use.
