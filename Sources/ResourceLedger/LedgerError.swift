@@ -66,11 +66,11 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch reason {
     case .reservationFailed(let byteCount, let code):
-      "address space is short: the ledger could not reserve \(byteCount) bytes of it (\(systemMessage(code))). Raise the "
-        + "limit on address space (ulimit -v)."
+      "address space is short: the ledger could not reserve \(byteCount) bytes of it (\(systemMessage(code))). Raise "
+        + "the limit on address space (ulimit -v)."
     case .growthFailed(let entryCount, let code):
-      "memory is short: the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Dispose buffers, "
-        + "or give the process more memory."
+      "memory is short: the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Dispose "
+        + "buffers, or give the process more memory."
     case .full(let capacity):
       "the ledger is full: all its \(capacity) entries are in use. Dispose resources that are not needed any more"
         + (capacity < Ledger.largestCapacity

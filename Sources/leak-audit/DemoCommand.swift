@@ -12,33 +12,37 @@ struct DemoCommand: ParsableCommand {
     commandName: "demo",
     abstract: "Makes a thumbnail of every picture with all pixels in native buffers, then audits.",
     discussion: """
-      Exit code: 0 where both books agree and nothing was left; 1 where the audit finds a fault (held, orphan, \
-      ghost; with --strict also rescued); 2 where a file or folder could not be processed and there is no fault; \
-      64 for a mistake on the command line. A signal ends the demo after the picture it is at, with 128 and \
-      the signal's number.
+      The exit code is 0 if both books agree and nothing was left, 1 if the audit finds a fault (held, orphan or \
+      ghost; with --strict also rescued), 2 if there is no fault and a file or folder could not be processed, and 64 \
+      if the command line has a mistake. Ctrl-C or SIGTERM ends the demo after the picture that is being processed; \
+      the exit code is then 128 plus the signal's number.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-  @Argument(help: "Folders, walked recursively, or files. Without one, the demo draws its own pictures.")
+  @Argument(help: "Folders, with all folders inside them, or files. If none is named, the demo draws its own pictures.")
   var folders: [String] = []
 
-  @Option(help: ArgumentHelp("Where thumbnails go; kept. Without it: a temporary folder.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "The folder in which thumbnails are put and stay. Without it, they are put into a temporary folder.",
+      valueName: "dir"))
   var output: String?
 
   @Option(
     name: .customLong("plant"),
     help: ArgumentHelp(
-      "Commit a fault once, on purpose, to see what the audit says. Repeatable.", valueName: "kind"))
+      "Commit this fault once, on purpose, to see what the audit says. May be given several times.",
+      valueName: "kind"))
   var plants: [InjectedFault] = []
 
-  @Flag(help: "End with exit code 1 for notes (rescued) too.")
+  @Flag(help: "Make the exit code 1 for notes (rescued), too.")
   var strict = false
 
-  @Flag(help: "Refuse a picture of which there is anything to warn, as damaged, instead of making its thumbnail.")
+  @Flag(help: "Refuse a picture as damaged if there would be a warning about it.")
   var strictPictures = false
 
-  @Option(help: "How to print the report on standard output.")
+  @Option(help: "The form of the report on standard output.")
   var format = Format.text
 
   func validate() throws {

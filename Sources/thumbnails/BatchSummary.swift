@@ -17,8 +17,9 @@ struct BatchSummary {
 
   var text: String {
     let rate = usage.seconds > 0 ? Double(counts.made) / usage.seconds : 0
+    let failed = counts.failed.grouped
     var lines = [
-      "thumbnails: \(counts.made.grouped) made, \(counts.upToDate.grouped) up to date, \(counts.failed.grouped) failed, "
+      "thumbnails: \(counts.made.grouped) made, \(counts.upToDate.grouped) up to date, \(failed) failed, "
         + String(format: "in %.2f seconds, %.1f pictures/s", usage.seconds, rate)
     ]
     if Interruption.current != 0 {

@@ -12,38 +12,39 @@ struct ThumbnailsCommand: ParsableCommand {
     commandName: "thumbnails",
     abstract: "Makes a JPEG thumbnail of every picture, several at a time, and audits the memory that it took.",
     discussion: """
-      Folders are walked recursively; links to folders are not followed. A folder's tree is repeated in the output \
-      folder, in a folder of its own name where several things are named. The thumbnail of photo.jpg is photo.jpg, that of \
-      drawing.png is drawing.png.jpg.
+      Folders are searched with all folders inside them; links to folders are not followed. The output folder gets \
+      the same tree of folders. If you name several folders, each has a folder of its own name there. The thumbnail \
+      of photo.jpg is photo.jpg, and the thumbnail of drawing.png is drawing.png.jpg.
 
-      Each thumbnail carries a mark, a comment in its header. One that is whole, newer than its picture and as wide as \
-      wanted is left as it is: an interrupted run goes on where it ended. Any other that carries the mark, of whatever \
-      width, is made again, and so is that of a picture with warnings, so that each run names them; a file without the \
-      mark is never replaced. Files are written whole or not at all.
+      Each thumbnail carries a mark, a comment in its header. A thumbnail is left as it is if it is whole, newer \
+      than its picture and as wide as wanted, so an interrupted run continues where it ended. Other thumbnails with \
+      the mark are made again, whatever their width. A picture with warnings gets a new thumbnail in each run, so \
+      that each run warns. A file without the mark is never replaced. A file is written whole or not at all.
 
-      Exit code: 0 where every picture has its thumbnail; 1 where the audit finds a fault; 2 where a file or folder \
-      could not be processed, each named on standard error with the reason (a picture whose file is damaged where no \
-      pixel is gets its thumbnail and a warning there; with --strict-pictures it could not be processed, and a thumbnail of \
-      an earlier run stays); 64 for a mistake on the command line. \
-      Ctrl-C or SIGTERM end the run after the pictures that it is at, with 128 and the signal's number.
+      The exit code is 0 if every picture has its thumbnail, 1 if the audit finds a fault, 2 if a file or folder \
+      could not be processed, and 64 if the command line has a mistake. Each file or folder that could not be \
+      processed is named on standard error, with the reason. If a picture's file is damaged only in data that no \
+      pixel depends on, its thumbnail is made, and there is a warning on standard error. With --strict-pictures, \
+      such a picture is not processed, and a thumbnail of an earlier run stays. Ctrl-C or SIGTERM ends the run after \
+      the pictures that are being processed; the exit code is then 128 plus the signal's number.
       """)
 
-  @Argument(help: ArgumentHelp("Folders, or pictures: JPEG, PNG and what else is decoded.", valueName: "in"))
+  @Argument(help: ArgumentHelp("Folders, or files of pictures: JPEG, PNG, WebP, Netpbm.", valueName: "in"))
   var inputs: [String]
 
-  @Option(help: ArgumentHelp("The folder for thumbnails; made where it is missing.", valueName: "dir"))
+  @Option(help: ArgumentHelp("The folder for thumbnails; it is made if it is missing.", valueName: "dir"))
   var output: String
 
-  @Option(parsing: .unconditional, help: "How wide thumbnails are, in pixels. Narrower pictures stay as they are.")
+  @Option(parsing: .unconditional, help: "The width of thumbnails in pixels. Narrower pictures keep their width.")
   var width = 256
 
-  @Option(parsing: .unconditional, help: "How many pictures to work on at a time.")
+  @Option(parsing: .unconditional, help: "The number of pictures that are processed at the same time.")
   var jobs = 1
 
   @Option(parsing: .unconditional, help: "The quality of the JPEGs, 1 to 100.")
   var quality = 85
 
-  @Flag(help: "Refuse a picture of which there is anything to warn, as damaged, instead of making its thumbnail.")
+  @Flag(help: "Refuse a picture as damaged if there would be a warning about it.")
   var strictPictures = false
 
   func validate() throws {

@@ -41,7 +41,8 @@ struct BitmapCompileFailureTests {
   @Test("A band cannot be kept, nor taken to another thread")
   func escapingBands() throws {
     try refuses(
-      "try bitmap.withMutableRowBands(as: RGBA8.self) { band in let copy = band; band[0, 0].red = 1; print(copy.width) }",
+      "try bitmap.withMutableRowBands(as: RGBA8.self) "
+        + "{ band in let copy = band; band[0, 0].red = 1; print(copy.width) }",
       "'band' used after consume")
     try refuses(
       "try bitmap.withMutableRowBands(as: RGBA8.self) { band in Task { band[0, 0].red = 1 } }",
@@ -108,7 +109,8 @@ struct BitmapCompileFailureTests {
   @Test("Bodies of bands do not share variables that they change")
   func sharedVariables() throws {
     try refuses(
-      "var count = 0\ntry bitmap.withMutableRowBands(as: RGBA8.self) { band in count += band.rows.count }\nprint(count)",
+      "var count = 0\ntry bitmap.withMutableRowBands(as: RGBA8.self) { band in count += band.rows.count }\n"
+        + "print(count)",
       "mutation of captured var 'count' in concurrently-executing code")
   }
 

@@ -92,7 +92,9 @@ struct ByteInputTests {
       """
       import Bitmaps
       import Foundation
-      func decode(_ array: [UInt8], _ slice: ArraySlice<UInt8>, _ data: Data, _ span: Span<UInt8>, _ raw: RawSpan) throws {
+      func decode(
+        _ array: [UInt8], _ slice: ArraySlice<UInt8>, _ data: Data, _ span: Span<UInt8>, _ raw: RawSpan
+      ) throws {
         var decoder = PictureDecoder()
         try decoder.append(array)
         try decoder.append(slice)

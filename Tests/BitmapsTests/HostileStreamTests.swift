@@ -35,8 +35,8 @@ struct HostileStreamTests {
   @Test("In pieces, each segment and chunk is a step of one walk, and the codecs are asked twice at most")
   func linear() throws {
     try withOwnArena { arena in
-      // The texts before and behind the pixels; the comments with their lengths, and the JFIF segment; the colour profile
-      // and the EXIF data of the WebP, whose unknown chunks are empty.
+      // The texts before and behind the pixels; the comments with their lengths, and the JFIF segment; the colour
+      // profile and the EXIF data of the WebP, whose unknown chunks are empty.
       let embedded = [2 * 3000 * 3, 3000 * 3 + 16, 300 + OrientationTests.exif(1, isLittle: true).count]
       for (file, byteCount) in zip(try Self.files(pieces: 3000, arena: arena), embedded) {
         // SAFETY: an array of bytes is initialised throughout.

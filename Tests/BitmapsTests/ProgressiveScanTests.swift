@@ -46,7 +46,7 @@ struct ProgressiveScanTests {
   }
 
   @Test(
-    "One that is cut anywhere is refused, at any size, and before a scan is decoded unless it is cut in its last one; bytes behind its end are no part of it",
+    "A progressive JPEG that is cut is refused at any size; bytes behind its end are not part of it",
     .enabled(if: Corpus.isPresent, Corpus.absence))
   func cut() throws {
     try withOwnArena { arena in

@@ -121,7 +121,8 @@ struct ReadmeTests {
         }
         text += """
           func example\(count)(  // \(name)
-            bitmap: inout Bitmap, frame: inout Bitmap, picture: EncodedPicture, bytes: [UInt8], span: inout MutableSpan<UInt8>
+            bitmap: inout Bitmap, frame: inout Bitmap, picture: EncodedPicture, bytes: [UInt8],
+            span: inout MutableSpan<UInt8>
           ) throws {
           \(Self.contexts[(name as NSString).lastPathComponent] ?? "")
           \(example)

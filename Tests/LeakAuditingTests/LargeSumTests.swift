@@ -164,7 +164,8 @@ struct LargeSumTests {
        "domains": [{"name": "d", "kind": "custom", "census": {"count": F, "byteCount": F},
          "ledger": {"count": F, "byteCount": F}, "countsBytes": true, "difference": F, "differenceByteCount": F,
          "isSettled": true, "sites": []}],
-       "adopted": {"count": F, "byteCount": F}, "outside": {"malloc": "libc.so.6", "allocated": F, "metadata": F, "residentSet": F}}
+       "adopted": {"count": F, "byteCount": F},
+       "outside": {"malloc": "libc.so.6", "allocated": F, "metadata": F, "residentSet": F}}
       """.replacingOccurrences(of: "F", with: "\(figure)")
     return Data(text.utf8)
   }

@@ -50,8 +50,8 @@ struct CompileFailureTests {
   @Test("A span of a pin cannot leave its pin")
   func spanEscapesPin() throws {
     _ = try diagnostics(
-      "let b = try NativeBuffer(byteCount: 1)\nvar s = RawSpan()\ndo { let p = try b.pin(); s = p.bytes }\nprint(s.byteCount)"
-    )
+      "let b = try NativeBuffer(byteCount: 1)\nvar s = RawSpan()\ndo { let p = try b.pin(); s = p.bytes }\n"
+        + "print(s.byteCount)")
   }
 
   @Test("Bytes of a shared pin cannot be changed")

@@ -33,7 +33,8 @@ struct CompilerGapTests {
       print(kept.byteCount)
       """, builds: true)
     try check(
-      "let buffer = try NativeBuffer(byteCount: 8)\nvar kept = RawSpan(); try buffer.withBytes { kept = $0 }; print(kept.byteCount)",
+      "let buffer = try NativeBuffer(byteCount: 8)\n"
+        + "var kept = RawSpan(); try buffer.withBytes { kept = $0 }; print(kept.byteCount)",
       builds: false)
   }
 
@@ -55,7 +56,9 @@ struct CompilerGapTests {
       kept.storeBytes(of: 1, as: UInt8.self)
       """, builds: true)
     try check(
-      "var kept = Span<UInt8>(); do { let pin = try NativeBuffer(byteCount: 8).pin(); kept = pin.span; throw Stop() } catch {}; print(kept[0])",
+      "var kept = Span<UInt8>()\n"
+        + "do { let pin = try NativeBuffer(byteCount: 8).pin(); kept = pin.span; throw Stop() } catch {}\n"
+        + "print(kept[0])",
       builds: false)
   }
 
