@@ -18,8 +18,9 @@ public import Synchronization
 /// isHeld = 0                           isWanted = 0
 /// ```
 ///
-/// To give way, the owner sets `isHeld` to 0, waits until `isWanted` is 0, and begins again. This is Dekker's algorithm
-/// with a one-sided barrier, as in liburcu and in the Linux kernel's documentation of membarrier. The model is
+/// To give way, the owner sets `isHeld` to 0, waits until `isWanted` is 0, and begins again. A visitor changes
+/// `isWanted` from 0 to 1 by an exchange, so only one visitor is inside at a time. This is Dekker's algorithm with a
+/// one-sided barrier, as in liburcu and in the Linux kernel's documentation of membarrier. The model is
 /// `Tests/Models/asymmetric-lock.pml`.
 @usableFromInline
 package struct AsymmetricLock: ~Copyable {

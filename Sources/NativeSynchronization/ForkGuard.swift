@@ -13,8 +13,8 @@ import Synchronization
 /// ```
 ///
 /// Each lock's initialiser puts it on the list, so none can be missing there. The handlers count no references and
-/// allocate nothing. The handlers that run after the fork need no part of Swift's runtime that the handler before it
-/// has not just used.
+/// allocate nothing. The handlers that run after the fork use only those parts of Swift's runtime that the handler
+/// before the fork has just used.
 package enum ForkGuard {
   /// A member of the list: a lock, several locks that are taken together, or an action for forked children.
   // SAFETY: points to a record, whose variables say how they are synchronised.
