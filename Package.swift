@@ -44,7 +44,8 @@ let package = Package(
     .target(name: "CNativeRuntime"),
     // Floor 1
     .target(name: "NativeSynchronization", dependencies: ["CNativeRuntime"], swiftSettings: swiftSettings),
-    .target(name: "ResourceLedger", dependencies: ["NativeSynchronization"], swiftSettings: swiftSettings),
+    .target(
+      name: "ResourceLedger", dependencies: ["CNativeRuntime", "NativeSynchronization"], swiftSettings: swiftSettings),
     // Floor 2
     .target(
       name: "Finalization",

@@ -37,10 +37,6 @@ uint32_t cnativeruntime_take_number(void) {
 
 void cnativeruntime_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
-static _Thread_local cnativeruntime_held_locks held_locks __attribute__((tls_model("initial-exec")));
-
-cnativeruntime_held_locks *cnativeruntime_current_held_locks(void) { return &held_locks; }
-
 // The barrier
 
 bool cnativeruntime_is_barrier_one_sided = false;

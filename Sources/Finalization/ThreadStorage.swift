@@ -6,14 +6,13 @@ import NativeSynchronization
 public import ResourceLedger
 public import Synchronization
 
-/// What each thread keeps for itself, so that it seldom needs what threads share: its slot, the sites that it used
-/// last, ledger entries without a resource, and which types are ``Finalizable``.
+/// What each thread keeps for itself, so that it seldom needs what threads share: its slot, ledger entries without a
+/// resource, and which types are ``Finalizable``.
 // SAFETY: only its thread uses it; its pointers lead to memory that is never freed.
 @usableFromInline
 @safe struct ThreadStorage: ~Copyable {
   /// See ``ThreadSlots``.
   @usableFromInline let slot: Int
-  @usableFromInline var sites = SiteCache()
   @usableFromInline let openScopeCount: UnsafeMutablePointer<Atomic<Int>>
   @usableFromInline var entries = ThreadEntryCache()
   var types = KnownTypes()
@@ -48,20 +47,6 @@ public import Synchronization
     guard let storage = unsafe cnativeruntime_current_thread().pointee.storage else { return 0 }
     // SAFETY: nothing else is stored there.
     return unsafe storage.assumingMemoryBound(to: ThreadStorage.self).pointee.slot
-  }
-
-  /// The ledger's id of a line of code.
-  @inlinable
-  @inline(__always)
-  static func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    guard let storage = unsafe current else { return intern(file: file, line: line, function: function) }
-    return unsafe storage.pointee.sites.site(file: file, line: line, function: function)
-  }
-
-  @usableFromInline
-  @inline(never)
-  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    Ledger.shared.intern(file: file, line: line, function: function)
   }
 
   /// The scope for a resource created now.

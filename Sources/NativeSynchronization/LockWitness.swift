@@ -12,7 +12,7 @@
     /// The calling thread's record of the locks that it holds.
     ///
     /// Synchronization: thread-local; no other thread reads it.
-    private static var held: Held { unsafe cnativeruntime_current_held_locks() }
+    private static var held: Held { unsafe cnativeruntime_current_thread().pointer(to: \.held_locks)! }
 
     /// How many locks of each rank the thread holds.
     // SAFETY: C's arrays of 32 elements come to Swift as tuples, which lie in memory like arrays.

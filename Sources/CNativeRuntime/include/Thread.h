@@ -11,8 +11,31 @@
 
 #pragma clang assume_nonnull begin
 
+/// A line of code and its number in the ledger (SiteCache.swift).
+typedef struct {
+  /// See `cnativeruntime_site_key`; 0 for none.
+  uint64_t key;
+  uint32_t site;
+} cnativeruntime_known_site;
+
+enum { cnativeruntime_known_site_count = 64 };
+
+/// The locks that a thread holds, by rank: for `LockWitness`, in debug builds.
+typedef struct {
+  /// How many locks of each rank the thread holds.
+  uint32_t counts[32];
+  /// For each rank, the highest number of a lock that the thread holds. Locks are numbered in the order in which they
+  /// were made.
+  uint64_t latest[32];
+  /// One bit for each rank of which the thread holds a lock.
+  uint32_t ranks;
+} cnativeruntime_held_locks;
+
 /// What all modules keep about a thread. Only the thread itself reads and writes it, except for `cache` and
-/// `uses_cache`: see ThreadCaches+Windows.swift.
+/// `uses_cache`: see ThreadCaches+Quiescing.swift.
+///
+/// It is thread-local, and not memory that a pthread key's destructor frees: when a thread ends, destructors of other
+/// keys may run after that one, and they take locks and create resources, too.
 typedef struct {
   /// The thread's block cache; NULL while it has none, and while another thread looks into it. Written by the thread
   /// itself and by the thread that holds the lock of the caches.
@@ -35,6 +58,9 @@ typedef struct {
   uint32_t cleanup_depth;
   /// Whether the thread has given its storage back. Destructors that run later must work without it.
   bool has_ended;
+  cnativeruntime_held_locks held_locks;
+  /// The lines of code that the thread saw last, each in the slot that `cnativeruntime_site_slot` gives.
+  cnativeruntime_known_site sites[cnativeruntime_known_site_count];
 } cnativeruntime_thread;
 
 extern _Thread_local cnativeruntime_thread cnativeruntime_thread_record __attribute__((tls_model("initial-exec")));
@@ -78,26 +104,20 @@ static inline bool cnativeruntime_uses_cache(const cnativeruntime_thread *thread
   return __atomic_load_n(&thread->uses_cache, __ATOMIC_ACQUIRE) != 0;
 }
 
+/// Stands for a line of a file as long as the program runs. `file` is the address of the file's `#fileID` literal: it has
+/// 47 bits in user space, and the line takes the other 17. 0 if the line's number is larger.
+static inline uint64_t cnativeruntime_site_key(const void *file, uint64_t line) {
+  return line < 1u << 17 ? (uint64_t)(uintptr_t)file | line << 47 : 0;
+}
+
+/// The slot of the calling thread in which a line is, if the thread knows it. No other thread uses the slot.
+static inline cnativeruntime_known_site *cnativeruntime_site_slot(const void *file, uint64_t line) {
+  uint64_t hash = (uint64_t)(uintptr_t)file >> 4 ^ line;
+  return &cnativeruntime_thread_record.sites[hash & (cnativeruntime_known_site_count - 1)];
+}
+
 /// Names the calling thread, for debuggers. The name must have at most 15 bytes: the system ignores a longer one.
 void cnativeruntime_set_thread_name(const char *name);
-
-/// The locks that a thread holds, by rank: for `LockWitness`, in debug builds. Only the thread itself reads and writes
-/// it.
-///
-/// It is thread-local and not memory that a pthread key's destructor frees: when a thread ends, destructors of other
-/// keys may run after that one, and they take locks, too.
-typedef struct {
-  /// How many locks of each rank the thread holds.
-  uint32_t counts[32];
-  /// For each rank, the highest number of a lock that the thread holds. Locks are numbered in the order in which they
-  /// were made.
-  uint64_t latest[32];
-  /// One bit for each rank of which the thread holds a lock.
-  uint32_t ranks;
-} cnativeruntime_held_locks;
-
-/// The calling thread's record of the locks that it holds.
-cnativeruntime_held_locks *cnativeruntime_current_held_locks(void);
 
 #pragma clang assume_nonnull end
 

@@ -29,7 +29,7 @@ extension FinalizationRegistry {
       let anchor = target.finalizationAnchor
       if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
       let slot = try core.begin(
-        byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
+        byteCount: byteCount, site: SiteCache.site(file: file, line: line, function: function))
       slot.initialize(to: held)
       return Registration(try core.link(slot, anchor: anchor, target: target, isOwnToken: false))
     }
@@ -47,7 +47,7 @@ extension FinalizationRegistry {
     let anchor = target.finalizationAnchor
     if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
     let slot = try core.begin(
-      byteCount: byteCount, site: ThreadStorage.site(file: file, line: line, function: function))
+      byteCount: byteCount, site: SiteCache.site(file: file, line: line, function: function))
     slot.initialize(to: held)
     if unregisterToken === target {
       return Registration(try core.link(slot, anchor: anchor, target: target, isOwnToken: true))
@@ -65,7 +65,7 @@ extension FinalizationRegistry {
     _ target: some AnyObject, holding held: consuming HeldValue, unregisterToken: AnyObject? = nil,
     byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(FinalizationError) -> Registration {
-    let site = ThreadStorage.site(file: file, line: line, function: function)
+    let site = SiteCache.site(file: file, line: line, function: function)
     guard let anchor = WatchTable.anchor(of: target) else { throw core.refusedDying(site) }
     if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
     let slot = try core.begin(byteCount: byteCount, site: site)

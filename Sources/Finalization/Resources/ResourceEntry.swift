@@ -46,15 +46,14 @@ struct ResourceEntry: Sendable {
   init(
     domain: DomainID?, byteCount: Int, file: StaticString, line: UInt, function: StaticString
   ) throws(FinalizationError) {
+    let site = SiteCache.site(file: file, line: line, function: function)
     if domain == nil, byteCount >= 0, byteCount <= LedgerEntry.largestByteCount,
       let storage = unsafe ThreadStorage.current, let common = unsafe storage.pointee.nativeResources,
       let entry = unsafe storage.pointee.entries.take()
     {
-      let site = unsafe storage.pointee.sites.site(file: file, line: line, function: function)
       self = unsafe ResourceEntry(
         entry, domain: common, byteCount: byteCount, site: site, scope: storage.pointee.scope)
     } else {
-      let site = ThreadStorage.site(file: file, line: line, function: function)
       self =
         if let domain { try Self.make(in: domain, byteCount: byteCount, site: site) } else {
           try Self.make(byteCount: byteCount, site: site)

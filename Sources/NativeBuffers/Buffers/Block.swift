@@ -36,7 +36,7 @@ public import ResourceLedger
         let entry = sizeClass < ThreadCacheStorage.binCount ? cache.pop(sizeClass) : cache.takeFromDepot(sizeClass)
       {
         cnativeruntime_end_cache_use()
-        let site = cache.site(file: file, line: line, function: function)
+        let site = SiteCache.site(file: file, line: line, function: function)
         let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
         if case .zeroed = contents { block.zero() }
         return block
@@ -79,9 +79,9 @@ public import ResourceLedger
     do throws(ArenaError) { try Arena.makeShared() } catch {
       throw NativeBufferError(error, created: Site(file: file, line: line, function: function))
     }
-    let site =
-      ThreadCaches.current()?.site(file: file, line: line, function: function)
-      ?? Ledger.shared.intern(file: file, line: line, function: function)
+    let site = SiteCache.site(file: file, line: line, function: function)
+    // Blocks that threads do not keep need the cache, too: their fast path reads the depot's address in it.
+    _ = ThreadCaches.current()
     do throws(ArenaError) {
       let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
       let depot = (arena ?? Arena.shared).depot

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import CNativeRuntime
 import Glibc
 import NativeSynchronization
 import ResourceLedger
@@ -115,7 +114,7 @@ public final class NativeBuffer: Sendable {
     do throws(ArenaError) { try Arena.makeShared() } catch {
       throw NativeBufferError(error, created: Site(file: file, line: line, function: function))
     }
-    createdSite = Ledger.shared.intern(file: file, line: line, function: function)
+    createdSite = SiteCache.site(file: file, line: line, function: function)
     guard (0...LedgerEntry.largestByteCount).contains(byteCount) else {
       throw NativeBufferError(.invalidByteCount(byteCount), created: Ledger.shared.site(createdSite))
     }
@@ -169,9 +168,7 @@ public final class NativeBuffer: Sendable {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) -> Bool {
     guard block.dispose() else { return false }
-    let site =
-      unsafe ThreadCache(cnativeruntime_cache())?.site(file: file, line: line, function: function, isCreation: false)
-      ?? Self.internDisposal(file: file, line: line, function: function)
+    let site = SiteCache.site(file: file, line: line, function: function, isCreation: false)
     disposedSite.store(site.rawValue, ordering: .releasing)
     return true
   }
@@ -189,14 +186,9 @@ public final class NativeBuffer: Sendable {
   ) throws(NativeBufferError) -> DetachedMemory {
     let outcome = block.entry.detach(key: block.key)
     guard outcome == .pinned else { throw error(for: outcome) }
-    let site = Self.internDisposal(file: file, line: line, function: function)
+    let site = SiteCache.site(file: file, line: line, function: function, isCreation: false)
     disposedSite.store(site.rawValue, ordering: .releasing)
     return unsafe DetachedMemory(of: block)
-  }
-
-  @usableFromInline
-  static func internDisposal(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    Ledger.shared.intern(file: file, line: line, function: function, isCreation: false)
   }
 
   /// The error for an access that was refused.

@@ -20,8 +20,7 @@ public import Synchronization
 // Invariants: every listed entry is idle, of the shared arena, and of its bin's size class;
 // roomByteCount == limit - bytes of all listed blocks.
 
-/// A thread's idle blocks, and the sites that it saw last. Only the owning thread writes the lists, except while
-/// maintenance keeps it out of them.
+/// A thread's idle blocks. Only the owning thread writes the lists, except while maintenance keeps it out of them.
 // SAFETY: the pointers lead to memory that is never freed, or to caches that ThreadCaches.lock guards.
 @usableFromInline
 @safe struct ThreadCacheStorage: ~Copyable {
@@ -29,7 +28,6 @@ public import Synchronization
   @inlinable static var binCount: Int { 57 }
   /// The size of the largest block that threads keep, in bytes.
   @inlinable static var largestByteCount: Int { 512 << 10 }
-  @inlinable static var siteCount: Int { 64 }
 
   @usableFromInline struct Bin {
     /// Index plus one of the entry on top; 0 for none.
@@ -39,17 +37,7 @@ public import Synchronization
     init(capacity: Int) { self.capacity = capacity }
   }
 
-  /// The same as `SiteCache`'s slot. That type cannot be used here: its method would access the whole table at once,
-  /// while maintenance may look into the lists beside it, and ThreadSanitizer would report a race.
-  @usableFromInline struct CachedSite {
-    /// The address of a `#fileID` literal and a line; 0 for none. See SiteIndex.
-    @usableFromInline var key: UInt64 = 0
-    @usableFromInline var site = SiteID(rawValue: 0)
-    @usableFromInline init() {}
-  }
-
   @usableFromInline var bins = InlineArray<57, Bin> { Bin(capacity: SizeClass.byteCount(at: $0)) }
-  @usableFromInline var sites = InlineArray<64, CachedSite>(repeating: CachedSite())
   /// Bytes that the thread may still keep; below 0 only for a moment.
   @usableFromInline var roomByteCount: Int
   @usableFromInline let domain: UInt32
@@ -87,7 +75,7 @@ public import Synchronization
   @usableFromInline let storage: UnsafeMutablePointer<ThreadCacheStorage>
 
   /// - Parameter pointer: what `cnativeruntime_begin_cache_use()` returned on this thread; or what
-  ///   `cnativeruntime_cache()` returned, if only the sites or constants are used and not the lists.
+  ///   `cnativeruntime_cache()` returned, if only constants are used and not the lists.
   @inlinable
   init?(_ pointer: UnsafeMutableRawPointer?) {
     guard let pointer = unsafe pointer else { return nil }
@@ -142,43 +130,6 @@ public import Synchronization
     } else {
       ArenaDirectory.depot(of: entry)?.bins.recordRescue()
     }
-  }
-
-  /// The number of a line of code, from the lines this thread saw last.
-  /// - Parameter isCreation: see ``Ledger/intern(file:line:function:isCreation:)``.
-  @inlinable
-  @inline(__always)
-  func site(file: StaticString, line: UInt, function: StaticString, isCreation: Bool = true) -> SiteID {
-    // A text of one character may have no address. If the compiler sees the literal, this check costs nothing.
-    guard file.hasPointerRepresentation else {
-      return Self.intern(file: file, line: line, function: function, isCreation: isCreation)
-    }
-    let address = UInt64(UInt(bitPattern: unsafe file.utf8Start))
-    let key = address | UInt64(line) << 47
-    let slot = Int(truncatingIfNeeded: (address >> 4) ^ UInt64(line)) & (ThreadCacheStorage.siteCount - 1)
-    if unsafe storage.pointee.sites[unchecked: slot].key == key, line < 1 << 17 {
-      return unsafe storage.pointee.sites[unchecked: slot].site
-    }
-    return lookUpSite(slot: slot, key: key, file: file, line: line, function: function, isCreation: isCreation)
-  }
-
-  @usableFromInline
-  @inline(never)
-  func lookUpSite(
-    slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString, isCreation: Bool
-  ) -> SiteID {
-    let site = Self.intern(file: file, line: line, function: function, isCreation: isCreation)
-    if line < 1 << 17, site != .unknown {
-      unsafe storage.pointee.sites[unchecked: slot].key = key
-      unsafe storage.pointee.sites[unchecked: slot].site = site
-    }
-    return site
-  }
-
-  @usableFromInline
-  @inline(never)
-  static func intern(file: StaticString, line: UInt, function: StaticString, isCreation: Bool) -> SiteID {
-    Ledger.shared.intern(file: file, line: line, function: function, isCreation: isCreation)
   }
 
   /// The scope of a resource that is created now.

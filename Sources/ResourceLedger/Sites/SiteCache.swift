@@ -1,50 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The lines of code that one thread saw last, by the address of the file's literal and the line number. It is a plain
-/// table without atomic operations in front of the ledger's ``SiteIndex``.
+public import CNativeRuntime
+
+/// The lines of code that the calling thread saw last, in front of the ``SiteIndex`` of ``Ledger/shared``. The table is
+/// in the thread's record (`Thread.h`), and is read and written without atomic operations.
 @usableFromInline
-package struct SiteCache: ~Copyable {
-  @usableFromInline struct Slot {
-    /// See ``SiteIndex/key(file:line:)``; 0 for none.
-    @usableFromInline var key: UInt64 = 0
-    @usableFromInline var site = SiteID(rawValue: 0)
-    @usableFromInline init() {}
-  }
-
-  @inlinable static var slotCount: Int { 64 }
-  @usableFromInline var slots = InlineArray<64, Slot>(repeating: Slot())
-
-  package init() {}
-
-  /// The number of a line of code.
+package enum SiteCache {
+  /// The number of a line of code in the process's ledger.
+  /// Cost: a few instructions if the thread saw the line lately; otherwise see
+  /// ``Ledger/intern(file:line:function:isCreation:)``.
+  /// - Parameter isCreation: whether a resource is created there, for ``Ledger/unrecordedCount``.
   @inlinable
   @inline(__always)
-  package mutating func site(file: StaticString, line: UInt, function: StaticString) -> SiteID {
+  package static func site(
+    file: StaticString, line: UInt, function: StaticString, isCreation: Bool = true
+  ) -> SiteID {
     // A text of one character may have no address. If the compiler sees the literal, this check costs nothing.
-    guard file.hasPointerRepresentation else { return Self.intern(file: file, line: line, function: function) }
-    let address = UInt64(UInt(bitPattern: unsafe file.utf8Start))
-    let key = address | UInt64(line) << 47
-    let slot = Int(truncatingIfNeeded: (address >> 4) ^ UInt64(line)) & (Self.slotCount - 1)
-    if unsafe slots[unchecked: slot].key == key, line < 1 << 17 { return unsafe slots[unchecked: slot].site }
-    return lookUp(slot: slot, key: key, file: file, line: line, function: function)
+    if file.hasPointerRepresentation {
+      let key = unsafe cnativeruntime_site_key(file.utf8Start, UInt64(line))
+      let slot = unsafe cnativeruntime_site_slot(file.utf8Start, UInt64(line))
+      if key != 0, unsafe slot.pointee.key == key { return SiteID(rawValue: unsafe slot.pointee.site) }
+    }
+    return lookUp(file: file, line: line, function: function, isCreation: isCreation)
   }
 
   @usableFromInline
   @inline(never)
-  mutating func lookUp(
-    slot: Int, key: UInt64, file: StaticString, line: UInt, function: StaticString
-  ) -> SiteID {
-    let site = Self.intern(file: file, line: line, function: function)
-    if line < 1 << 17, site != .unknown {
-      slots[slot].key = key
-      slots[slot].site = site
+  static func lookUp(file: StaticString, line: UInt, function: StaticString, isCreation: Bool) -> SiteID {
+    let site = Ledger.shared.intern(file: file, line: line, function: function, isCreation: isCreation)
+    let key = SiteIndex.key(file: file, line: line)
+    if key != 0, site != .unknown {
+      let slot = unsafe cnativeruntime_site_slot(file.utf8Start, UInt64(line))
+      unsafe slot.pointee = cnativeruntime_known_site(key: key, site: site.rawValue)
     }
     return site
-  }
-
-  @usableFromInline
-  @inline(never)
-  static func intern(file: StaticString, line: UInt, function: StaticString) -> SiteID {
-    Ledger.shared.intern(file: file, line: line, function: function)
   }
 }

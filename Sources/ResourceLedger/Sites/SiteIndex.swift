@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Glibc
 import Synchronization
 
@@ -37,11 +38,9 @@ import Synchronization
 
   deinit { unsafe munmap(slots, slotCount * MemoryLayout<Slot>.stride) }
 
-  /// The key of a line; 0 if it has none, because its number is too large or its file has no address. A user-space
-  /// address has 47 bits; the line takes the other 17.
+  /// The key of a line; 0 if it has none, because its number is too large or its file has no address.
   static func key(file: StaticString, line: UInt) -> UInt64 {
-    guard line < 1 << 17, file.hasPointerRepresentation else { return 0 }
-    return unsafe UInt64(UInt(bitPattern: file.utf8Start)) | UInt64(line) << 47
+    file.hasPointerRepresentation ? unsafe cnativeruntime_site_key(file.utf8Start, UInt64(line)) : 0
   }
 
   /// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4). Only the highest bits of the product
