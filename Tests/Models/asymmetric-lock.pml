@@ -6,6 +6,8 @@
  * waits for ever.
  *
  * With -DNO_BARRIER, visitors pass no barrier, and the check must fail.
+ *
+ * all atomics: AsymmetricLock.swift
  */
 bool isHeld = false;          /* the value in memory */
 bool isWanted = false;
@@ -21,11 +23,23 @@ active proctype owner() {
   :: rounds == 2 -> break
   :: rounds < 2 ->
     rounds++;
+    /* code: AsymmetricLock.swift: package func lockAsOwner() {
+     *   isHeld.store(1, ordering: .relaxed)
+     *   cnativeruntime_light_barrier()
+     *   if isWanted.load(ordering: .acquiring) != 0 { giveWay() }
+     */
     store(true);
     wanted = isWanted;
     do
     :: !wanted -> break
     :: wanted ->
+      /* code: AsymmetricLock.swift: repeat {
+       *   isHeld.store(0, ordering: .releasing)
+       *   while isWanted.load(ordering: .relaxed) != 0 { backOff.spin() }
+       *   isHeld.store(1, ordering: .relaxed)
+       *   cnativeruntime_light_barrier()
+       *   } while isWanted.load(ordering: .acquiring) != 0
+       */
       store(false);
       !isWanted;
       store(true);
@@ -34,6 +48,7 @@ active proctype owner() {
     inside++;
     assert(inside == 1);
     inside--;
+    /* code: AsymmetricLock.swift: package func unlockAsOwner() { isHeld.store(0, ordering: .releasing) } */
     store(false)
   od
 }
@@ -47,14 +62,30 @@ end:
   od
 }
 
+/* PerThread makes a visitor take these steps.
+ *
+ * code: PerThread.swift:
+ *     unsafe slot(index, base, stride).pointee.lock.want()
+ *     index += 1
+ *   }
+ *   cnativeruntime_heavy_barrier()
+ *   index = 0
+ *   while index < ThreadSlots.count {
+ *     unsafe slot(index, base, stride).pointee.lock.waitForOwner()
+ */
 active [2] proctype visitor() {
+  /* code: AsymmetricLock.swift: if isWanted.exchange(1, ordering: .acquiring) != 0 { waitForVisitor() }
+   * code: AsymmetricLock.swift: while isWanted.exchange(1, ordering: .acquiring) != 0 { backOff.spin() }
+   */
   atomic { !isWanted -> isWanted = true };
 #ifndef NO_BARRIER
   empty(buffer);
 #endif
+  /* code: AsymmetricLock.swift: while isHeld.load(ordering: .acquiring) != 0 { backOff.spin() } */
   !isHeld;
   inside++;
   assert(inside == 1);
   inside--;
+  /* code: AsymmetricLock.swift: package func leave() { isWanted.store(0, ordering: .releasing) } */
   isWanted = false
 }

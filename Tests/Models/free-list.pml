@@ -8,6 +8,11 @@
  * A thread may read the link of an entry that another thread has just popped; the exchange of the first thread then
  * fails. So reading a link is a step of its own. With -DNO_COUNT, the head holds only the number (the ABA problem), and
  * the check must fail.
+ *
+ * The code orders each push so that the link is in memory before the head names its entry. With -DRELAXED_PUSH, the
+ * link may come later, and the check must fail.
+ *
+ * all atomics: EntryStack.swift
  */
 #define ENTRIES 3
 #define NONE 0
@@ -21,6 +26,16 @@ short head = NONE;            /* the number of the first entry, and 8 times the 
 byte link[ENTRIES + 1];
 byte holder[ENTRIES + 1];     /* the thread that holds the entry; 0 if it is on the shared list */
 
+/* The index and the count share one word, so one exchange changes both.
+ *
+ * code: EntryStack.swift: let head = Atomic<UInt64>(0)
+ * code: EntryStack.swift: static var indexMask: UInt64 { (1 << 28) - 1 }
+ * code: EntryStack.swift: static var popUnit: UInt64 { 1 << 28 }
+ *
+ * A look at the head that exchanges nothing is not a step here: what it finds may be out of date.
+ *
+ * code: EntryStack.swift: head.load(ordering: .sequentiallyConsistent) & Self.indexMask
+ */
 inline exchange(expected, desired, done) {
   atomic { done = (head == expected); if :: done -> head = desired :: else fi }
 }
@@ -34,10 +49,18 @@ inline pop(entry) {
   do
   :: done -> break
   :: !done ->
+    /* code: EntryStack.swift: func pop(records: UnsafeMutablePointer<EntryRecord>) -> LedgerEntry? {
+     *   var expected = head.load(ordering: .acquiring)
+     */
     seen = head;
     if
     :: (seen & 7) == NONE -> break
     :: else ->
+      /* code: EntryStack.swift:
+       *   let desired = (expected & ~Self.indexMask) &+ Self.popUnit | UInt64(entry.link)
+       *   let (exchanged, original) = head.weakCompareExchange(
+       *   expected: expected, desired: desired, successOrdering: .acquiring, failureOrdering: .acquiring)
+       */
       next = link[seen & 7];
       exchange(seen, (seen & ~7) + POPPED + next, done);
       if :: done -> entry = seen & 7 :: else fi
@@ -60,16 +83,29 @@ inline popBatch(entry, second) {
   do
   :: done -> break
   :: !done ->
+    /* code: EntryStack.swift: ) -> (first: LedgerEntry, count: Int)? {
+     *   var expected = head.load(ordering: .acquiring)
+     */
     seen = head;
     if
     :: (seen & 7) == NONE -> break
     :: else ->
+      /* code: EntryStack.swift: var rest = first.link
+       *   while count < limit, rest != 0 {
+       *     last = unsafe LedgerEntry(record: records + (Int(rest) &- 1))
+       *     rest = last.link
+       */
       next = link[seen & 7];
       other = NONE;
       if
       :: next != NONE -> other = next; next = link[other]
       :: true
       fi;
+      /* code: EntryStack.swift:
+       *   let desired = (expected & ~Self.indexMask) &+ Self.popUnit | UInt64(rest)
+       *   let (exchanged, original) = head.weakCompareExchange(
+       *   expected: expected, desired: desired, successOrdering: .acquiring, failureOrdering: .acquiring)
+       */
       exchange(seen, (seen & ~7) + POPPED + next, done);
       if :: done -> entry = seen & 7; second = other :: else fi
     fi
@@ -92,9 +128,21 @@ inline pushChain(first, last) {
   do
   :: pushed -> break
   :: !pushed ->
+    /* code: EntryStack.swift: var expected = head.load(ordering: .relaxed)
+     * code: EntryStack.swift:
+     *   last.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
+     *   let desired = expected & ~Self.indexMask | index
+     *   let (exchanged, original) = head.weakCompareExchange(
+     *   expected: expected, desired: desired, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
+     */
     before = head;
+#ifdef RELAXED_PUSH
+    exchange(before, (before & ~7) + first, pushed);
+    if :: pushed -> link[last] = before & 7 :: else fi
+#else
     link[last] = before & 7;
     exchange(before, (before & ~7) + first, pushed)
+#endif
   od
 }
 

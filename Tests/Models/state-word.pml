@@ -1,21 +1,27 @@
 /* The state word of a ledger entry (LedgerEntry+Ownership.swift). Two threads hold the same handle. Each of them does
- * two of these: pin, pin exclusively, dispose. A third thread still has the handle of an earlier life.
+ * two of these: pin, pin exclusively, dispose, detach. A third thread still has the handle of an earlier life.
  *
  * Checked over all interleavings:
- * - The resource is released at most once per life, and never while it is pinned.
+ * - The resource is released at most once per life, and never while it is pinned or after it was detached.
  * - A thread that is told to release the resource finds that it still exists.
  * - Several readers may have pins at the same time; a writer is alone.
  * - At the end no pin is left, and a requested release has happened.
  *
  * One step of the model is one atomic operation of the code. A load, and the exchange that follows it, are two steps.
  * With -DFORGET_PINS, a request releases the resource even if it is pinned, and the check must fail.
+ *
+ * All threads see the steps in one order here. Whether the code's orderings also publish what the resource contains is
+ * tested by MemoryOrderTests under ThreadSanitizer.
+ *
+ * all atomics: LedgerEntry+Ownership.swift
  */
 #define LIVE 1
 #define REQUESTED 2
 #define EXCLUSIVE 4
-#define PIN 8
+#define DETACHED 8
+#define PIN 16
 #define PINS (3 * PIN)
-#define LIFE 32
+#define LIFE 64
 
 int word = LIFE + LIVE;   /* life 1; life 0 is over */
 byte releases = 0;        /* the number of releases in life 1 */
@@ -31,7 +37,22 @@ inline releaseResource() {
   assert(exists && readers == 0 && writers == 0);
   exists = false;
   releases++;
-  /* The life ends, and the next owner begins life 2 in the same entry. */
+  /* The life ends, and the next owner begins life 2 in the same entry. Only the owner stores here, without a look at
+   * what the word was.
+   *
+   * code: LedgerEntry+Ownership.swift: let word = unsafe record.pointee.word.load(ordering: .relaxed)
+   *   guard word < (EntryWord.lastGeneration - 1) << EntryWord.generationShift
+   * code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.store(next, ordering: .releasing)
+   * code: LedgerEntry+Ownership.swift: let key = EntryWord(state: .live, generation: word.generation)
+   *   unsafe record.pointee.word.store(key.rawValue, ordering: .releasing)
+   *
+   * An entry in its last generation is not used again, and an entry without a handle only changes its state.
+   *
+   * code: LedgerEntry+Ownership.swift: let word = EntryWord(state: state, generation: EntryWord.lastGeneration)
+   *   unsafe record.pointee.word.store(word.rawValue, ordering: .releasing)
+   * code: LedgerEntry+Ownership.swift: let word = EntryWord(state: state, generation: word.generation)
+   *   unsafe record.pointee.word.store(word.rawValue, ordering: .releasing)
+   */
   word = 2 * LIFE + LIVE
 }
 
@@ -49,9 +70,18 @@ proctype holder(int key; byte limit) {
        do
        :: done -> break
        :: !done ->
+          /* code: LedgerEntry+Ownership.swift: func pin(key: EntryWord) -> PinOutcome {
+           *   var expected = unsafe record.pointee.word.load(ordering: .relaxed)
+           */
           seen = word;
           if
+          /* code: LedgerEntry+Ownership.swift: if difference & ~EntryWord.pinMask != 0 {
+           * code: LedgerEntry+Ownership.swift: if expected & EntryWord.pinMask == EntryWord.pinMask { return .tooMany }
+           */
           :: (seen & ~PINS) != key || (seen & PINS) == PINS -> break
+          /* code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.weakCompareExchange(
+           *   expected: expected, desired: expected + EntryWord.pinUnit, ordering: .acquiring)
+           */
           :: else -> exchange(seen, seen + PIN, done)
           fi
        od;
@@ -60,18 +90,31 @@ proctype holder(int key; byte limit) {
           readers++;
           assert(exists && key == LIFE + LIVE && writers == 0);
           readers--;
+          /* code: LedgerEntry+Ownership.swift:
+           *   unsafe record.pointee.word.subtract(EntryWord.pinUnit, ordering: .acquiringAndReleasing).newValue
+           */
           atomic { word = word - PIN; seen = word };
+          /* code: LedgerEntry+Ownership.swift:
+           *   word & (EntryWord.releaseRequestedBit | EntryWord.pinMask) == EntryWord.releaseRequestedBit
+           */
           if :: (seen & (REQUESTED | PINS)) == REQUESTED -> releaseResource() :: else fi
        :: else
        fi
-    :: /* pin exclusively, write, unpin */
+    :: /* pin exclusively, write, unpin
+        * code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.compareExchange(
+        *   expected: key.rawValue, desired: key.rawValue | EntryWord.exclusiveBit, ordering: .acquiring)
+        */
        exchange(key, key | EXCLUSIVE, done);
        if
        :: done ->
           writers++;
           assert(exists && writers == 1 && readers == 0);
           writers--;
+          /* code: LedgerEntry+Ownership.swift:
+           *   unsafe record.pointee.word.bitwiseAnd(~EntryWord.exclusiveBit, ordering: .acquiringAndReleasing).newValue
+           */
           atomic { word = word & ~EXCLUSIVE; seen = word };
+          /* code: LedgerEntry+Ownership.swift: return word & EntryWord.releaseRequestedBit != 0 */
           if :: (seen & REQUESTED) -> releaseResource() :: else fi
        :: else
        fi
@@ -80,9 +123,19 @@ proctype holder(int key; byte limit) {
        do
        :: done -> break
        :: !done ->
+          /* code: LedgerEntry+Ownership.swift: func requestRelease(key: EntryWord) -> ReleaseOutcome {
+           *   var expected = unsafe record.pointee.word.load(ordering: .relaxed)
+           */
           seen = word;
           if
+          /* code: LedgerEntry+Ownership.swift:
+           *   if (expected ^ key.rawValue) & ~(EntryWord.pinMask | EntryWord.exclusiveBit) != 0
+           *   { return .alreadyReleased }
+           */
           :: (seen & ~(PINS | EXCLUSIVE)) != key -> break
+          /* code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.weakCompareExchange(
+           *   expected: expected, desired: expected | EntryWord.releaseRequestedBit, ordering: .acquiringAndReleasing)
+           */
           :: else -> exchange(seen, seen | REQUESTED, done)
           fi
        od;
@@ -91,10 +144,19 @@ proctype holder(int key; byte limit) {
 #ifdef FORGET_PINS
        :: done -> releaseResource()
 #else
+       /* code: LedgerEntry+Ownership.swift:
+        *   return expected & (EntryWord.pinMask | EntryWord.exclusiveBit) == 0 ? .releaseNow : .deferred
+        */
        :: done && (before & (PINS | EXCLUSIVE)) == 0 -> releaseResource()
 #endif
        :: else
        fi
+    :: /* detach: the resource stays, and no handle releases it
+        * code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.compareExchange(
+        *   expected: key.rawValue, desired: key.rawValue | EntryWord.detachedBit | EntryWord.releaseRequestedBit,
+        *   ordering: .acquiringAndReleasing)
+        */
+       exchange(key, key | DETACHED | REQUESTED, done)
     fi
   od
 }
@@ -106,5 +168,5 @@ init {
   assert((releases == 1) == !exists);
   assert((word & (PINS | EXCLUSIVE)) == 0);
   /* A release that was requested and did not happen would be a leak. */
-  assert(exists -> (word & REQUESTED) == 0 : true)
+  assert(exists -> ((word & REQUESTED) != 0) == ((word & DETACHED) != 0) : true)
 }
