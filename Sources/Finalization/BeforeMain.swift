@@ -16,7 +16,6 @@ func makeStaticsBeforeMain() {
   RegistrationPins.makeStatics()
   CacheLoads.makeStatics()
   ExitRuns.makeStatics()
-  MemoryRelief.makeStatics()
   LoadChain.makeStatics()
   FileDescriptorDomain.makeStatics()
   ResourceEntry.makeStatics()

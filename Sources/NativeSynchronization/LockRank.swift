@@ -35,8 +35,6 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case registryStripe
   /// The file descriptors that were open at the start.
   case descriptors
-  /// The list of caches that release memory when memory is short.
-  case memoryRelief
   /// The states of all loads of caches, with the closures that wait for them.
   case cacheLoad
   /// The list of domains.

@@ -19,7 +19,7 @@ struct ForkTrialTests {
     "Every child does the same within five seconds, and the parent goes on",
     arguments: [
       "audits", "background", "buffers", "comings", "descriptors", "drain", "exit", "flush", "forking", "loads",
-      "peeks", "relief", "sweeps", "watched",
+      "peeks", "sweeps", "trims", "watched",
     ])
   func trial(_ scenario: String) throws {
     let outcome = try Command.run("fork-trials", [scenario, "\(Self.forks)"])

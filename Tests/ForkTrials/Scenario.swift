@@ -28,8 +28,8 @@ final class Plain: Sendable {}
 extension Scenario {
   static let all: [String: Scenario] = [
     "audits": audits, "background": background, "buffers": buffers, "comings": comings, "descriptors": descriptors,
-    "drain": drain, "exit": exit, "flush": flush, "forking": forking, "loads": loads, "peeks": peeks, "relief": relief,
-    "sweeps": sweeps, "watched": watched,
+    "drain": drain, "exit": exit, "flush": flush, "forking": forking, "loads": loads, "peeks": peeks, "sweeps": sweeps,
+    "trims": trims, "watched": watched,
   ]
 
   /// Registers and drops a target in a registry that the child makes, and in a registry that it inherited.
@@ -268,16 +268,16 @@ extension Scenario {
       })
   }
 
-  static var relief: Scenario {
-    let cache = ResourceCache<Int, Anchored>(name: "relief", strongByteLimit: 100) { _ in 1 }
+  static var trims: Scenario {
+    let cache = ResourceCache<Int, Anchored>(name: "trims", strongByteLimit: 100) { _ in 1 }
     return Scenario(
       worker: { thread in
         for key in 0..<16 { _ = try? cache.value(for: key + thread) { Anchored() } }
-        MemoryRelief.relieve()
+        cache.trim()
       },
       child: {
         _ = try? cache.value(for: 1) { Anchored() }
-        MemoryRelief.relieve()
+        cache.trim()
         return 0
       })
   }

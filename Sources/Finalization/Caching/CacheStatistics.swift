@@ -8,7 +8,7 @@ public struct CacheStatistics: Sendable, Equatable {
   public var misses = 0
   /// Loads that began, including those that failed.
   public var loads = 0
-  /// Values that the strong tier stopped holding: to keep its limit, by `trim`, or because memory was short.
+  /// Values that the strong tier stopped holding: to keep its limit, or by `trim`.
   public var evictions = 0
   /// Entries that were removed because their value had died.
   public var dead = 0

@@ -12,7 +12,7 @@ import Synchronization
 /// the keys' `==`.
 // SAFETY: its variables change in write sections; a reader's `hits` changes under its slot's lock.
 @usableFromInline
-final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable, MemoryRelieving {
+final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
   @usableFromInline typealias Entry = CacheEntry<Key, Value>
 
   private static var largestByteCount: Int { 1 << 61 }
@@ -35,11 +35,9 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     readers = PerThread(.cache) { Reader() }
     self.strongByteLimit = min(strongByteLimit, Self.largestByteCount)
     self.byteCount = byteCount
-    MemoryRelief.add(self)
   }
 
   deinit {
-    MemoryRelief.remove(self)
     for slots in unsafe table.removeAll().slots { slots.deallocate() }
     unsafe table.deallocate()
     readers.deallocate()
