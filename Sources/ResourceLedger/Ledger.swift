@@ -15,7 +15,7 @@ import Synchronization
 /// Entries are handed out and taken back without a lock, except when the ledger grows. The state of an entry changes by
 /// one atomic operation on its own word.
 // SAFETY: the region is never remapped; what changes in it is atomic, or guarded by the lock that its comment names.
-@safe public final class Ledger: @unchecked Sendable {
+@safe package final class Ledger: @unchecked Sendable {
   /// The process's ledger. It has room for 16,777,216 resources.
   ///
   /// If the process's address space is limited (`ulimit -v`), the ledger takes at most a sixteenth of what is left at
@@ -24,29 +24,20 @@ import Synchronization
   /// None of its memory is resident before it is used.
   ///
   /// Ends the process if there is no room even for 4,096 resources. Code that can throw calls ``makeShared()`` first.
-  public static var shared: Ledger {
+  package static var shared: Ledger {
     switch lateShared.value {
     case .success(let ledger): ledger
     case .failure(let error): fatalError("NativeBuffers: \(error)")
     }
   }
-  private static let lateShared = ForkSafeLazy { Result { () throws(LedgerError) in try reserveShared() } }
+  static let lateShared = ForkSafeLazy { Result { () throws(LedgerError) in try reserveShared() } }
 
   /// Makes ``shared`` if it does not exist yet.
   /// - Throws: ``LedgerError`` if there is no room for it. This is tried once: later calls throw the same error.
   package static func makeShared() throws(LedgerError) { _ = try lateShared.value.get() }
 
-  /// Makes the statics of this module and of NativeSynchronization. Must be called before `main`: see ``ForkGuard``.
-  package static func makeStatics() {
-    ForkGuard.makeStatics()
-    ForkGuard.touch(lateShared)
-    ForkGuard.touch(Site.unknown)
-    ResourceDomains.makeStatics()
-    ScopeTracking.makeStatics()
-  }
-
   /// The number of entries that the region has room for.
-  public let entryCapacity: Int
+  package let entryCapacity: Int
 
   let base: UnsafeMutableRawPointer
   let layout: LedgerLayout
@@ -107,15 +98,12 @@ import Synchronization
     unsafe munmap(base, layout.regionSize)
   }
 
-  static var largestCapacity: Int { 1 << 24 }
-  private static var smallestCapacity: Int { 1 << 12 }
-
   /// The number of entries for the address space that is left. Only a part of that space is used, because the memory
   /// that the entries stand for needs room, too. A ledger with few entries has fewer records of lines (see
   /// LedgerLayout), so the proportion also holds in small spaces.
   static func capacity(reservable: Int?) -> Int {
-    guard let reservable else { return largestCapacity }
-    var capacities = smallestCapacity..<largestCapacity + 1
+    guard let reservable else { return LedgerLayout.largestEntryCapacity }
+    var capacities = LedgerLayout.smallestEntryCapacity..<LedgerLayout.largestEntryCapacity + 1
     while capacities.count > 1 {
       let middle = capacities.lowerBound + capacities.count / 2
       let layout = LedgerLayout(entryCapacity: middle)
@@ -132,8 +120,8 @@ import Synchronization
         return try Ledger(entryCapacity: capacity)
       } catch {
         // Another thread took the space meanwhile, or the kernel has other reasons.
-        guard capacity > smallestCapacity else { throw error }
-        capacity = max(smallestCapacity, capacity / 2)
+        guard capacity > LedgerLayout.smallestEntryCapacity else { throw error }
+        capacity = max(LedgerLayout.smallestEntryCapacity, capacity / 2)
       }
     }
   }
@@ -189,7 +177,7 @@ import Synchronization
   package func entry(at index: Int) -> LedgerEntry { unsafe LedgerEntry(record: entries + index) }
 
   /// The number of entries ever handed out: only these need to be read.
-  public var entryCount: Int {
+  package var entryCount: Int {
     Int(unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.load(ordering: .acquiring))
   }
 
@@ -235,4 +223,10 @@ import Synchronization
     unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.store(UInt64(count + 1), ordering: .releasing)
     return entry(at: count)
   }
+}
+
+extension EntryStack {
+  package func push(_ entry: LedgerEntry, in ledger: Ledger) { unsafe push(entry, records: ledger.entries) }
+
+  package func pop(in ledger: Ledger) -> LedgerEntry? { unsafe pop(records: ledger.entries) }
 }

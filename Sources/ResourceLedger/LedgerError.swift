@@ -73,7 +73,7 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
         + "buffers, or give the process more memory."
     case .full(let capacity):
       "the ledger is full: all its \(capacity) entries are in use. Dispose resources that are not needed any more"
-        + (capacity < Ledger.largestCapacity
+        + (capacity < LedgerLayout.largestEntryCapacity
           ? "; the limit on address space (ulimit -v) left no room for more entries when the ledger was made." : ".")
     case .tooManyDomains(let capacity):
       "all \(capacity) domain records of the ledger are in use, by arenas, registries and added domains. Destroy "

@@ -83,6 +83,11 @@ struct LedgerLayout {
 
   static let unrecordedOffset = 96
 
+  /// The process's ledger has room for so many entries, and for at least the smallest number if address space is
+  /// limited.
+  static let largestEntryCapacity = 1 << 24
+  static let smallestEntryCapacity = 1 << 12
+
   static let domainCapacity = 8_192
   static let domainsOffset = 4_096
   static let sitesOffset = domainsOffset + domainCapacity * recordSize

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A domain's number as the ledger's entries carry it. 0 means no domain.
-public struct DomainNumber: Hashable, Sendable {
-  public let rawValue: UInt16
+@usableFromInline
+package struct DomainNumber: Hashable, Sendable {
+  @usableFromInline package let rawValue: UInt16
   @inlinable package init(rawValue: UInt16) { self.rawValue = rawValue }
 }
 
@@ -26,5 +27,5 @@ public struct DomainID: Hashable, Sendable {
   package static var none: DomainID { DomainID(number: DomainNumber(rawValue: 0), turn: 0) }
 
   /// The domain's number in the ledger.
-  public var rawValue: UInt16 { number.rawValue }
+  package var rawValue: UInt16 { number.rawValue }
 }

@@ -22,22 +22,6 @@ package final class OwnedDomain: Sendable {
   package func giveBack() { ledger.giveBack(id) }
 }
 
-/// Domain numbers that were given back. Guarded by the ledger's `interning`.
-struct SpareDomainNumbers {
-  /// Numbers of the library's own domains (arenas, registries and so on). No entry carries them.
-  var ofLibrary: [UInt16] = []
-  /// Numbers of clients' domains that no entry carries. They are kept apart: if a thread creates a resource in a domain
-  /// while another thread removes the domain, an entry carries the number for a moment, until the first thread finds
-  /// out.
-  var ofClients: [UInt16] = []
-  /// Numbers of clients' domains that may still be carried, by entries of resources that were not released.
-  var carried: [UInt16] = []
-  /// The length of `carried` from which it is worth looking which of its numbers no entry carries any more.
-  var firstLook = Self.shortestLook
-
-  static let shortestLook = 64
-}
-
 extension Ledger {
   private static let recordState = 0
   private static let recordName = 8
@@ -151,7 +135,7 @@ extension Ledger {
   // MARK: Reading
 
   /// The number of domain records ever used, record 0 ("no domain") included.
-  public var domainCount: Int {
+  package var domainCount: Int {
     Int(unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.load(ordering: .acquiring))
   }
 
@@ -166,13 +150,13 @@ extension Ledger {
 
   /// The kind of the domain that has a number, or of the client's domain that had it last; raw value 0 if there is
   /// neither.
-  public func domainKind(_ number: DomainNumber) -> DomainKind {
+  package func domainKind(_ number: DomainNumber) -> DomainKind {
     guard Int(number.rawValue) < domainCount else { return DomainKind(rawValue: 0) }
     return state(of: number.rawValue).kind
   }
 
   /// The name of the domain that has a number, or had it last.
-  public func domainName(_ number: DomainNumber) -> String {
+  package func domainName(_ number: DomainNumber) -> String {
     guard Int(number.rawValue) < domainCount else { return "" }
     let words = nameOffsets(of: number.rawValue).map { unsafe atomic64(at: $0).pointee.load(ordering: .relaxed) }
     let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }

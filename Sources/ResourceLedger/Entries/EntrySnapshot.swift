@@ -3,18 +3,18 @@
 import Synchronization
 
 /// The fields of one entry, all from the same life.
-public struct EntrySnapshot: Sendable {
-  public let word: EntryWord
+package struct EntrySnapshot: Sendable {
+  package let word: EntryWord
   /// Address of the memory, or of the registry's record of a registration; 0 for other resources.
-  public let address: UInt
+  package let address: UInt
   /// Bytes that were asked for.
-  public let byteCount: Int
+  package let byteCount: Int
   /// Bytes that the domain set aside.
-  public let capacity: Int
-  public let site: SiteID
-  public let domain: DomainNumber
-  public let bucket: UInt16
-  public let scope: UInt32
+  package let capacity: Int
+  package let site: SiteID
+  package let domain: DomainNumber
+  package let bucket: UInt16
+  package let scope: UInt32
 }
 
 extension LedgerEntry {

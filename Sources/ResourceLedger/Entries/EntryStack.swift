@@ -21,8 +21,6 @@ package struct EntryStack: ~Copyable, Sendable {
   /// Index plus one of the entry on top; 0 for none. Another thread may pop it at any time.
   package var top: UInt32 { UInt32(truncatingIfNeeded: head.load(ordering: .sequentiallyConsistent) & Self.indexMask) }
 
-  package func push(_ entry: LedgerEntry, in ledger: Ledger) { unsafe push(entry, records: ledger.entries) }
-
   /// - Parameter records: the ledger's record of index 0.
   @inlinable
   package func push(_ entry: LedgerEntry, records: UnsafeMutablePointer<EntryRecord>) {
@@ -47,8 +45,6 @@ package struct EntryStack: ~Copyable, Sendable {
       expected = original
     }
   }
-
-  package func pop(in ledger: Ledger) -> LedgerEntry? { unsafe pop(records: ledger.entries) }
 
   /// - Parameter records: the ledger's record of index 0.
   @inlinable

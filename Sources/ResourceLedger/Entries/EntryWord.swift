@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a ledger entry stands for.
-public enum EntryState: UInt64, Sendable, CaseIterable {
+@usableFromInline
+package enum EntryState: UInt64, Sendable, CaseIterable {
   /// No resource.
   case free = 0
   /// Memory kept for reuse.
@@ -26,11 +27,12 @@ public enum EntryState: UInt64, Sendable, CaseIterable {
 ///
 /// The generation makes a handle's word unequal to that of every later owner of the same entry. It
 /// never wraps: an entry that reaches the last generation is taken out of use.
-public struct EntryWord: Equatable, Sendable {
-  public var rawValue: UInt64
+@usableFromInline
+package struct EntryWord: Equatable, Sendable {
+  @usableFromInline package var rawValue: UInt64
 
   @inlinable
-  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
 
   @inlinable
   package init(state: EntryState, generation: UInt64) {
@@ -48,12 +50,12 @@ public struct EntryWord: Equatable, Sendable {
   @inlinable package static var maximumPinCount: Int { Int(pinMask / pinUnit) }
 
   /// An unknown state reads as `free`: hostile bytes in a mapped ledger must not trap a reader.
-  @inlinable public var state: EntryState { EntryState(rawValue: rawValue & Self.stateMask) ?? .free }
-  @inlinable public var generation: UInt64 { rawValue >> Self.generationShift }
-  @inlinable public var isReleaseRequested: Bool { rawValue & Self.releaseRequestedBit != 0 }
-  @inlinable public var isExclusivelyPinned: Bool { rawValue & Self.exclusiveBit != 0 }
-  @inlinable public var isDetached: Bool { rawValue & Self.detachedBit != 0 }
-  @inlinable public var pinCount: Int { Int((rawValue & Self.pinMask) / Self.pinUnit) }
+  @inlinable package var state: EntryState { EntryState(rawValue: rawValue & Self.stateMask) ?? .free }
+  @inlinable package var generation: UInt64 { rawValue >> Self.generationShift }
+  @inlinable package var isReleaseRequested: Bool { rawValue & Self.releaseRequestedBit != 0 }
+  @inlinable package var isExclusivelyPinned: Bool { rawValue & Self.exclusiveBit != 0 }
+  @inlinable package var isDetached: Bool { rawValue & Self.detachedBit != 0 }
+  @inlinable package var pinCount: Int { Int((rawValue & Self.pinMask) / Self.pinUnit) }
 
   /// Whether both words are of the same life of the same resource, whatever its pins and its bits 3 to 5.
   package func isSameLife(as other: EntryWord) -> Bool {

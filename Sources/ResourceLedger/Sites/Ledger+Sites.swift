@@ -102,12 +102,12 @@ extension Ledger {
   }
 
   /// The number of interned sites, the unknown one included.
-  public var siteCount: Int {
+  package var siteCount: Int {
     Int(unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.load(ordering: .acquiring))
   }
 
   /// The line of code that has a number; the unknown site if the number was never given out.
-  public func site(_ id: SiteID) -> Site {
+  package func site(_ id: SiteID) -> Site {
     guard id.rawValue > 0, Int(id.rawValue) < siteCount else { return .unknown }
     let record = LedgerLayout.sitesOffset + Int(id.rawValue) * LedgerLayout.recordSize
     return Site(
@@ -152,7 +152,7 @@ extension Ledger {
 
   /// The rescues of one site since the process began: how many, and the bytes that were asked for (`Int.max` if they
   /// are that many or more).
-  public func rescues(at site: SiteID) -> (count: Int, byteCount: Int) {
+  package func rescues(at site: SiteID) -> (count: Int, byteCount: Int) {
     guard Int(site.rawValue) < siteCount else { return (0, 0) }
     let record = LedgerLayout.sitesOffset + Int(site.rawValue) * LedgerLayout.recordSize
     let count = unsafe atomic64(at: record + Self.recordRescuedCount).pointee.load(ordering: .relaxed)

@@ -29,9 +29,10 @@ public struct Site: Hashable, Sendable, Codable, CustomStringConvertible, Compar
 }
 
 /// A site's number in its ledger. 0 is the unknown site.
-public struct SiteID: Hashable, Sendable {
-  public let rawValue: UInt32
-  @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
+@usableFromInline
+package struct SiteID: Hashable, Sendable {
+  @usableFromInline package let rawValue: UInt32
+  @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// Stands for lines for which there was no room.
   @inlinable package static var unknown: SiteID { SiteID(rawValue: 0) }

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NativeSynchronization
+
+extension Ledger {
+  /// Makes the statics of this module and of NativeSynchronization. Must be called before `main`: see ``ForkGuard``.
+  package static func makeStatics() {
+    ForkGuard.makeStatics()
+    ForkGuard.touch(lateShared)
+    ForkGuard.touch(Site.unknown)
+    ResourceDomains.makeStatics()
+    ScopeTracking.makeStatics()
+  }
+}
