@@ -15,7 +15,7 @@ public import ResourceLedger
 /// `Sendable`.
 public final class NativeResource<Handle> {
   @usableFromInline let handle: Handle
-  @usableFromInline let claim: ResourceEntry
+  @usableFromInline let entry: ResourceEntry
   @usableFromInline let release: @Sendable (Handle) -> Void
 
   /// - Parameters:
@@ -34,21 +34,21 @@ public final class NativeResource<Handle> {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     release: @escaping @Sendable (Handle) -> Void
   ) throws(FinalizationError) {
-    claim = try ResourceEntry(domain: domain, byteCount: byteCount, file: file, line: line, function: function)
+    entry = try ResourceEntry(domain: domain, byteCount: byteCount, file: file, line: line, function: function)
     self.handle = handle
     self.release = release
   }
 
   @inlinable
   deinit {
-    if !claim.isReleased, claim.rescue() { releaseHandle() }
+    if !entry.isReleased, entry.rescue() { releaseHandle() }
   }
 
   /// The line that created the resource.
-  public var site: Site { claim.site }
+  public var site: Site { entry.site }
 
   /// Whether the resource was disposed or detached. If it was not, another thread may do so right after.
-  public var isDisposed: Bool { claim.isReleased }
+  public var isDisposed: Bool { entry.isReleased }
 
   /// Releases the handle: now, or at the end of the last use that is under way.
   ///
@@ -57,7 +57,7 @@ public final class NativeResource<Handle> {
   /// - Returns: whether this call disposed the resource.
   @discardableResult @inlinable
   public func dispose() -> Bool {
-    switch claim.requestRelease() {
+    switch entry.requestRelease() {
     case .releaseNow:
       releaseHandle()
       return true
@@ -71,8 +71,8 @@ public final class NativeResource<Handle> {
   ///   throws.
   @inlinable
   public func withHandle<R>(_ body: (Handle) throws -> R) throws -> R {
-    try claim.pin()
-    defer { if claim.unpin() { releaseHandle() } }
+    try entry.pin()
+    defer { if entry.unpin() { releaseHandle() } }
     return try body(handle)
   }
 
@@ -81,16 +81,16 @@ public final class NativeResource<Handle> {
   /// - Throws: ``FinalizationError`` after dispose or detach, and while the handle is in use.
   @inlinable
   public func detach() throws(FinalizationError) -> Handle {
-    try claim.detach()
+    try entry.detach()
     return handle
   }
 
-  /// Releases the handle. Only a caller that `claim` told to release may call this.
+  /// Releases the handle. Only a caller that `entry` told to release may call this.
   @inlinable
   func releaseHandle() {
     // The entry ends after the resource, so that the ledger never has less than there is.
     release(handle)
-    claim.end()
+    entry.end()
   }
 }
 

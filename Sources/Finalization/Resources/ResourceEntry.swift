@@ -61,7 +61,7 @@ struct ResourceEntry: Sendable {
     }
   }
 
-  /// Makes a claim in the domain of resources that are created without a domain.
+  /// Begins a life in the domain of resources that are created without a domain.
   @usableFromInline
   @inline(never)
   static func make(byteCount: Int, site: SiteID) throws(FinalizationError) -> ResourceEntry {
@@ -73,7 +73,7 @@ struct ResourceEntry: Sendable {
     return try make(numbered: number, byteCount: byteCount, site: site)
   }
 
-  /// Makes a claim in a domain that the caller names.
+  /// Begins a life in a domain that the caller names.
   /// - Throws: ``FinalizationError`` if that domain was removed, if only the library makes entries in it, if the byte
   ///   count is out of range, or if the ledger is full.
   @usableFromInline
@@ -85,15 +85,15 @@ struct ResourceEntry: Sendable {
       throw FinalizationError(
         .domainHoldsNoResources(name: ledger.domainName(domain.number), kind: kind), site: ledger.site(site))
     }
-    let claim = try make(numbered: domain.number, byteCount: byteCount, site: site)
+    let entry = try make(numbered: domain.number, byteCount: byteCount, site: site)
     // Another thread may have removed the domain meanwhile. Either this thread sees that here, or the thread that looks
     // for a number without entries sees this entry: both threads store, then fence, then load.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     if ledger.kind(of: domain) == nil {
-      claim.end()
+      entry.end()
       throw removed(site)
     }
-    return claim
+    return entry
   }
 
   private static func removed(_ site: SiteID) -> FinalizationError {
