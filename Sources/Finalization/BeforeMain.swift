@@ -15,6 +15,7 @@ func makeStaticsBeforeMain() {
   ForkGuard.onChild { ThreadSlots.keepOnly(ThreadStorage.slotIfMade) }
   RegistrationPins.makeStatics()
   CacheLoads.makeStatics()
+  ExitOrder.makeStatics()
   ExitRuns.makeStatics()
   LoadChain.makeStatics()
   FileDescriptorDomain.makeStatics()

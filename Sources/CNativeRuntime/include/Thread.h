@@ -50,7 +50,7 @@ typedef struct {
   /// The first and the last of a list of cells whose cleanups are to run on this thread.
   void *_Nullable first_pending;
   void *_Nullable last_pending;
-  /// The number of registrations that this thread made.
+  /// The number of registrations that this thread made (ExitOrder.swift).
   uint64_t registrations;
   /// The number of objects for which this thread added a watch (WatchTable.swift).
   uint64_t watches;

@@ -19,11 +19,24 @@ import Synchronization
 // `tokenNext`, `tokenPrevious` and `token` change under the lock of the anchor that `token` names. Any other field that
 // is not atomic is used by the cell's current owner only.
 
-/// The fixed part of a cell. The held value lies behind it, at ``Cell/heldOffset(for:)``.
+/// What the files below ``RegistryCore`` know of the registry of a cell. `RegistryCore` is the only subclass.
+// SAFETY: it has no fields.
+@usableFromInline
+class CellOwner: @unchecked Sendable {
+  /// Takes over a cell whose target died. The call may end the registration, and with it the life of this object.
+  /// After the calls for all cells of an anchor, the caller must call ``DeliveringThread/deliverPending()``.
+  func targetDied(_ cell: Cell) { preconditionFailure("\(type(of: self)) does not take the cells of dead targets") }
+
+  /// Delivers a cell that ``targetDied(_:)`` put into this thread's pending list.
+  func deliverPending(_ cell: Cell) { preconditionFailure("\(type(of: self)) does not deliver cells") }
+}
+
+/// The fixed part of a cell. The held value lies behind it.
+@usableFromInline
 @safe struct CellRecord: ~Copyable {
   let entry: LedgerEntry
   /// Alive as long as the cell is pending or claimed.
-  let core: Unmanaged<RegistryCore>
+  let owner: Unmanaged<CellOwner>
   /// Address of the target's anchor; 0 once the target died, and while the cell is on no target's list.
   let target = Atomic<UInt>(0)
   /// Address of the anchor of a token that is not the target; 0 if there is no such token, or it died.
@@ -43,14 +56,12 @@ import Synchronization
   /// For cleanups at exit: see ``ExitOrder``.
   var order = ExitOrder()
 
-  init(entry: LedgerEntry, core: RegistryCore) {
+  init(entry: LedgerEntry, owner: CellOwner) {
     self.entry = entry
-    unsafe self.core = Unmanaged.passUnretained(core)
+    unsafe self.owner = Unmanaged.passUnretained(owner)
   }
 
   enum Flags {
-    /// The claimer took the cell off its target's list.
-    static let isUnlinked: UInt32 = 32
     /// The target is also the token.
     static let isOwnToken: UInt32 = 1
     /// The claimer found the cell queued, and is done with it.
@@ -61,13 +72,16 @@ import Synchronization
     static let isMark: UInt32 = 8
     /// The queue's reader took this mark out of the queue.
     static let isReached: UInt32 = 16
+    /// The claimer took the cell off its target's list.
+    static let isUnlinked: UInt32 = 32
   }
 }
 
 /// A reference to a cell's memory, which lives as long as its registry's core.
 // SAFETY: the top of this file says which thread may use which field when; the memory outlives every registration.
-@safe struct Cell: @unchecked Sendable, Equatable {
-  let record: UnsafeMutablePointer<CellRecord>
+@usableFromInline
+@safe struct Cell: @unchecked Sendable {
+  @usableFromInline let record: UnsafeMutablePointer<CellRecord>
 
   init(record: UnsafeMutablePointer<CellRecord>) { unsafe self.record = record }
 
@@ -77,18 +91,20 @@ import Synchronization
     unsafe self.record = record
   }
 
-  @inline(__always)
-  func belongs(to core: RegistryCore) -> Bool {
-    unsafe record.pointee.core.toOpaque() == Unmanaged.passUnretained(core).toOpaque()
-  }
-
   var address: UInt { unsafe UInt(bitPattern: record) }
   var entry: LedgerEntry { unsafe record.pointee.entry }
-  /// The core of the cell's registry: alive as long as the cell is pending or claimed.
-  var core: RegistryCore { unsafe record.pointee.core.takeUnretainedValue() }
-  /// Calls `body` with the core, without counting a reference. `body` may end the registration, as its last step.
+  /// The cell's registry: alive as long as the cell is pending or claimed.
+  var owner: CellOwner { unsafe record.pointee.owner.takeUnretainedValue() }
+  /// Calls `body` with the cell's registry, without counting a reference. `body` may end the registration, as its last
+  /// step.
   @inline(__always)
-  func withCore<R>(_ body: (RegistryCore) -> R) -> R { unsafe record.pointee.core._withUnsafeGuaranteedRef(body) }
+  func withOwner<R>(_ body: (CellOwner) -> R) -> R { unsafe record.pointee.owner._withUnsafeGuaranteedRef(body) }
+
+  @inline(__always)
+  func belongs(to owner: CellOwner) -> Bool {
+    unsafe record.pointee.owner.toOpaque() == Unmanaged.passUnretained(owner).toOpaque()
+  }
+
   var queueNext: Cell? {
     get { unsafe record.pointee.queueNext }
     nonmutating set { unsafe record.pointee.queueNext = newValue }
@@ -112,12 +128,24 @@ import Synchronization
     unsafe record.pointee.flags.bitwiseOr(flag, ordering: .acquiringAndReleasing).oldValue & other != 0
   }
 
-  static func == (a: Cell, b: Cell) -> Bool { unsafe a.record == b.record }
+  // MARK: The held value
 
-  static func heldOffset(for alignment: Int) -> Int {
-    let size = MemoryLayout<CellRecord>.size
-    return (size + alignment - 1) & ~(alignment - 1)
+  /// How far behind a cell's address a held value with this alignment begins.
+  @inlinable
+  static func heldOffset(alignment: Int) -> Int {
+    (MemoryLayout<CellRecord>.size &+ alignment &- 1) & ~(alignment &- 1)
   }
+
+  /// The place of the held value. The cell's owner initialises it once, and once moves the value out or destroys it.
+  @inlinable
+  @inline(__always)
+  func held<Value>(as type: Value.Type) -> UnsafeMutablePointer<Value> {
+    // SAFETY: `CellPool` gives each cell of a registry room there for a value of the registry's type.
+    unsafe (UnsafeMutableRawPointer(record) + Self.heldOffset(alignment: MemoryLayout<Value>.alignment))
+      .assumingMemoryBound(to: type)
+  }
+
+  // MARK: The claim
 
   /// Claims the registration that `key` stands for.
   /// - Returns: whether this caller won. Then it owns the cell.
@@ -127,19 +155,13 @@ import Synchronization
     case .alreadyReleased: return false
     case .deferred:
       // Another thread pins the registration, for a few instructions: see ``RegistrationPins``.
-      let spin = PinWait(entry: entry)
-      spin.wait()
+      waitForPins(of: entry)
       return true
     }
   }
-}
-
-/// Waits until no thread pins an entry.
-private struct PinWait {
-  let entry: LedgerEntry
 
   @inline(never)
-  func wait() {
+  private static func waitForPins(of entry: LedgerEntry) {
     var backOff = BackOff()
     while entry.word.pinCount > 0 { backOff.spin() }
   }

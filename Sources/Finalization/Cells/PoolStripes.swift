@@ -4,8 +4,8 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// The part of a ``CellPool`` that every registration uses: the stripes, one for each thread slot, and the offset of
-/// the held value in a cell. It consists of plain pointers, so that its use counts no references.
+/// The part of a ``CellPool`` that every registration uses: the stripes, one for each thread slot. It consists of plain
+/// pointers, so that its use counts no references.
 // SAFETY: the pool owns the memory and outlives its users; a stripe changes under its lock.
 @safe struct PoolStripes: @unchecked Sendable {
   struct Stripe: ~Copyable {
@@ -18,19 +18,14 @@ import Synchronization
     var byteCount: Int128 = 0
   }
 
-  static let batch = 64
-  static let cacheLine = 64
-
   private let perThread: PerThread<Stripe>
-  let heldOffset: Int
   /// Gets the free cells that a stripe has too many of.
   private let depot: Unmanaged<CellDepot>
   /// Registrations that are left of a registry that is gone, all stripes together. When it becomes 0, the core is
   /// released.
   private let orphans: UnsafeMutablePointer<Atomic<Int>>
 
-  init(heldOffset: Int, depot: CellDepot) {
-    self.heldOffset = heldOffset
+  init(depot: CellDepot) {
     unsafe self.depot = Unmanaged.passUnretained(depot)
     perThread = PerThread(.registryStripe) { Stripe() }
     unsafe orphans = .allocate(capacity: 1)
@@ -41,18 +36,6 @@ import Synchronization
     perThread.deallocate()
     unsafe orphans.deinitialize(count: 1)
     unsafe orphans.deallocate()
-  }
-
-  /// The place of a cell's held value.
-  @inline(__always)
-  func held(_ cell: Cell) -> HeldValueStorage {
-    unsafe HeldValueStorage(UnsafeMutableRawPointer(cell.record) + heldOffset)
-  }
-
-  @inline(__always)
-  func cell(at held: HeldValueStorage) -> Cell {
-    // SAFETY: the inverse of `held`.
-    unsafe Cell(record: (held.address - heldOffset).assumingMemoryBound(to: CellRecord.self))
   }
 
   // MARK: Taking and returning
@@ -96,7 +79,7 @@ import Synchronization
       cell.queueNext = unsafe stripe.pointee.value.free
       unsafe stripe.pointee.value.free = cell
       unsafe stripe.pointee.value.freeCount &+= 1
-      if unsafe stripe.pointee.value.freeCount > 2 * Self.batch {
+      if unsafe stripe.pointee.value.freeCount > 2 * CellDepot.batch {
         surplus = unsafe Self.takeBatch(from: &stripe.pointee.value)
       }
     }
@@ -112,9 +95,9 @@ import Synchronization
   private static func takeBatch(from stripe: inout Stripe) -> Cell? {
     let first = stripe.free
     var last = first
-    for _ in 1..<Self.batch { last = last?.queueNext }
+    for _ in 1..<CellDepot.batch { last = last?.queueNext }
     stripe.free = last?.queueNext
-    stripe.freeCount -= Self.batch
+    stripe.freeCount -= CellDepot.batch
     last?.queueNext = nil
     return first
   }

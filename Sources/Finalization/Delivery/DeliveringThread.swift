@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CNativeRuntime
-import NativeSynchronization
-import ResourceLedger
-import Synchronization
 
 /// Runs cleanups on this thread, and delivers inline the deaths that this thread reports.
 ///
@@ -13,21 +10,6 @@ import Synchronization
 enum DeliveringThread {
   @inline(__always)
   private static var record: UnsafeMutablePointer<cnativeruntime_thread> { unsafe cnativeruntime_current_thread() }
-
-  /// Counts a registration of this thread.
-  /// - Returns: how many registrations this thread made, this one included.
-  @inline(__always)
-  static func countRegistration() -> UInt64 {
-    unsafe record.pointee.registrations &+= 1
-    return unsafe record.pointee.registrations
-  }
-
-  /// Counts a watch that this thread added.
-  /// - Returns: how many watches this thread added, this one included.
-  static func countWatch() -> UInt64 {
-    unsafe record.pointee.watches &+= 1
-    return unsafe record.pointee.watches
-  }
 
   /// Whether a cleanup of some registry runs on this thread.
   static var isDelivering: Bool { unsafe record.pointee.cleanup_depth > 0 }
@@ -56,13 +38,13 @@ enum DeliveringThread {
   }
 
   /// Takes the first pending cell of the given registry, or of any registry if none is given.
-  static func takePending(of core: RegistryCore? = nil) -> Cell? {
+  static func takePending(of owner: CellOwner? = nil) -> Cell? {
     var previous: Cell?
     // SAFETY: the list holds cells only.
     var candidate = unsafe record.pointee.first_pending.map {
       unsafe Cell(record: $0.assumingMemoryBound(to: CellRecord.self))
     }
-    while let cell = candidate, let core, cell.core !== core {
+    while let cell = candidate, let owner, !cell.belongs(to: owner) {
       previous = cell
       candidate = cell.queueNext
     }
@@ -83,7 +65,7 @@ enum DeliveringThread {
   static func deliverPending() {
     guard unsafe record.pointee.cleanup_depth == 0, unsafe record.pointee.first_pending != nil else { return }
     unsafe record.pointee.cleanup_depth = 1
-    while let cell = takePending() { cell.core.deliverInline(cell) }
+    while let cell = takePending() { cell.owner.deliverPending(cell) }
     unsafe record.pointee.cleanup_depth = 0
   }
 

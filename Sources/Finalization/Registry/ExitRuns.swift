@@ -3,27 +3,6 @@
 import Glibc
 import NativeSynchronization
 import ResourceLedger
-import Synchronization
-
-/// Says when a registration was made, for the order of cleanups at exit.
-///
-/// A count that all threads share would make them wait for each other at every registration. So the order is by a clock
-/// that advances whenever `runsAtExit` is set to true; registrations with the same clock are ordered by the number that
-/// each has on its own thread. The order is exact on one thread. Between threads it is exact if `runsAtExit` was set
-/// between the two registrations, and otherwise arbitrary.
-struct ExitOrder: Comparable {
-  var clock: UInt64 = 0
-  var count: UInt64 = 0
-
-  init() {}
-
-  init(_ clock: UInt64, _ count: UInt64) {
-    self.clock = clock
-    self.count = count
-  }
-
-  static func < (a: ExitOrder, b: ExitOrder) -> Bool { (a.clock, a.count) < (b.clock, b.count) }
-}
 
 /// The registrations whose cleanups run when the process exits.
 enum ExitRuns {
@@ -39,16 +18,12 @@ enum ExitRuns {
   nonisolated(unsafe) private static var runs: [Int: Run] = [:]
   // SAFETY: guarded by `lock`. The process that last added a registration; 0 if none did.
   nonisolated(unsafe) private static var process: pid_t = 0
-  private static let turns = Atomic<UInt64>(0)
 
   static func makeStatics() {
     ForkGuard.touch(lock)
     unsafe ForkGuard.touch(runs)
     unsafe ForkGuard.touch(process)
-    ForkGuard.touch(turns)
   }
-
-  static var clock: UInt64 { turns.load(ordering: .relaxed) }
 
   /// Adds a registration that the caller has pinned.
   static func add(_ cell: Cell) {
@@ -64,7 +39,7 @@ enum ExitRuns {
       // Registrations that are over stay in the table: they are removed whenever its size is a multiple of 1,024.
       if unsafe runs.count & 0x3FF == 0 { unsafe runs = unsafe runs.filter { $1.entry.isUsable(key: $1.key) } }
     }
-    turns.add(1, ordering: .relaxed)
+    ExitOrder.advance()
   }
 
   static func remove(_ entry: LedgerEntry, key: EntryWord) {

@@ -25,20 +25,15 @@ extension FinalizationRegistry {
     _ target: some Finalizable, holding held: consuming HeldValue, unregisterToken: AnyObject? = nil,
     byteCount: Int = 0, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(FinalizationError) -> Registration {
-    guard let unregisterToken else {
-      let anchor = target.finalizationAnchor
-      if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
-      let slot = try core.begin(
-        byteCount: byteCount, site: SiteCache.site(file: file, line: line, function: function))
-      slot.initialize(to: held)
-      return Registration(try core.link(slot, anchor: anchor, target: target, isOwnToken: false))
-    }
-    return try register(
-      target, holding: held, unregisterToken: unregisterToken, byteCount: byteCount, file: file, line: line,
-      function: function)
+    let anchor = target.finalizationAnchor
+    if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
+    let site = SiteCache.site(file: file, line: line, function: function)
+    let cell = try core.begin(byteCount: byteCount, site: site)
+    unsafe cell.held(as: HeldValue.self).initialize(to: held)
+    return Registration(try core.link(cell, anchor: anchor, target: target, token: unregisterToken))
   }
 
-  /// The same with a token that is not optional, which avoids counting a reference to it.
+  /// The same with a token that is not optional: a token that is passed as an optional may be retained for the call.
   @discardableResult @inlinable
   public func register<Token: AnyObject>(
     _ target: some Finalizable, holding held: consuming HeldValue, unregisterToken: Token,
@@ -46,13 +41,13 @@ extension FinalizationRegistry {
   ) throws(FinalizationError) -> Registration {
     let anchor = target.finalizationAnchor
     if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
-    let slot = try core.begin(
-      byteCount: byteCount, site: SiteCache.site(file: file, line: line, function: function))
-    slot.initialize(to: held)
+    let site = SiteCache.site(file: file, line: line, function: function)
+    let cell = try core.begin(byteCount: byteCount, site: site)
+    unsafe cell.held(as: HeldValue.self).initialize(to: held)
     if unregisterToken === target {
-      return Registration(try core.link(slot, anchor: anchor, target: target, isOwnToken: true))
+      return Registration(try core.linkTarget(cell, anchor: anchor, target: target, isOwnToken: true))
     }
-    return Registration(try core.link(slot, anchor: anchor, target: target, token: unregisterToken))
+    return Registration(try core.link(cell, anchor: anchor, target: target, token: unregisterToken))
   }
 
   /// Registers a cleanup for any object. An object that is not ``Finalizable`` is watched; the type's documentation
@@ -68,9 +63,9 @@ extension FinalizationRegistry {
     let site = SiteCache.site(file: file, line: line, function: function)
     guard let anchor = WatchTable.anchor(of: target) else { throw core.refusedDying(site) }
     if holdsReferences { try refuse(held, target, anchor, file: file, line: line, function: function) }
-    let slot = try core.begin(byteCount: byteCount, site: site)
-    slot.initialize(to: held)
-    return Registration(try core.link(slot, anchor: anchor, target: target, token: unregisterToken))
+    let cell = try core.begin(byteCount: byteCount, site: site)
+    unsafe cell.held(as: HeldValue.self).initialize(to: held)
+    return Registration(try core.link(cell, anchor: anchor, target: target, token: unregisterToken))
   }
 
   /// Ends every registration of this registry that was made with this token.
@@ -82,7 +77,7 @@ extension FinalizationRegistry {
   /// - Returns: whether it ended any registration; one whose cleanup has begun cannot be ended.
   @discardableResult
   public func unregister(_ token: some AnyObject) -> Bool {
-    guard let anchor = WatchTable.shared.existingAnchor(for: token) else { return false }
+    guard let anchor = WatchTable.existingAnchor(of: token) else { return false }
     return core.unregister(anchor)
   }
 

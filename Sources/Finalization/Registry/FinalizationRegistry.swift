@@ -60,8 +60,8 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
     cleanup: @escaping @Sendable (HeldValue) throws -> Void
   ) {
     // The closures are made here, where the type is known, so that the compiler specialises them for it.
-    let cleanUp: @Sendable (HeldValueStorage) throws -> Void = { try cleanup($0.move(as: HeldValue.self)) }
-    let drop: @Sendable (HeldValueStorage) -> Void = { $0.destroy(as: HeldValue.self) }
+    let cleanUp: @Sendable (Cell) throws -> Void = { try cleanup(unsafe $0.held(as: HeldValue.self).move()) }
+    let drop: @Sendable (Cell) -> Void = { unsafe $0.held(as: HeldValue.self).deinitialize(count: 1) }
     let isTrivial = _isPOD(HeldValue.self)
     let heldValues = RegistryCore.HeldValues(
       size: MemoryLayout<HeldValue>.size, alignment: MemoryLayout<HeldValue>.alignment, cleanUp: cleanUp,
@@ -89,7 +89,7 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   /// The same as ``drain()``, with another cleanup in place of the registry's.
   @inlinable
   public func drain(using cleanup: (HeldValue) throws -> Void) throws {
-    try core.drain { try cleanup($0.move(as: HeldValue.self)) }
+    try core.drain { try cleanup(unsafe $0.held(as: HeldValue.self).move()) }
   }
 
   /// Waits until every death that happened before the call is delivered, by the registry's own delivery.

@@ -25,7 +25,7 @@ extension FinalizationRegistry {
     /// The held value; nil if the registration is not pending.
     public var peek: HeldValue? {
       // A thread that claims the cell meanwhile waits until the pin ends before it touches the value.
-      RegistrationPins.with(registration) { held($0).copy(as: HeldValue.self) }
+      RegistrationPins.with(registration) { unsafe $0.held(as: HeldValue.self).pointee }
     }
 
     /// Ends the registration: the cleanup will not run.
@@ -35,7 +35,7 @@ extension FinalizationRegistry {
       guard Cell.claim(entry, key: key), let cell else { return nil }
       // Does not retain the core, since all threads would share its count: the claimed cell keeps it alive.
       return cell.withCore { core in
-        let held = core.stripes.held(cell).move(as: HeldValue.self)
+        let held = unsafe cell.held(as: HeldValue.self).move()
         core.finish(cell)
         return held
       }
@@ -60,7 +60,7 @@ extension FinalizationRegistry {
     public var runsAtExit: Bool {
       get { isPending && ExitRuns.contains(entry, key: key) }
       nonmutating set {
-        // The pin prevents that the cell is delivered and reused meanwhile.
+        // While the cell is pinned, it is not delivered and used again.
         RegistrationPins.with(registration) { cell in
           if newValue { ExitRuns.add(cell) } else { ExitRuns.remove(entry, key: key) }
         }
@@ -69,7 +69,5 @@ extension FinalizationRegistry {
 
     /// The entry's cell. It is certain to be this registration's only if the caller claimed it.
     private var cell: Cell? { Cell(address: entry.address) }
-
-    private func held(_ cell: Cell) -> HeldValueStorage { cell.core.stripes.held(cell) }
   }
 }

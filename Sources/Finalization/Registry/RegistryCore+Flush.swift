@@ -59,7 +59,7 @@ extension RegistryCore {
   private func awaitMark() {
     let record = UnsafeMutablePointer<CellRecord>.allocate(capacity: 1)
     // A mark has no entry; the one that it names is never used.
-    unsafe record.initialize(to: CellRecord(entry: Ledger.shared.entry(at: 0), core: self))
+    unsafe record.initialize(to: CellRecord(entry: Ledger.shared.entry(at: 0), owner: self))
     unsafe record.pointee.flags.store(CellRecord.Flags.isMark, ordering: .relaxed)
     if deaths.push(unsafe Cell(record: record)) { schedule() }
     var backOff = BackOff()
@@ -67,4 +67,9 @@ extension RegistryCore {
     unsafe record.deinitialize(count: 1)
     unsafe record.deallocate()
   }
+}
+
+/// The queue whose threads asynchronous flushes block.
+enum FlushQueue {
+  static let shared = DispatchQueue(label: "finalization flush", qos: .utility, attributes: .concurrent)
 }

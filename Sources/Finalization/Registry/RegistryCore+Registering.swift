@@ -5,16 +5,16 @@ import Synchronization
 
 extension RegistryCore {
   /// Begins a registration in both books.
-  /// - Returns: the place of its held value. The caller initialises it and then calls `link`.
+  /// - Returns: its cell. The caller initialises the held value and then calls `link`.
   @usableFromInline
-  func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> HeldValueStorage {
+  func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> Cell {
     let slot = ThreadStorage.slot
     if byteCount < 0 || byteCount > LedgerEntry.largestByteCount {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
     while true {
-      if let cell = stripes.begin(byteCount: byteCount, site: site, slot: slot) { return stripes.held(cell) }
-      do throws(LedgerError) { try pool.refill(self) } catch {
+      if let cell = stripes.begin(byteCount: byteCount, site: site, slot: slot) { return cell }
+      do throws(LedgerError) { try pool.refill(for: self) } catch {
         throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
       }
     }
@@ -26,18 +26,18 @@ extension RegistryCore {
     FinalizationError(.targetIsDying, site: Ledger.shared.site(site))
   }
 
-  /// Links a registration that has no token, or whose token is its target. From then on other threads can find it.
+  /// Puts a cell on its target's list. From then on other threads can find it.
+  /// - Parameter isOwnToken: whether the target is also the token. Otherwise there is no token.
   @usableFromInline
-  func link(
-    _ held: HeldValueStorage, anchor: FinalizationAnchor, target: AnyObject, isOwnToken: Bool
+  func linkTarget(
+    _ cell: Cell, anchor: FinalizationAnchor, target: AnyObject, isOwnToken: Bool
   ) throws(FinalizationError) -> RegistrationKey {
-    let cell = stripes.cell(at: held)
     let object = unsafe UInt(bitPattern: Unmanaged.passUnretained(target).toOpaque())
     guard anchor.belongs(to: object) else { throw refusedAnchor(cell) }
     // Read before the cell is on a list: from then on other threads may end the registration.
     let key = RegistrationKey(entry: cell.entry, key: cell.key)
     unsafe cell.record.pointee.flags.store(isOwnToken ? CellRecord.Flags.isOwnToken : 0, ordering: .relaxed)
-    unsafe cell.record.pointee.order = ExitOrder(ExitRuns.clock, DeliveringThread.countRegistration())
+    unsafe cell.record.pointee.order = .next()
     let address = anchor.address
     locks.lock(of: address)
     anchor.linkTarget(cell)
@@ -45,24 +45,21 @@ extension RegistryCore {
     return key
   }
 
-  /// The same with a token that may be any object.
+  /// The same for a token that may be any object, or nil.
   @usableFromInline
   func link(
-    _ held: HeldValueStorage, anchor: FinalizationAnchor, target: AnyObject, token: AnyObject?
+    _ cell: Cell, anchor: FinalizationAnchor, target: AnyObject, token: AnyObject?
   ) throws(FinalizationError) -> RegistrationKey {
-    guard let token, token !== target else {
-      return try link(held, anchor: anchor, target: target, isOwnToken: token != nil)
+    if token == nil || token === target {
+      return try linkTarget(cell, anchor: anchor, target: target, isOwnToken: token != nil)
     }
-    // No call can unregister with a token that is in its deinit.
-    guard let tokenAnchor = WatchTable.shared.anchor(for: token) else {
-      return try link(held, anchor: anchor, target: target, isOwnToken: false)
-    }
+    // A token that is in its deinit has no anchor: no call can unregister with it.
+    let tokenAnchor = token.flatMap { WatchTable.anchor(of: $0) }
     // The target is linked first: a thread that finds the cell by its token must find it on its target's list, too.
-    let key = try link(held, anchor: anchor, target: target, isOwnToken: false)
-    let cell = stripes.cell(at: held)
-    locks.lock(of: tokenAnchor.address)
-    tokenAnchor.linkToken(cell)
-    locks.unlock(of: tokenAnchor.address)
+    let key = try linkTarget(cell, anchor: anchor, target: target, isOwnToken: false)
+    if let tokenAnchor {
+      locks.withLock(of: tokenAnchor.address) { tokenAnchor.linkToken(cell) }
+    }
     return key
   }
 
@@ -70,10 +67,12 @@ extension RegistryCore {
   @inline(never)
   private func refusedAnchor(_ cell: Cell) -> FinalizationError {
     let site = Ledger.shared.site(cell.entry.site)
-    if let drop = heldValues.drop { drop(stripes.held(cell)) }
+    if let drop = heldValues.drop { drop(cell) }
     retire(cell)
     return FinalizationError(.anchorIsShared, site: site)
   }
+
+  // MARK: Unregistering
 
   /// Ends every registration of this registry that was made with this token.
   @usableFromInline
@@ -87,11 +86,85 @@ extension RegistryCore {
     }
     return isAny
   }
-}
 
-/// Identifies a registration: its ledger entry, and the state word with which its life in that entry began.
-@usableFromInline
-struct RegistrationKey: Sendable {
-  let entry: LedgerEntry
-  let key: EntryWord
+  /// Claims every cell of this registry that has the anchor's object as its token.
+  /// - Returns: the cells, chained by `tokenNext`. They are off the token's list; if the token is the target, they are
+  ///   off the target's list.
+  private func claimAll(withToken anchor: FinalizationAnchor) -> Cell? {
+    let address = anchor.address
+    locks.lock(of: address)
+    defer { locks.unlock(of: address) }
+    var claimed: Cell?
+    var target = Cell(address: anchor.targets.load(ordering: .relaxed))
+    while let cell = target {
+      target = unsafe cell.record.pointee.targetNext
+      guard cell.isOwnToken, cell.belongs(to: self), Cell.claim(cell.entry, key: cell.key) else { continue }
+      anchor.unlinkTarget(cell)
+      unsafe cell.record.pointee.tokenNext = claimed
+      claimed = cell
+      // The object is alive, so the cell is not queued. The flag tells `drop` that the cell is off its target's list.
+      cell.markUnlinked()
+    }
+    var token = Cell(address: anchor.tokens.load(ordering: .relaxed))
+    while let cell = token {
+      token = unsafe cell.record.pointee.tokenNext
+      guard cell.belongs(to: self), Cell.claim(cell.entry, key: cell.key) else { continue }
+      anchor.unlinkToken(cell)
+      unsafe cell.record.pointee.tokenNext = claimed
+      claimed = cell
+    }
+    return claimed
+  }
+
+  // MARK: The end of a registration
+
+  /// Ends a claimed registration without its cleanup.
+  @inline(__always)
+  private func drop(_ cell: Cell) {
+    if let drop = heldValues.drop { drop(cell) }
+    finish(cell)
+  }
+
+  /// Gives a claimed cell, without its held value, back to the pool: now, or when the queue's reader takes it from the
+  /// queue.
+  @inline(__always)
+  func finish(_ cell: Cell) {
+    if unlink(cell) || cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) }
+  }
+
+  /// Takes a claimed cell off its lists.
+  /// - Returns: false if its target's death put the cell into the queue, whose reader will find it claimed.
+  @inline(__always)
+  func unlink(_ cell: Cell) -> Bool {
+    unlinkToken(cell)
+    if cell.isUnlinked { return true }
+    while true {
+      let target = unsafe cell.record.pointee.target.load(ordering: .acquiring)
+      if target == 0 { return false }
+      locks.lock(of: target)
+      let isLinked = unsafe cell.record.pointee.target.load(ordering: .relaxed) == target
+      if isLinked { FinalizationAnchor.with(target) { $0.unlinkTarget(cell) } }
+      locks.unlock(of: target)
+      if isLinked { return true }
+    }
+  }
+
+  @inline(__always)
+  func unlinkToken(_ cell: Cell) {
+    while true {
+      let token = unsafe cell.record.pointee.token.load(ordering: .acquiring)
+      if token == 0 { return }
+      locks.lock(of: token)
+      let isLinked = unsafe cell.record.pointee.token.load(ordering: .relaxed) == token
+      if isLinked { FinalizationAnchor.with(token) { $0.unlinkToken(cell) } }
+      locks.unlock(of: token)
+      if isLinked { return }
+    }
+  }
+
+  /// Ends a registration in both books. After that the caller must not use the cell, and the core may be gone.
+  @inline(__always)
+  func retire(_ cell: Cell) {
+    if stripes.retire(cell) { unsafe Unmanaged.passUnretained(self).release() }
+  }
 }

@@ -5,26 +5,32 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// The part of a registry that does not depend on the type of held values: the queue of deaths and their delivery.
+/// The part of a registry that does not depend on the type of held values. It outlives the registry object until the
+/// last registration has ended.
 ///
-/// It outlives the registry object until the last registration has ended.
+/// ```text
+/// register    RegistryCore+Registering: `begin` takes a cell from PoolStripes, `link` puts it on the list of an anchor
+/// death       FinalizationAnchor: `reportDeath` ──► `targetDied` here ──► DeathQueue, or the thread's pending list
+/// delivery    here: `deliver` claims the cell, runs the cleanup, and retires the cell to PoolStripes
+/// unregister  RegistryCore+Registering: `unregister` claims the cells of a token and retires them without a cleanup
+/// ```
 // SAFETY: its fields are constants and atomics; the objects that they refer to may be used by many threads.
 @usableFromInline
-final class RegistryCore: @unchecked Sendable {
-  /// The properties of the type of held values. Each closure gets the address of a held value.
+final class RegistryCore: CellOwner, @unchecked Sendable {
+  /// The properties of the type of held values. Each closure gets a cell with a held value.
   @usableFromInline
   struct HeldValues: Sendable {
     let size: Int
     let alignment: Int
     /// Moves the value out and runs the registry's cleanup with it.
-    let cleanUp: @Sendable (HeldValueStorage) throws -> Void
+    let cleanUp: @Sendable (Cell) throws -> Void
     /// Destroys the value; nil if there is nothing to destroy.
-    let drop: (@Sendable (HeldValueStorage) -> Void)?
+    let drop: (@Sendable (Cell) -> Void)?
 
     @usableFromInline
     init(
-      size: Int, alignment: Int, cleanUp: @escaping @Sendable (HeldValueStorage) throws -> Void,
-      drop: (@Sendable (HeldValueStorage) -> Void)?
+      size: Int, alignment: Int, cleanUp: @escaping @Sendable (Cell) throws -> Void,
+      drop: (@Sendable (Cell) -> Void)?
     ) {
       self.size = size
       self.alignment = alignment
@@ -78,6 +84,7 @@ final class RegistryCore: @unchecked Sendable {
       queue = nil
       host = nil
     }
+    super.init()
     if case .background = delivery.kind, let queue {
       queue.setSpecific(key: Self.queueKey, value: ObjectIdentifier(queue))
     }
@@ -85,69 +92,24 @@ final class RegistryCore: @unchecked Sendable {
 
   static let queueKey = DispatchSpecificKey<ObjectIdentifier>()
 
-  // MARK: Held values
+  // MARK: Cleanups
 
-  /// Runs a cleanup with the held value of a cell that the caller claimed and took off all lists, then
-  /// retires the cell.
+  /// Runs a cleanup with the held value of a cell that the caller claimed and took off all lists, then retires the
+  /// cell.
   /// - Parameter start: about when the cleanup begins, which an audit reads: see ``CoarseClock``.
-  func cleanUp(_ cell: Cell, start: UInt32, with cleanUp: (HeldValueStorage) throws -> Void) throws {
+  func cleanUp(_ cell: Cell, start: UInt32, with cleanUp: (Cell) throws -> Void) throws {
     defer { retire(cell) }
     try run(cell, start: start, with: cleanUp)
   }
 
-  private func run(_ cell: Cell, start: UInt32, with cleanUp: (HeldValueStorage) throws -> Void) throws {
+  private func run(_ cell: Cell, start: UInt32, with cleanUp: (Cell) throws -> Void) throws {
     cell.entry.cleanupStart = start
     // The held value is released when the cleanup ends; the deaths that this causes are delivered after that.
-    try DeliveringThread.run { try cleanUp(stripes.held(cell)) }
+    try DeliveringThread.run { try cleanUp(cell) }
   }
 
   /// Gives the registry's handler an error that no caller waits for.
   func report(_ error: any Error) { errorHandler(error) }
-
-  // MARK: The end of a registration
-
-  /// Ends a registration in both books. After that the caller must not use the cell, and the core may be gone.
-  @inline(__always)
-  func retire(_ cell: Cell) {
-    if stripes.retire(cell) { unsafe Unmanaged.passUnretained(self).release() }
-  }
-
-  /// Takes a claimed cell off its lists.
-  /// - Returns: false if its target's death put the cell into the queue, whose reader will find it claimed.
-  @inline(__always)
-  func unlink(_ cell: Cell) -> Bool {
-    unlinkToken(cell)
-    if cell.isUnlinked { return true }
-    while true {
-      let target = unsafe cell.record.pointee.target.load(ordering: .acquiring)
-      if target == 0 { return false }
-      locks.lock(of: target)
-      let isLinked = unsafe cell.record.pointee.target.load(ordering: .relaxed) == target
-      if isLinked { FinalizationAnchor.with(target) { $0.unlinkTarget(cell) } }
-      locks.unlock(of: target)
-      if isLinked { return true }
-    }
-  }
-
-  @inline(__always)
-  func unlinkToken(_ cell: Cell) {
-    while true {
-      let token = unsafe cell.record.pointee.token.load(ordering: .acquiring)
-      if token == 0 { return }
-      locks.lock(of: token)
-      let isLinked = unsafe cell.record.pointee.token.load(ordering: .relaxed) == token
-      if isLinked { FinalizationAnchor.with(token) { $0.unlinkToken(cell) } }
-      locks.unlock(of: token)
-      if isLinked { return }
-    }
-  }
-
-  /// Gives a claimed cell, without its held value, back to the pool: now, or when the queue's reader takes it from the
-  /// queue.
-  @inline(__always)
-  func finish(_ cell: Cell) {
-    if unlink(cell) || cell.set(CellRecord.Flags.left, andTest: CellRecord.Flags.dequeued) { retire(cell) }
-  }
 
   /// Runs the cleanup of a claimed cell whose target may be alive, on this thread.
   func cleanUpNow(_ cell: Cell) throws {
@@ -158,30 +120,26 @@ final class RegistryCore: @unchecked Sendable {
     try run(cell, start: start, with: heldValues.cleanUp)
   }
 
-  // MARK: The queue
+  // MARK: Deaths
 
-  /// Queues the cell of a target that died. After that the caller must call ``DeliveringThread/deliverPending()``.
+  /// Queues the cell. If the registry delivers inline, the cell goes into this thread's pending list instead.
   ///
-  /// The method is static because nothing keeps the core alive once the cell is in the queue: its delivery may end the
-  /// last registration of a registry that is gone.
-  static func enqueue(_ cell: Cell) {
-    let core = unsafe cell.record.pointee.core
-    var isKept = false
-    let isFirst = unsafe core._withUnsafeGuaranteedRef { core in
-      guard core.delivery.isInline else {
-        return core.deaths.push(cell) {
-          if !isKept { core.keepForScheduling() }
-          isKept = true
-        }
-      }
-      let session = core.epochNow
+  /// Nothing keeps the core alive once the cell is in the queue: its delivery may end the last registration of a
+  /// registry that is gone. So the core is kept if a delivery must be scheduled, and otherwise not used any more.
+  override func targetDied(_ cell: Cell) {
+    if delivery.isInline {
+      let session = epochNow
       unsafe cell.record.pointee.session = session
-      core.beginSession(session)
-      DeliveringThread.append(cell)
-      return false
+      beginSession(session)
+      return DeliveringThread.append(cell)
+    }
+    var isKept = false
+    let isFirst = deaths.push(cell) {
+      if !isKept { keepForScheduling() }
+      isKept = true
     }
     guard isKept else { return }
-    let kept = unsafe core.takeRetainedValue()
+    let kept = unsafe Unmanaged.passUnretained(self).takeRetainedValue()
     if isFirst { kept.scheduleIfNeeded() }
   }
 
@@ -213,8 +171,7 @@ final class RegistryCore: @unchecked Sendable {
 
   /// Delivers queued cells, at most `limit`.
   /// - Returns: whether there may be more.
-  func deliverQueued(limit: Int, using cleanUp: (HeldValueStorage) throws -> Void, failing: (any Error) -> Void) -> Bool
-  {
+  func deliverQueued(limit: Int, using cleanUp: (Cell) throws -> Void, failing: (any Error) -> Void) -> Bool {
     let session = epochNow
     beginSession(session)
     defer { endSession(session) }
@@ -232,7 +189,7 @@ final class RegistryCore: @unchecked Sendable {
   private static let cleanupsPerReading = 16
 
   /// Delivers a cell that came off the queue.
-  private func deliver(_ cell: Cell, start: UInt32, using cleanUp: (HeldValueStorage) throws -> Void) throws {
+  private func deliver(_ cell: Cell, start: UInt32, using cleanUp: (Cell) throws -> Void) throws {
     if cell.isMark {
       // The thread that queued the mark waits for this flag.
       _ = cell.set(CellRecord.Flags.isReached, andTest: 0)
@@ -244,12 +201,11 @@ final class RegistryCore: @unchecked Sendable {
     }
   }
 
-  /// Delivers a cell from the thread's pending list.
-  func deliverInline(_ cell: Cell) {
+  override func deliverPending(_ cell: Cell) {
     do { try deliverPending(cell, using: heldValues.cleanUp) } catch { report(error) }
   }
 
-  private func deliverPending(_ cell: Cell, using cleanUp: (HeldValueStorage) throws -> Void) throws {
+  private func deliverPending(_ cell: Cell, using cleanUp: (Cell) throws -> Void) throws {
     // Read before the delivery, which gives the cell away.
     let session = unsafe cell.record.pointee.session
     defer { endSession(session) }
@@ -261,7 +217,7 @@ final class RegistryCore: @unchecked Sendable {
 
   /// Delivers everything that is due: the deaths that were reported, and those that a sweep finds.
   @usableFromInline
-  func drain(using cleanUp: (HeldValueStorage) throws -> Void) throws {
+  func drain(using cleanUp: (Cell) throws -> Void) throws {
     WatchTable.shared.sweep()
     var errors: [any Error] = []
     while let cell = DeliveringThread.takePending(of: self) {
@@ -288,5 +244,18 @@ final class RegistryCore: @unchecked Sendable {
     isOrphaned.store(true, ordering: .sequentiallyConsistent)
     if delivery.isManual || ForkGuard.isForkedChild { drainReporting() }
     if stripes.orphan() { unsafe Unmanaged.passUnretained(self).release() }
+  }
+}
+
+extension Cell {
+  /// The core of the cell's registry: alive as long as the cell is pending or claimed.
+  // SAFETY: every cell belongs to a `RegistryCore`.
+  var core: RegistryCore { unsafe unsafeDowncast(owner, to: RegistryCore.self) }
+
+  /// Calls `body` with the core, without counting a reference. `body` may end the registration, as its last step.
+  @inline(__always)
+  func withCore<R>(_ body: (RegistryCore) -> R) -> R {
+    // SAFETY: as above.
+    withOwner { body(unsafe unsafeDowncast($0, to: RegistryCore.self)) }
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Dispatch
 import NativeSynchronization
 import ResourceLedger
@@ -30,9 +31,10 @@ final class WatchTable: Sendable {
 
   /// The anchor that stands for an object: its own, or its watch; nil for an object without an anchor of its own that
   /// is in its deinit.
-  func anchor(for object: AnyObject) -> FinalizationAnchor? {
-    if let anchor = Self.ownAnchor(of: object) { return anchor }
-    return watch(object)
+  @usableFromInline
+  static func anchor(of object: AnyObject) -> FinalizationAnchor? {
+    if let anchor = ownAnchor(of: object) { return anchor }
+    return shared.watch(object)
   }
 
   private static func isFinalizable(_ object: AnyObject) -> Bool {
@@ -46,10 +48,6 @@ final class WatchTable: Sendable {
     return finalizable.finalizationAnchor
   }
 
-  /// The anchor of a target that may or may not be ``Finalizable``.
-  @usableFromInline
-  static func anchor(of target: AnyObject) -> FinalizationAnchor? { shared.anchor(for: target) }
-
   /// The watch of an object; the same one as long as the object lives or the watch is held. Nil for an object that is
   /// in its deinit: its memory may get another use afterwards, for example if it is on the stack.
   ///
@@ -62,8 +60,16 @@ final class WatchTable: Sendable {
     let watch = shards.with(shardOf: object) { $0.watch(for: object) { isNew = true } }
     guard isNew else { return watch }
     startTimer()
-    if DeliveringThread.countWatch() % Self.watchesPerShare == 0 { sweepShare() }
+    if Self.countWatch() % Self.watchesPerShare == 0 { sweepShare() }
     return watch
+  }
+
+  /// Counts a watch that this thread added.
+  /// - Returns: how many watches this thread added, this one included.
+  private static func countWatch() -> UInt64 {
+    let thread = unsafe cnativeruntime_current_thread()
+    unsafe thread.pointee.watches &+= 1
+    return unsafe thread.pointee.watches
   }
 
   /// A thread sweeps a share for every so many watches that it adds.
@@ -81,9 +87,9 @@ final class WatchTable: Sendable {
   }
 
   /// The anchor that stands for an object; nil if the object is not ``Finalizable`` and not watched.
-  func existingAnchor(for object: AnyObject) -> FinalizationAnchor? {
-    if let anchor = Self.ownAnchor(of: object) { return anchor }
-    return shards.with(shardOf: object) { $0.existingWatch(for: object) }
+  static func existingAnchor(of object: AnyObject) -> FinalizationAnchor? {
+    if let anchor = ownAnchor(of: object) { return anchor }
+    return shared.shards.with(shardOf: object) { $0.existingWatch(for: object) }
   }
 
   /// The number of watched objects.

@@ -3,6 +3,13 @@
 import NativeSynchronization
 import ResourceLedger
 
+/// Identifies a registration: its ledger entry, and the state word with which its life in that entry began.
+@usableFromInline
+struct RegistrationKey: Sendable {
+  let entry: LedgerEntry
+  let key: EntryWord
+}
+
 /// Pins registrations for a few instructions, so that their cells can be read. A thread that claims a pinned
 /// registration waits until the pin ends. `fork` waits for pins, too, because in the child the pinning thread would not
 /// exist, and the pin would never end.
