@@ -46,7 +46,7 @@ struct NarrowingTests {
       let target = try Bitmap(width: 100, height: 9_000, format: .rgba8, arena: arena)
       defer { target.dispose() }
       for (filter, taps) in [(ResizeFilter.area, 3), (.bilinear, 3), (.lanczos3, 7)] {
-        let layout = Resampler.Layout(from: source, to: target, filter: filter)
+        let layout = ResamplingLayout(from: source, to: target, filter: filter)
         #expect(layout.narrowed?.rowCount == taps)
         // The memory is for a source row, the target rows that are kept, one more row, and the axes.
         let rows = 4 * (500 * 4 + (taps + 1) * (100 * 4 + 32))
@@ -69,7 +69,7 @@ struct NarrowingTests {
       let target = try Bitmap(width: newWidth, height: newHeight, format: .rgba8, arena: arena)
       defer { target.dispose() }
       for filter in ResizingTests.filters {
-        let layout = Resampler.Layout(from: source, to: target, filter: filter)
+        let layout = ResamplingLayout(from: source, to: target, filter: filter)
         #expect(layout.narrowed == nil && layout.blended == nil)
       }
     }
@@ -86,7 +86,7 @@ struct NarrowingTests {
         let reference = try SampleReference(source)
         let actual = try source.resized(toWidth: to.0, height: to.1, filter: filter, arena: arena)
         defer { actual.dispose() }
-        #expect(Resampler.Layout(from: source, to: actual, filter: filter).narrowed != nil)
+        #expect(ResamplingLayout(from: source, to: actual, filter: filter).narrowed != nil)
         let distance = try reference.distance(ofResized: actual, filter: filter)
         #expect(distance <= format.tolerance, "seed 115: \(from) to \(to)")
       }

@@ -6,9 +6,10 @@ public import NativeBuffers
 extension Bitmap {
   /// A copy in which every pixel is the mean of the square of 2 × `radius` + 1 pixels around it.
   ///
-  /// Beyond the border, the outermost pixels are repeated. Colours are weighted with their alpha; a pixel that becomes
-  /// wholly transparent is all zeros. Results are within 1 of 255 of the exact ones, within 2 of 65,535 for 16 bits,
-  /// and within 0.00001 for floats of 0 to 1. A float that is not finite spoils the rest of its rows and columns.
+  /// Outside of the picture, the pixels at the border are repeated. Each colour counts in proportion to its alpha. If a
+  /// pixel becomes wholly transparent, all its channels are 0. A channel of 8 bits differs from the exact result by at
+  /// most 1, a channel of 16 bits by at most 2, and floats of 0 to 1 by at most 0.00001. If a float is not finite, the
+  /// results that follow it in its rows and columns are wrong.
   ///
   /// Costs one pass with running sums, so the time does not depend on the radius. Scratch memory: 20 bytes per channel
   /// of a row.
@@ -25,16 +26,11 @@ extension Bitmap {
         .invalidArgument, "a box cannot reach \(radius) pixels to each side; give 0 to \(Int32.max).")
     }
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
-    return try context.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
-      result throws(BitmapError) in
-      let layout = BoxLayout(self)
-      try unsafe context.withScratch(byteCount: layout.scratch.byteCount, for: "blurring") {
-        scratch throws(BitmapError) in
-        try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
-          let pass = unsafe BoxPass(layout, scratch: scratch, source: source, bitmap: self, radius: radius)
-          try unsafe pass.run(into: target)
-        }
-      }
+    let layout = BoxLayout(self)
+    return try unsafe filtered(scratch: layout.scratch, for: "blurring", context: context) {
+      source, target, scratch throws(BitmapError) in
+      let pass = unsafe BoxPass(layout, scratch: scratch, source: source, bitmap: self, radius: radius)
+      try unsafe pass.run(into: target)
     }
   }
 }

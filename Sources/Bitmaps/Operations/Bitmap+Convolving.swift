@@ -23,17 +23,12 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> Bitmap {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
-    return try context.bitmap(width: width, height: height, format: format, colorProfile: colorProfile) {
-      result throws(BitmapError) in
-      let layout = ConvolutionLayout(self, kernel)
-      try unsafe context.withScratch(byteCount: layout.scratch.byteCount, for: "convolving") {
-        scratch throws(BitmapError) in
-        try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
-          var pass = unsafe ConvolutionPass(layout, scratch: scratch, source: source, bitmap: self, kernel: kernel)
-          pass.preservesAlpha = preservesAlpha && format.hasAlpha
-          try unsafe pass.run(into: target)
-        }
-      }
+    let layout = ConvolutionLayout(self, kernel)
+    return try unsafe filtered(scratch: layout.scratch, for: "convolving", context: context) {
+      source, target, scratch throws(BitmapError) in
+      var pass = unsafe ConvolutionPass(layout, scratch: scratch, source: source, bitmap: self, kernel: kernel)
+      pass.preservesAlpha = preservesAlpha && format.hasAlpha
+      try unsafe pass.run(into: target)
     }
   }
 }
