@@ -103,11 +103,10 @@ struct HostileStreamTests {
       var file = try LateMetadataTests.webP(exif: OrientationTests.exif(6, isLittle: true), arena: arena)
       let icc = EmbeddedDataTests.icc(byteCount: 300, model: "RGB ")
       #expect(Array(file[38..<338]) == icc)
-      var (header, infos) = (IncrementalHeaderParser(minimumWidth: nil), [PictureInfo]())
+      var (header, infos) = (IncrementalHeaderParser(limits: .default), [PictureInfo]())
       for count in 1...file.count {
         try unsafe file.withUnsafeBytes { bytes in
-          try unsafe header.look(
-            at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), limits: .default, watch: WorkDeadline())
+          try unsafe header.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), watch: WorkDeadline())
         }
         guard let info = header.info, info != infos.last else { continue }
         infos.append(info)

@@ -129,7 +129,10 @@ struct JPEGDecodingTests {
         #expect(try Bitmap.decode(long, arena: arena).takePacked() == pixels)
         let asked = Atomic<Int>(0)
         let info = try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
-          try unsafe long.withUnsafeBytes { try unsafe JPEGCodec.inspect($0, limits: .default, watch: WorkDeadline()) }
+          try unsafe long.withUnsafeBytes { bytes in
+            try unsafe JPEGCodec(limits: .default, isProbing: true).inspect(
+              bytes, endsAtSize: false, watch: WorkDeadline())
+          }
         }
         #expect(info.width == 30 && asked.load(ordering: .relaxed) >= long.count / 65_537 - 1)
         var decoder = PictureDecoder(limits: .default, arena: arena)

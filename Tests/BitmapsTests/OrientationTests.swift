@@ -155,7 +155,7 @@ struct OrientationTests {
       let start: [UInt8] = (isLittle ? [0x49, 0x49] : [0x4D, 0x4D]) + number(42, 2) + number(8, 4) + number(1, 2)
       let exif = start + number(0x0112, 2) + number(type, 2) + number(count, 4) + value + number(0, 4) + behind
       // SAFETY: an array of bytes is initialised throughout.
-      return unsafe ExifOrientation.read(in: exif.span.bytes)
+      return unsafe ExifOrientation.read(in: BoundedReader(bytes: exif.span.bytes))
     }
     #expect(read(type: 3, count: 1, number(6, 2) + [0, 0]) == .rotated90)
     #expect(read(type: 4, count: 1, number(6, 4)) == .rotated90)
@@ -191,9 +191,11 @@ struct OrientationTests {
       let file = Self.jpeg(plain, exif: Self.exif(6, isLittle: true))
       for cut in 0..<80 {
         let part = Array(file[..<cut])
-        // SAFETY: an array of bytes is initialised throughout.
-        let exif = try unsafe MetadataScanner(of: part.span.bytes, format: .jpeg, watch: WorkDeadline()).exif
-        let orientation = exif.flatMap { unsafe ExifOrientation.read(in: part.span.bytes.extracting($0)) } ?? .upright
+        var codec = JPEGCodec(limits: .default, isProbing: true)
+        try unsafe part.withUnsafeBytes { bytes in
+          while try unsafe codec.reachesMilestone(in: bytes, watch: WorkDeadline()) {}
+        }
+        let orientation = codec.metadata.orientation ?? .upright
         #expect(orientation == (cut < 2 + 4 + 6 + 38 ? .upright : .rotated90), "\(cut)")
       }
     }

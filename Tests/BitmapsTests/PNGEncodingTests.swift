@@ -41,7 +41,7 @@ struct PNGEncodingTests {
         defer { noise.dispose() }
         for compression in [0, 1, 9] {
           let encoded = try noise.encodedPNG(compression: compression, arena: arena)
-          #expect(encoded.byteCount <= PNGCodec.byteCountBound(of: noise))
+          #expect(encoded.byteCount <= PNGEncoder.byteCountBound(of: noise))
           encoded.dispose()
         }
       }

@@ -23,7 +23,7 @@ extension Bitmap {
     let available = target.byteCount
     return try unsafe target.withUnsafeMutableBytes { bytes throws(BitmapError) in
       try withWritten(encoding, context: context) { bitmap throws(BitmapError) in
-        switch try unsafe encoding.encode(bitmap, into: bytes) {
+        switch try unsafe encoding.encoder.encode(bitmap, into: bytes) {
         case .fits(let byteCount): return byteCount
         case .needs(let byteCount):
           throw BitmapError(
@@ -45,8 +45,7 @@ extension Bitmap {
   ) throws(BitmapError) -> EncodedPicture {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     let picture = try encoded(encoding, maximumByteCount: maximumByteCount, context: context)
-    // The first buffer for a PNG is as large as the pixels.
-    return encoding.format == .png ? try picture.trimmed(context: context) : picture
+    return type(of: encoding.encoder).isFirstCapacityLarge ? try picture.trimmed(context: context) : picture
   }
 
   /// Writes the bitmap as a file, completely or not at all, like
@@ -74,16 +73,15 @@ extension Bitmap {
   private func withWritten<R>(
     _ encoding: PictureEncoding, context: AllocationContext, _ body: (Bitmap) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
-    try encoding.check()
-    let written = try encoding.written(format)
-    let isTooFarApart = encoding.format == .webp && height > 1 && bytesPerRow > Int(Int32.max)
+    let encoder = encoding.encoder
+    try encoder.check()
+    let written = try encoder.writtenFormat(for: format)
+    let isTooFarApart = height > 1 && bytesPerRow > type(of: encoder).maximumBytesPerRow
     guard written != format || isTooFarApart else { return try body(self) }
     let converted = try written == format ? copied(context: context) : converted(to: written, context: context)
     defer { context.dispose(converted) }
     return try body(converted)
   }
-
-  var profileByteCount: Int { colorProfile.iccData?.count ?? 0 }
 }
 
 extension BitmapError {

@@ -64,12 +64,12 @@ extension EncodedPicture {
     guard maximumByteCount >= 0 else {
       throw BitmapError(.invalidArgument, "a file cannot have \(maximumByteCount) bytes.", format: format)
     }
-    var capacity = min(encoding.firstCapacity(for: bitmap), maximumByteCount)
+    var capacity = min(encoding.encoder.firstCapacity(for: bitmap), maximumByteCount)
     for _ in 0..<2 {
       let buffer = try context.buffer(byteCount: capacity)
       do throws(BitmapError) {
         let result = try unsafe buffer.writing { bytes throws(BitmapError) in
-          try unsafe encoding.encode(bitmap, into: bytes)
+          try unsafe encoding.encoder.encode(bitmap, into: bytes)
         }
         switch result {
         case .fits(let byteCount):

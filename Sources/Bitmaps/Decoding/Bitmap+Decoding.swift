@@ -35,11 +35,11 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    let options = DecodingOptions(
+      format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits)
     self = try unsafe EncodedFile.withBytes(ofFileAt: path, limits: limits, context: context) {
-      bytes throws(BitmapError) in
-      try unsafe Bitmap(
-        bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        context: context, watch: WorkDeadline(wallTime: limits.wallTime))
+      bytes, recognition throws(BitmapError) in
+      try unsafe Bitmap(bytes, recognition, options, context: context)
     }
   }
 
@@ -51,70 +51,53 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
+    let options = DecodingOptions(
+      format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits)
     self = try unsafe bytes.reading { bytes throws(BitmapError) in
-      try unsafe Bitmap(
-        bytes, format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits,
-        context: context, watch: WorkDeadline(wallTime: limits.wallTime))
+      try unsafe Bitmap(bytes, Recognition(of: bytes.bytes), options, context: context)
     }
   }
 
-  init(
-    _ bytes: UnsafeRawBufferPointer, format: PixelFormat?, minimumWidth: Int?, appliesOrientation: Bool,
-    limits: DecodingLimits, context: AllocationContext, watch: WorkDeadline
+  private init(
+    _ bytes: UnsafeRawBufferPointer, _ recognition: Recognition, _ options: DecodingOptions,
+    context: AllocationContext
   ) throws(BitmapError) {
-    var watch = watch
-    // Used only in error messages; bytes that are not a picture are refused below.
-    watch.format = unsafe PictureFormat(recognizing: bytes.bytes)
-    let info = try unsafe PictureInfo(
-      decoding: bytes, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits, watch: watch)
-    if let minimumWidth, minimumWidth < 1 {
+    let watch = WorkDeadline(wallTime: options.limits.wallTime, format: recognition.format)
+    let parser = IncrementalHeaderParser(recognition, minimumWidth: options.minimumWidth, limits: options.limits)
+    let header = try unsafe PictureHeader(bytes, parser, options, watch: watch)
+    try unsafe self.init(bytes, header, options, context: context, watch: watch)
+  }
+
+  /// Decodes the pixels of a picture whose header was read.
+  init(
+    _ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, _ options: DecodingOptions,
+    context: AllocationContext, watch: WorkDeadline
+  ) throws(BitmapError) {
+    let (info, limits) = (header.info, options.limits)
+    if let minimumWidth = options.minimumWidth, minimumWidth < 1 {
       throw BitmapError(
         .invalidArgument, "a picture cannot be at least \(minimumWidth) pixels wide; give at least 1, or nil.",
         format: info.format)
     }
-    let orientation = appliesOrientation ? info.orientation : .upright
-    let denominator = info.denominator(minimumWidth: minimumWidth, appliesOrientation: appliesOrientation)
-    let (width, height) = (
-      JPEGCodec.reduced(info.width, by: denominator), JPEGCodec.reduced(info.height, by: denominator)
-    )
-    try limits.check(info, width: width, height: height, format: format)
+    let denominator = header.denominator(options)
+    let (width, height) = info.size(reducedBy: denominator)
+    try limits.check(info, width: width, height: height, format: options.format)
     var warnings = info.warnings
-    let decoded = try context.bitmap(width: width, height: height, format: info.codecFormat(for: format)) {
+    let decoded = try context.bitmap(width: width, height: height, format: info.codecFormat(for: options.format)) {
       bitmap throws(BitmapError) in
-      warnings = try unsafe bitmap.fill(from: bytes, info, denominator: denominator, limits: limits, watch: watch)
+      warnings = try unsafe header.decodePixels(
+        of: bytes, denominator: denominator, limits: limits, watch: watch, into: bitmap)
     }
-    var stored = try decoded.taken(as: format, context: context)
+    var stored = try decoded.taken(as: options.format, context: context)
     // A CMYK profile does not fit the RGB pixels that CMYK becomes.
     stored.colorProfile = info.colorProfile.fitting(stored.format)
-    if orientation == .upright {
+    if !options.appliesOrientation || info.orientation == .upright {
       self = stored
     } else {
       defer { context.dispose(stored) }
-      self = try stored.oriented(orientation, context: context)
+      self = try stored.oriented(info.orientation, context: context)
     }
     decodingWarnings = warnings
-  }
-
-  /// Makes the codec write every pixel of this bitmap. The bitmap has the picture's size over `denominator`, and the
-  /// format of ``PictureInfo/codecFormat(for:)``. Returns all warnings about the file.
-  func fill(
-    from bytes: UnsafeRawBufferPointer, _ info: PictureInfo, denominator: Int, limits: DecodingLimits,
-    watch: WorkDeadline
-  ) throws(BitmapError) -> [PictureWarning] {
-    let found: [PictureWarning]
-    switch info.format {
-    case .jpeg:
-      found = try unsafe JPEGCodec.decode(bytes, denominator: denominator, limits: limits, watch: watch, into: self)
-    case .webp: found = try unsafe WebPCodec.decode(bytes, limits: limits, watch: watch, into: self)
-    case .netpbm:
-      try unsafe NetpbmCodec.decode(bytes, limits: limits, watch: watch, into: self)
-      found = []
-    default: found = try unsafe PNGCodec.decode(bytes, limits: limits, watch: watch, into: self)
-    }
-    var warnings = info.warnings
-    for warning in found { PictureWarning.add(warning, to: &warnings) }
-    try BitmapError.check(warnings, of: info.format, limits: limits)
-    return warnings
   }
 
   /// Returns this bitmap if it has the format or `format` is nil. Otherwise returns a converted bitmap, and disposes
@@ -123,63 +106,5 @@ extension Bitmap {
     guard let format, format != self.format else { return self }
     defer { context.dispose(self) }
     return try converted(to: format, context: context)
-  }
-}
-
-extension PictureInfo {
-  /// Reads the header of a picture that is about to be decoded, with all that is known about it, and checks the limits.
-  init(
-    decoding bytes: UnsafeRawBufferPointer, minimumWidth: Int? = nil, appliesOrientation: Bool, limits: DecodingLimits,
-    watch: WorkDeadline
-  ) throws(BitmapError) {
-    try watch.check()
-    guard bytes.count <= limits.encodedByteCount else {
-      throw BitmapError(
-        exceeding: .init(
-          name: "encodedByteCount", needed: bytes.count, allowed: limits.encodedByteCount, unit: "bytes"),
-        format: nil, subject: "this picture")
-    }
-    try unsafe self.init(
-      inspecting: bytes, minimumWidth: minimumWidth, limits: limits, limitsSizes: true, watch: watch)
-    // The orientation is known by now, so the exact denominator can be checked.
-    try limits.check(
-      self, denominator: denominator(minimumWidth: minimumWidth, appliesOrientation: appliesOrientation))
-    try BitmapError.check(warnings, of: format, limits: limits)
-    if format == .netpbm { try unsafe NetpbmCodec.checkByteCount(bytes, limits: limits, watch: watch) }
-  }
-
-  /// The denominator by which the codec reduces the picture so that the upright picture keeps at least `minimumWidth`.
-  /// It is 1 if no reduction fits.
-  func denominator(minimumWidth: Int?, appliesOrientation: Bool) -> Int {
-    guard canShrink else { return 1 }
-    let futureWidth = appliesOrientation && orientation.swapsSides ? height : width
-    return JPEGCodec.denominator(for: futureWidth, minimumWidth: minimumWidth)
-  }
-
-  /// The same before the orientation is known: the larger of the two possible denominators.
-  func strongestDenominator(minimumWidth: Int?) -> Int {
-    guard canShrink else { return 1 }
-    return JPEGCodec.denominator(for: max(width, height), minimumWidth: minimumWidth)
-  }
-
-  /// The format that the codec delivers if `format` is asked for. Nil asks for the picture's own format.
-  func codecFormat(for format: PixelFormat?) -> PixelFormat {
-    let wanted = format ?? pixelFormat
-    let richest = wanted.isGray ? richestGray ?? richestFormat : richestFormat
-    // What a codec delivers must be the same as a conversion from the richest format.
-    let isTaken: Bool
-    switch self.format {
-    case .jpeg: isTaken = wanted == .rgb8 || wanted == .rgba8
-    // If the format has no alpha, libwebp drops alpha. It must be laid on white instead.
-    case .webp: isTaken = wanted == .rgba8
-    case .netpbm: isTaken = wanted == pixelFormat
-    // libpng can add channels and bits, and round 16 bits to 8. There are several ways to remove channels, so this
-    // module does that itself.
-    default:
-      isTaken =
-        wanted == pixelFormat || wanted == .rgba8 || wanted == .rgba16 || wanted == .rgb8 && !pixelFormat.hasAlpha
-        || wanted == .gray16 && pixelFormat == .gray8
-    }
-    return isTaken ? wanted : richest
   }
 }

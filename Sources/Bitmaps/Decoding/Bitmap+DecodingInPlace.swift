@@ -26,10 +26,12 @@ extension Bitmap {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
     let watch = WorkDeadline(wallTime: limits.wallTime)
     let format = format
-    let info = try unsafe bytes.reading { bytes throws(BitmapError) in
-      try unsafe PictureInfo(
-        decoding: bytes, appliesOrientation: appliesOrientation, limits: limits, watch: watch)
+    let options = DecodingOptions(format: format, appliesOrientation: appliesOrientation, limits: limits)
+    let header = try unsafe bytes.reading { bytes throws(BitmapError) in
+      try unsafe PictureHeader(
+        bytes, IncrementalHeaderParser(Recognition(of: bytes.bytes), limits: limits), options, watch: watch)
     }
+    let info = header.info
     let isUpright = info.orientation == .upright || !appliesOrientation
     let (newWidth, newHeight) = isUpright ? (info.width, info.height) : (info.uprightWidth, info.uprightHeight)
     guard newWidth == width, newHeight == height else {
@@ -41,24 +43,17 @@ extension Bitmap {
     try limits.check(info, width: width, height: height, format: format)
     try makeUnique(file: file, line: line, function: function)
     // libwebp takes the distance between rows as a number of 32 bits.
-    let warnings: [PictureWarning]
     let isDirect = isUpright && info.codecFormat(for: format) == format && bytesPerRow <= Int(Int32.max)
-    if isDirect {
-      let target = self
-      warnings = try unsafe bytes.reading { bytes throws(BitmapError) in
-        try unsafe target.fill(from: bytes, info, denominator: 1, limits: limits, watch: watch)
+    let target = self
+    decodingWarnings = try unsafe bytes.reading { bytes throws(BitmapError) in
+      if isDirect {
+        return try unsafe header.decodePixels(of: bytes, denominator: 1, limits: limits, watch: watch, into: target)
       }
-    } else {
-      let decoded = try unsafe bytes.reading { bytes throws(BitmapError) in
-        try unsafe Bitmap(
-          bytes, format: format, minimumWidth: nil, appliesOrientation: appliesOrientation, limits: limits,
-          context: context, watch: watch)
-      }
+      let decoded = try unsafe Bitmap(bytes, header, options, context: context, watch: watch)
       defer { context.dispose(decoded) }
-      try decoded.copyRows(to: self)
-      warnings = decoded.decodingWarnings
+      try decoded.copyRows(to: target)
+      return decoded.decodingWarnings
     }
-    decodingWarnings = warnings
     colorProfile = info.colorProfile.fitting(format)
   }
 }

@@ -34,8 +34,6 @@ enum ExifOrientation {
     return .upright
   }
 
-  static func read(in exif: RawSpan) -> Orientation? { read(in: BoundedReader(bytes: exif)) }
-
   /// Nil if the type is not an integer. The sign does not matter, because no orientation is negative.
   private static func byteCount(ofType type: Int) -> Int? {
     switch type {

@@ -53,7 +53,7 @@ public struct PictureDecoder: ~Copyable {
   ) {
     self.limits = limits
     self.minimumWidth = minimumWidth
-    header = IncrementalHeaderParser(minimumWidth: minimumWidth)
+    header = IncrementalHeaderParser(minimumWidth: minimumWidth, limits: limits)
     context = AllocationContext(arena: arena, file: file, line: line, function: function)
   }
 
@@ -101,12 +101,14 @@ public struct PictureDecoder: ~Copyable {
     format: PixelFormat? = nil, appliesOrientation: Bool = true
   ) throws(BitmapError) -> Bitmap {
     guard let buffer else { throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.") }
-    let (count, minimumWidth, limits, context) = (byteCount, minimumWidth, limits, context)
-    let watch = WorkDeadline(wallTime: limits.wallTime, spent: spent)
+    let (count, parser, context) = (byteCount, header, context)
+    let options = DecodingOptions(
+      format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits)
+    let watch = WorkDeadline(wallTime: limits.wallTime, format: parser.format, spent: spent)
     return try unsafe buffer.reading { bytes throws(BitmapError) in
-      try unsafe Bitmap(
-        UnsafeRawBufferPointer(rebasing: bytes[..<count]), format: format, minimumWidth: minimumWidth,
-        appliesOrientation: appliesOrientation, limits: limits, context: context, watch: watch)
+      let bytes = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
+      let header = try unsafe PictureHeader(bytes, parser, options, watch: watch)
+      return try unsafe Bitmap(bytes, header, options, context: context, watch: watch)
     }
   }
 
@@ -134,10 +136,10 @@ public struct PictureDecoder: ~Copyable {
 
   private mutating func look(_ watch: WorkDeadline) throws(BitmapError) {
     guard let buffer else { return }
-    let (count, limits, known) = (byteCount, limits, header)
+    let (count, known) = (byteCount, header)
     header = try unsafe buffer.reading { bytes throws(BitmapError) in
       var newer = known
-      try unsafe newer.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), limits: limits, watch: watch)
+      try unsafe newer.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), watch: watch)
       return newer
     }
   }

@@ -19,8 +19,8 @@ struct WorkDeadline {
   private let time: (@Sendable () -> ContinuousClock.Instant)?
   private let wallTime: Duration?
   private let hook: (@Sendable () -> Void)?
-  /// The format of the picture that is decoded, as soon as it is known. Errors name it.
-  var format: PictureFormat?
+  /// The format of the picture that is decoded, if it is known. Errors name it.
+  let format: PictureFormat?
 
   /// If `wallTime` is nil, only cancellation is checked. `spent` is the time that earlier calls for the same work took.
   init(wallTime: Duration? = nil, format: PictureFormat? = nil, spent: Duration = .zero) {
@@ -52,12 +52,15 @@ struct WorkDeadline {
     }
   }
 
+  /// The limit's name in the error if the time is over.
+  static let limitName = "wallTime"
+
   /// The error if the time is over. It says how long the work had taken by then.
   func outOfTime(format: PictureFormat?) -> BitmapError {
     let (needed, _) = elapsed.wholeMilliseconds.addingReportingOverflow(1)
     return BitmapError(
       exceeding: .init(
-        name: "wallTime", needed: needed, allowed: (wallTime ?? .zero).wholeMilliseconds, unit: "milliseconds"),
+        name: Self.limitName, needed: needed, allowed: (wallTime ?? .zero).wholeMilliseconds, unit: "milliseconds"),
       format: format, subject: format.map { "decoding this \($0)" } ?? "this work", purpose: " or more")
   }
 

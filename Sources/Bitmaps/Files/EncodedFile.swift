@@ -8,13 +8,13 @@ import NativeSynchronization
 ///
 /// The file is read and not mapped: if a mapped file shrinks while it is decoded, SIGBUS ends the process.
 enum EncodedFile {
-  /// Calls `body` with the bytes of a file that begins like a picture that can be decoded.
+  /// Calls `body` with the bytes of a file that begins like a picture that can be decoded, and with its format.
   ///
   /// Errors name the file, including errors of `body`. Cancellation of the task is checked at the start and after each
   /// piece of the file. Costs one copy of the file; a file that is not a picture costs a kilobyte.
   static func withBytes<R>(
     ofFileAt path: String, limits: DecodingLimits, context: AllocationContext,
-    _ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R
+    _ body: (UnsafeRawBufferPointer, Recognition) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     do throws(BitmapError) {
       let watch = WorkDeadline()
@@ -22,7 +22,8 @@ enum EncodedFile {
       let descriptor = try open(path)
       defer { close(descriptor) }
       let byteCount = try regularFileByteCount(of: descriptor)
-      try checkSignature(of: descriptor)
+      let lead = try Lead(of: descriptor)
+      _ = try lead.recognition.codec()
       guard byteCount <= limits.encodedByteCount else {
         throw BitmapError(
           exceeding: .init(
@@ -32,11 +33,11 @@ enum EncodedFile {
       let buffer = try context.buffer(byteCount: byteCount)
       defer { context.dispose(buffer) }
       let readCount = try unsafe buffer.writing { bytes throws(BitmapError) in
-        try unsafe read(descriptor, into: bytes, watch)
+        try unsafe read(descriptor, into: bytes, after: lead, watch)
       }
       return try unsafe buffer.reading { bytes throws(BitmapError) in
         // Fewer bytes than expected if the file was cut meanwhile; then the codec reports that the data ends early.
-        try unsafe body(UnsafeRawBufferPointer(rebasing: bytes[..<readCount]))
+        try unsafe body(UnsafeRawBufferPointer(rebasing: bytes[..<readCount]), lead.recognition)
       }
     } catch {
       throw error.naming(path)
@@ -71,24 +72,42 @@ enum EncodedFile {
     throw BitmapError(.unreadableFile, "this is \(kind), not a file. Give the path of a picture.")
   }
 
-  private static func checkSignature(of descriptor: Int32) throws(BitmapError) {
-    var signature = InlineArray<1024, UInt8>(repeating: 0)
-    precondition(signature.count == PictureFormat.signatureByteCount)
-    var span = signature.mutableSpan
-    let result = unsafe span.withUnsafeMutableBytes { bytes in
-      retryingInterrupted { unsafe pread(descriptor, bytes.baseAddress, bytes.count, 0) }
+  /// The first bytes of a file, and the format that they announce. They are kept, so that the format stays that of the
+  /// bytes in memory if the file is changed meanwhile.
+  private struct Lead {
+    private var bytes = InlineArray<1024, UInt8>(repeating: 0)
+    let byteCount: Int
+    let recognition: Recognition
+
+    init(of descriptor: Int32) throws(BitmapError) {
+      precondition(bytes.count == PictureFormat.signatureByteCount)
+      var span = bytes.mutableSpan
+      let result = unsafe span.withUnsafeMutableBytes { bytes in
+        retryingInterrupted { unsafe pread(descriptor, bytes.baseAddress, bytes.count, 0) }
+      }
+      guard result >= 0 else {
+        throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
+      }
+      byteCount = result
+      // SAFETY: the array holds bytes, and all of them are initialised.
+      recognition = unsafe Recognition(of: bytes.span.bytes.extracting(..<result))
     }
-    guard result >= 0 else {
-      throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
+
+    /// Copies as many bytes as fit. Returns how many these are.
+    func copy(to target: UnsafeMutableRawBufferPointer) -> Int {
+      let count = min(byteCount, target.count)
+      // SAFETY: the array holds bytes, and all of them are initialised.
+      unsafe bytes.span.bytes.extracting(..<count).withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+      return count
     }
-    // SAFETY: the array holds bytes, and all of them are initialised.
-    _ = try unsafe PictureFormat(decodable: signature.span.bytes.extracting(..<result))
   }
 
+  /// Reads the file from the end of its first bytes on, which are known already.
   private static func read(
-    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, _ watch: WorkDeadline
+    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, after lead: Lead, _ watch: WorkDeadline
   ) throws(BitmapError) -> Int {
-    var count = 0
+    var count = unsafe lead.copy(to: bytes)
+    try watch.check()
     while count < bytes.count {
       let most = min(bytes.count - count, 16 << 20)
       let result = retryingInterrupted {

@@ -37,20 +37,20 @@ struct NetpbmTupleType {
   }
 
   /// Throws if the header's DEPTH or MAXVAL does not fit the type.
-  func check(_ header: NetpbmHeader) throws(BitmapError) {
-    let channels =
+  func check(channels: Int, maximum: Int) throws(BitmapError) {
+    let known =
       switch name {
       case .blackAndWhite, .grayscale: 1
       case .blackAndWhiteAlpha, .grayscaleAlpha: 2
       case .rgb: 3
       case .rgbAlpha: 4
       }
-    guard header.channels == channels else {
-      throw .netpbm(.corrupt, "its TUPLTYPE is \(name.rawValue), which has DEPTH \(channels), not \(header.channels)")
+    guard channels == known else {
+      throw .netpbm(.corrupt, "its TUPLTYPE is \(name.rawValue), which has DEPTH \(known), not \(channels)")
     }
     let isBits = name == .blackAndWhite || name == .blackAndWhiteAlpha
-    guard !isBits || header.maximum == 1 else {
-      throw .netpbm(.corrupt, "its TUPLTYPE is \(name.rawValue), which has MAXVAL 1, not \(header.maximum)")
+    guard !isBits || maximum == 1 else {
+      throw .netpbm(.corrupt, "its TUPLTYPE is \(name.rawValue), which has MAXVAL 1, not \(maximum)")
     }
   }
 }

@@ -1,65 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import NativeBuffers
-
-/// The Netpbm format that is written.
+/// Puts the header and the samples of a bitmap into memory, byte by byte. Bytes that do not fit are only counted.
 ///
-/// It is a struct and not an enum, so that more can be added.
-public struct NetpbmVariant: Hashable, Sendable {
-  enum Kind { case binary, plain, bitmap, plainBitmap }
-
-  let kind: Kind
-
-  /// PGM or PPM, or PAM if there is alpha. 16 bits if the bitmap has more than 8. Exact for integers.
-  public static let binary = NetpbmVariant(kind: .binary)
-  /// PGM or PPM in decimal numbers, for people and diffs. Pictures with alpha are laid on white.
-  public static let plain = NetpbmVariant(kind: .plain)
-  /// PBM: one bit for each pixel, black if the luminance is below 128 of 255.
-  public static let bitmap = NetpbmVariant(kind: .bitmap)
-  /// PBM in digits.
-  public static let plainBitmap = NetpbmVariant(kind: .plainBitmap)
-}
-
-extension NetpbmVariant {
-  /// The format to which a bitmap is converted before it is written.
-  func written(_ format: PixelFormat) -> PixelFormat {
-    switch kind {
-    case .bitmap, .plainBitmap: return .gray8
-    case .plain where format.channel != .uint8: return format.isGray ? .gray16 : .rgba16
-    case .plain: return format.isGray ? .gray8 : .rgb8
-    case .binary where format.channel != .uint8: return format.isGray ? .gray16 : .rgba16
-    case .binary where format.hasAlpha: return format.isGray ? .grayAlpha8 : .rgba8
-    case .binary: return format
-    }
-  }
-}
-
-/// Writes a bitmap of a format that the variant accepts.
+/// The bitmap has a format that the variant can write: see ``NetpbmEncoder/writtenFormat(for:)``.
 // SAFETY: nothing is written beyond `target`; the value is used only inside the closure that lent it.
 @safe
 struct NetpbmWriter {
   private let target: UnsafeMutableRawBufferPointer
   private let variant: NetpbmVariant
   /// The number of all bytes that were written, whether they fitted or not.
-  private var byteCount = 0
+  private(set) var byteCount = 0
 
-  static func encode(
-    _ bitmap: Bitmap, _ variant: NetpbmVariant, into target: UnsafeMutableRawBufferPointer
-  ) throws(BitmapError) -> EncodingResult {
-    var writer = unsafe NetpbmWriter(target: target, variant: variant)
-    try writer.write(bitmap)
-    return writer.byteCount <= target.count ? .fits(byteCount: writer.byteCount) : .needs(byteCount: writer.byteCount)
-  }
-
-  private init(target: UnsafeMutableRawBufferPointer, variant: NetpbmVariant) {
+  init(target: UnsafeMutableRawBufferPointer, variant: NetpbmVariant) {
     unsafe self.target = unsafe target
     self.variant = variant
-  }
-
-  /// An upper bound of the size of every file of the bitmap.
-  static func byteCountBound(of bitmap: Bitmap, _ variant: NetpbmVariant) -> Int {
-    let samples = bitmap.width * bitmap.height * bitmap.format.channelCount
-    return (variant.kind == .plain ? 6 : bitmap.format.bytesPerChannel + 1) * samples + bitmap.height + 256
   }
 
   private mutating func put(_ byte: UInt8) {
@@ -71,7 +25,7 @@ struct NetpbmWriter {
     for byte in text.utf8 { put(byte) }
   }
 
-  private mutating func write(_ bitmap: Bitmap) throws(BitmapError) {
+  mutating func write(_ bitmap: Bitmap) throws(BitmapError) {
     let channels = bitmap.format.channelCount
     // Plain formats have no alpha, even if the bitmap's format has a fourth channel.
     let colors = variant.kind == .plain && channels == 4 ? 3 : channels

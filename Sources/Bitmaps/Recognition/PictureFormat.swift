@@ -79,14 +79,6 @@ public struct PictureFormat: Hashable, Sendable {
   /// A video in WebM or Matroska.
   public static let matroska = PictureFormat(kind: .matroska)
   public static let avi = PictureFormat(kind: .avi)
-
-  /// Whether ``Bitmap`` can decode the format.
-  public var isDecodable: Bool {
-    switch kind {
-    case .jpeg, .png, .webp, .netpbm: true
-    default: false
-    }
-  }
 }
 
 extension PictureFormat: CustomStringConvertible {

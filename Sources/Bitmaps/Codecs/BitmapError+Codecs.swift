@@ -89,7 +89,7 @@ extension cimage_report {
       let words = warningText
       found.append(
         PictureWarning(
-          code: .irregularData, part: format == .png && words.hasPrefix("tRNS: ") ? "tRNS" : nil,
+          code: .irregularData, part: words.hasPrefix("tRNS: ") ? "tRNS" : nil,
           reason: "the \(format) data is irregular (\(words))."))
     }
     return found

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import NativeBuffers
-
 /// The header of a Netpbm file: PBM, PGM, PPM (plain or binary) or PAM.
 ///
 /// Source: the manual pages pbm(5), pgm(5), ppm(5) and pam(5) of Netpbm. An offset or size in a file is compared with
@@ -64,14 +62,6 @@ struct NetpbmHeader {
   /// More than a plain header takes, which is about 80 bytes.
   static let plainByteCount = 256
 
-  init(_ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline) throws(BitmapError) {
-    var reader = NetpbmHeaderReader()
-    guard let header = try unsafe reader.read(bytes, limits: limits, watch: watch) else {
-      throw .netpbm(.truncated, "it ends in its header")
-    }
-    self = header
-  }
-
   /// `kind` is the digit behind the "P".
   init(kind: Int) {
     self.kind = kind
@@ -80,7 +70,7 @@ struct NetpbmHeader {
 
   func check() throws(BitmapError) {
     // Checked before the number of channels: for CMYK with alpha, the type is the better reason.
-    try tupleType?.check(self)
+    try tupleType?.check(channels: channels, maximum: maximum)
     guard width > 0, height > 0 else { throw .netpbm(.corrupt, "a side is 0") }
     guard (1...65_535).contains(maximum) else { throw .netpbm(.corrupt, "its maximum is not within 1 and 65535") }
     guard (1...4).contains(channels) else {

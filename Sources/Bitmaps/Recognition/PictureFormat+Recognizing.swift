@@ -10,38 +10,12 @@ extension PictureFormat {
   ///
   /// Even if the bytes announce a format, the rest of the file can be anything.
   public init?(recognizing bytes: RawSpan) {
-    guard case .format(let format) = Recognition(of: bytes, isWhole: true) else { return nil }
+    guard let format = Recognition(of: bytes).format else { return nil }
     self = format
   }
 
-  /// The format of these bytes. Throws if they have none that can be decoded.
-  init(decodable bytes: RawSpan) throws(BitmapError) {
-    guard bytes.byteCount > 0 else {
-      throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
-    }
-    guard let format = try Self.decodable(bytes, isWhole: true) else { throw .noPicture }
-    self = format
-  }
-
-  /// The same for bytes of which more may come, unless they are the whole file. Nil if more bytes are needed to decide.
-  static func decodable(_ bytes: RawSpan, isWhole: Bool) throws(BitmapError) -> PictureFormat? {
-    switch Recognition(of: bytes, isWhole: isWhole) {
-    case .none: throw .noPicture
-    case .open: return nil
-    case .format(let format):
-      guard format.isDecodable else {
-        throw BitmapError(
-          .unsupported, "this is \(format.noun), which cannot be decoded here. \(format.advice)", format: format)
-      }
-      return format
-    }
-  }
-}
-
-extension BitmapError {
-  fileprivate static var noPicture: BitmapError {
-    BitmapError(.notAPicture, "this is no picture: it starts like no JPEG, PNG, WebP or Netpbm file.")
-  }
+  /// Whether ``Bitmap`` can decode the format.
+  public var isDecodable: Bool { PictureCodecs.all.contains { $0.format == self } }
 }
 
 /// What the leading bytes of a file say about its format.
@@ -50,14 +24,53 @@ enum Recognition: Equatable {
   /// With more bytes, it could still become a format.
   case open
   case none
+  /// The file has no bytes.
+  case nothing
 
   /// If the bytes are not the whole file, more may come.
-  init(of bytes: RawSpan, isWhole: Bool) {
+  init(of bytes: RawSpan, isWhole: Bool = true) {
+    guard bytes.byteCount > 0 || !isWhole else {
+      self = .nothing
+      return
+    }
     let count = min(bytes.byteCount, PictureFormat.signatureByteCount)
     var candidates = Candidates(
       LeadingBytes(bytes.extracting(..<count)), isWhole: isWhole || count == PictureFormat.signatureByteCount)
     candidates.consider()
     self = candidates.result
+  }
+
+  /// Nil if it is not known, or none.
+  var format: PictureFormat? {
+    guard case .format(let format) = self else { return nil }
+    return format
+  }
+
+  /// The codec for a whole file. Throws if the file has no format that can be decoded.
+  func codec() throws(BitmapError) -> any PictureCodec.Type {
+    guard let codec = try codecIfDecided() else { throw .noPicture }
+    return codec
+  }
+
+  /// The same for a file of which more may come; nil if more bytes are needed to decide.
+  func codecIfDecided() throws(BitmapError) -> (any PictureCodec.Type)? {
+    switch self {
+    case .open: return nil
+    case .none: throw .noPicture
+    case .nothing: throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
+    case .format(let format):
+      guard let codec = PictureCodecs.all.first(where: { $0.format == format }) else {
+        throw BitmapError(
+          .unsupported, "this is \(format.noun), which cannot be decoded here. \(format.advice)", format: format)
+      }
+      return codec
+    }
+  }
+}
+
+extension BitmapError {
+  fileprivate static var noPicture: BitmapError {
+    BitmapError(.notAPicture, "this is no picture: it starts like no JPEG, PNG, WebP or Netpbm file.")
   }
 }
 
@@ -93,27 +106,20 @@ private struct Candidates: ~Escapable {
   /// In each group, the more specific ones come first.
   mutating func consider() {
     considerDecodable()
-    considerPictures()
+    considerOtherPictures()
     considerRawPhotos()
     considerDocumentsAndVideos()
   }
 
   private mutating func considerDecodable() {
-    // If a JPEG-LS file has a segment ahead of its frame, it is recognised when libjpeg reads its header.
+    // These two begin like a JPEG and a PNG. If a JPEG-LS file has a segment ahead of its frame, it is recognised when
+    // libjpeg reads its header.
     take(.jpegLS, lead.starts(with: [0xFF, 0xD8, 0xFF, 0xF7]))
-    take(.jpeg, lead.starts(with: [0xFF, 0xD8, 0xFF]))
-    // Only four bytes of the eight: the other four exist to show damage, and libpng reports that damage.
-    let isPNG = lead.starts(with: [0x89, 0x50, 0x4E, 0x47])
-    take(.cgbi, isPNG && lead.has("CgBI", at: 12))
-    take(.png, isPNG)
-    take(.webp, lead.starts(with: "RIFF") && lead.has("WEBP", at: 8))
-    // "P", a digit, and the white space or comment that must follow.
-    take(
-      .netpbm,
-      lead.starts(with: "P") && lead.has(anyOf: 0x31...0x37, at: 1) && lead.has(anyOf: [9, 10, 13, 32, 35], at: 2))
+    take(.cgbi, PNGCodec.match(lead) && lead.has("CgBI", at: 12))
+    for codec in PictureCodecs.all { take(codec.format.kind, codec.match(lead)) }
   }
 
-  private mutating func considerPictures() {
+  private mutating func considerOtherPictures() {
     take(.gif, lead.starts(with: "GIF8"))
     // Two letters are weak evidence, but a bitmap file also has four zeros after its size.
     take(.bmp, lead.starts(with: "BM") && lead.has([0, 0, 0, 0], at: 6))

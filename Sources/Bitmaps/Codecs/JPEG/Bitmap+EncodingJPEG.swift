@@ -59,6 +59,7 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
-    try write(.jpeg(quality: quality, comment: comment), toFileAt: path, context: context)
+    let encoding = PictureEncoding(encoder: JPEGEncoder(quality: quality, comment: comment))
+    try write(encoding, toFileAt: path, context: context)
   }
 }

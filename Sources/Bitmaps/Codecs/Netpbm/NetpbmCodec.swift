@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Reads Netpbm without a library: it takes a few lines for each variant, and is the simplest format for tests and
+/// pipes.
+struct NetpbmCodec: PictureCodec {
+  static let format = PictureFormat.netpbm
+  static let holdsMetadata = false
+
+  private let limits: DecodingLimits
+  private(set) var metadata: PictureMetadata
+  private var reader = NetpbmHeaderReader()
+  /// Nil until it has arrived whole.
+  private var header: NetpbmHeader?
+
+  init(limits: DecodingLimits, isProbing: Bool) {
+    self.limits = limits
+    metadata = PictureMetadata(format: .netpbm, limits: limits)
+  }
+
+  /// "P", a digit, and the white space or comment that must follow.
+  static func match(_ lead: LeadingBytes) -> LeadingBytes.Match {
+    lead.starts(with: "P") && lead.has(anyOf: 0x31...0x37, at: 1) && lead.has(anyOf: [9, 10, 13, 32, 35], at: 2)
+  }
+
+  mutating func walk(_ file: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError) {
+    guard header == nil, let found = try unsafe reader.read(file, limits: limits, watch: watch) else { return }
+    header = found
+    metadata.byteCount = found.surplusByteCount
+    metadata.reach(.pixels, headerByteCount: found.offset)
+  }
+
+  private func wholeHeader() throws(BitmapError) -> NetpbmHeader {
+    guard let header else { throw .netpbm(.truncated, "it ends in its header") }
+    return header
+  }
+
+  func inspect(
+    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, watch: WorkDeadline
+  ) throws(BitmapError) -> PictureInfo {
+    let header = try wholeHeader()
+    var found = PictureInfo(
+      format: .netpbm, width: header.width, height: header.height, pixelFormat: header.pixelFormat)
+    found.embeddedByteCount = header.surplusByteCount
+    // If the maximum does not divide 255, samples are rounded when they become 8 bits.
+    if 255 % header.maximum != 0 { found.richestFormat = header.channels == 1 ? .gray16 : .rgba16 }
+    return found
+  }
+
+  func colorProfile(in file: UnsafeRawBufferPointer) -> ColorProfile? { nil }
+
+  func checkByteCount(of file: UnsafeRawBufferPointer) throws(BitmapError) {
+    let header = try wholeHeader()
+    guard file.count - header.offset >= header.sampleByteCount else {
+      throw .netpbm(
+        .truncated,
+        "\(header.sampleByteCount) bytes of samples are announced, and \(file.count - header.offset) there")
+    }
+  }
+
+  /// `bitmap` has the header's own format, or the format with 16 bits in its place.
+  func decode(
+    _ file: UnsafeRawBufferPointer, denominator: Int, watch: WorkDeadline, into bitmap: Bitmap
+  ) throws(BitmapError) -> [PictureWarning] {
+    try unsafe checkByteCount(of: file)
+    let header = try wholeHeader()
+    var samples = unsafe NetpbmSamples(header, file, watch)
+    let isWide = bitmap.format.channel == .uint16
+    var pace = WorkPace(watch)
+    try unsafe bitmap.withUnsafeMutableRows { rows throws(BitmapError) in
+      for y in 0..<header.height {
+        // A sample is parsed, which costs as much as about a dozen additions of samples.
+        try pace.spend(header.width * header.channels * 16)
+        samples.startRow()
+        if !isWide {
+          for i in 0..<header.width * header.channels {
+            // SAFETY: the row has this many bytes, because bitmap and header have the same format.
+            unsafe rows[y][i] = UInt8(truncatingIfNeeded: try samples.next(scaledTo: 255))
+          }
+        } else {
+          try unsafe Self.decodeWideRow(&samples, header, into: UnsafeMutableRawPointer(rows[y]))
+        }
+      }
+    }
+    return []
+  }
+
+  private static func decodeWideRow(
+    _ samples: inout NetpbmSamples, _ header: NetpbmHeader, into row: UnsafeMutableRawPointer
+  ) throws(BitmapError) {
+    let channels = header.channels == 1 ? 1 : 4
+    // SAFETY: rows of 16-bit formats are aligned, and hold `channels` numbers a pixel.
+    let target = unsafe row.assumingMemoryBound(to: UInt16.self)
+    for x in 0..<header.width {
+      var pixel: (UInt16, UInt16, UInt16, UInt16) = (0, 0, 0, 65_535)
+      pixel.0 = try samples.nextWide()
+      if channels == 1 {
+        unsafe target[x] = pixel.0
+        continue
+      }
+      if header.channels >= 3 {
+        pixel.1 = try samples.nextWide()
+        pixel.2 = try samples.nextWide()
+      } else {
+        (pixel.1, pixel.2) = (pixel.0, pixel.0)
+      }
+      if header.channels != 3 { pixel.3 = try samples.nextWide() }
+      unsafe (target[4 * x], target[4 * x + 1]) = (pixel.0, pixel.1)
+      unsafe (target[4 * x + 2], target[4 * x + 3]) = (pixel.2, pixel.3)
+    }
+  }
+}
