@@ -73,7 +73,13 @@ let package = Package(
       name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers", "NativeSynchronization"],
       swiftSettings: swiftSettings),
     // Floor 4
-    .target(name: "CommandSupport", dependencies: ["NativeSynchronization"], swiftSettings: swiftSettings),
+    .target(
+      name: "CommandSupport",
+      dependencies: [
+        "Bitmaps", "NativeBuffers", "NativeSynchronization",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "leak-audit",
       dependencies: [

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+package import SystemPackage
 
 /// The file that a path leads to, by device and number: two paths to the same file are equal.
 package struct FileIdentity: Hashable, Sendable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NativeSynchronization
+package import SystemPackage
 
 internal import Glibc
 
@@ -13,13 +14,11 @@ package struct PictureWalk {
     package let path: FilePath
     /// The index of the named path by which the file was found.
     package let root: Int
-    /// Whether the file lies in a folder that was named; if not, the file itself was named.
-    package let isBelowRoot: Bool
     /// The path below the folder that was named; the file's own name if the file was named.
     package let relative: FilePath
 
     /// The relative path for messages.
-    package var relativePath: String { relative.text }
+    package var relativePath: String { relative.printable }
   }
 
   package enum Step {
@@ -30,8 +29,9 @@ package struct PictureWalk {
   /// A folder that is being walked.
   private struct Frame {
     let folder: FilePath
-    let prefix: [UInt8]
-    let names: [[UInt8]]
+    /// The folder's path below the folder that was named; empty if it is that folder.
+    let relative: FilePath
+    let names: [FilePath.Component]
     var next = 0
   }
 
@@ -58,9 +58,10 @@ package struct PictureWalk {
     let path = roots[nextRoot]
     nextRoot += 1
     switch path.kind(followingLinks: true) {
-    case .folder: return enter(path, below: [])
+    case .folder: return enter(path, relative: FilePath())
     case .file:
-      return .file(File(path: path, root: nextRoot - 1, isBelowRoot: false, relative: path.lastComponent))
+      let name = FilePath(root: nil, path.components.suffix(1))
+      return .file(File(path: path, root: nextRoot - 1, relative: name))
     case .other(let what): return fail(path, "is \(what), which is no picture file")
     case .unknown(let code): return fail(path, "cannot be read: \(systemMessage(code))")
     }
@@ -75,45 +76,29 @@ package struct PictureWalk {
     let name = frame.names[frame.next]
     frames[frames.count - 1].next += 1
     let path = frame.folder.appending(name)
-    let relative = frame.prefix.isEmpty ? name : frame.prefix + [UInt8(ascii: "/")] + name
-    let file = File(path: path, root: nextRoot - 1, isBelowRoot: true, relative: FilePath(relative))
+    let file = File(path: path, root: nextRoot - 1, relative: frame.relative.appending(name))
     switch path.kind(followingLinks: false) {
-    case .folder: return excluded == nil || FileIdentity(path) != excluded ? enter(path, below: relative) : nil
+    case .folder: return excluded == nil || FileIdentity(path) != excluded ? enter(path, relative: file.relative) : nil
     case .file: return .file(file)
     case .other("a link"):
       switch path.kind(followingLinks: true) {
       case .file: return .file(file)
       case .folder: return nil
       case .other(let what): return fail(path, "is \(what), which is no picture file")
-      case .unknown(let code): return fail(path, "a link that leads nowhere: \(systemMessage(code))")
+      case .unknown(let code): return fail(path, "is a link that leads nowhere: \(systemMessage(code))")
       }
     case .other(let what): return fail(path, "is \(what), which is no picture file")
     case .unknown(let code): return fail(path, "cannot be read: \(systemMessage(code))")
     }
   }
 
-  private mutating func enter(_ folder: FilePath, below prefix: [UInt8]) -> Step? {
+  private mutating func enter(_ folder: FilePath, relative: FilePath) -> Step? {
     guard let names = folder.names() else { return fail(folder, "unreadable folder: \(systemMessage(errno))") }
-    frames.append(Frame(folder: folder, prefix: prefix, names: names))
+    frames.append(Frame(folder: folder, relative: relative, names: names))
     return nil
   }
 
   private func fail(_ path: FilePath, _ reason: String) -> Step {
-    .failure(BatchFailure(path: path.text, reason: reason))
-  }
-}
-
-extension PictureWalk {
-  /// Walks to the end and keeps all files and failures in memory.
-  package mutating func all() -> (files: [File], failures: [BatchFailure]) {
-    var files: [File] = []
-    var failures: [BatchFailure] = []
-    while let step = next() {
-      switch step {
-      case .file(let file): files.append(file)
-      case .failure(let failure): failures.append(failure)
-      }
-    }
-    return (files, failures)
+    .failure(BatchFailure(path: path.printable, reason: reason))
   }
 }

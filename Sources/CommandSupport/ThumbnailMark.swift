@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NativeSynchronization
+package import SystemPackage
 
 internal import Glibc
 
@@ -27,7 +28,8 @@ package enum ThumbnailMark: String, CaseIterable {
     case .unknown(ENOENT): return false
     case .file: return !isMarked(path)
     case .unknown(let code):
-      throw BatchError("its thumbnail cannot be put at \(path.text): \(systemMessage(code)). Name another --output.")
+      throw BatchError(
+        "its thumbnail cannot be put at \(path.printable): \(systemMessage(code)). Name another --output.")
     default: return true
     }
   }

@@ -59,7 +59,9 @@ struct DemoReport: Encodable {
     if run.drawn { lines.append("no folder was named: the demo drew its own pictures") }
     let rate = String(format: "%.2f seconds, %.1f pictures/s", run.seconds, run.picturesPerSecond)
     lines.append("pictures: \(run.pictures.grouped) in \(rate)")
-    if !run.failures.isEmpty { lines.append("not processed: \(run.failures.count.grouped), named on standard error") }
+    if !run.failures.isEmpty {
+      lines.append("not processed: \(run.failures.count.grouped); they are named on standard error")
+    }
     lines.append("thumbnails: \(run.output ?? "made in a temporary folder and removed; keep them with --output")")
     lines.append("peak resident set: \(run.peakResidentSet.grouped) bytes; minor faults: \(run.minorFaults.grouped)")
     lines.append(

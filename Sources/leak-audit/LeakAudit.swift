@@ -7,6 +7,6 @@ import ArgumentParser
 struct LeakAudit: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "leak-audit",
-    abstract: "Audits native memory: the allocator's counts against the ledger.",
+    abstract: "Audits native memory: compares the allocator's counts with those of the ledger.",
     subcommands: [DemoCommand.self])
 }

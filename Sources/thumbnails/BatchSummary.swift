@@ -6,7 +6,7 @@ import LeakAuditing
 
 /// What a run did, and what memory it left in use, for standard output.
 struct BatchSummary {
-  let counts: ThumbnailBatch.Counts
+  let counts: ThumbnailJob.Counts
   let usage: ProcessUsage
   let audit: AuditReport
 
@@ -23,9 +23,9 @@ struct BatchSummary {
         + String(format: "in %.2f seconds, %.1f pictures/s", usage.seconds, rate)
     ]
     if Interruption.current != 0 {
-      lines.append("ended by signal \(Interruption.current): the same command goes on where this run stopped")
+      lines.append("ended by signal \(Interruption.current); the same command continues where this run stopped")
     }
-    if counts.failed > 0 { lines.append("what failed is named on standard error") }
+    if counts.failed > 0 { lines.append("the files and folders that failed are named on standard error") }
     lines.append("peak resident set: \(usage.peakResidentSet.grouped) bytes")
     lines.append("")
     for arena in audit.arenas where arena.buffers.created > 0 { lines += arena.textLines + [""] }

@@ -3,6 +3,8 @@
 import ArgumentParser
 import CommandSupport
 import Glibc
+import LeakAuditing
+import NativeBuffers
 import NativeSynchronization
 
 /// `thumbnails`: makes a JPEG thumbnail of every picture, and audits the memory that it took.
@@ -60,10 +62,7 @@ struct ThumbnailsCommand: ParsableCommand {
     Interruption.watch()
     let summary: BatchSummary
     do {
-      let tree = try OutputTree(output, inputs: inputs)
-      let batch = try ThumbnailBatch(
-        inputs: inputs, tree: tree, width: width, quality: quality, jobs: jobs, isStrict: strictPictures)
-      summary = try batch.run()
+      summary = try makeThumbnails()
     } catch let error as BatchError {
       StandardError.write("thumbnails: \(error)\n")
       throw ExitCode(2)
@@ -75,5 +74,22 @@ struct ThumbnailsCommand: ParsableCommand {
     // The exit code that a shell reports for a command that a signal ended.
     if Interruption.current != 0 { throw ExitCode(128 + Interruption.current) }
     throw ExitCode(summary.hasFault ? 1 : summary.counts.failed > 0 ? 2 : 0)
+  }
+
+  private func makeThumbnails() throws -> BatchSummary {
+    let tree = try OutputTree(output, inputs: inputs)
+    var options = ThumbnailJob.Options()
+    options.width = width
+    options.quality = quality
+    options.isStrict = strictPictures
+    options.keepsUpToDate = true
+    // Blocks as large as whole files are not used again, and libjpeg takes far more memory than they do. So little
+    // memory is kept, and the rest goes back to the kernel at once.
+    options.arena = try Arena(
+      name: "thumbnails", configuration: .init(dirtyDecay: .zero, idleByteLimit: jobs * 2 << 20))
+    let job = ThumbnailJob(tree: tree, options: options)
+    let start = ProcessUsage.now()
+    job.run(inputs, threadCount: jobs)
+    return BatchSummary(counts: job.counts, usage: ProcessUsage.now().since(start), audit: try LeakAuditor.audit())
   }
 }

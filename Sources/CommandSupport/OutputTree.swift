@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+package import SystemPackage
+
+internal import Bitmaps
+internal import NativeBuffers
+
+/// The folder that thumbnails go to, and which of its files may be replaced.
+package struct OutputTree: Sendable {
+  let folder: FilePath
+  let identity: FileIdentity?
+  private let isTemporary: Bool
+  /// For each input, the folder below the output folder that its tree goes to; nil if it goes to the output folder
+  /// itself.
+  private let subfolders: [FilePath.Component?]
+  private let inputs: Set<FileIdentity>
+
+  /// Makes the folder.
+  ///
+  /// - Parameter path: Nil for a folder of its own, which ``removeIfTemporary()`` removes with all that is in it.
+  /// - Throws: ``BatchError`` if the folder cannot be made, if thumbnails would lie among the pictures, or if two
+  ///   inputs are the same or would get the same name.
+  package init(_ path: String?, inputs: [String]) throws(BatchError) {
+    isTemporary = path == nil
+    let path = path ?? FilePath(NSTemporaryDirectory()).appending("thumbnails-\(UUID().uuidString)").string
+    folder = FilePath(path)
+    if let what = folder.insteadOfFolder {
+      throw BatchError("--output \(path) is \(what), and thumbnails go to a folder. Name another one.")
+    }
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw BatchError(
+        "the folder for thumbnails, \(path), cannot be made: \(error.localizedDescription) Name another --output.")
+    }
+    identity = FileIdentity(folder)
+    subfolders = try Self.subfolders(for: inputs, below: path)
+    self.inputs = Set(inputs.compactMap { FileIdentity(FilePath($0)) })
+  }
+
+  private static func subfolders(
+    for inputs: [String], below path: String
+  ) throws(BatchError) -> [FilePath.Component?] {
+    let folders = inputs.filter { FilePath($0).kind(followingLinks: true) == .folder }
+    // The folder itself, or one below the output folder.
+    for folder in folders where resolved(folder).starts(with: resolved(path)) {
+      throw BatchError(
+        "thumbnails in \(path) would lie among the pictures of \(folder). Name a folder beside or below it.")
+    }
+    var names: [String: String] = [:]
+    var subfolders: [FilePath.Component?] = []
+    for input in inputs {
+      let isFolder = folders.contains(input)
+      let component = resolved(input).lastComponent
+      let name = component?.string ?? ""
+      subfolders.append(isFolder && inputs.count > 1 ? component : nil)
+      if let other = names.updateValue(input, forKey: isFolder ? name : OutputName.name(for: name)) {
+        if other == input || FileIdentity(FilePath(other)) == FileIdentity(FilePath(input)) {
+          throw BatchError("\(input) is named twice\(other == input ? "" : ", also as \(other)"). Name it once.")
+        }
+        throw BatchError(
+          "two inputs are called \(name), and their thumbnails would go to the same place. "
+            + "Run the command once for each of them, with output folders of their own.")
+      }
+    }
+    return subfolders
+  }
+
+  /// The path of a file's thumbnail.
+  ///
+  /// - Throws: ``BatchError`` if the file's name is no UTF-8 text, or the thumbnail's name would be too long.
+  package func target(for file: PictureWalk.File) throws(BatchError) -> FilePath {
+    // The names in a temporary folder do not matter, so any text will do.
+    let exactText = file.relative.exactText ?? (isTemporary ? file.relative.printable : nil)
+    guard let exactText else {
+      throw BatchError("its name is no UTF-8 text, and a thumbnail's name must be. Rename it.")
+    }
+    let relative = FilePath(exactText)
+    let name = OutputName.name(for: relative.lastComponent?.string ?? "")
+    guard name.utf8.count <= NAME_MAX else {
+      throw BatchError(
+        "its thumbnail's name would be too long: \(name.utf8.count) bytes, and a name has at most \(NAME_MAX). Rename it."
+      )
+    }
+    var target = folder
+    if let subfolder = subfolders[file.root] { target.append(subfolder) }
+    target.append(relative.removingLastComponent().components)
+    return target.appending(name)
+  }
+
+  /// Whether these commands wrote the thumbnail at `target` and it is whole, newer than the picture and as wide as a
+  /// new one would be, and there was nothing to warn of when it was made.
+  func isUpToDate(_ target: FilePath, of file: PictureWalk.File, width: Int, arena: Arena?) -> Bool {
+    guard FileIdentity(target) != FileIdentity(file.path),
+      let made = target.status(), let taken = file.path.status(),
+      (made.st_mtim.tv_sec, made.st_mtim.tv_nsec) > (taken.st_mtim.tv_sec, taken.st_mtim.tv_nsec),
+      ThumbnailMark.isOrdinaryAndWhole(target),
+      let info = try? PictureInfo(probingFileAt: target.string, arena: arena), info.format == .jpeg
+    else { return false }
+    if info.width == width { return true }
+    // A thumbnail that is narrower than `width` is right only if the picture itself is that narrow.
+    guard info.width < width,
+      let original = try? file.path.withOpenablePath({ try PictureInfo(probingFileAt: $0, arena: arena) })
+    else { return false }
+    return info.width == original.uprightWidth
+  }
+
+  /// Writes a thumbnail, and makes the folders above it. Replaces only files that these commands wrote.
+  func write(_ thumbnail: Bitmap, to target: FilePath, quality: Int, arena: Arena?) throws {
+    if let existing = FileIdentity(target), inputs.contains(existing) {
+      throw BatchError("its thumbnail would replace \(target), which is a picture to read. Name another --output.")
+    }
+    if try ThumbnailMark.isForeign(target) {
+      throw BatchError(
+        "its thumbnail would replace \(target), which this program did not make, and which stays. "
+          + "Move it away, or name another --output.")
+    }
+    guard thumbnail.height <= Self.largestSide else {
+      throw BatchError(
+        "its thumbnail would be \(thumbnail.width)×\(thumbnail.height), and a JPEG has at most \(Self.largestSide) "
+          + "rows. Name a smaller --width, or leave this picture out.")
+    }
+    try FileManager.default.createDirectory(
+      atPath: target.removingLastComponent().string, withIntermediateDirectories: true)
+    let mark = ThumbnailMark(hasWarnings: !thumbnail.decodingWarnings.isEmpty)
+    try thumbnail.writeJPEG(toFileAt: target.string, quality: quality, comment: mark.comment, arena: arena)
+  }
+
+  package func removeIfTemporary() {
+    if isTemporary { try? FileManager.default.removeItem(atPath: folder.string) }
+  }
+
+  /// The largest height or width of a JPEG that libjpeg writes.
+  private static let largestSide = 65_500
+
+  private static func resolved(_ path: String) -> FilePath {
+    FilePath(URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path)
+  }
+}
