@@ -70,7 +70,9 @@ enum Recognition: Equatable {
 
 extension BitmapError {
   fileprivate static var noPicture: BitmapError {
-    BitmapError(.notAPicture, "this is no picture: it starts like no JPEG, PNG, WebP or Netpbm file.")
+    let names = PictureCodecs.all.map { "\($0.format)" }
+    let list = names.dropLast().joined(separator: ", ") + " or " + names.suffix(1).joined()
+    return BitmapError(.notAPicture, "this is no picture: it starts like no \(list) file.")
   }
 }
 
