@@ -49,8 +49,6 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case maintenance
   /// The list of the threads' caches.
   case threadCaches
-  /// Moves of room for idle blocks between a depot's stripes.
-  case idleRoom
   /// Released blocks that are held back on purpose.
   case quarantine
   /// The deallocators of adopted memory.

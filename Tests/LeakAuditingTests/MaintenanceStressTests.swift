@@ -50,7 +50,7 @@ struct MaintenanceStressTests {
     #expect(books.difference == 0 && books.live.count == 0)
     #expect(books.buffers.created == state.created.load(ordering: .relaxed))
     ThreadCaches.current()?._checkInvariants()
-    Arena.shared.depot._checkInvariants()
+    Arena.shared._checkInvariants()
     if !refusingBarrier { Arena.shared.trim() }
   }
 

@@ -1,4 +1,4 @@
-/* How idle blocks move between threads (EntryStack.swift, ThreadCache+Batches.swift). There is a shared list, whose
+/* How idle blocks move between threads (EntryStack.swift, ThreadCache+FullOrEmpty.swift). There is a shared list, whose
  * head holds the number of the first entry and a count of pops. A thread takes one entry, or two by one exchange. It
  * gives them back one by one, or as a chain of two.
  *

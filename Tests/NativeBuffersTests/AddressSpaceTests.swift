@@ -239,24 +239,24 @@ struct AddressSpaceTests {
       for buffer in live { buffer.dispose() }
       _ = Maintenance.pass(at: 0)
       let depot = Arena.shared.depot
-      let idle = depot.bins.idleByteCount
+      let idle = depot.idleByteCount
       #expect(idle > 0)
       let pieces = Pieces(atMost: idle)
       #expect(pieces.byteCount == idle)
       let left = ProcessMemory.mappableByteCount ?? 0
       let next = Maintenance.pass(at: 1)
       #expect(next == 100_000_001, "it looks again soon")
-      #expect(depot.bins.idleByteCount <= (idle + left) / 2)
+      #expect(depot.idleByteCount <= (idle + left) / 2)
       let more = Pieces(atMost: .max)
       #expect(idle + more.byteCount >= obtained / 2)
       more.free()
       pieces.free()
       // Blocks that were not used for the idle time are given back as well, with their addresses.
       for step in 1...3 { _ = Maintenance.pass(at: UInt64(step) * 10_000_000_000) }
-      #expect(depot.bins.idleByteCount == 0)
+      #expect(depot.idleByteCount == 0)
       let retained = try Arena.shared.counts().retained
       #expect(retained <= 4 << 20)
-      depot._checkInvariants()
+      Arena.shared._checkInvariants()
     }
   }
 }

@@ -86,15 +86,15 @@ struct BatchTests {
             first.dispose()
             second.dispose()
           }
-          ThreadCaches.withCurrent { $0.flush(to: Arena.shared.depot) }
+          ThreadCaches.withCurrent { $0.empty(into: .shared) }
           let buffers = try (0..<12).map { _ in
             try NativeBuffer(uninitializedByteCount: byteCount, alignment: alignment)
           }
           let misaligned = buffers.filter { $0.block.entry.address % UInt(alignment) != 0 }
           #expect(misaligned.isEmpty, "\(misaligned.count) of 12")
           for buffer in buffers { buffer.dispose() }
-          ThreadCaches.withCurrent { $0.flush(to: Arena.shared.depot) }
-          Arena.shared.depot._checkInvariants()
+          ThreadCaches.withCurrent { $0.empty(into: .shared) }
+          Arena.shared._checkInvariants()
         } catch {
           Issue.record(error)
         }
@@ -121,8 +121,8 @@ struct BatchTests {
       case 7 where step % 5 == 0: arena.trim(keeping: Int.random(in: 0...2 << 20, using: &generator))
       default: break
       }
-      arena.depot._checkInvariants()
-      // The maintenance thread may give a surplus block back meanwhile, so only numbers that did not change are
+      arena._checkInvariants()
+      // The maintenance thread may give a block beyond the limit back meanwhile, so only numbers that did not change are
       // compared.
       let before = counts(of: arena)
       let census = try arena.census().count

@@ -53,7 +53,7 @@ struct IdleBoundTests {
         var most = 0
         try Self.churn(arena, generator: &generator) { most = max(most, Self.idleByteCount(arena)) }
         #expect(most <= limit + limit / 8 + Self.largest, "limit \(limit), seed \(seed)")
-        arena.depot._checkInvariants()
+        arena._checkInvariants()
         // The pass brings the idle memory back to the limit.
         _ = Maintenance.pass(at: 0)
         #expect(Self.idleByteCount(arena) <= limit)
@@ -122,13 +122,13 @@ struct IdleBoundTests {
         }
       }
       #expect(Set(numbers.withLock { $0.map { $0 & 1 } }).count == 2, "two stripes")
-      #expect(arena.depot.surplus.count == 0)
-      #expect(arena.depot.bins.idleByteCount == 4 << 20)
+      #expect(arena.depot.debt == 0)
+      #expect(arena.depot.idleByteCount == 4 << 20)
       live[5].dispose()
-      #expect(arena.depot.surplus.count == 1, "the limit is full")
-      #expect(arena.depot.bins.idleByteCount == 4 << 20)
+      #expect(arena.depot.debt == 1 << 20, "the limit is full")
+      #expect(arena.depot.idleByteCount == 5 << 20)
       kept.withLock { _ = $0?.dispose() }
-      arena.depot._checkInvariants()
+      arena._checkInvariants()
       arena.trim()
       try arena.destroy()
     }
@@ -141,7 +141,7 @@ struct IdleBoundTests {
       let arena = try Arena(name: "long work", configuration: .init(idleByteLimit: limit))
       let live = try (0..<40).map { _ in try NativeBuffer(uninitializedByteCount: 1 << 20, arena: arena) }
       // A purge holds this lock for as long as it takes.
-      ArenaDirectory.maintenanceLock.withLock {
+      Maintenance.workLock.withLock {
         for buffer in live[..<20] { buffer.dispose() }
         ThreadStatus.wait("what is beyond the limit") { Self.idleByteCount(arena) <= limit }
         // The maintenance thread now waits for the purge. A thread that disposes a block does not wait for the

@@ -41,7 +41,7 @@ struct MaintenanceTests {
       #expect(Maintenance.pass(at: 10 * Self.second) == nil)
       #expect(Self.blockCount(arena) == 0)
       #expect(try arena.counts().dirty == 0)
-      arena.depot._checkInvariants()
+      arena._checkInvariants()
       try arena.destroy()
     }
   }
@@ -93,54 +93,55 @@ struct MaintenanceTests {
       let arena = try Arena(name: "watching")
       Self.leaveIdle(1, of: 3 << 20, in: arena)
       // The thread that left the block has called already, and will not call again.
-      #expect(arena.depot.bins.isWatched)
-      arena.depot.stopWatching()
-      #expect(arena.depot.bins.isWatched)
+      #expect(arena.depot.isWatched)
+      arena.stopWatching()
+      #expect(arena.depot.isWatched)
       #expect(arena.trim() == 3 << 20)
-      arena.depot.stopWatching()
-      #expect(!arena.depot.bins.isWatched)
+      arena.stopWatching()
+      #expect(!arena.depot.isWatched)
       try arena.destroy()
     }
   }
 
   @Test("Blocks beyond the limit take no lock of the arena where they are released; the next pass gives them back")
-  func surplus() async {
+  func blocksBeyondLimit() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
-      let arena = try Arena(name: "surplus", configuration: .init(idleByteLimit: 64 << 20))
+      let arena = try Arena(name: "beyond", configuration: .init(idleByteLimit: 64 << 20))
       let live = Self.buffers(73, of: 1 << 20, in: arena)
       ProcessTimeLimit.set(seconds: 20)
       arena.lock.withLock { for buffer in live { buffer.dispose() } }
       ProcessTimeLimit.lift()
       // The bound is an eighth of the limit, and one block.
-      #expect(arena.depot.surplus.count == 9)
+      #expect(arena.depot.debt == 9 << 20)
       #expect(Self.blockCount(arena) == 73)
       _ = Maintenance.pass(at: 0)
       #expect(Self.blockCount(arena) == 64)
-      #expect(arena.depot.surplus.count == 0)
+      #expect(arena.depot.debt == 0)
       #expect(arena.trim() == 64 << 20)
       try arena.destroy()
     }
   }
 
-  @Test("The list of blocks beyond the limit is bounded: what it does not hold is given back where it is released")
-  func surplusBound() async {
+  @Test("The number of blocks beyond the limit is bounded: further ones are given back where they are released")
+  func countBeyondLimit() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
       let kept = 16_384
-      let arena = try Arena(name: "surplus bound", configuration: .init(idleByteLimit: kept * 64))
-      let live = Self.buffers(kept + SurplusBlocks.countLimit + 100, of: 64, in: arena)
+      let arena = try Arena(name: "bound", configuration: .init(idleByteLimit: kept * 64))
+      let live = Self.buffers(kept + Depot.blockCountBeyondLimit + 100, of: 64, in: arena)
       for buffer in live { buffer.dispose() }
-      #expect(Self.blockCount(arena) == kept + SurplusBlocks.countLimit)
-      #expect(arena.depot.surplus.count == SurplusBlocks.countLimit, "what was refused does not count")
-      #expect(arena.trim() == (kept + SurplusBlocks.countLimit) * 64)
-      #expect(arena.depot.surplus.count == 0)
+      #expect(Self.blockCount(arena) == kept + Depot.blockCountBeyondLimit)
+      #expect(arena.depot.debt == Depot.blockCountBeyondLimit * 64, "what was refused does not count")
+      #expect(arena.trim() == (kept + Depot.blockCountBeyondLimit) * 64)
+      #expect(arena.depot.debt == 0)
+      arena._checkInvariants()
       try arena.destroy()
     }
   }
 
   @Test("Turned off, maintenance leaves no block that waits for it, also where it never had a look")
-  func turnedOffWithSurplus() async {
+  func turnedOffWithDebt() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
       let arena = try Arena(name: "never seen", configuration: .init(idleByteLimit: 0))
@@ -255,7 +256,7 @@ struct MaintenanceTests {
       #expect(ThreadCaches.attachedCount == 0)
       for buffer in live { buffer.dispose() }
       #expect(ThreadCaches.attachedCount == 1)
-      #expect(Arena.shared.depot.bins.idleByteCount == 0)
+      #expect(Arena.shared.depot.idleByteCount == 0)
       for step in 4...6 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
       #expect(Self.blockCount(.shared) == 0)
     }

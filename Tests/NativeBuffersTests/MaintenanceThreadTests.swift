@@ -85,7 +85,7 @@ struct MaintenanceThreadTests {
           }
         }
       }
-      arena.depot._checkInvariants()
+      arena._checkInvariants()
       try arena.destroy()
     }
   }

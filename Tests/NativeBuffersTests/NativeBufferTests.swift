@@ -3,6 +3,7 @@
 import Foundation
 import NativeSynchronization
 import ResourceLedger
+import Synchronization
 import TestSupport
 import Testing
 
@@ -54,7 +55,7 @@ struct NativeBufferTests {
         }
       }
     }
-    arena.depot._checkInvariants()
+    arena._checkInvariants()
     finish()
   }
 
@@ -179,25 +180,30 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("A block is kept for reuse also while another thread, of any arena, adds up what is idle")
+  @Test("A block is kept for reuse even if another thread adds up what is idle, and takes unused room back")
   func reusedBesideSums() throws {
-    let old = try NativeBuffer(byteCount: 64, arena: arena)
-    // A thread that adds up idle blocks holds this lock, and it may lose its processor meanwhile.
-    let isHeld = DispatchSemaphore(value: 0)
-    let isOver = DispatchSemaphore(value: 0)
-    let adder = Worker {
-      DepotBins.budgetLock.withLock {
-        isHeld.signal()
-        isOver.wait()
+    let arena = arena
+    let isOver = Atomic(false)
+    let sums = Atomic(0)
+    onThreads(2) { thread in
+      if thread == 0 {
+        while !isOver.load(ordering: .relaxed) {
+          _ = arena.depot.idleByteCount
+          arena.depot.withdrawRoom()
+          sums.add(1, ordering: .relaxed)
+        }
+      } else {
+        while sums.load(ordering: .relaxed) == 0 { sched_yield() }
+        for _ in 0..<2_000 {
+          guard let old = try? NativeBuffer(byteCount: 64, arena: arena) else { continue }
+          old.dispose()
+          let new = try? NativeBuffer(byteCount: 64, arena: arena)
+          #expect(old.block.entry == new?.block.entry, "the block is used again at once")
+          new?.dispose()
+        }
+        isOver.store(true, ordering: .relaxed)
       }
     }
-    isHeld.wait()
-    old.dispose()
-    let new = try NativeBuffer(byteCount: 64, arena: arena)
-    isOver.signal()
-    adder.wait()
-    #expect(old.block.entry == new.block.entry, "the block is used again at once")
-    new.dispose()
     finish()
   }
 

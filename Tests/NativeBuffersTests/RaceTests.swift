@@ -20,7 +20,7 @@ struct RaceTests {
       }
     }
     #expect(releases.value == 10_000)
-    arena.depot._checkInvariants()
+    arena._checkInvariants()
     try arena.destroy()
   }
 
@@ -147,7 +147,7 @@ struct RaceTests {
       }
     }
     for slot in 0..<64 { shared.exchange(slot, nil)?.dispose() }
-    arena.depot._checkInvariants()
+    arena._checkInvariants()
     try arena.destroy()
   }
 }

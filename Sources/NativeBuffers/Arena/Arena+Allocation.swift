@@ -107,7 +107,7 @@ extension Arena {
         "NativeBuffers: \(pointer) was given to arena \"\(name)\" (\(index)) to free, but belongs \(found).")
     }
     lock.withLock { unsafe deallocate(pointer) }
-    depotIfMade?.noticeUnusedPages()
+    noticeUnusedPages()
   }
 
   /// Releases memory of any arena, in the shape of C's `free`: for C code that is handed such memory together with a
@@ -128,6 +128,6 @@ extension Arena {
       }
       unsafe deallocate(pointer)
     }
-    depotIfMade?.noticeUnusedPages()
+    noticeUnusedPages()
   }
 }

@@ -15,13 +15,12 @@ extension Arena {
   /// - Returns: bytes given back.
   @discardableResult
   public func trim(keeping limit: Int = 0) -> Int {
-    let depot = depot
     var freed = 0
     if isShared {
-      _ = ThreadCaches.withExisting { $0.flush(to: depot) }
+      _ = ThreadCaches.withExisting { $0.empty(into: self) }
       if limit <= 0 { freed = ThreadCaches.trim(takesAll: true) }
     }
-    return freed + depot.trim(keeping: max(0, limit))
+    return freed + trimDepot(keeping: max(0, limit))
   }
 
   /// The number of this arena's buffers that were not disposed before their last reference was released. Takes no lock,

@@ -66,13 +66,12 @@ public final class Arena: Sendable {
 
     fileprivate func check(arena: String) throws(ArenaError) {
       for (property, value) in [("oversizeThreshold", oversizeThreshold), ("idleByteLimit", idleByteLimit)] {
-        guard value >= 0 else {
-          throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena)
-        }
+        if value < 0 { throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena) }
       }
       for (property, value) in [("dirtyDecay", dirtyDecay), ("muzzyDecay", muzzyDecay), ("idleTime", idleTime)] {
-        guard let value, !(.zero ... .seconds(10_000_000_000)).contains(value) else { continue }
-        throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena)
+        if let value, value < .zero || value > .seconds(10_000_000_000) {
+          throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena)
+        }
       }
     }
 
@@ -84,46 +83,16 @@ public final class Arena: Sendable {
     }
   }
 
-  /// The arena that buffers come from if no other arena is named.
-  ///
-  /// Ends the process if there is no room for it. Creating a buffer throws an error instead.
-  public static var shared: Arena {
-    switch lateShared.value {
-    case .success(let arena): arena
-    case .failure(let error): fatalError("NativeBuffers: the shared arena could not be created: \(error)")
-    }
-  }
-
-  /// Makes ``shared`` if it does not exist yet.
-  /// - Throws: ``ArenaError`` if there is no room for it or for the ledger. Every later call throws the same error,
-  ///   because this is tried only once.
-  package static func makeShared() throws(ArenaError) { _ = try lateShared.value.get() }
-
-  private static let lateShared = ForkSafeLazy {
-    Result { () throws(ArenaError) in
-      try Arena(name: "shared", configuration: Configuration(), isShared: true)
-    }
-  }
-
   /// Whether this is ``shared``. Unlike a comparison with ``shared``, this never makes that arena, so it can be used
   /// under a lock.
   @usableFromInline package let isShared: Bool
-
-  /// Makes the statics of the folder Arena. Must be called before `main`.
-  package static func makeStatics() {
-    ForkGuard.touch(lateShared)
-    ArenaStatistics.makeStatics()
-    ArenaDirectory.makeStatics()
-    MallocCapture.makeStatics()
-    ProcessMalloc.makeStatics()
-  }
 
   public let name: String
   /// jemalloc's number for it, as in `arena.<index>.purge`.
   public let index: UInt32
   /// The ledger's number for it.
   public var domain: DomainID { number.id }
-  private let number: OwnedDomain
+  let number: OwnedDomain
   public let configuration: Configuration
 
   /// The lock of the slow path. Memory of this arena is set aside and given back only under it, together with its
@@ -132,7 +101,11 @@ public final class Arena: Sendable {
   /// True once the arena is destroyed. Changes only under `lock`.
   let isDestroyed = Atomic<Bool>(false)
   /// See ``depot``. Set only once.
-  private let depotReference = AtomicLazyReference<Depot>()
+  private let depotOwner = AtomicLazyReference<DepotOwner>()
+  /// Approximately the bytes given back to jemalloc since the last purge.
+  let unpurgedByteCount = Atomic<Int>(0)
+  // SAFETY: guarded by `Maintenance.workLock`.
+  nonisolated(unsafe) var maintenanceState = MaintenanceState()
   /// Whether the process had a limit on what it maps (`ulimit -v`, `ulimit -d`) when the arena was created.
   let isMappingLimited: Bool
   /// Milliseconds until jemalloc itself purges unused pages, while the maintenance thread does not.
@@ -144,15 +117,9 @@ public final class Arena: Sendable {
   /// Counts down to an allocation that fails on purpose; 0 if none will. For tests of exhaustion.
   package let failureCountdown = Atomic<Int>(0)
 
-  /// Creates an arena.
-  /// - Throws: ``ArenaError`` if a value of the configuration is not allowed, if jemalloc refuses a `mallctl` key, if
-  ///   the process has all the arenas that it may have (``ArenaError/Code/tooManyArenas``), if there is no room
-  ///   for an arena (``ArenaError/Code/noRoomForArena``), or if the ledger cannot be made or has no room.
-  public convenience init(name: String, configuration: Configuration = Configuration()) throws(ArenaError) {
-    try self.init(name: name, configuration: configuration, isShared: false)
-  }
-
-  private init(name: String, configuration: Configuration, isShared: Bool) throws(ArenaError) {
+  /// Makes an arena that ``ArenaDirectory`` does not know yet.
+  /// - Throws: ``ArenaError`` as ``init(name:configuration:)``.
+  init(name: String, configuration: Configuration, isShared: Bool) throws(ArenaError) {
     do throws(LedgerError) { try Ledger.makeShared() } catch { throw ArenaError(.ledger(error), arena: name) }
     ArenaStatistics.prepare()
     self.isShared = isShared
@@ -177,15 +144,26 @@ public final class Arena: Sendable {
       try? Mallctl.call("arena.\(index).destroy")
       throw error
     }
-    ArenaDirectory.add(self)
   }
 
   /// The arena's idle blocks. Made at the first use, because an arena without buffers needs no lists for them. Takes no
   /// lock.
-  var depot: Depot { depotIfMade ?? depotReference.storeIfNil(Depot(arena: self)) }
+  var depot: Depot {
+    depotIfMade ?? depotOwner.storeIfNil(DepotOwner(idleByteLimit: configuration.idleByteLimit)).depot
+  }
 
   /// ``depot``, or nil if it was not used yet. Takes no lock.
-  var depotIfMade: Depot? { depotReference.load() }
+  var depotIfMade: Depot? { depotOwner.load()?.depot }
+
+  /// What maintenance remembers about an arena from one pass to the next.
+  struct MaintenanceState {
+    /// When idle blocks are searched next; nil while there are none.
+    var nextSearch: UInt64?
+    /// When maintenance first saw that there may be unused pages; nil if it saw none.
+    var dirtySince: UInt64?
+    /// Whether maintenance has turned jemalloc's own timer for pages off.
+    var ownsDecay = false
+  }
 
   /// Gives dirty and muzzy pages back to the kernel now. Idle blocks keep their pages: call ``trim(keeping:)`` first.
   /// Cost: one `madvise` per run of pages, about 40 ms per GB. Do not call it on threads that must not wait.
@@ -193,14 +171,14 @@ public final class Arena: Sendable {
   ///   jemalloc refuses.
   public func purge() throws(ArenaError) { try callWhileAlive("purge") }
 
-  /// As ``purge()``, for a caller that holds ``ArenaDirectory/maintenanceLock``.
+  /// As ``purge()``, for a caller that holds ``Maintenance/workLock``.
   package func purgePages() {
     guard !isDestroyed.load(ordering: .relaxed) else { return }
     try? Mallctl.call("arena.\(index).purge")
   }
 
   /// Lets jemalloc's own timer purge dirty pages as configured, on the threads that allocate; or lets the pages wait
-  /// for ``purgePages()``. The caller holds ``ArenaDirectory/maintenanceLock``.
+  /// for ``purgePages()``. The caller holds ``Maintenance/workLock``.
   package func setPurgesItself(_ purges: Bool) {
     guard !isDestroyed.load(ordering: .relaxed) else { return }
     try? Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(purges ? ownDirtyDecay : -1))
@@ -214,73 +192,9 @@ public final class Arena: Sendable {
   /// Holds a lock that keeps the arena from being destroyed meanwhile: another arena may get the index of a destroyed
   /// one. This is not the lock of the slow path, because threads that allocate must not wait for this.
   private func callWhileAlive(_ action: String) throws(ArenaError) {
-    ArenaDirectory.maintenanceLock.lock()
-    defer { ArenaDirectory.maintenanceLock.unlock() }
+    Maintenance.workLock.lock()
+    defer { Maintenance.workLock.unlock() }
     guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
     try Mallctl.call("arena.\(index).\(action)")
-  }
-
-  /// Destroys the arena and returns all its memory to the kernel. Idle blocks are given back first. Waits for
-  /// maintenance of the arena that is running. While other threads create or dispose buffers in the arena, this may
-  /// throw because of blocks that are just moving.
-  ///
-  /// Cost: what jemalloc needs to unmap the arena. That is mostly 20 to 30 µs for an arena that was never used, and 40
-  /// to 110 µs for a used one (measured on a busy machine; one in a hundred took milliseconds), 1 µs per idle block,
-  /// and 100 to 400 µs per MiB whose pages were touched. If there are detached blocks that C freed, or if this throws,
-  /// it also costs as much as ``counts()``, and reads 64 bytes per ledger entry. Memory that C code allocated from the
-  /// arena by its ``index``, without this library, is freed too.
-  /// - Throws: ``ArenaError/Code/sharedArena`` if this is ``shared``; ``ArenaError/Code/blocksLive``
-  ///   if a buffer, or memory from ``unsafeAllocate(byteCount:alignment:)``, is live; ``ArenaError/Code/destroyed`` if
-  ///   the arena was destroyed before; ``ArenaError/Code/mallctl`` if jemalloc refuses.
-  public func destroy() throws(ArenaError) {
-    guard !isShared else { throw ArenaError(.sharedArena, arena: name) }
-    try ArenaDirectory.maintenanceLock.withLock { () throws(ArenaError) in
-      try lock.withLock { () throws(ArenaError) in
-        if !isDestroyed.load(ordering: .relaxed) { _ = depotIfMade?.trimUnderLock(keeping: 0) }
-        try destroyEmpty()
-      }
-    }
-    ArenaDirectory.remove(self)
-    number.giveBack()
-  }
-
-  /// Gives back the entries of the arena, because another arena may get its domain's number. The caller holds `lock`,
-  /// and no block is allocated: so detached blocks were freed, and any other entry is a ghost's, whose handle may still
-  /// be used.
-  private func settleEntries() throws(ArenaError) {
-    var detached: [LedgerEntry] = []
-    var ghosts = (count: 0, byteCount: 0)
-    Ledger.shared.forEachResource { entry, snapshot in
-      guard snapshot.domain == domain.number else { return }
-      if snapshot.word.isDetached {
-        detached.append(entry)
-      } else {
-        ghosts.count += 1
-        ghosts.byteCount += snapshot.capacity
-      }
-    }
-    guard ghosts.count == 0 else {
-      throw ArenaError(.blocksLive(count: ghosts.count, byteCount: ghosts.byteCount), arena: name)
-    }
-    for entry in detached {
-      _ = entry.endLife(as: .free)
-      releaseEntry(entry, in: .shared)
-    }
-  }
-
-  /// Destroys the arena if it has no live block. The caller holds `lock`.
-  private func destroyEmpty() throws(ArenaError) {
-    guard !isDestroyed.load(ordering: .relaxed) else { throw ArenaError(.destroyed, arena: name) }
-    // Only if something is left, because jemalloc adds up its statistics for all arenas of the process at once.
-    if unsafe !holdings.isEmpty {
-      try Mallctl.refreshStatistics()
-      let counts = try readCounts()
-      guard counts.count == 0 else {
-        throw ArenaError(.blocksLive(count: counts.count, byteCount: counts.byteCount), arena: name)
-      }
-      try settleEntries()
-    }
-    try Mallctl.call("arena.\(index).destroy")
-    isDestroyed.store(true, ordering: .relaxed)
   }
 }

@@ -7,10 +7,6 @@ import Synchronization
 
 /// The arenas of this process. Keeps each arena until it is destroyed.
 package enum ArenaDirectory {
-  /// Held while a thread works on an arena's unused memory, which may take longer than the arena's slow path may wait.
-  /// No arena is destroyed meanwhile. Taken before the arena's own lock.
-  package static let maintenanceLock = RankedLock(.arenaMaintenance)
-
   private static let lock = RankedLock(.arenaDirectory)
   /// The arenas in the order in which they were made.
   // SAFETY: guarded by `lock`.
@@ -18,7 +14,6 @@ package enum ArenaDirectory {
   private static let byDomain = ArenasByDomain()
 
   static func makeStatics() {
-    ForkGuard.touch(maintenanceLock)
     ForkGuard.touch(lock)
     unsafe ForkGuard.touch(arenas)
     ForkGuard.touch(byDomain)
@@ -44,9 +39,14 @@ package enum ArenaDirectory {
   /// All arenas, in the order in which they were made. Their locks are taken in this order.
   package static var all: [Arena] { lock.withLock { unsafe arenas } }
 
-  /// The depot of the arena that an entry's block came from; nil if the entry has no arena. Takes no lock. The caller
-  /// has the block, which keeps the arena from being destroyed.
-  static func depot(of entry: LedgerEntry) -> Depot? { byDomain.depot(at: entry.classification.domain) }
+  /// Calls a closure for each arena that has had idle blocks, under ``Maintenance/workLock``.
+  static func forEachUsed(_ body: (Arena) -> Void) {
+    for arena in all where arena.depotIfMade != nil { Maintenance.workLock.withLock { body(arena) } }
+  }
+
+  /// The arena that an entry's block came from; nil if the entry has no arena. Takes no lock. The caller has the block,
+  /// which keeps the arena from being destroyed.
+  static func arena(of entry: LedgerEntry) -> Arena? { byDomain.arena(at: entry.classification.domain) }
 }
 
 /// The arena of each domain number, read without a lock.
@@ -70,9 +70,9 @@ package enum ArenaDirectory {
     unsafe slots[Int(domain.rawValue)].store(address, ordering: .releasing)
   }
 
-  func depot(at domain: DomainNumber) -> Depot? {
+  func arena(at domain: DomainNumber) -> Arena? {
     let address = unsafe slots[Int(domain.rawValue)].load(ordering: .acquiring)
     guard let object = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
-    return unsafe Unmanaged<Arena>.fromOpaque(object)._withUnsafeGuaranteedRef { $0.depotIfMade }
+    return unsafe Unmanaged<Arena>.fromOpaque(object).takeUnretainedValue()
   }
 }

@@ -28,16 +28,17 @@ enum AdoptedMemory {
     return entry.classification.domain == id.number
   }
 
+  /// Begins the life of an entry for memory that other code allocated.
+  /// - Returns: the entry and the key of its life.
   static func adopt(
     _ base: UnsafeMutableRawPointer, byteCount: Int, site: SiteID, deallocator: @escaping Deallocator
-  ) throws(LedgerError) -> Block {
+  ) throws(LedgerError) -> (entry: LedgerEntry, key: EntryWord) {
     let entry = try Ledger.shared.acquireEntry(.init(domain: try domain.value.get(), bucket: 0))
     lock.withLock { unsafe deallocators[Ledger.shared.index(of: entry)] = deallocator }
     entry.address = UInt(bitPattern: base)
     entry.capacity = byteCount
     entry.alignmentLog2 = 0
-    let key = entry.beginLife(byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
-    return unsafe Block(base: base, byteCount: byteCount, entry: entry, key: key)
+    return (entry, entry.beginLife(byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource))
   }
 
   /// Runs the deallocator of an entry whose release was claimed, on this thread and under no lock of this library.

@@ -69,7 +69,7 @@ public import ResourceLedger
   }
 
   /// Takes a block if the thread's cache has none: from the depot, or else fresh memory. Cost: a few atomic operations
-  /// in the depot; for fresh memory see ``Depot/allocate(_:zeroed:)``.
+  /// in the depot; for fresh memory see ``Arena/allocateBlock(_:zeroed:)``.
   @usableFromInline
   @inline(never)
   static func acquireSlowly(
@@ -84,10 +84,11 @@ public import ResourceLedger
     _ = ThreadCaches.current()
     do throws(ArenaError) {
       let request = try Arena.Request(byteCount: byteCount, alignment: alignment)
-      let depot = (arena ?? Arena.shared).depot
-      let kept = depot.isCachedByThreads(request) ? popForThread(request, depot) : depot.pop(request)
+      let arena = arena ?? .shared
+      let isCached = arena.isShared && request.capacity <= ThreadCacheStorage.largestByteCount
+      let kept = isCached ? popForThread(request, arena) : arena.pop(request)
       let isZeroed = contents == .zeroed
-      let entry = if let kept { kept } else { try depot.allocate(request, zeroed: isZeroed) }
+      let entry = if let kept { kept } else { try arena.allocateBlock(request, zeroed: isZeroed) }
       let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: ScopeTracking.scopeForNewResource)
       if isZeroed, kept != nil { block.zero() }
       return block
@@ -101,13 +102,13 @@ public import ResourceLedger
 
   /// Takes a block of the shared arena of a size that threads keep: from the thread's cache, or as the first of a
   /// batch.
-  private static func popForThread(_ request: Arena.Request, _ depot: Depot) -> LedgerEntry? {
+  private static func popForThread(_ request: Arena.Request, _ arena: Arena) -> LedgerEntry? {
     let bin = SizeClass.index(holding: request.capacity)
     guard request.alignmentLog2 == SizeClass.blockAlignmentLog2 else {
-      return ThreadCaches.withCurrent { $0.pop(bin, alignmentLog2: request.alignmentLog2) } ?? depot.pop(request)
+      return ThreadCaches.withCurrent { $0.pop(bin, alignmentLog2: request.alignmentLog2) } ?? arena.pop(request)
     }
-    let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: depot.bins) }
-    return if let entry { entry } else { depot.pop(request) }
+    let entry = ThreadCaches.withCurrent { $0.pop(bin) ?? $0.refill(bin, from: arena.depot) }
+    return if let entry { entry } else { arena.pop(request) }
   }
 
   /// Asks for the end of this life. Releases the memory now if it has no pin; otherwise its last pin does.
@@ -152,11 +153,16 @@ public import ResourceLedger
     let scope = entry.scope
     let site = entry.site
     if scope != 0 { ScopeTracking.recordRescue(in: scope, at: site, byteCount: byteCount) }
-    if let cache = unsafe ThreadCache(cnativeruntime_cache()) {
-      cache.recordRescue(of: entry, at: site, byteCount: byteCount)
-    } else {
+    guard let cache = unsafe ThreadCache(cnativeruntime_cache()) else {
       Ledger.shared.recordRescue(at: site, byteCount: byteCount)
-      ArenaDirectory.depot(of: entry)?.bins.recordRescue()
+      ArenaDirectory.arena(of: entry)?.depot.recordRescue()
+      return
+    }
+    unsafe Ledger.recordRescue(at: site, byteCount: byteCount, siteRecords: cache.storage.pointee.siteRecords)
+    if UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain) {
+      unsafe cache.storage.pointee.depot.recordRescue()
+    } else {
+      ArenaDirectory.arena(of: entry)?.depot.recordRescue()
     }
   }
 
@@ -171,9 +177,8 @@ public import ResourceLedger
       let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       let bin = Int(difference >> 16 | difference << 16)
       if bin < ThreadCacheStorage.binCount, entry.endLife(as: .idle) {
-        let hasRoom = cache.push(entry, bin: bin)
+        cache.push(entry, bin: bin)
         cnativeruntime_end_cache_use()
-        if !hasRoom { spill(bin) }
         return
       }
     }
@@ -186,12 +191,6 @@ public import ResourceLedger
   @inline(never)
   static func releasePinned(_ entry: LedgerEntry) { release(entry) }
 
-  @usableFromInline
-  @inline(never)
-  static func spill(_ bin: Int) {
-    _ = ThreadCaches.withCurrent { $0.spill(bin, to: Arena.shared.depot) }
-  }
-
   /// Releases a block to the depot or to a cache that was parked, or adopted memory by its deallocator. Also called if
   /// ``release(_:)`` found that the entry has had its last life. Ending that life again changes nothing.
   @usableFromInline
@@ -201,21 +200,18 @@ public import ResourceLedger
       UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
       Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
     {
-      return cache.pushToDepot(entry)
-    }
-    if AdoptedMemory.owns(entry) { return AdoptedMemory.release(entry) }
-    guard let depot = ArenaDirectory.depot(of: entry) else {
-      fatalError("NativeBuffers: a block is released whose arena is gone: this is a fault of the library.")
-    }
-    if Quarantine.isOn { return Quarantine.hold(entry, of: depot) }
-    let bin = Int(entry.classification.bucket)
-    if bin < ThreadCacheStorage.binCount, depot.arena.isShared, entry.endLife(as: .idle) {
-      guard let hasRoom = ThreadCaches.withExisting({ $0.push(entry, bin: bin) }) else {
-        return depot.keep(entry, capacity: entry.capacity)
-      }
-      if !hasRoom { spill(bin) }
+      let outcome = cache.pushToDepot(entry)
+      if outcome != .kept { Arena.shared.finishPush(of: entry, outcome) }
       return
     }
-    depot.push(entry)
+    if AdoptedMemory.owns(entry) { return AdoptedMemory.release(entry) }
+    guard let arena = ArenaDirectory.arena(of: entry) else {
+      fatalError("NativeBuffers: a block is released whose arena is gone: this is a fault of the library.")
+    }
+    if Quarantine.isOn { return arena.quarantine(entry) }
+    let bin = Int(entry.classification.bucket)
+    guard bin < ThreadCacheStorage.binCount, arena.isShared else { return arena.release(entry) }
+    guard entry.endLife(as: .idle) else { return arena.deallocate(entry) }
+    if ThreadCaches.withExisting({ $0.push(entry, bin: bin) }) == nil { arena.push(entry) }
   }
 }

@@ -27,7 +27,7 @@ import ResourceLedger
     unsafe byteCount = block.byteCount
     unsafe entry = block.entry
     unsafe word = block.entry.word
-    unsafe arena = ArenaDirectory.depot(of: block.entry)?.arena
+    unsafe arena = ArenaDirectory.arena(of: block.entry)
     unsafe deallocator = arena == nil ? AdoptedMemory.forget(block.entry) : nil
   }
 

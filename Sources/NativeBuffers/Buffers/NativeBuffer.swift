@@ -119,8 +119,9 @@ public final class NativeBuffer: Sendable {
       throw NativeBufferError(.invalidByteCount(byteCount), created: Ledger.shared.site(createdSite))
     }
     do throws(LedgerError) {
-      block = unsafe try AdoptedMemory.adopt(
+      let (entry, key) = unsafe try AdoptedMemory.adopt(
         pointer, byteCount: byteCount, site: createdSite, deallocator: deallocator)
+      block = unsafe Block(base: pointer, byteCount: byteCount, entry: entry, key: key)
     } catch {
       throw NativeBufferError(.ledger(error), created: Ledger.shared.site(createdSite))
     }
@@ -145,7 +146,7 @@ public final class NativeBuffer: Sendable {
   package var arena: Arena? {
     guard block.entry.pin(key: block.key) == .pinned else { return nil }
     defer { if block.entry.unpin() { Block.releasePinned(block.entry) } }
-    return ArenaDirectory.depot(of: block.entry)?.arena
+    return ArenaDirectory.arena(of: block.entry)
   }
 
   /// Whether the buffer has a pin at the time of the call. If the caller has the only handle and hands none out, the

@@ -1,264 +1,319 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Glibc
 import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// An arena's idle blocks, sorted by alignment and size class. A block keeps its ledger entry while it waits here, so
-/// taking and returning it touches neither the allocator nor the registry.
+/// The idle blocks of an arena that no thread keeps for itself: one list for each alignment and size class. A block
+/// keeps its ledger entry while it waits here, so taking and returning it touches neither jemalloc nor the ledger's
+/// free entries. How many bytes may be idle is in Depot+Room.swift.
 ///
-/// Any thread pushes and pops without a lock. Memory is set aside and given back under the arena's lock.
-// SAFETY: `bins` is allocated once and made of atomics; `maintenanceState` is guarded by
-// ArenaDirectory.maintenanceLock.
-@safe final class Depot: @unchecked Sendable {
-  let bins: DepotBins
-  let surplus: SurplusBlocks
-  /// Approximately the bytes given back to jemalloc since the last purge of the arena.
-  let unpurgedByteCount = Atomic<Int>(0)
-  unowned let arena: Arena
-  var maintenanceState = MaintenanceState()
+/// Of the lists of the usual alignment (a cache line), each *stripe* has its own. A thread leaves its blocks on its own
+/// stripe and looks there first, so threads that work with blocks of one size do not wait for each other's cache lines.
+/// If the stripe is empty, the thread takes from another stripe: blocks belong to no stripe.
+///
+/// This is a reference to memory of its own, so that threads reach it without touching a reference count.
+/// Cost: two atomic read-modify-writes to take a block or a batch and two to return one, on the thread's own cache
+/// lines.
+// SAFETY: allocated once, made of atomics, and freed with the arena, which its blocks keep alive.
+@safe struct Depot: @unchecked Sendable {
+  let counters: UnsafeMutablePointer<Counters>
+  private let stripes: UnsafeMutableRawPointer
+  /// The lists of the alignments above the usual one, which few programs ask for: for each alignment, all size classes.
+  private let aligned: UnsafeMutablePointer<EntryStack>
+  private let records: UnsafeMutablePointer<EntryRecord>
 
-  /// What maintenance remembers from one pass to the next. Guarded by ``ArenaDirectory/maintenanceLock``.
-  struct MaintenanceState {
-    /// When idle blocks are searched next; nil while there are none.
-    var nextSearch: UInt64?
-    /// When maintenance first saw that there may be unused pages; nil if it saw none.
-    var dirtySince: UInt64?
-    /// Whether maintenance has turned jemalloc's own timer for pages off.
-    var ownsDecay = false
+  struct Counters: ~Copyable {
+    let idleByteLimit: Int
+    /// Bytes that may still become idle and that no stripe has. Below 0 if there is a debt.
+    let unreservedRoom: Atomic<Int>
+    /// How often room was moved.
+    let moveCount = Atomic<Int>(0)
+    /// False if the next thread that pushes a block must call the maintenance thread: because that thread does not watch
+    /// the idle blocks, or because there is a debt. True once it was called.
+    let isWatched = Atomic<Bool>(false)
+    /// Whether the arena may have unused pages that were not purged yet.
+    let isDirty = Atomic<Bool>(false)
   }
 
-  /// Only ``Arena/depot`` calls this.
-  init(arena: Arena) {
-    self.arena = arena
-    bins = DepotBins(idleByteLimit: arena.configuration.idleByteLimit)
-    surplus = SurplusBlocks(idleByteLimit: arena.configuration.idleByteLimit)
+  /// The number of alignments from a cache line to 2 MiB.
+  static var alignmentCount: Int { 21 - Int(SizeClass.blockAlignmentLog2) + 1 }
+  static var alignments: Range<UInt32> {
+    SizeClass.blockAlignmentLog2..<SizeClass.blockAlignmentLog2 + UInt32(alignmentCount)
+  }
+  private static var alignedCount: Int { (alignmentCount - 1) * SizeClass.count }
+
+  // A stripe has 64 bytes that begin with its room and its count of rescues, and then a list for each size class.
+  private static var roomByteCount: Int { 64 }
+  @inline(__always)
+  private static var stripeByteCount: Int {
+    (roomByteCount + SizeClass.count * MemoryLayout<EntryStack>.stride + 127) / 128 * 128
+  }
+  /// A power of two. Threads get their stripes in turn, so with twice as many stripes as processors, threads that run
+  /// at the same time rarely share a stripe.
+  let stripeCount: Int
+  private static func stripeCount(processors: Int) -> Int {
+    let wanted = min(16, max(2, 2 * processors))
+    return 1 << (Int.bitWidth - (wanted - 1).leadingZeroBitCount)
   }
 
-  deinit { bins.deallocate() }
+  init(idleByteLimit: Int) {
+    stripeCount = Self.stripeCount(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    unsafe counters = .allocate(capacity: 1)
+    unsafe counters.initialize(
+      to: Counters(idleByteLimit: idleByteLimit, unreservedRoom: Atomic(idleByteLimit)))
+    unsafe stripes = .allocate(byteCount: stripeCount * Self.stripeByteCount, alignment: 128)
+    unsafe aligned = .allocate(capacity: Self.alignedCount)
+    unsafe records = Ledger.shared.firstRecord
+    for stripe in 0..<stripeCount {
+      unsafe room(stripe).initialize(to: Atomic(0))
+      unsafe rescues(stripe).initialize(to: Atomic(0))
+      for sizeClass in 0..<SizeClass.count { unsafe bin(stripe, sizeClass).initialize(to: EntryStack()) }
+    }
+    for index in 0..<Self.alignedCount { unsafe (aligned + index).initialize(to: EntryStack()) }
+  }
+
+  fileprivate func deallocate() {
+    withdrawRoom()
+    MappingRoom.withdraw(idleByteCount)
+    unsafe aligned.deallocate()
+    unsafe stripes.deallocate()
+    unsafe counters.deinitialize(count: 1)
+    unsafe counters.deallocate()
+  }
+
+  // MARK: Where things are
+
+  /// The calling thread's stripe.
+  @inline(__always)
+  private var ownStripe: Int { Int(cnativeruntime_number()) & (stripeCount &- 1) }
+
+  /// Bytes that may still become idle and that the stripe has set aside for its threads.
+  @inline(__always)
+  func room(_ stripe: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+    unsafe (stripes + stripe &* Self.stripeByteCount).assumingMemoryBound(to: Atomic<Int>.self)
+  }
+
+  /// The number of rescues by the stripe's threads.
+  @inline(__always)
+  private func rescues(_ stripe: Int) -> UnsafeMutablePointer<Atomic<Int>> { unsafe room(stripe) + 1 }
+
+  /// The idle blocks of the usual alignment and a size class.
+  @inline(__always)
+  private func bin(_ stripe: Int, _ sizeClass: Int) -> UnsafeMutablePointer<EntryStack> {
+    unsafe (stripes + (stripe &* Self.stripeByteCount &+ Self.roomByteCount))
+      .assumingMemoryBound(to: EntryStack.self) + sizeClass
+  }
+
+  /// The lists of idle blocks of an alignment and size class: one list for each stripe, or a single one for all
+  /// threads.
+  private func bins(alignmentLog2: UInt32, sizeClass: Int) -> [UnsafeMutablePointer<EntryStack>] {
+    let row = Int(alignmentLog2) - Int(SizeClass.blockAlignmentLog2)
+    if row > 0 { return unsafe [aligned + ((row - 1) * SizeClass.count + sizeClass)] }
+    return unsafe (0..<stripeCount).map { unsafe bin($0, sizeClass) }
+  }
 
   // MARK: Taking and returning
 
-  /// An idle block for a request; nil if none is kept.
-  func pop(_ request: Arena.Request) -> LedgerEntry? {
-    bins.pop(
-      alignmentLog2: request.alignmentLog2, sizeClass: SizeClass.index(holding: request.capacity),
-      capacity: request.capacity)
+  /// Takes an idle block of the usual alignment; nil if no stripe has one.
+  @inline(__always)
+  func popUsual(sizeClass: Int, capacity: Int) -> LedgerEntry? {
+    let own = ownStripe
+    guard let entry = unsafe bin(own, sizeClass).pointee.pop(records: records) ?? takeOver(own, sizeClass)
+    else { return nil }
+    unsafe room(own).pointee.add(capacity, ordering: .relaxed)
+    return entry
   }
 
-  /// Whether threads keep blocks of the request's size class for themselves.
-  func isCachedByThreads(_ request: Arena.Request) -> Bool {
-    request.capacity <= ThreadCacheStorage.largestByteCount && arena.isShared
-  }
-
-  /// Ends the life of a block. Keeps the block for reuse, or gives it back to jemalloc if enough is kept.
-  func push(_ entry: LedgerEntry) {
-    let capacity = entry.capacity
-    if entry.endLife(as: .idle) { keep(entry, capacity: capacity) } else { releaseSurplus(entry) }
-  }
-
-  /// Keeps an idle block that is on no list, or releases it as surplus if enough is kept.
-  func keep(_ entry: LedgerEntry, capacity: Int) {
-    if !bins.push(entry, capacity: capacity) { releaseSurplus(entry) }
-  }
-
-  /// Releases an idle block that is on no list and is not to be kept: leaves it to the maintenance thread. Gives it
-  /// back on this thread if the maintenance thread would not come at once, or if too many blocks wait for it already.
-  func releaseSurplus(_ entry: LedgerEntry) {
-    // Keep a reference: the arena may be destroyed as soon as the block is on a list or given back.
-    let arena = arena
-    defer { withExtendedLifetime(arena) {} }
-    Maintenance.settleInChild()
-    guard Maintenance.isListening, surplus.push(entry) else { return deallocate(entry) }
-    Maintenance.callForSurplus()
-    // If the maintenance thread was turned off or became busy just now, or could not be started, it did not see this
-    // block.
-    if !Maintenance.isListening, deallocateSurplus() > 0 { noticeUnusedPages() }
-  }
-
-  var rescueCount: Int { bins.rescueCount }
-
-  // MARK: The slow path
-
-  /// Fresh memory with its ledger entry, in state `idle` and on no list. If memory or the ledger is exhausted, gives
-  /// back all idle memory of the process and tries once more.
-  func allocate(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
-    Maintenance.settleInChild()
-    let isTestOfFailure = arena.failureCountdown.load(ordering: .relaxed) > 0
-    do throws(ArenaError) { return try allocateOnce(request, zeroed: zeroed) } catch {
-      guard !isTestOfFailure, error.isExhaustion, request.capacity <= Self.conceivableByteCount else { throw error }
-      Self.giveUpIdleMemory()
-      return try allocateOnce(request, zeroed: zeroed)
+  /// Takes a block from another stripe.
+  @inline(never)
+  private func takeOver(_ own: Int, _ sizeClass: Int) -> LedgerEntry? {
+    for distance in 1..<stripeCount {
+      let bin = unsafe bin((own + distance) & (stripeCount - 1), sizeClass)
+      if let entry = unsafe bin.pointee.pop(records: records) { return entry }
     }
+    return nil
   }
 
-  /// Four times the machine's memory, or what the process may map, whichever is less. A larger request is a mistake,
-  /// and no arena should lose its idle blocks for it.
-  private static var conceivableByteCount: Int {
-    let machine = 4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
-    return min(machine, ProcessMemory.nearestLimit?.byteCount ?? machine)
-  }
-
-  /// Gives back the idle memory of all arenas, because an arena cannot use what another arena keeps.
-  private static func giveUpIdleMemory() {
-    ThreadCaches.trim(takesAll: true)
-    for arena in ArenaDirectory.all {
-      if let depot = arena.depotIfMade {
-        _ = depot.trim(keeping: 0)
-        for entry in Quarantine.takeAll(of: arena.domain.number) { depot.deallocate(entry) }
+  /// Takes up to `limit` idle blocks of the usual alignment from one stripe, linked from the first on.
+  func popUsual(sizeClass: Int, capacity: Int, atMost limit: Int) -> (first: LedgerEntry, count: Int)? {
+    let own = ownStripe
+    for distance in 0..<stripeCount {
+      let bin = unsafe bin((own + distance) & (stripeCount - 1), sizeClass)
+      if let batch = unsafe bin.pointee.pop(atMost: limit, records: records) {
+        unsafe room(own).pointee.add(batch.count * capacity, ordering: .relaxed)
+        return batch
       }
-      try? arena.purge()
+    }
+    return nil
+  }
+
+  func pop(alignmentLog2: UInt32, sizeClass: Int, capacity: Int) -> LedgerEntry? {
+    let own = ownStripe
+    guard let entry = pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, own) else { return nil }
+    unsafe room(own).pointee.add(capacity, ordering: .relaxed)
+    return entry
+  }
+
+  /// Takes an idle block that is to go back to jemalloc.
+  func popForDeallocation(alignmentLog2: UInt32, sizeClass: Int) -> LedgerEntry? {
+    guard let entry = pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, ownStripe) else { return nil }
+    releaseRoom(entry.capacity)
+    return entry
+  }
+
+  private func pop(alignmentLog2: UInt32, sizeClass: Int, _ own: Int) -> LedgerEntry? {
+    alignmentLog2 == SizeClass.blockAlignmentLog2
+      ? unsafe bin(own, sizeClass).pointee.pop(records: records) ?? takeOver(own, sizeClass)
+      : unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass)[0].pointee.pop(records: records)
+  }
+
+  /// What became of blocks that were pushed.
+  enum PushOutcome {
+    case kept
+    /// Kept, but the depot has a debt now: the caller must have the maintenance thread pay it.
+    case keptBeyondLimit
+    /// Not kept: the caller must give the blocks back to jemalloc.
+    case refused
+  }
+
+  /// Keeps a block, if it may be idle.
+  @inline(__always)
+  func push(_ entry: LedgerEntry, capacity: Int) -> PushOutcome { push(from: entry, to: entry, byteCount: capacity) }
+
+  /// Keeps a batch: blocks of one class and alignment, linked from the first to the last. Keeps all of it or nothing.
+  @inline(__always)
+  func push(from first: LedgerEntry, to last: LedgerEntry, byteCount: Int) -> PushOutcome {
+    let own = ownStripe
+    // The bytes are counted before the blocks are on the list, so no more bytes are ever listed than counted.
+    let left = unsafe room(own).pointee.subtract(byteCount, ordering: .relaxed).newValue
+    if left < 0, !findRoom(own, blockByteCount: first.capacity) {
+      unsafe room(own).pointee.add(byteCount, ordering: .relaxed)
+      return .refused
+    }
+    let sizeClass = Int(first.classification.bucket)
+    let bin =
+      first.alignmentLog2 == SizeClass.blockAlignmentLog2
+      ? unsafe bin(own, sizeClass)
+      : unsafe bins(alignmentLog2: first.alignmentLog2, sizeClass: sizeClass)[0]
+    // The push and the load after it are sequentially consistent: either this thread sees that `isWatched` is false, or
+    // the thread that just set it to false sees the block.
+    unsafe bin.pointee.push(from: first, to: last, records: records)
+    return unsafe counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) ? .kept : callMaintenance()
+  }
+
+  @inline(__always)
+  func recordRescue() { unsafe rescues(ownStripe).pointee.add(1, ordering: .relaxed) }
+
+  /// The number of blocks of the arena that a deinit released.
+  var rescueCount: Int {
+    (0..<stripeCount).reduce(0) { $0 + (unsafe rescues($1).pointee.load(ordering: .relaxed)) }
+  }
+
+  // MARK: Looking through the lists
+
+  /// Whether any list has a block. Cost: a load for each list.
+  var hasIdleBlocks: Bool { (0..<SizeClass.count).contains { hasIdleBlocks(sizeClass: $0) } }
+
+  /// Whether any list of the size class has a block, of any alignment. Plain loops, because each trim asks this for
+  /// every class and they are fast in a debug build, too.
+  func hasIdleBlocks(sizeClass: Int) -> Bool {
+    var stripe = 0
+    while stripe < stripeCount {
+      if unsafe bin(stripe, sizeClass).pointee.top != 0 { return true }
+      stripe += 1
+    }
+    var index = sizeClass
+    while index < Self.alignedCount {
+      if unsafe aligned[index].top != 0 { return true }
+      index += SizeClass.count
+    }
+    return false
+  }
+
+  // MARK: For maintenance
+
+  /// Has the maintenance thread look at the depot, unless it was called already.
+  /// - Returns: ``PushOutcome/keptBeyondLimit`` if there is a debt, which maintenance may not know of.
+  @inline(never)
+  @discardableResult
+  func callMaintenance() -> PushOutcome {
+    if unsafe !counters.pointee.isWatched.exchange(true, ordering: .sequentiallyConsistent) { Maintenance.call() }
+    return debt > 0 ? .keptBeyondLimit : .kept
+  }
+
+  var isWatched: Bool { unsafe counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) }
+
+  /// Makes the next thread that pushes a block call maintenance.
+  func unwatch() { unsafe counters.pointee.isWatched.store(false, ordering: .sequentiallyConsistent) }
+
+  /// Makes threads that push blocks not call maintenance. A debt that was just made would wait then, so the caller must
+  /// pay debts after this.
+  func watch() { unsafe counters.pointee.isWatched.store(true, ordering: .sequentiallyConsistent) }
+
+  /// Records that the arena has unused pages again.
+  /// - Returns: whether this was not recorded before.
+  func markDirty() -> Bool {
+    let counters = unsafe counters
+    if unsafe counters.pointee.isDirty.load(ordering: .relaxed) { return false }
+    return unsafe !counters.pointee.isDirty.exchange(true, ordering: .sequentiallyConsistent)
+  }
+
+  var isDirty: Bool { unsafe counters.pointee.isDirty.load(ordering: .sequentiallyConsistent) }
+  func clearDirty() { unsafe counters.pointee.isDirty.store(false, ordering: .sequentiallyConsistent) }
+
+  func isEmpty(alignmentLog2: UInt32, sizeClass: Int) -> Bool {
+    unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass).allSatisfy { unsafe $0.pointee.top == 0 }
+  }
+
+  /// Approximately how many blocks of an alignment and class were not used since the last call: see
+  /// ``LedgerEntry/countUnused``. Leaves all blocks on their lists, so that other threads can take them meanwhile.
+  /// Cost: one cache line is read per block.
+  func countUnused(alignmentLog2: UInt32, classification: LedgerEntry.Classification) -> Int {
+    let sizeClass = Int(classification.bucket)
+    return unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass).reduce(0) { count, bin in
+      let top = unsafe bin.pointee.top
+      guard top != 0 else { return count }
+      let unused = unsafe LedgerEntry.countUnused(
+        from: top, records: records, classification: classification, alignmentLog2: alignmentLog2,
+        atMost: idleByteCount / SizeClass.byteCount(at: sizeClass) + 1)
+      return count + unused
     }
   }
 
-  private func allocateOnce(_ request: Arena.Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
-    arena.lock.lock()
-    defer { arena.lock.unlock() }
-    let pointer = unsafe try arena.allocate(request, zeroed: zeroed)
-    do throws(LedgerError) {
-      let sizeClass = SizeClass.index(holding: request.capacity)
-      let entry = try arena.acquireEntry(sizeClass: sizeClass, in: .shared)
-      entry.address = UInt(bitPattern: pointer)
-      entry.capacity = request.capacity
-      entry.alignmentLog2 = request.alignmentLog2
-      entry.setState(.idle)
-      return entry
-    } catch {
-      unsafe arena.deallocate(pointer)
-      throw ArenaError(.ledger(error), arena: arena.name)
-    }
-  }
-
-  /// Returns an idle block that is on no list to jemalloc.
-  func deallocate(_ entry: LedgerEntry) {
-    arena.lock.withLock { deallocateUnderLock(entry) }
-    noticeUnusedPages()
-  }
-
-  /// The most blocks that are given back under one hold of the arena's lock. Threads that wait for the lock can get it
-  /// between two batches.
-  private static let batchCount = 64
-
-  /// Returns idle blocks that are on no list to jemalloc.
-  func deallocate(_ chain: inout EntryChain) {
-    while !chain.isEmpty {
-      arena.lock.withLock {
-        for _ in 0..<Self.batchCount {
-          guard let entry = chain.pop() else { break }
-          deallocateUnderLock(entry)
+  /// For tests: checks that every listed block is idle, has its address, and lies on its own list. No other thread may
+  /// use the depot meanwhile.
+  func _checkInvariants(domain: DomainNumber) {
+    var listed = 0
+    for alignmentLog2 in Self.alignments {
+      for sizeClass in 0..<SizeClass.count {
+        unsafe bins(alignmentLog2: alignmentLog2, sizeClass: sizeClass).forEach { bin in
+          var kept: [LedgerEntry] = []
+          while let entry = unsafe bin.pointee.pop(records: records) { kept.append(entry) }
+          for entry in kept.reversed() {
+            precondition(entry.word.state == .idle, "a listed block is \(entry.word.state)")
+            precondition(entry.address % (1 << UInt(entry.alignmentLog2)) == 0, "a listed block is misaligned")
+            precondition(entry.capacity == SizeClass.byteCount(at: sizeClass), "a block lies on another class's list")
+            precondition(entry.alignmentLog2 == alignmentLog2, "a block lies on another alignment's list")
+            precondition(entry.classification.domain == domain, "a block of another arena")
+            listed += entry.capacity
+            unsafe bin.pointee.push(entry, records: records)
+          }
         }
       }
-      if !chain.isEmpty { pause() }
+    }
+    precondition(listed == idleByteCount, "listed \(listed) idle bytes, counted \(idleByteCount)")
+    for stripe in 0..<stripeCount {
+      precondition(unsafe room(stripe).pointee.load(ordering: .relaxed) >= 0, "a stripe owes room")
     }
   }
+}
 
-  /// Lets other threads run between two batches: the lock is not fair, and without this the same thread would get it
-  /// again. Also gives surplus blocks back, so that they need not wait for the end of a long list.
-  private func pause() {
-    sched_yield()
-    Maintenance.giveBackSurplusIfCalled()
-  }
-
-  private func deallocateUnderLock(_ entry: LedgerEntry) {
-    unpurgedByteCount.add(entry.capacity, ordering: .relaxed)
-    // SAFETY: an idle entry on no list belongs to the caller alone, and so does its block.
-    let pointer = unsafe UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
-    arena.releaseEntry(entry, in: .shared)
-    unsafe arena.deallocate(pointer)
-  }
-
-  /// Takes up to `count` blocks off a list and gives them back, in batches. A batch is taken and given back under the
-  /// same hold of the arena's lock, so `Arena.destroy` never finds a block that is in neither place.
-  /// - Returns: bytes given back.
-  func deallocate(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int = 0) -> Int {
-    guard !bins.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
-    let capacity = SizeClass.byteCount(at: sizeClass)
-    var rest = count
-    var freed = 0
-    while rest > 0 {
-      let wanted = min(rest, Self.batchCount)
-      let taken = arena.lock.withLock {
-        deallocateUnderLock(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: wanted, keeping: limit)
-      }
-      freed += taken * capacity
-      guard taken == wanted else { break }
-      rest -= taken
-      if rest > 0 { pause() }
-    }
-    return freed
-  }
-
-  private func deallocateUnderLock(alignmentLog2: UInt32, sizeClass: Int, count: Int, keeping limit: Int) -> Int {
-    let capacity = SizeClass.byteCount(at: sizeClass)
-    var taken = 0
-    while taken < count, bins.idleByteCount > limit,
-      let entry = bins.pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, capacity: capacity)
-    {
-      deallocateUnderLock(entry)
-      taken += 1
-    }
-    return taken
-  }
-
-  /// Gives back the blocks that wait for the maintenance thread.
-  /// - Returns: bytes given back.
-  func deallocateSurplus() -> Int {
-    var freed = 0
-    while surplus.count > 0 {
-      let before = freed
-      arena.lock.withLock { freed += giveBackSurplusUnderLock(atMost: Self.batchCount) }
-      // Another thread may have counted a block that it has not pushed yet. It calls maintenance when it has.
-      if freed == before { break }
-    }
-    return freed
-  }
-
-  private func giveBackSurplusUnderLock(atMost count: Int) -> Int {
-    var freed = 0
-    for _ in 0..<count {
-      guard let entry = surplus.pop() else { break }
-      freed += entry.capacity
-      deallocateUnderLock(entry)
-    }
-    return freed
-  }
-
-  /// Gives idle blocks back to jemalloc until at most `limit` bytes of them are kept, large ones first.
-  /// - Returns: bytes given back.
-  func trim(keeping limit: Int) -> Int {
-    Maintenance.settleInChild()
-    var freed = deallocateSurplus()
-    for sizeClass in (0..<SizeClass.count).reversed() where bins.hasIdleBlocks(sizeClass: sizeClass) {
-      guard bins.idleByteCount > limit else { break }
-      for alignmentLog2 in DepotBins.alignments {
-        freed += deallocate(alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
-      }
-    }
-    if freed > 0 { noticeUnusedPages() }
-    return freed
-  }
-
-  /// As ``trim(keeping:)``, for a caller that holds the arena's lock. Gives quarantined blocks back, too.
-  func trimUnderLock(keeping limit: Int) -> Int {
-    var freed = giveBackSurplusUnderLock(atMost: .max)
-    for entry in Quarantine.takeAll(of: arena.domain.number) {
-      freed += entry.capacity
-      deallocateUnderLock(entry)
-    }
-    for sizeClass in (0..<SizeClass.count).reversed() where bins.hasIdleBlocks(sizeClass: sizeClass) {
-      guard bins.idleByteCount > limit else { break }
-      for alignmentLog2 in DepotBins.alignments {
-        let count = deallocateUnderLock(
-          alignmentLog2: alignmentLog2, sizeClass: sizeClass, count: .max, keeping: limit)
-        freed += count * SizeClass.byteCount(at: sizeClass)
-      }
-    }
-    return freed
-  }
-
-  /// For tests. No other thread may use the depot meanwhile; holding the lock keeps maintenance away.
-  func _checkInvariants() {
-    ArenaDirectory.maintenanceLock.withLock { bins._checkInvariants(domain: arena.domain.number) }
-  }
+/// Owns the memory of an arena's depot, and frees it with the arena.
+final class DepotOwner: Sendable {
+  let depot: Depot
+  init(idleByteLimit: Int) { depot = Depot(idleByteLimit: idleByteLimit) }
+  deinit { depot.deallocate() }
 }

@@ -48,12 +48,14 @@ package enum Quarantine {
     return mebibytes << 20
   }
 
-  /// Holds a block whose life was claimed and has not ended, and lets the oldest blocks go if the limit is exceeded.
-  static func hold(_ entry: LedgerEntry, of depot: Depot) {
+  /// Ends the life of a block whose release was claimed, and holds the block.
+  /// - Returns: the blocks that need not be held any longer, the oldest first: they are idle and on no list. Nil if the
+  ///   entry has had its last life: the block is not held then, and the caller must give it back.
+  static func hold(_ entry: LedgerEntry) -> [LedgerEntry]? {
     // SAFETY: the life was claimed, so no handle and no pin reaches the memory any more.
     unsafe UnsafeMutableRawPointer(bitPattern: entry.address)?
       .initializeMemory(as: UInt8.self, repeating: filler, count: entry.capacity)
-    guard entry.endLife(as: .quarantined) else { return depot.releaseSurplus(entry) }
+    guard entry.endLife(as: .quarantined) else { return nil }
     let limit = byteLimit.load(ordering: .relaxed)
     let old = lock.withLock {
       unsafe held.append(entry)
@@ -66,11 +68,8 @@ package enum Quarantine {
       defer { unsafe held.removeFirst(count) }
       return unsafe Array(held.prefix(count))
     }
-    for entry in old {
-      end(entry)
-      // The block is on no list, so its arena cannot be destroyed and has its depot.
-      ArenaDirectory.depot(of: entry)?.keep(entry, capacity: entry.capacity)
-    }
+    old.forEach(end)
+    return old
   }
 
   /// Lets an arena's blocks go. They are idle and on no list: they belong to the caller, which holds the arena's lock.

@@ -51,15 +51,15 @@ public import Synchronization
   /// The records in which rescues are counted by site.
   let siteRecords = unsafe Ledger.shared.siteRecords
   /// The shared arena's depot, for blocks that threads do not keep.
-  let depotBins: DepotBins
+  let depot: Depot
   /// The process whose thread the cache belongs to, see ``ForkGuard/generation``. Guarded by ThreadCaches.lock.
   var generation = ForkGuard.generation
   /// The neighbours in the list of all threads' caches. Guarded by ThreadCaches.lock.
   var next: UnsafeMutablePointer<ThreadCacheStorage>?
   var previous: UnsafeMutablePointer<ThreadCacheStorage>?
 
-  init(domain: DomainID, roomByteCount: Int, depotBins: DepotBins) {
-    self.depotBins = depotBins
+  init(domain: DomainID, roomByteCount: Int, depot: Depot) {
+    self.depot = depot
     self.roomByteCount = roomByteCount
     self.domain = UInt32(domain.rawValue)
     unsafe records = Ledger.shared.firstRecord
@@ -94,16 +94,16 @@ public import Synchronization
     return entry
   }
 
-  /// Keeps an idle block of the shared arena.
-  /// - Returns: whether there was room. If not, the caller must call `spill` next.
+  /// Keeps an idle block of the shared arena. If the cache has too many bytes then, gives batches to the depot:
+  /// ThreadCache+FullOrEmpty.swift.
   @inlinable
   @inline(__always)
-  func push(_ entry: LedgerEntry, bin: Int) -> Bool {
+  func push(_ entry: LedgerEntry, bin: Int) {
     let offset = unsafe UInt(bitPattern: entry.record) &- UInt(bitPattern: storage.pointee.records)
     entry.link = unsafe storage.pointee.bins[unchecked: bin].head
     unsafe storage.pointee.bins[unchecked: bin].head = UInt32(truncatingIfNeeded: offset >> 6 &+ 1)
     unsafe storage.pointee.roomByteCount &-= storage.pointee.bins[unchecked: bin].capacity
-    return unsafe storage.pointee.roomByteCount >= 0
+    if unsafe storage.pointee.roomByteCount < 0 { makeRoom(bin) }
   }
 
   /// Takes an idle block of a class that threads do not keep from the shared arena's depot; nil if the depot has none.
@@ -111,25 +111,13 @@ public import Synchronization
   @usableFromInline
   @inline(never)
   func takeFromDepot(_ sizeClass: Int) -> LedgerEntry? {
-    unsafe storage.pointee.depotBins.popUsual(sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
+    unsafe storage.pointee.depot.popUsual(sizeClass: sizeClass, capacity: SizeClass.byteCount(at: sizeClass))
   }
 
   /// Returns an idle block of the shared arena to its depot. Cost as ``takeFromDepot(_:)``.
   @inline(__always)
-  func pushToDepot(_ entry: LedgerEntry) {
-    guard unsafe !storage.pointee.depotBins.push(entry, capacity: entry.capacity) else { return }
-    Arena.shared.depot.releaseSurplus(entry)
-  }
-
-  /// Counts a block that a deinit is about to release.
-  @inline(__always)
-  func recordRescue(of entry: LedgerEntry, at site: SiteID, byteCount: Int) {
-    unsafe Ledger.recordRescue(at: site, byteCount: byteCount, siteRecords: storage.pointee.siteRecords)
-    if UInt32(entry.classification.domain.rawValue) == (unsafe storage.pointee.domain) {
-      unsafe storage.pointee.depotBins.recordRescue()
-    } else {
-      ArenaDirectory.depot(of: entry)?.bins.recordRescue()
-    }
+  func pushToDepot(_ entry: LedgerEntry) -> Depot.PushOutcome {
+    unsafe storage.pointee.depot.push(entry, capacity: entry.capacity)
   }
 
   /// The scope of a resource that is created now.

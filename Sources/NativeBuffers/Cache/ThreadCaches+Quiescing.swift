@@ -62,7 +62,7 @@ extension ThreadCaches {
     }
     let freed = chain.byteCount
     // Not under `lock`, because this takes the arena's lock, which comes first.
-    Arena.shared.depot.deallocate(&chain)
+    Arena.shared.deallocate(&chain)
     return freed
   }
 
@@ -125,7 +125,7 @@ extension ThreadCache {
 
   /// Called on the cache's own thread, which has begun to use it: gives back the blocks that it did not use since the
   /// last call.
-  func deallocateUnused(to depot: Depot) {
+  func deallocateUnused() {
     var chain = EntryChain()
     for bin in 0..<ThreadCacheStorage.binCount {
       let head = unsafe storage.pointee.bins[bin].head
@@ -136,7 +136,7 @@ extension ThreadCache {
       }
     }
     guard !chain.isEmpty else { return }
-    depot.deallocate(&chain)
-    depot.noticeUnusedPages()
+    Arena.shared.deallocate(&chain)
+    Arena.shared.noticeUnusedPages()
   }
 }

@@ -22,7 +22,7 @@ enum ThreadCaches {
   /// The number of caches that are not parked. If the kernel refuses the barrier, each pass parks all caches, so this
   /// counts those that were attached since the last pass.
   // SAFETY: guarded by `lock`.
-  nonisolated(unsafe) private static var attached = 0
+  nonisolated(unsafe) static var attached = 0
   static var attachedCount: Int { lock.withLock { unsafe attached } }
 
   static func makeStatics() {
@@ -32,7 +32,7 @@ enum ThreadCaches {
   }
 
   /// The key's destructor gets the thread's cache when the thread ends.
-  private static let key: pthread_key_t = {
+  static let key: pthread_key_t = {
     var key = pthread_key_t()
     let result = unsafe pthread_key_create(&key) { pointer in unsafe ThreadCaches.endThread(pointer) }
     precondition(result == 0, "pthread_key_create failed with \(result)")
@@ -70,8 +70,8 @@ enum ThreadCaches {
     lock.withLock { attach(cache) }
     // If the kernel refuses the barrier, only the cache's own thread can look into it, so this thread gives back what
     // is due.
-    if !isBarrierAllowed { cache.deallocateUnused(to: Arena.shared.depot) }
-    Arena.shared.depot.bins.callMaintenance()
+    if !isBarrierAllowed { cache.deallocateUnused() }
+    Arena.shared.depot.callMaintenance()
     return cache
   }
 
@@ -80,7 +80,7 @@ enum ThreadCaches {
     let storage = UnsafeMutablePointer<ThreadCacheStorage>.allocate(capacity: 1)
     let depot = Arena.shared.depot
     unsafe storage.initialize(
-      to: ThreadCacheStorage(domain: Arena.shared.domain, roomByteCount: byteLimit, depotBins: depot.bins))
+      to: ThreadCacheStorage(domain: Arena.shared.domain, roomByteCount: byteLimit, depot: depot))
     guard unsafe pthread_setspecific(key, storage) == 0, let cache = unsafe ThreadCache(storage) else {
       unsafe storage.deinitialize(count: 1)
       unsafe storage.deallocate()
@@ -92,7 +92,7 @@ enum ThreadCaches {
       unsafe first = unsafe storage
       attach(cache)
     }
-    depot.bins.callMaintenance()
+    depot.callMaintenance()
     return cache
   }
 
@@ -122,57 +122,16 @@ enum ThreadCaches {
       park(cache)
       unlink(cache)
     }
-    cache.flush(to: Arena.shared.depot)
+    cache.empty(into: .shared)
     unsafe cache.storage.deinitialize(count: 1)
     unsafe cache.storage.deallocate()
   }
 
-  /// Takes a cache off the list. The caller holds `lock`.
-  private static func unlink(_ cache: ThreadCache) {
+  /// Takes a cache off the list of all caches. The caller holds `lock`.
+  static func unlink(_ cache: ThreadCache) {
     let next = unsafe cache.storage.pointee.next
     let previous = unsafe cache.storage.pointee.previous
     unsafe next?.pointee.previous = unsafe previous
     if let previous = unsafe previous { unsafe previous.pointee.next = unsafe next } else { unsafe first = unsafe next }
-  }
-
-  // MARK: In a forked child
-
-  /// Called on the forking thread, before the child goes on. Its cache stays its own, and ``attachExisting()`` attaches
-  /// it again.
-  static func parkOwn() {
-    guard let cache = unsafe ThreadCache(pthread_getspecific(key)) else { return }
-    unsafe cache.storage.pointee.generation = ForkGuard.generation
-    park(cache)
-  }
-
-  /// Moves the blocks of threads that the child does not have to the depot. A block that such a thread was just moving
-  /// may be on no list; it stays idle in the child's books.
-  static func adoptOrphans() {
-    // If there is no cache, this returns before it would make the shared arena.
-    guard lock.withLock({ unsafe first != nil }) else { return }
-    let depot = Arena.shared.depot
-    while true {
-      let orphan: ThreadCache? = lock.withLock {
-        var candidate = unsafe first
-        while let storage = unsafe candidate, unsafe storage.pointee.generation == ForkGuard.generation {
-          unsafe candidate = unsafe storage.pointee.next
-        }
-        guard let cache = unsafe ThreadCache(candidate) else { return nil }
-        unlink(cache)
-        // The cache's record is left alone: its thread does not exist here, so another thread may use that memory by
-        // now.
-        if unsafe cache.storage.pointee.isAttached { unsafe attached -= 1 }
-        return cache
-      }
-      guard let orphan else { break }
-      // The thread may have been in the middle of a step, so the counts may be wrong. The lists are whole.
-      for bin in 0..<ThreadCacheStorage.binCount {
-        while let entry = orphan.pop(bin) {
-          depot.keep(entry, capacity: SizeClass.byteCount(at: bin))
-        }
-      }
-      unsafe orphan.storage.deinitialize(count: 1)
-      unsafe orphan.storage.deallocate()
-    }
   }
 }

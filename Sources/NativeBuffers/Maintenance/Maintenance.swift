@@ -8,9 +8,8 @@ import Synchronization
 
 /// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, and sleeps while there is none.
 ///
-/// It runs no code of a client: no deallocator of adopted memory, no signal handler. It holds
-/// ``ArenaDirectory/maintenanceLock`` while it works on an arena. It holds that arena's lock for at most 64 blocks at a
-/// time.
+/// Here is how it starts, sleeps, is called and ends. What it does is in Maintenance+Pass.swift. It runs no code of a
+/// client: no deallocator of adopted memory, no signal handler.
 enum Maintenance {
   private enum Phase: UInt8 {
     /// There is no thread yet. The first call starts it.
@@ -26,6 +25,10 @@ enum Maintenance {
     /// For tests: there is no thread, calls are counted, and the test makes the passes.
     case byHand
   }
+
+  /// Held while a thread works on an arena's unused memory, which may take longer than the arena's slow path may wait.
+  /// No arena is destroyed meanwhile. Taken before the arena's own lock.
+  static let workLock = RankedLock(.arenaMaintenance)
 
   private static let phaseCode = Atomic<UInt8>(Phase.ready.rawValue)
   private static var phase: Phase { Phase(rawValue: phaseCode.load(ordering: .sequentiallyConsistent)) ?? .off }
@@ -71,74 +74,26 @@ enum Maintenance {
     }
   }
 
-  /// Looks after every arena once. First, gives back the blocks beyond the limits.
-  /// - Returns: when to make the next pass; nil if none is needed before the next call.
-  static func pass(at now: UInt64) -> UInt64? {
-    giveBackSurplusIfCalled()
-    var due: UInt64?
-    for arena in ArenaDirectory.all {
-      guard let depot = arena.depotIfMade else { continue }
-      let next = withMaintenanceLock { depot.lookAfter(at: now) }
-      giveBackSurplusIfCalled()
-      if let next { due = min(due ?? next, next) }
-    }
-    guard let next = MappingRoom.look(at: now) else { return due }
-    return min(due ?? next, next)
-  }
-
-  /// Runs a closure that needs ``ArenaDirectory/maintenanceLock``. Does not listen while it waits for that lock,
-  /// because a client's purge may hold it for long.
-  static func withMaintenanceLock<R>(_ body: () -> R) -> R {
-    if !ArenaDirectory.maintenanceLock.tryLock() {
-      withoutListening(if: true) { ArenaDirectory.maintenanceLock.lock() }
-    }
-    defer { ArenaDirectory.maintenanceLock.unlock() }
-    return body()
-  }
-
-  // MARK: Blocks beyond the limits
+  // MARK: Debts
   //
-  // Such a block waits for the thread for at most 100 ms: the thread looks for these blocks before everything else and
-  // several times during long work. Before a step that may be long and cannot be interrupted, the thread says that it
-  // does not listen, and then looks once more. From then on, a thread with such a block gives it back itself. If a
-  // block is left at that very moment, either the maintenance thread sees it when it looks, or the thread that left it
-  // sees that the maintenance thread does not listen.
+  // A depot may have more idle bytes than its limit allows, for at most 100 ms: this is its debt, see Depot+Room.swift.
+  // The thread pays the debts before everything else, and several times during long work. Before a step that may be long
+  // and cannot be interrupted, the thread says that it does not listen, and then pays once more. From then on, no depot
+  // makes a debt. If a thread makes one at that very moment, either the maintenance thread sees it when it pays, or the
+  // other thread sees that the maintenance thread does not listen, and pays itself.
 
-  /// Whether blocks beyond a limit were left since they were last looked for.
-  private static let surplusWaits = Atomic(false)
+  /// Whether a debt was made since they were last paid.
+  static let debtsWait = Atomic(false)
   /// Whether the thread does not listen now.
-  private static let isDeaf = Atomic(false)
+  static let isDeaf = Atomic(false)
 
-  /// Whether a block beyond the limit may be left to the thread.
+  /// Whether a debt may be left to the thread.
   static var isListening: Bool { isAvailable && !isDeaf.load(ordering: .sequentiallyConsistent) }
 
-  /// Has the thread come for blocks that were left beyond a limit. Cost: as ``call()``.
-  static func callForSurplus() {
-    surplusWaits.store(true, ordering: .sequentiallyConsistent)
+  /// Has the thread pay the debts of all depots. Cost: as ``call()``.
+  static func callForDebts() {
+    debtsWait.store(true, ordering: .sequentiallyConsistent)
     call()
-  }
-
-  /// Gives back the blocks beyond the limits, if a thread called for that. The caller holds no arena's lock.
-  static func giveBackSurplusIfCalled() {
-    if surplusWaits.load(ordering: .relaxed), surplusWaits.exchange(false, ordering: .sequentiallyConsistent) {
-      deallocateSurplus()
-    }
-  }
-
-  private static func deallocateSurplus() {
-    for arena in ArenaDirectory.all {
-      if let depot = arena.depotIfMade, depot.deallocateSurplus() > 0 { _ = depot.bins.markDirty() }
-    }
-  }
-
-  /// Runs a step of the thread's work that cannot be interrupted. If it may be long, the thread does not listen
-  /// meanwhile.
-  static func withoutListening<R>(if isLong: Bool, _ step: () -> R) -> R {
-    guard isLong else { return step() }
-    isDeaf.store(true, ordering: .sequentiallyConsistent)
-    defer { isDeaf.store(false, ordering: .sequentiallyConsistent) }
-    deallocateSurplus()
-    return step()
   }
 
   // MARK: The thread
@@ -213,8 +168,8 @@ enum Maintenance {
 
   static var isEnabled: Bool { phase != .off && phase != .forked }
 
-  static func turnOff() {
-    settleInChild()
+  /// Turns maintenance off, and waits until the thread has ended.
+  static func endThread() {
     let stopped = lock.withLock {
       let running = unsafe thread
       unsafe thread = nil
@@ -226,42 +181,40 @@ enum Maintenance {
       stopped.wakeup.wake()
       unsafe pthread_join(stopped.handle, nil)
     }
-    forEachDepot { $0.lookAfterNoMore() }
   }
 
-  static func turnOn() {
-    settleInChild()
-    let wasOff = lock.withLock {
+  /// Lets the next call start a thread.
+  /// - Returns: false if it may do so already.
+  static func allowThread() -> Bool {
+    lock.withLock {
       guard phase == .off || phase == .failed else { return false }
       set(.ready)
       return true
     }
-    guard wasOff else { return }
-    var hasIdleBlocks = ThreadCaches.attachedCount > 0
-    forEachDepot { depot in
-      depot.bins.setWatched(false)
-      if depot.bins.hasIdleBlocks || depot.surplus.count > 0 { hasIdleBlocks = true }
-    }
-    if hasIdleBlocks { call() }
   }
 
-  private static func forEachDepot(_ body: (Depot) -> Void) {
-    for arena in ArenaDirectory.all {
-      if let depot = arena.depotIfMade { ArenaDirectory.maintenanceLock.withLock { body(depot) } }
-    }
-  }
-
-  /// For tests, in a process of their own: no thread runs, and the test makes the passes.
-  static func beginByHand() {
-    turnOff()
-    set(.byHand)
-    forEachDepot { $0.bins.setWatched(false) }
-  }
+  /// For tests: from now on there is no thread, and calls are counted.
+  static func countCalls() { set(.byHand) }
   static let callsByHand = Atomic<Int>(0)
 
-  // MARK: Fork
+  // MARK: In a forked child
+
+  static func beginInChild() { set(.forked) }
+
+  /// Turns maintenance off in a forked child that has not done so yet.
+  /// - Returns: whether this call did so. Cost: one load if it was done before, or if this is no forked child.
+  static func turnOffInChild() -> Bool {
+    guard phaseCode.load(ordering: .relaxed) == Phase.forked.rawValue else { return false }
+    let (isFirst, _) = phaseCode.compareExchange(
+      expected: Phase.forked.rawValue, desired: Phase.off.rawValue, ordering: .sequentiallyConsistent)
+    guard isFirst else { return false }
+    lock.withLock { unsafe thread = nil }
+    isDeaf.store(false, ordering: .relaxed)
+    return true
+  }
 
   static func makeStatics() {
+    ForkGuard.touch(workLock)
     ForkGuard.touch(phaseCode)
     ForkGuard.touch(lock)
     unsafe ForkGuard.touch(thread)
@@ -269,26 +222,7 @@ enum Maintenance {
     ForkGuard.touch(hasNothingToDo)
     ForkGuard.touch(currentThread)
     ForkGuard.touch(callsByHand)
-    ForkGuard.touch(surplusWaits)
+    ForkGuard.touch(debtsWait)
     ForkGuard.touch(isDeaf)
-    ForkGuard.onChild {
-      set(.forked)
-      ThreadCaches.parkOwn()
-    }
-  }
-
-  /// Takes over, in a forked child, what the parent's threads kept for themselves and what they left to maintenance.
-  /// Maintenance then stays off until it is turned on. This happens once, on the child's first slow path, and not in
-  /// `fork`, because a child that only starts another program does not need it. Cost: one load if it is done already.
-  /// Takes locks from ``LockRank/arenaMaintenance`` on.
-  static func settleInChild() {
-    guard phaseCode.load(ordering: .relaxed) == Phase.forked.rawValue else { return }
-    let (isFirst, _) = phaseCode.compareExchange(
-      expected: Phase.forked.rawValue, desired: Phase.off.rawValue, ordering: .sequentiallyConsistent)
-    guard isFirst else { return }
-    lock.withLock { unsafe thread = nil }
-    isDeaf.store(false, ordering: .relaxed)
-    ThreadCaches.adoptOrphans()
-    forEachDepot { $0.lookAfterNoMore() }
   }
 }

@@ -24,14 +24,36 @@ public enum MaintenanceThread {
 
   /// Lets the process have the thread again, which starts with the next memory to look after. Does nothing if the
   /// process may have it. Must not be called in a signal handler.
-  public static func turnOn() { Maintenance.turnOn() }
+  public static func turnOn() {
+    Maintenance.settleInChild()
+    guard Maintenance.allowThread() else { return }
+    var hasIdleBlocks = ThreadCaches.attachedCount > 0
+    ArenaDirectory.forEachUsed { arena in
+      arena.depot.unwatch()
+      if arena.depot.hasIdleBlocks { hasIdleBlocks = true }
+    }
+    if hasIdleBlocks { Maintenance.call() }
+  }
 
   /// Ends the thread, and waits until it has ended: mostly for microseconds, and for as long as a step takes that it is
   /// just doing. From then on, ``Arena/trim(keeping:)`` gives idle blocks back, a thread that releases a block beyond
   /// the limit gives that block back itself, under the arena's lock, and jemalloc purges pages on threads that
   /// allocate. Does nothing if the thread is turned off. Must not be called in a signal handler.
-  public static func turnOff() { Maintenance.turnOff() }
+  public static func turnOff() {
+    Maintenance.settleInChild()
+    Maintenance.endThread()
+    ArenaDirectory.forEachUsed { $0.lookAfterNoMore() }
+  }
 
   /// Whether the thread exists now.
   public static var isRunning: Bool { Maintenance.isRunning }
+}
+
+extension Maintenance {
+  /// For tests, in a process of their own: no thread runs, and the test makes the passes.
+  static func beginByHand() {
+    MaintenanceThread.turnOff()
+    countCalls()
+    ArenaDirectory.forEachUsed { $0.depot.unwatch() }
+  }
 }

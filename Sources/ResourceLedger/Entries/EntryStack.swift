@@ -38,7 +38,7 @@ package struct EntryStack: ~Copyable, Sendable {
     while true {
       last.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
       let desired = expected & ~Self.indexMask | index
-      // Sequentially consistent, because DepotBins.push looks at another word afterwards.
+      // Sequentially consistent, because Depot.push looks at another word afterwards.
       let (exchanged, original) = head.weakCompareExchange(
         expected: expected, desired: desired, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
       if exchanged { return }

@@ -4,7 +4,8 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-// Moves blocks between a thread's cache and the shared arena's depot.
+// What a thread does if its cache has too many blocks after a release, or none for a new buffer: it moves batches of
+// blocks to the shared arena's depot, or one batch from it.
 
 extension ThreadCache {
   /// About how many bytes a batch has. It is a quarter of what a thread keeps, so for blocks of 64 KiB, a thread that
@@ -18,37 +19,40 @@ extension ThreadCache {
   }
 
   /// Takes a batch from the depot for an empty bin: one block for the caller, the rest for the bin.
-  func refill(_ bin: Int, from bins: DepotBins) -> LedgerEntry? {
+  func refill(_ bin: Int, from depot: Depot) -> LedgerEntry? {
     let capacity = SizeClass.byteCount(at: bin)
     let room = unsafe max(0, storage.pointee.roomByteCount)
     let limit = min(Self.batchCount(capacity), 1 + room / capacity)
-    guard let batch = bins.popUsual(sizeClass: bin, capacity: capacity, atMost: limit) else { return nil }
+    guard let batch = depot.popUsual(sizeClass: bin, capacity: capacity, atMost: limit) else { return nil }
     unsafe storage.pointee.bins[bin].head = batch.first.link
     unsafe storage.pointee.roomByteCount -= (batch.count - 1) * capacity
     return batch.first
   }
 
-  /// Makes room after a push found none: two batches of this bin go to the depot. If that is not enough, one batch of
-  /// each bin in turn follows. This bounds the work that one dispose may have to do.
-  func spill(_ bin: Int, to depot: Depot) {
-    if giveBackBatch(bin, to: depot) { giveBackBatch(bin, to: depot) }
+  /// Makes room after a push found none: pushes two batches of this bin to the depot. If that is not enough, one batch
+  /// of each bin in turn follows. This bounds the work that one dispose may have to do.
+  @usableFromInline
+  @inline(never)
+  func makeRoom(_ bin: Int) {
+    let arena = Arena.shared
+    if pushBatch(bin, to: arena) { pushBatch(bin, to: arena) }
     var next = 0
     while unsafe storage.pointee.roomByteCount < 0 {
-      giveBackBatch(next, to: depot)
+      pushBatch(next, to: arena)
       next = (next + 1) % ThreadCacheStorage.binCount
     }
   }
 
-  /// Empties the cache into the depot.
-  func flush(to depot: Depot) {
-    for bin in 0..<ThreadCacheStorage.binCount { while giveBackBatch(bin, to: depot) {} }
+  /// Pushes all blocks to the depot of the shared arena.
+  func empty(into arena: Arena) {
+    for bin in 0..<ThreadCacheStorage.binCount { while pushBatch(bin, to: arena) {} }
   }
 
-  /// Gives one batch back by one exchange. If the depot has no room for the whole batch, gives back block by block, so
+  /// Pushes one batch to the depot by one exchange. If the depot may not keep the whole batch, pushes block by block, so
   /// that the depot keeps those for which it has room.
   /// - Returns: false if the bin was empty.
   @discardableResult
-  private func giveBackBatch(_ bin: Int, to depot: Depot) -> Bool {
+  private func pushBatch(_ bin: Int, to arena: Arena) -> Bool {
     let capacity = SizeClass.byteCount(at: bin)
     let limit = Self.batchCount(capacity)
     guard let first = pop(bin) else { return false }
@@ -60,11 +64,15 @@ extension ThreadCache {
       count += 1
     }
     // `pop` does not change the links between the blocks.
-    if depot.bins.push(from: first, to: last, byteCount: count * capacity) { return true }
+    let outcome = unsafe storage.pointee.depot.push(from: first, to: last, byteCount: count * capacity)
+    guard outcome == .refused else {
+      arena.finishPush(of: first, outcome)
+      return true
+    }
     var entry = first
     for index in 1...count {
       let next = index < count ? unsafe LedgerEntry(record: storage.pointee.records + (Int(entry.link) - 1)) : entry
-      depot.keep(entry, capacity: capacity)
+      arena.push(entry)
       entry = next
     }
     return true
