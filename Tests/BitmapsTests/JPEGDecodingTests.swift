@@ -144,6 +144,22 @@ struct JPEGDecodingTests {
     }
   }
 
+  @Test("If the whole header has arrived and nothing is wrong with it, libjpeg reads it once before the pixels")
+  func headerReadOnce() throws {
+    try withOwnArena { arena in
+      let file = try Self.drawnJPEG(width: 30, height: 20, arena: arena)
+      let segment = [0xFF, 0xEE, 0xFF, 0xFF] + [UInt8](repeating: 1, count: 65_533)
+      let long = Array(file[..<20]) + Array(repeating: segment, count: 40).joined() + file[20...]
+      let asked = Atomic<Int>(0)
+      let info = try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
+        try PictureInfo(probing: long)
+      }
+      // One question for each 64 KiB that libjpeg reads, and a few more.
+      let count = asked.load(ordering: .relaxed)
+      #expect(info.width == 30 && (40..<60).contains(count), "\(count)")
+    }
+  }
+
   @Test("A header without a height is legal and not supported; one without a width, or too large to decode, says so")
   func headers() throws {
     try withOwnArena { arena in

@@ -66,6 +66,33 @@ struct PictureDecoderTests {
     }
   }
 
+  @Test("If a header has two faults, the error is about the first one, as a whole and in pieces of any size")
+  func twoFaults() throws {
+    try withOwnArena { arena in
+      var segments = JPEGSegments(try JPEGDecodingTests.drawnJPEG(width: 60, height: 40, arena: arena)).segments
+      let frame = try #require(segments.firstIndex { $0.marker == 0xC0 })
+      let table = try #require(segments[frame...].firstIndex { $0.marker == 0xC4 })
+      // No table of codes has so many of them.
+      segments[table].content.replaceSubrange(3..<19, with: repeatElement(255, count: 16))
+      let file = [0xFF, 0xD8] + segments.flatMap(\.bytes)
+      let damage = try bitmapError { try Bitmap.decode(file, arena: arena).dispose() }
+      #expect(damage.code == .corrupt)
+      var limits = DecodingLimits()
+      limits.width = 59
+      let whole = try bitmapError { try Bitmap.decode(file, limits: limits, arena: arena).dispose() }
+      #expect(whole.exceededLimit?.name == "width")
+      for size in [1, 7, file.count] {
+        let error = try bitmapError {
+          var decoder = PictureDecoder(limits: limits, arena: arena)
+          for start in stride(from: 0, to: file.count, by: size) {
+            try Self.append(file[start..<min(start + size, file.count)], to: &decoder)
+          }
+        }
+        #expect(error.reason == whole.reason, "pieces of \(size) bytes")
+      }
+    }
+  }
+
   @Test("A decoder that is let go, or finishes too early, leaves nothing")
   func abandoned() throws {
     try withOwnArena { arena in
