@@ -1,5 +1,5 @@
-/* How a depot limits its idle blocks (Depot+Room.swift; Depot.swift, "push"; Arena+Blocks.swift, "finishPush" and
- * "payDebt"; Maintenance.swift, "Debts"):
+/* How a depot limits its idle blocks (Depot+Room.swift; Depot.swift, "push"; Arena+Blocks.swift, "finishPush";
+ * Arena+Trimming.swift, "payDebt"; Maintenance.swift, "Debts"):
  * - Each thread's stripe has room of its own. A block that a thread returns takes room of that thread's stripe. A block
  *   that a thread takes gives room back to that thread's stripe.
  * - A stripe without room first moves unreserved room to itself, then the room of the other stripe, each by one
@@ -67,13 +67,13 @@ inline moveToOwn(own, source) {
  *
  * code: Depot.swift: unsafe counters.pointee.isWatched.store(false, ordering: .sequentiallyConsistent)
  *
- * code: Arena+Blocks.swift: let freed = payDebtOnce(depot)
+ * code: Arena+Trimming.swift: let freed = payDebtOnce(depot)
  *   if freed > 0 || depot.debt == 0 { return freed }
  *   depot.unwatch()
  *   return payDebtOnce(depot)
  *
- * code: Arena+Blocks.swift: depot.withdrawRoom()
- *   return deallocateIdleUnderLock(atMost: Self.batchCount) { depot.debt > 0 }
+ * code: Arena+Trimming.swift: depot.withdrawRoom()
+ *   return deallocateLargestUnderLock(atMost: Self.batchCount) { depot.debt > 0 }
  */
 inline payDebt() {
   again = true;

@@ -50,17 +50,4 @@ extension Arena {
 extension Arena {
   package var isDestroyedNow: Bool { isDestroyed.load(ordering: .relaxed) }
   package var pastLifeCount: Int { pastLives.load(ordering: .relaxed) }
-
-  /// Takes an entry for a block of a size class. The caller holds `lock`.
-  package func acquireEntry(sizeClass: Int, in ledger: Ledger) throws(LedgerError) -> LedgerEntry {
-    let entry = try ledger.acquireEntry(.init(domain: domain, bucket: UInt16(sizeClass)))
-    unsafe holdings.entries += 1
-    return entry
-  }
-
-  /// Gives an entry of this arena back, and adds the lives that it had to `pastLives`. The caller holds `lock`.
-  package func releaseEntry(_ entry: LedgerEntry, in ledger: Ledger) {
-    unsafe holdings.entries -= 1
-    pastLives.add(ledger.releaseEntry(entry), ordering: .relaxed)
-  }
 }
