@@ -256,13 +256,16 @@ struct BoundaryTests {
       let began = DispatchSemaphore(value: 0)
       let registry = FinalizationRegistry<Int>(name: "exit") { _ in
         began.signal()
+        ExitSignal.hasBegun.wait()
+        // An exit that does not wait for the cleanup ends the process meanwhile.
         usleep(100_000)
-        // If the process ended before this, the test would not notice it.
         _exit(7)
       }
       let holder = Holder(Anchored())
       guard let registration = try holder.current.map({ try registry.register($0, holding: 1) }) else { exit(1) }
       registration.runsAtExit = true
+      // Runs before the library's own function at exit, which was registered earlier.
+      atexit { ExitSignal.hasBegun.set() }
       holder.release()
       wait(for: began)
       exit(0)
@@ -286,6 +289,8 @@ struct BoundaryTests {
     }
   }
 }
+
+private enum ExitSignal { static let hasBegun = Flag() }
 
 /// For code in an asynchronous context that may block its thread.
 private func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }

@@ -76,10 +76,12 @@ struct ResourceCacheTests {
     let cache = Cache(name: "cache")
     let loads = Log<Int>()
     let results = Log<Image>()
+    let asking = Counter()
     onThreads(8) { _ in
+      asking.add()
       let image = try? cache.value(for: "a") {
         loads.add(1)
-        usleep(20_000)
+        while asking.value < 8 { sched_yield() }
         return Image()
       }
       if let image { results.add(image) }
@@ -93,12 +95,14 @@ struct ResourceCacheTests {
   func oneLoadOfTasks() async throws {
     let cache = Cache(name: "cache")
     let loads = Log<Int>()
+    let asking = Counter()
     let images = try await withThrowingTaskGroup(of: Image.self) { group in
       for _ in 0..<20 {
         group.addTask {
-          try await cache.value(for: "a") {
+          asking.add()
+          return try await cache.value(for: "a") {
             loads.add(1)
-            try await Task.sleep(for: .milliseconds(20))
+            while asking.value < 20 { await Task.yield() }
             return Image()
           }
         }

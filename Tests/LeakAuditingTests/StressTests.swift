@@ -27,7 +27,9 @@ struct StressTests {
     print("stress: seed \(seed), 2 × \(operations) operations")
     let slots = SharedSlots<NativeBuffer>(count: 256)
     let state = State()
+    let gate = Gate(threads: 3)
     onThreads(3) { thread in
+      gate.pass()
       if thread == 2 { return Self.auditAllTheWhile(state) }
       var generator = SeededGenerator(seed: seed &+ UInt64(thread))
       for _ in 0..<operations { Self.step(arena, slots, &generator, state) }
@@ -57,7 +59,7 @@ struct StressTests {
   }
 
   private static func auditAllTheWhile(_ state: State) {
-    while state.finished.load(ordering: .relaxed) < 2 {
+    repeat {
       let start = ContinuousClock.now
       do {
         let report = try LeakAuditor.audit()
@@ -71,7 +73,7 @@ struct StressTests {
       } catch {
         state.falseFindings.withLock { $0.append("the audit threw: \(error)") }
       }
-    }
+    } while state.finished.load(ordering: .relaxed) < 2
   }
 
   /// One random step: creates a buffer, or disposes, drops or pins a buffer that some thread left in a slot.

@@ -3,7 +3,6 @@
 import Glibc
 import NativeSynchronization
 import ResourceLedger
-import Synchronization
 import TestSupport
 import Testing
 
@@ -16,17 +15,18 @@ struct FirstUseForkTests {
   @Test("A child forked while another thread is inside a first use finds it made")
   func heldFirstUse() async {
     await #expect(processExitsWith: .success) {
-      // A first use, and everything that it leads to, is held up for 50 ms at each step.
+      // A first use, and everything that it leads to, is held up at each step until the thread that forks waits for it.
+      // That thread never sleeps before.
       unsafe ForkGuard.onFirstUse = {
-        FirstUse.steps.add(1, ordering: .releasing)
-        usleep(50_000)
+        FirstUse.hasBegun.set()
+        while ThreadStatus.of(getpid())["State"] != "S (sleeping)" { sched_yield() }
       }
       for number in FirstUse.all.indices {
         // Each runs in a process of its own, in which nothing was used before.
         let round = Forking.fork()
         if round == 0 {
           let thread = Worker { _ = FirstUse.all[number]() }
-          while FirstUse.steps.load(ordering: .acquiring) == 0 { usleep(100) }
+          FirstUse.hasBegun.wait()
           let child = Forking.fork()
           if child == 0 { _exit(FirstUse.all[number]() ? 0 : 1) }
           let status = Forking.status(of: child)
@@ -69,7 +69,7 @@ struct FirstUseForkTests {
 }
 
 private enum FirstUse {
-  static let steps = Atomic<Int>(0)
+  static let hasBegun = Flag()
 
   /// The thread does nothing else, because what Swift's runtime makes at the first use of a type is not made by the
   /// library.

@@ -6,17 +6,22 @@ import Foundation
 enum ThreadStatus {
   /// The status lines of the maintenance thread; nil if there is no such thread.
   static func ofMaintenance() -> [String: String]? {
-    let folder = "/proc/self/task"
-    for task in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-      guard let text = try? String(contentsOfFile: "\(folder)/\(task)/status", encoding: .utf8) else { continue }
-      var lines: [String: String] = [:]
-      for line in text.split(separator: "\n") {
-        let parts = line.split(separator: ":", maxSplits: 1)
-        if parts.count == 2 { lines[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces) }
-      }
+    for task in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? [] {
+      let lines = of(pid_t(task) ?? 0)
       if lines["Name"] == "native-buffers" { return lines }
     }
     return nil
+  }
+
+  /// The status lines of a thread; none if there is no such thread.
+  static func of(_ thread: pid_t) -> [String: String] {
+    var lines: [String: String] = [:]
+    let text = (try? String(contentsOfFile: "/proc/self/task/\(thread)/status", encoding: .utf8)) ?? ""
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2 { lines[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces) }
+    }
+    return lines
   }
 
   /// Waits for a condition. Ends the process if the condition does not come true within half a minute.
