@@ -42,7 +42,9 @@ struct IncrementalHeaderParser {
       if recognition == .open { recognition = unsafe Recognition(of: arrived.bytes, isWhole: false) }
       codec = try recognition.codecIfDecided()?.init(limits: limits, isProbing: isProbing)
     }
-    guard var codec else { return }
+    // Taken out of `self`, so that a step changes it in place and does not copy it first.
+    guard var codec = codec.take() else { return }
+    defer { self.codec = codec }
     while try unsafe codec.reachesMilestone(in: arrived, watch: watch) {
       if info == nil {
         if let whole = try unsafe wholeHeader(arrived, from: codec, watch) {
@@ -52,10 +54,8 @@ struct IncrementalHeaderParser {
           info = try unsafe inspect(arrived, codec, watch)
         }
       }
-      self.codec = codec
       try unsafe takeMetadata(of: codec, in: arrived)
     }
-    self.codec = codec
     try unsafe takeMetadata(of: codec, in: arrived)
   }
 

@@ -108,6 +108,7 @@ private struct Candidates: ~Escapable {
   /// In each group, the more specific ones come first.
   mutating func consider() {
     considerDecodable()
+    guard result == .none else { return }
     considerOtherPictures()
     considerRawPhotos()
     considerDocumentsAndVideos()
@@ -118,7 +119,7 @@ private struct Candidates: ~Escapable {
     // libjpeg reads its header.
     take(.jpegLS, lead.starts(with: [0xFF, 0xD8, 0xFF, 0xF7]))
     take(.cgbi, PNGCodec.match(lead) && lead.has("CgBI", at: 12))
-    for codec in PictureCodecs.all { take(codec.format.kind, codec.match(lead)) }
+    for codec in PictureCodecs.all where result == .none { take(codec.format.kind, codec.match(lead)) }
   }
 
   private mutating func considerOtherPictures() {

@@ -70,42 +70,13 @@ struct NetpbmCodec: PictureCodec {
       for y in 0..<header.height {
         // A sample is parsed, which costs as much as about a dozen additions of samples.
         try pace.spend(header.width * header.channels * 16)
-        samples.startRow()
-        if !isWide {
-          for i in 0..<header.width * header.channels {
-            // SAFETY: the row has this many bytes, because bitmap and header have the same format.
-            unsafe rows[y][i] = UInt8(truncatingIfNeeded: try samples.next(scaledTo: 255))
-          }
+        if isWide {
+          try unsafe samples.readWideRow(into: UnsafeMutableRawPointer(rows[y]))
         } else {
-          try unsafe Self.decodeWideRow(&samples, header, into: UnsafeMutableRawPointer(rows[y]))
+          try unsafe samples.readRow(into: rows[y])
         }
       }
     }
     return []
-  }
-
-  private static func decodeWideRow(
-    _ samples: inout NetpbmSamples, _ header: NetpbmHeader, into row: UnsafeMutableRawPointer
-  ) throws(BitmapError) {
-    let channels = header.channels == 1 ? 1 : 4
-    // SAFETY: rows of 16-bit formats are aligned, and hold `channels` numbers a pixel.
-    let target = unsafe row.assumingMemoryBound(to: UInt16.self)
-    for x in 0..<header.width {
-      var pixel: (UInt16, UInt16, UInt16, UInt16) = (0, 0, 0, 65_535)
-      pixel.0 = try samples.nextWide()
-      if channels == 1 {
-        unsafe target[x] = pixel.0
-        continue
-      }
-      if header.channels >= 3 {
-        pixel.1 = try samples.nextWide()
-        pixel.2 = try samples.nextWide()
-      } else {
-        (pixel.1, pixel.2) = (pixel.0, pixel.0)
-      }
-      if header.channels != 3 { pixel.3 = try samples.nextWide() }
-      unsafe (target[4 * x], target[4 * x + 1]) = (pixel.0, pixel.1)
-      unsafe (target[4 * x + 2], target[4 * x + 3]) = (pixel.2, pixel.3)
-    }
   }
 }

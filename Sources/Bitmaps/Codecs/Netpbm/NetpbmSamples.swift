@@ -12,15 +12,48 @@ struct NetpbmSamples {
     reader = unsafe NetpbmReader(bytes: bytes, at: header.offset, watch: watch)
   }
 
-  /// Rows of binary bitmaps start at a byte.
-  mutating func startRow() { bitsLeft = 0 }
+  /// Fills a row with samples of 8 bits, as many as the header says.
+  mutating func readRow(into row: UnsafeMutablePointer<UInt8>) throws(BitmapError) {
+    startRow()
+    for i in 0..<header.width * header.channels {
+      // SAFETY: the row has this many bytes, because bitmap and header have the same format.
+      unsafe row[i] = UInt8(truncatingIfNeeded: try next(scaledTo: 255))
+    }
+  }
 
-  mutating func nextWide() throws(BitmapError) -> UInt16 {
+  /// Fills a row with pixels of 16 bits a channel: gray, or RGB and alpha.
+  mutating func readWideRow(into row: UnsafeMutableRawPointer) throws(BitmapError) {
+    startRow()
+    // SAFETY: rows of 16-bit formats are aligned, and hold 1 number a pixel if it is gray, otherwise 4.
+    let target = unsafe row.assumingMemoryBound(to: UInt16.self)
+    for x in 0..<header.width {
+      var pixel: (UInt16, UInt16, UInt16, UInt16) = (0, 0, 0, 65_535)
+      pixel.0 = try nextWide()
+      if header.channels == 1 {
+        unsafe target[x] = pixel.0
+        continue
+      }
+      if header.channels >= 3 {
+        pixel.1 = try nextWide()
+        pixel.2 = try nextWide()
+      } else {
+        (pixel.1, pixel.2) = (pixel.0, pixel.0)
+      }
+      if header.channels != 3 { pixel.3 = try nextWide() }
+      unsafe (target[4 * x], target[4 * x + 1]) = (pixel.0, pixel.1)
+      unsafe (target[4 * x + 2], target[4 * x + 3]) = (pixel.2, pixel.3)
+    }
+  }
+
+  /// Rows of binary bitmaps start at a byte.
+  private mutating func startRow() { bitsLeft = 0 }
+
+  private mutating func nextWide() throws(BitmapError) -> UInt16 {
     UInt16(truncatingIfNeeded: try next(scaledTo: 65_535))
   }
 
   /// Rounded to the nearest.
-  mutating func next(scaledTo full: Int) throws(BitmapError) -> Int {
+  private mutating func next(scaledTo full: Int) throws(BitmapError) -> Int {
     let sample = try next()
     guard sample <= header.maximum else {
       throw .netpbm(.corrupt, "a sample is \(sample), and the maximum \(header.maximum)")
