@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Glibc
+import Glibc
 import NativeSynchronization
-package import SystemPackage
+import SystemPackage
 
 extension FilePath {
   /// What is at a path.
-  package enum FileKind: Equatable {
+  enum FileKind: Equatable {
     case folder, file
     /// What it is instead of a folder or a file, for a message.
     case other(String)
@@ -15,12 +15,12 @@ extension FilePath {
   }
 
   /// The path as text; nil if its bytes are not text.
-  package var exactText: String? { String(validating: self) }
+  var exactText: String? { String(validating: self) }
 
   /// The path for messages: bytes that are not text are replaced, and control characters are shown by their number.
-  package var printable: String { Self.printable(string) }
+  var printable: String { Self.printable(string) }
 
-  package static func printable(_ text: String) -> String {
+  static func printable(_ text: String) -> String {
     text.unicodeScalars.contains { $0.properties.generalCategory == .control }
       ? text.unicodeScalars.map {
         $0.properties.generalCategory == .control ? "\\u{\(String($0.value, radix: 16))}" : String($0)
@@ -28,7 +28,7 @@ extension FilePath {
   }
 
   /// The status of the file that the path leads to; nil if there is none.
-  package func status() -> Glibc.stat? { status(followingLinks: true) }
+  func status() -> Glibc.stat? { status(followingLinks: true) }
 
   /// Nil, with `errno` set, if there is none.
   private func status(followingLinks: Bool) -> Glibc.stat? {
@@ -38,7 +38,7 @@ extension FilePath {
     return unsafe withPlatformString { unsafe fstatat(AT_FDCWD, $0, &status, flags) } == 0 ? status : nil
   }
 
-  package func kind(followingLinks: Bool) -> FileKind {
+  func kind(followingLinks: Bool) -> FileKind {
     guard let status = status(followingLinks: followingLinks) else { return .unknown(errno) }
     switch status.st_mode & S_IFMT {
     case S_IFDIR: return .folder
@@ -51,7 +51,7 @@ extension FilePath {
   }
 
   /// What there is instead of a folder, such as "a device"; nil if there is a folder, or nothing.
-  package var insteadOfFolder: String? {
+  var insteadOfFolder: String? {
     switch kind(followingLinks: true) {
     case .file: "a file"
     case .other(let what): what
@@ -60,7 +60,7 @@ extension FilePath {
   }
 
   /// The names in a folder, sorted by their bytes; nil, with `errno` set, if the folder cannot be read.
-  package func names() -> [FilePath.Component]? {
+  func names() -> [FilePath.Component]? {
     guard let folder = unsafe withPlatformString({ unsafe opendir($0) }) else { return nil }
     defer { unsafe closedir(folder) }
     var names: [[UInt8]] = []
@@ -80,7 +80,7 @@ extension FilePath {
 
   /// Calls a closure with a path that is text and opens this file, even if the file's own path is not text.
   /// - Throws: what `body` throws; ``BatchError`` if the file cannot be opened.
-  package func withOpenablePath<R>(_ body: (String) throws -> R) throws -> R {
+  func withOpenablePath<R>(_ body: (String) throws -> R) throws -> R {
     if let exactText { return try body(exactText) }
     let descriptor = unsafe withPlatformString { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw BatchError("cannot be opened: \(systemMessage(errno))") }

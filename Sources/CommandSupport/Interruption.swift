@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 import Synchronization
 
 /// Lets Ctrl-C and SIGTERM end the work between two pictures, so that nothing unfinished stays behind.

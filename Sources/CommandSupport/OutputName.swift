@@ -8,13 +8,13 @@
 /// - `photo.jpg` stays, unless the part before `.jpg` ends like a picture, too, or with `.picture`;
 /// - any other name that ends like a picture gets `.jpg` added: `photo.png.jpg`, `photo.JPG.jpg`, `photo.png.jpg.jpg`;
 /// - all other names get `.picture.jpg` added.
-package enum OutputName {
+enum OutputName {
   private static let endings: Set<String> = [
     "avif", "bmp", "gif", "heic", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp",
   ]
   private static let added = "picture"
 
-  package static func name(for name: String) -> String {
+  static func name(for name: String) -> String {
     let ending = ending(of: name)
     if name.hasSuffix(".jpg"), let before = self.ending(of: String(name.dropLast(4))) {
       if !endings.contains(before), before != added { return name }

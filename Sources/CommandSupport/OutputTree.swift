@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-package import SystemPackage
+import SystemPackage
 
 internal import Bitmaps
 internal import NativeBuffers
@@ -70,7 +70,7 @@ package struct OutputTree: Sendable {
   /// The path of a file's thumbnail.
   ///
   /// - Throws: ``BatchError`` if the file's name is no UTF-8 text, or the thumbnail's name would be too long.
-  package func target(for file: PictureWalk.File) throws(BatchError) -> FilePath {
+  func target(for file: PictureWalk.File) throws(BatchError) -> FilePath {
     // The names in a temporary folder do not matter, so any text will do.
     let exactText = file.relative.exactText ?? (isTemporary ? file.relative.printable : nil)
     guard let exactText else {

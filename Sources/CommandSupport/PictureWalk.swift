@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NativeSynchronization
-package import SystemPackage
-
-internal import Glibc
+import SystemPackage
 
 /// The files below some folders, one after the other, in a fixed order.
 ///
 /// To the kernel, names are bytes and not text: they are kept as they are. Links to folders are not followed, so there
 /// are no cycles, and only regular files are opened. Memory holds only the names in the folders above the current file.
-package struct PictureWalk {
-  package struct File: Sendable {
-    package let path: FilePath
+struct PictureWalk {
+  struct File: Sendable {
+    let path: FilePath
     /// The index of the named path by which the file was found.
-    package let root: Int
+    let root: Int
     /// The path below the folder that was named; the file's own name if the file was named.
-    package let relative: FilePath
+    let relative: FilePath
 
     /// The relative path for messages.
-    package var relativePath: String { relative.printable }
+    var relativePath: String { relative.printable }
   }
 
-  package enum Step {
+  enum Step {
     case file(File)
     case failure(BatchFailure)
   }
@@ -41,13 +40,13 @@ package struct PictureWalk {
   private var frames: [Frame] = []
 
   /// - Parameter excluded: a folder for results, which is not walked if it lies below another folder.
-  package init(_ paths: [String], excluding excluded: FileIdentity?) {
+  init(_ paths: [String], excluding excluded: FileIdentity?) {
     roots = paths.map { FilePath($0) }
     self.excluded = excluded
   }
 
   /// The next file, or a failure if something could not be read; nil at the end.
-  package mutating func next() -> Step? {
+  mutating func next() -> Step? {
     while !frames.isEmpty || nextRoot < roots.count {
       if let step = frames.isEmpty ? stepToRoot() : stepInFolder() { return step }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// What the process used, as the kernel counts it.
 package struct ProcessUsage {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A line on the terminal that is overwritten again and again.
-package struct ProgressLine: Sendable {
-  package let total: Int
+struct ProgressLine: Sendable {
+  let total: Int
   private let isShown = StandardError.isTerminal
 
-  package init(total: Int) { self.total = total }
+  init(total: Int) { self.total = total }
 
-  package func show(_ done: Int, _ name: String) {
+  func show(_ done: Int, _ name: String) {
     guard isShown else { return }
     StandardError.write("\r\u{1B}[K[\(done)/\(total)] \(name.prefix(60))")
   }
 
   /// Removes the line, so that the next output starts on an empty line.
-  package func clear() {
+  func clear() {
     guard isShown else { return }
     StandardError.write("\r\u{1B}[K")
   }

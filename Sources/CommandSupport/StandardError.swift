@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// The stream for people: failures, and progress if the stream is a terminal.
 package enum StandardError {

@@ -4,7 +4,7 @@ package import Bitmaps
 import Foundation
 package import NativeBuffers
 import Synchronization
-internal import SystemPackage
+import SystemPackage
 
 /// Makes thumbnails, on one or several threads: reads pictures, writes thumbnails, reports what goes wrong, and counts.
 ///

@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NativeSynchronization
-package import SystemPackage
-
-internal import Glibc
+import SystemPackage
 
 /// A comment in a JPEG's header that tells a file written by these commands from any other file.
 ///
 /// Only files that carry the mark are ever replaced, whatever their width is, and even if the rest of the file is
 /// damaged.
-package enum ThumbnailMark: String, CaseIterable {
+enum ThumbnailMark: String, CaseIterable {
   case ordinary = "Thumbnail made by native-buffers; may be replaced by it"
   /// The mark of a picture that was decoded with warnings. Its thumbnail is made again in each run, so that each run
   /// warns.
   case ofWarned = "Thumbnail made by native-buffers, with warnings; may be replaced by it"
 
-  package init(hasWarnings: Bool) { self = hasWarnings ? .ofWarned : .ordinary }
+  init(hasWarnings: Bool) { self = hasWarnings ? .ofWarned : .ordinary }
 
   /// The comment is right behind the JFIF header, so that it survives if the file is cut short.
-  package var comment: String { rawValue }
+  var comment: String { rawValue }
 
   /// Whether there is a file that must stay: any file without the mark. That includes an empty file, because these
   /// commands write files whole or not at all.
   /// - Throws: ``BatchError`` if there can be no file at that path.
-  package static func isForeign(_ path: FilePath) throws(BatchError) -> Bool {
+  static func isForeign(_ path: FilePath) throws(BatchError) -> Bool {
     switch path.kind(followingLinks: false) {
     case .unknown(ENOENT): return false
     case .file: return !isMarked(path)
@@ -34,11 +33,11 @@ package enum ThumbnailMark: String, CaseIterable {
     }
   }
 
-  package static func isMarked(_ path: FilePath) -> Bool { mark(of: path) != nil }
+  static func isMarked(_ path: FilePath) -> Bool { mark(of: path) != nil }
 
   /// Whether the file carries the ordinary mark and ends as a JPEG does. The end marker never occurs in a JPEG's
   /// pixels, so a file that was cut short does not end with it.
-  package static func isOrdinaryAndWhole(_ path: FilePath) -> Bool {
+  static func isOrdinaryAndWhole(_ path: FilePath) -> Bool {
     guard let size = path.status()?.st_size, size > 2, mark(of: path) == .ordinary else { return false }
     return path.withDescriptor { descriptor in
       read(descriptor, count: 2, at: size - 2) == [0xFF, 0xD9]
