@@ -109,7 +109,8 @@ let package = Package(
     .testTarget(
       name: "NativeSynchronizationTests", dependencies: ["NativeSynchronization", "ResourceLedger"],
       swiftSettings: swiftSettings),
-    .testTarget(name: "ResourceLedgerTests", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ResourceLedgerTests", dependencies: ["ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
       name: "FinalizationTests",
       dependencies: [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CImageCodecs
 import NativeBuffers
 import Testing
 
@@ -63,6 +64,46 @@ struct WebPTests {
               == .init(name: "maximumByteCount", needed: whole.byteCount, allowed: maximum, unit: "bytes"))
         }
       }
+    }
+  }
+
+  /// A piece of data may hold nearly all pixels, so its decoding may take long.
+  @Test("The decoder asks whether to go on before each piece of the data, and again when all pixels are there")
+  func lastQuestion() throws {
+    try withOwnArena { arena in
+      let side = 256
+      let bitmap = try Bitmap.make(width: side, height: side, format: .rgb8, arena: arena) { _ in 200 }
+      let encoded = try bitmap.encodedWebP(isLossless: true, arena: arena)
+      bitmap.dispose()
+      let file = try encoded.copied()
+      encoded.dispose()
+      /// What the decoder found at each question: the last byte of the pixels.
+      @safe struct Questions {
+        let lastByte: UnsafeMutablePointer<UInt8>
+        var found: [UInt8] = []
+      }
+      let rowByteCount = 3 * side
+      let pixels = UnsafeMutablePointer<UInt8>.allocate(capacity: side * rowByteCount)
+      defer { unsafe pixels.deallocate() }
+      unsafe pixels.initialize(repeating: 0, count: side * rowByteCount)
+      var questions = unsafe Questions(lastByte: pixels + (side * rowByteCount - 1))
+      var report = cimage_report()
+      let status = unsafe withUnsafeMutablePointer(to: &questions) { questions in
+        let watch = unsafe cimage_watch(
+          ask: { context in
+            // SAFETY: the context is the variable above.
+            guard let questions = unsafe context?.assumingMemoryBound(to: Questions.self) else { return CIMAGE_MISUSE }
+            unsafe questions.pointee.found.append(questions.pointee.lastByte.pointee)
+            return CIMAGE_OK
+          }, context: questions)
+        let rows = unsafe cimage_rows(
+          base: pixels, bytes_per_row: rowByteCount, width: UInt32(side), height: UInt32(side), layout: CIMAGE_RGB8)
+        return unsafe file.withUnsafeBytes {
+          unsafe cimage_webp_decode($0.baseAddress, $0.count, watch, rows, &report)
+        }
+      }
+      #expect(status == CIMAGE_OK)
+      #expect(questions.found == [0, 200])
     }
   }
 

@@ -49,12 +49,14 @@ def main():
     errors = []
     quotes = {}
     whole = {}
+    quoted = set()
     for model in sorted(MODELS.glob("*.pml")):
         comments = (re.sub(r"\n *\*", "\n", comment) for comment in COMMENT.findall(model.read_text()))
         for kind, name, text in (quote for comment in comments for quote in QUOTE.findall(comment)):
             if kind == "all atomics":
                 whole[name] = model.name
                 continue
+            quoted.add(model.name)
             # A quote ends where its paragraph ends.
             quote = joined(text.split("\n\n")[0])
             code = source(name, errors)
@@ -64,6 +66,8 @@ def main():
             if len(places) != 1:
                 errors.append(f"{model.name}: this is {len(places)} times in {name}, and must be there once: {quote}")
             quotes.setdefault(name, []).extend((start, start + len(quote)) for start in places)
+        if model.name not in quoted:
+            errors.append(f"{model.name} quotes no code")
     for name, model in whole.items():
         code = source(name, errors) or ""
         for match in ATOMIC.finditer(code):
