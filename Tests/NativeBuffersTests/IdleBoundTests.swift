@@ -134,6 +134,30 @@ struct IdleBoundTests {
     }
   }
 
+  @Test("If a debt cannot be paid because another thread has the block in its hands, the next push calls maintenance")
+  func debtInHands() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "hands", configuration: .init(idleByteLimit: 0))
+      let depot = arena.depot
+      // A thread is pushing a block: it has found room for it, and has not put it on its list.
+      unsafe depot.room(1).pointee.subtract(4_096, ordering: .relaxed)
+      #expect(depot.findRoom(1, blockByteCount: 4_096))
+      #expect(depot.debt == 4_096 && !depot.isWatched)
+      // Another thread has called maintenance for the debt.
+      depot.callMaintenance()
+      #expect(depot.isWatched)
+      #expect(arena.payDebt() == 0)
+      #expect(depot.debt == 4_096 && !depot.isWatched)
+      // The first thread goes on: the block is on its list, and was taken again. So the debt can be paid with its room.
+      unsafe depot.room(1).pointee.add(4_096, ordering: .relaxed)
+      #expect(arena.payDebt() == 0)
+      #expect(depot.debt == 0 && depot.idleByteCount == 0)
+      arena._checkInvariants()
+      try arena.destroy()
+    }
+  }
+
   @Test("What is beyond the limit goes by itself, also while a client's purge keeps maintenance waiting")
   func duringLongWork() async {
     await #expect(processExitsWith: .success) {

@@ -153,6 +153,36 @@ struct MaintenanceTests {
     }
   }
 
+  @Test("While maintenance looks after an arena, pages wait for it; turned off, jemalloc has the arena's time again")
+  func decayAfterwards() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "decay", configuration: .init(dirtyDecay: .milliseconds(1_234)))
+      let key = "arena.\(arena.index).dirty_decay_ms"
+      Self.leaveIdle(1, of: 3 << 20, in: arena)
+      #expect(try Mallctl.read(key, as: ssize_t.self) == 1_234)
+      _ = Maintenance.pass(at: 0)
+      #expect(try Mallctl.read(key, as: ssize_t.self) == -1)
+      MaintenanceThread.turnOff()
+      #expect(try Mallctl.read(key, as: ssize_t.self) == 1_234)
+      try arena.destroy()
+    }
+  }
+
+  @Test("trim(keeping:) gives back large blocks first, so that as many blocks as possible stay")
+  func largeBlocksFirst() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "large first")
+      Self.leaveIdle(16, of: 64 << 10, in: arena)
+      Self.leaveIdle(1, of: 8 << 20, in: arena)
+      #expect(arena.trim(keeping: 1 << 20) == 8 << 20)
+      #expect(Self.blockCount(arena) == 16)
+      arena.trim()
+      try arena.destroy()
+    }
+  }
+
   @Test("Times may be as long as a configuration allows, and nothing overflows")
   func longTimes() async {
     await #expect(processExitsWith: .success) {

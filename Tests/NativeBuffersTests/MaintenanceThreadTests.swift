@@ -85,6 +85,8 @@ struct MaintenanceThreadTests {
           }
         }
       }
+      MaintenanceThread.turnOff()
+      #expect(arena.depot.idleByteCount <= 4 << 20)
       arena._checkInvariants()
       try arena.destroy()
     }

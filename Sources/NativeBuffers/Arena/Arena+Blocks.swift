@@ -8,6 +8,12 @@ import Synchronization
 
 // The slow path of blocks: a block's memory is set aside and given back together with its ledger entry, under the
 // arena's lock. Between two owners, a block waits in the arena's depot, which needs no lock.
+//
+//     acquire, release        begin and end the life of a block that a handle owns
+//     pop, push               take an idle block from a list, and put it on one: of a thread's cache, or of the depot
+//     allocate, deallocate    get a block's memory from jemalloc, and give it back
+//     trim                    deallocate idle blocks until few enough are left (Arena+Trimming.swift)
+//     purge                   give unused pages back to the kernel
 
 extension Arena {
   // MARK: Taking a block

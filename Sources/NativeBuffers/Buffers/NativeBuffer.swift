@@ -91,10 +91,9 @@ public final class NativeBuffer: Sendable {
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
     block = try Block.acquire(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function)
+      byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function,
+      initializingWith: initializer)
     createdSite = block.entry.site
-    try block.initialize(initializer)
   }
 
   /// Creates a handle to memory that other code allocated.
@@ -213,28 +212,5 @@ public final class NativeBuffer: Sendable {
       backOff.pause()
     }
     return SiteID(rawValue: 0)
-  }
-}
-
-extension Block {
-  /// Lets a closure write the bytes, and zeroes the rest. Releases the block if the closure throws. When the closure
-  /// ends, by return or by error, the span must still be the lent span: see LentSpan.swift.
-  @usableFromInline
-  func initialize(_ initializer: (inout OutputRawSpan) throws -> Void) throws {
-    let memory = unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
-    var span = unsafe OutputRawSpan(buffer: memory, initializedCount: 0)
-    let result: Result<Void, any Error>
-    do { result = .success(try initializer(&span)) } catch { result = .failure(error) }
-    guard span.capacity == byteCount,
-      unsafe span.bytes.withUnsafeBytes({ unsafe $0.baseAddress == UnsafeRawPointer(base) })
-    else {
-      NativeBuffer.failExchanged(Ledger.shared.site(entry.site))
-    }
-    let count = unsafe span.finalize(for: memory)
-    if case .failure(let error) = result {
-      disposeUnshared()
-      throw error
-    }
-    unsafe (base + count).initializeMemory(as: UInt8.self, repeating: 0, count: byteCount - count)
   }
 }

@@ -48,11 +48,9 @@ public import ResourceLedger
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
-    let block = try Block.acquire(
-      byteCount, alignment: alignment, contents: .uninitialized, arena: arena, file: file, line: line,
-      function: function)
-    try block.initialize(initializer)
-    self.block = block
+    block = try Block.acquire(
+      byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function,
+      initializingWith: initializer)
   }
 
   @inlinable

@@ -85,7 +85,7 @@ extension Depot {
   var debt: Int { max(0, -(unsafe counters.pointee.unreservedRoom.load(ordering: .sequentiallyConsistent))) }
 
   /// Makes the room of a block that goes back to jemalloc unreserved.
-  func releaseRoom(_ byteCount: Int) {
+  func addUnreservedRoom(_ byteCount: Int) {
     unsafe counters.pointee.unreservedRoom.add(byteCount, ordering: .sequentiallyConsistent)
     MappingRoom.withdraw(byteCount)
   }

@@ -160,7 +160,7 @@ import Synchronization
   /// Takes an idle block that is to go back to jemalloc.
   func popForDeallocation(alignmentLog2: UInt32, sizeClass: Int) -> LedgerEntry? {
     guard let entry = pop(alignmentLog2: alignmentLog2, sizeClass: sizeClass, ownStripe) else { return nil }
-    releaseRoom(entry.capacity)
+    addUnreservedRoom(entry.capacity)
     return entry
   }
 
