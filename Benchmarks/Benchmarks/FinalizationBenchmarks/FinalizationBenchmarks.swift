@@ -15,6 +15,8 @@ let benchmarks: @Sendable () -> Void = {
 
   let registry = FinalizationWorkloads.makeRegistry()
   row(FinalizationWorkloads.registerAndUnregister(in: registry))
+  row(FinalizationWorkloads.registerAndUnregisterElements(in: registry))
+  row(FinalizationWorkloads.registerAndUnregisterOptional(in: registry))
   row(FinalizationWorkloads.registerAndCancel(in: registry))
   row(FinalizationWorkloads.registerDieDeliver(in: registry), scale: .kilo)
   row(FinalizationWorkloads.registerDieDeliverAny(in: registry), scale: .kilo)

@@ -15,7 +15,8 @@ public final class PlainTarget: Sendable {
   public init() {}
 }
 
-/// Paths of the Finalization library, each as a loop that itself allocates nothing.
+/// Paths of the Finalization library, each as a loop that itself allocates nothing. This package depends only on the
+/// library's products, so the compiler knows here what it knows in the package of any client.
 public enum FinalizationWorkloads {
   public static func makeRegistry(_ name: String = "benchmark") -> FinalizationRegistry<Int> {
     FinalizationRegistry(name: name, delivery: .manual) { number in
@@ -28,6 +29,30 @@ public enum FinalizationWorkloads {
       let target = AnchoredTarget()
       for number in 0..<times {
         try registry.register(target, holding: number, unregisterToken: target)
+        registry.unregister(target)
+      }
+    }
+  }
+
+  /// The same with targets from an array, which the client's code retains for each round of the loop.
+  public static func registerAndUnregisterElements(in registry: FinalizationRegistry<Int>) -> Workload {
+    Workload("register + unregister, anchored, from an array", memory: .none) { times in
+      let targets = (0..<64).map { _ in AnchoredTarget() }
+      for number in 0..<times {
+        let target = targets[number & 63]
+        try registry.register(target, holding: number, unregisterToken: target)
+        registry.unregister(target)
+      }
+    }
+  }
+
+  /// The same with a token that is passed as an optional.
+  public static func registerAndUnregisterOptional(in registry: FinalizationRegistry<Int>) -> Workload {
+    Workload("register + unregister, anchored, optional token", memory: .none) { times in
+      let target = AnchoredTarget()
+      let token: AnchoredTarget? = times > 0 ? target : nil
+      for number in 0..<times {
+        try registry.register(target, holding: number, unregisterToken: token)
         registry.unregister(target)
       }
     }

@@ -18,6 +18,8 @@ enum FinalizationFigures {
     let cache = ResourceCache<Int, PlainTarget>(name: "benchmark")
     let rows: [(Workload, Double?)] = [
       (FinalizationWorkloads.registerAndUnregister(in: registry), 25),
+      (FinalizationWorkloads.registerAndUnregisterElements(in: registry), nil),
+      (FinalizationWorkloads.registerAndUnregisterOptional(in: registry), nil),
       (FinalizationWorkloads.registerAndCancel(in: registry), nil),
       (FinalizationWorkloads.nativeResource(), 60),
       (FinalizationWorkloads.minimalResource(), nil),

@@ -7,9 +7,7 @@ import ResourceLedger
 /// The registrations whose cleanups run when the process exits.
 enum ExitRuns {
   private struct Run {
-    let cell: Cell
-    let entry: LedgerEntry
-    let key: EntryWord
+    let registration: RegistrationKey
     let order: ExitOrder
   }
 
@@ -27,7 +25,8 @@ enum ExitRuns {
 
   /// Adds a registration that the caller has pinned.
   static func add(_ cell: Cell) {
-    let run = unsafe Run(cell: cell, entry: cell.entry, key: cell.key, order: cell.record.pointee.order)
+    let run = unsafe Run(
+      registration: RegistrationKey(entry: cell.entry, key: cell.key), order: cell.record.pointee.order)
     let index = Ledger.shared.index(of: cell.entry)
     lock.withLock {
       if unsafe process == 0 { atexit { ExitRuns.runAll() } }
@@ -37,28 +36,28 @@ enum ExitRuns {
       }
       unsafe runs[index] = run
       // Registrations that are over stay in the table: they are removed whenever its size is a multiple of 1,024.
-      if unsafe runs.count & 0x3FF == 0 { unsafe runs = unsafe runs.filter { $1.entry.isUsable(key: $1.key) } }
+      if unsafe runs.count & 0x3FF == 0 { unsafe runs = unsafe runs.filter { $1.registration.isPending } }
     }
     ExitOrder.advance()
   }
 
-  static func remove(_ entry: LedgerEntry, key: EntryWord) {
-    let index = Ledger.shared.index(of: entry)
+  static func remove(_ registration: RegistrationKey) {
+    let index = Ledger.shared.index(of: registration.entry)
     lock.withLock {
-      if unsafe runs[index]?.key == key { unsafe runs[index] = nil }
+      if unsafe runs[index]?.registration.key == registration.key { unsafe runs[index] = nil }
     }
   }
 
-  static func contains(_ entry: LedgerEntry, key: EntryWord) -> Bool {
-    let index = Ledger.shared.index(of: entry)
-    return lock.withLock { unsafe runs[index]?.key == key }
+  static func contains(_ registration: RegistrationKey) -> Bool {
+    let index = Ledger.shared.index(of: registration.entry)
+    return lock.withLock { unsafe runs[index]?.registration.key == registration.key }
   }
 
   /// Waits while another thread runs the cleanup, but only up to a second, because it may never end.
-  private static func awaitEnd(of run: Run) {
+  private static func awaitEnd(of registration: RegistrationKey) {
     // A cleanup on this thread called `exit`: it may be the one to wait for.
     guard !DeliveringThread.isDelivering else { return }
-    for _ in 0..<1_000 where run.entry.word.isSameLife(as: run.key) { usleep(1_000) }
+    for _ in 0..<1_000 where registration.entry.word.isSameLife(as: registration.key) { usleep(1_000) }
   }
 
   /// Runs the cleanups, the latest registration first, and then those that a cleanup added.
@@ -73,12 +72,12 @@ enum ExitRuns {
       if due.isEmpty { return }
       // An entry belongs to the ledger and is always readable; a cell may be used only once it is claimed.
       for run in due {
-        guard Cell.claim(run.entry, key: run.key) else {
-          awaitEnd(of: run)
+        guard let cell = run.registration.claim() else {
+          awaitEnd(of: run.registration)
           continue
         }
-        let core = run.cell.core
-        do { try core.cleanUpNow(run.cell) } catch { core.report(error) }
+        let core = cell.core
+        do { try core.cleanUpNow(cell) } catch { core.report(error) }
       }
     }
   }

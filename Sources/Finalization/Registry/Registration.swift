@@ -5,20 +5,17 @@ public import ResourceLedger
 extension FinalizationRegistry {
   /// A reference to one registration, to look at it, end it or run its cleanup. It keeps nothing alive.
   public struct Registration: Sendable {
-    private let registration: RegistrationKey
+    @usableFromInline let registration: RegistrationKey
 
     @usableFromInline
     init(_ registration: RegistrationKey) { self.registration = registration }
 
-    private var entry: LedgerEntry { registration.entry }
-    private var key: EntryWord { registration.key }
-
     /// Whether the cleanup has not begun and the registration was not ended. Another thread may end it right after.
-    public var isPending: Bool { entry.isUsable(key: key) }
+    public var isPending: Bool { registration.isPending }
 
     /// The line that made the registration; nil if the registration is not pending.
     public var site: Site? {
-      let site = Ledger.shared.site(entry.site)
+      let site = Ledger.shared.site(registration.entry.site)
       return isPending ? site : nil
     }
 
@@ -30,15 +27,12 @@ extension FinalizationRegistry {
 
     /// Ends the registration: the cleanup will not run.
     /// - Returns: the held value, which the caller now owns; nil if the cleanup has begun or the registration was over.
-    @discardableResult
+    @discardableResult @inlinable
     public func cancel() -> HeldValue? {
-      guard Cell.claim(entry, key: key), let cell else { return nil }
-      // Does not retain the core, since all threads would share its count: the claimed cell keeps it alive.
-      return cell.withCore { core in
-        let held = unsafe cell.held(as: HeldValue.self).move()
-        core.finish(cell)
-        return held
-      }
+      guard let cell = registration.claim() else { return nil }
+      let held = unsafe cell.held(as: HeldValue.self).move()
+      cell.finish()
+      return held
     }
 
     /// Runs the cleanup now, on this thread, even if the target is alive; it will not run again.
@@ -46,7 +40,7 @@ extension FinalizationRegistry {
     /// - Throws: what the cleanup throws.
     @discardableResult
     public func clean() throws -> Bool {
-      guard Cell.claim(entry, key: key), let cell else { return false }
+      guard let cell = registration.claim() else { return false }
       try cell.core.cleanUpNow(cell)
       return true
     }
@@ -58,16 +52,13 @@ extension FinalizationRegistry {
     /// registration first; if one throws, the others still run. If another thread is running a cleanup, the exit waits
     /// for it, up to a second. A forked child does not run the cleanups of its parent.
     public var runsAtExit: Bool {
-      get { isPending && ExitRuns.contains(entry, key: key) }
+      get { isPending && ExitRuns.contains(registration) }
       nonmutating set {
         // While the cell is pinned, it is not delivered and used again.
         RegistrationPins.with(registration) { cell in
-          if newValue { ExitRuns.add(cell) } else { ExitRuns.remove(entry, key: key) }
+          if newValue { ExitRuns.add(cell) } else { ExitRuns.remove(registration) }
         }
       }
     }
-
-    /// The entry's cell. It is certain to be this registration's only if the caller claimed it.
-    private var cell: Cell? { Cell(address: entry.address) }
   }
 }

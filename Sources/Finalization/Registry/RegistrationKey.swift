@@ -8,6 +8,14 @@ import ResourceLedger
 struct RegistrationKey: Sendable {
   let entry: LedgerEntry
   let key: EntryWord
+
+  /// Whether the registration has not ended, and no thread has claimed it.
+  var isPending: Bool { entry.isUsable(key: key) }
+
+  /// Claims the registration.
+  /// - Returns: its cell, which the caller now owns; nil if the registration is over or another thread claimed it.
+  @usableFromInline
+  func claim() -> Cell? { Cell.claim(entry, key: key) ? Cell(address: entry.address) : nil }
 }
 
 /// Pins registrations for a few instructions, so that their cells can be read. A thread that claims a pinned

@@ -168,3 +168,11 @@ extension RegistryCore {
     if stripes.retire(cell) { unsafe Unmanaged.passUnretained(self).release() }
   }
 }
+
+extension Cell {
+  /// Gives a claimed cell, without its held value, back to its registry. After that the caller must not use the cell.
+  ///
+  /// Does not retain the core, since all threads would share its count: the claimed cell keeps it alive.
+  @usableFromInline
+  func finish() { withCore { $0.finish(self) } }
+}
