@@ -61,6 +61,62 @@ struct RegistrationTests {
     #expect(registry.count == 0)
   }
 
+  @Test("A delivery that finds the registration of a dead target being cleaned leaves its end to the cleaner")
+  func deliveryWhileCleaning() throws {
+    let began = Flag()
+    let goOn = Flag()
+    let registry = FinalizationRegistry<Int>(name: "cleaning", delivery: .manual) { _ in
+      began.set()
+      goOn.wait()
+    }
+    let registration = try registry.register(Anchored(), holding: 1)
+    onThreads(2) { thread in
+      if thread == 0 {
+        #expect((try? registration.clean()) == true)
+      } else {
+        began.wait()
+        try? registry.drain()
+        #expect(registry.count == 1)
+        goOn.set()
+      }
+    }
+    #expect(registry.count == 0)
+  }
+
+  @Test("A registration that is made in a held value's deinit does not get the place of that value")
+  func registeringInDeinit() throws {
+    let log = Log<String>()
+    let registry = FinalizationRegistry<Pair>(name: "pairs", delivery: .manual) { _ in }
+    let target = Anchored()
+    let other = Anchored()
+    try registry.register(
+      target,
+      holding: Pair(
+        first: Acting {
+          log.add("first")
+          let later = Pair(first: Acting { log.add("third") }, second: Acting { log.add("fourth") })
+          _ = try? registry.register(other, holding: later, unregisterToken: other)
+        },
+        second: Acting { log.add("second") }),
+      unregisterToken: target)
+    #expect(registry.unregister(target))
+    #expect(log.all == ["first", "second"])
+    #expect(registry.unregister(other))
+    #expect(log.all == ["first", "second", "third", "fourth"])
+  }
+
+  /// Calls a closure in its deinit.
+  private final class Acting: Sendable {
+    private let action: @Sendable () -> Void
+    init(_ action: @escaping @Sendable () -> Void) { self.action = action }
+    deinit { action() }
+  }
+
+  private struct Pair: Sendable {
+    let first: Acting
+    let second: Acting
+  }
+
   @Test("A registration that is over does not speak for a later one in its place")
   func laterRegistration() throws {
     let log = Log<Int>()
@@ -89,7 +145,7 @@ struct RegistrationTests {
     #expect(registration?.cancel() == nil)
   }
 
-  @Test("Exit runs only what asked for it, the latest first, each error isolated")
+  @Test("Exit runs only what asked for it and was not cancelled, the latest first, each error isolated")
   func atExit() async throws {
     let result = await #expect(processExitsWith: .exitCode(7), observing: [\.standardOutputContent]) {
       let registry = FinalizationRegistry<Int>(name: "exit", delivery: .manual) { number in
@@ -101,10 +157,11 @@ struct RegistrationTests {
       var registrations: [FinalizationRegistry<Int>.Registration] = []
       for number in 0..<6 { registrations.append(try registry.register(target, holding: number)) }
       // `runsAtExit` is set in another order than that of creation.
-      for number in [4, 1, 3, 2] { registrations[number].runsAtExit = true }
+      for number in [4, 1, 3, 2, 5] { registrations[number].runsAtExit = true }
       registrations[2].runsAtExit = false
       let dead = try registry.register(Anchored(), holding: 9)
       dead.runsAtExit = true
+      registrations[5].cancel()
       endProcess(target, registry)
     }
     let output = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)

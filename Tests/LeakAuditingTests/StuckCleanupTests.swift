@@ -123,6 +123,29 @@ struct StuckCleanupTests {
     try registry.drain()
   }
 
+  @Test("The deinit of a held value that was unregistered is not stuck, even if a cleanup ran in the same cell before")
+  func unregisteredValue() throws {
+    let findings = Log<Int>()
+    let registry = FinalizationRegistry<Auditing?>(name: "not a cleanup", delivery: .manual) { _ in }
+    try registry.register(Target(), holding: nil)
+    try registry.drain()
+    let target = Target()
+    try registry.register(target, holding: Auditing(domain: registry.name, findings), unregisterToken: target)
+    registry.unregister(target)
+    #expect(findings.all == [0])
+  }
+
+  /// Audits in its deinit, and logs how many findings a domain has.
+  private final class Auditing: Sendable {
+    private let domain: String
+    private let log: Log<Int>
+    init(domain: String, _ log: Log<Int>) {
+      self.domain = domain
+      self.log = log
+    }
+    deinit { log.add((try? LeakAuditor.audit(stuckAfter: .zero))?.findings(domain).count ?? -1) }
+  }
+
   @Test("What is stuck is shown with its age and what waits, whatever a file says of them")
   func text() {
     func lines(_ age: Double, _ waiting: Int) -> [String] {
