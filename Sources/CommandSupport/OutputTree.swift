@@ -69,12 +69,12 @@ package struct OutputTree: Sendable {
 
   /// The path of a file's thumbnail.
   ///
-  /// - Throws: ``BatchError`` if the file's name is no UTF-8 text, or the thumbnail's name would be too long.
+  /// - Throws: ``BatchError`` if the file's name is not UTF-8 text, or the thumbnail's name would be too long.
   func target(for file: PictureWalk.File) throws(BatchError) -> FilePath {
     // The names in a temporary folder do not matter, so any text will do.
     let exactText = file.relative.exactText ?? (isTemporary ? file.relative.printable : nil)
     guard let exactText else {
-      throw BatchError("its name is no UTF-8 text, and a thumbnail's name must be. Rename it.")
+      throw BatchError("its name is not UTF-8 text, and a thumbnail's name must be. Rename the picture.")
     }
     let relative = FilePath(exactText)
     let name = OutputName.name(for: relative.lastComponent?.string ?? "")

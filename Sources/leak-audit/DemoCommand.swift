@@ -47,7 +47,9 @@ struct DemoCommand: ParsableCommand {
 
   func validate() throws {
     guard !folders.contains("") else { throw ValidationError("A path is empty. Name a folder or a file.") }
-    if output?.isEmpty == true { throw ValidationError("--output is empty. Name a folder, as --output thumbnails.") }
+    guard output?.isEmpty != true else {
+      throw ValidationError("--output is empty. Name a folder, for example --output thumbnails.")
+    }
   }
 
   func run() throws {

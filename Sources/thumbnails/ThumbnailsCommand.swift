@@ -52,7 +52,9 @@ struct ThumbnailsCommand: ParsableCommand {
   func validate() throws {
     guard !inputs.isEmpty else { throw ValidationError("Name at least one folder or picture.") }
     guard !inputs.contains("") else { throw ValidationError("A path is empty. Name a folder or a picture.") }
-    guard !output.isEmpty else { throw ValidationError("--output is empty. Name a folder, as --output thumbnails.") }
+    guard !output.isEmpty else {
+      throw ValidationError("--output is empty. Name a folder, for example --output thumbnails.")
+    }
     guard (1...65_500).contains(width) else { throw ValidationError("--width must be 1 to 65500 pixels.") }
     guard (1...256).contains(jobs) else { throw ValidationError("--jobs must be 1 to 256.") }
     guard (1...100).contains(quality) else { throw ValidationError("--quality must be 1 to 100.") }

@@ -14,6 +14,13 @@ struct BoundedEncodingTests {
     .netpbm(.plain), .netpbm(.bitmap),
   ]
 
+  @Test("Two encodings are equal if their formats and options are")
+  func equality() {
+    #expect(Set(Self.encodings + Self.encodings).count == Self.encodings.count)
+    #expect(PictureEncoding.jpeg() == .jpeg(quality: 85))
+    #expect(PictureEncoding.jpeg(quality: 80) != .webP(quality: 80))
+  }
+
   /// Encodes into `capacity` bytes with guard bytes on both sides, and expects that the guard bytes stay as they were.
   static func encode(
     _ bitmap: Bitmap, as encoding: PictureEncoding, capacity: Int, arena: Arena

@@ -204,6 +204,10 @@ struct DemoCommandTests {
     #expect(outcome.errors.split(separator: "\n").count == 1)
     #expect(outcome.errors.contains("line\\u{a}break.txt: "))
     #expect(outcome.exitCode == 2)
+    // A thumbnail that stays needs a name that is text.
+    let kept = try demo(folder.path, "--output", folder.path + "/made here")
+    #expect(kept.output.hasPrefix("pictures: 2 in ") && kept.exitCode == 2)
+    #expect(kept.errors.contains(": its name is not UTF-8 text, and a thumbnail's name must be."))
   }
 
   @Test("A pipe, a socket and a device are named as what they are, and not opened")
