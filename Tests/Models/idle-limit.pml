@@ -174,7 +174,8 @@ proctype thread(byte own; byte live; byte limit) {
        *   return unsafe counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) ? .kept : callMaintenance()
        *
        * code: Depot.swift:
-       *   if unsafe !counters.pointee.isWatched.exchange(true, ordering: .sequentiallyConsistent) { Maintenance.call() }
+       *   if unsafe !counters.pointee.isWatched.exchange(true, ordering: .sequentiallyConsistent)
+       *   { Maintenance.call() }
        *   return debt > 0 ? .keptBeyondLimit : .kept
        *
        * code: Arena+Blocks.swift: Maintenance.callForDebts()

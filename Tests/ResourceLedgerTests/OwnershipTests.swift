@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ResourceLedger
@@ -169,35 +170,30 @@ struct OwnershipTests {
   }
 
   @Test("Threads that push to and pop from one stack lose no entry and get none twice")
-  func stack() async throws {
+  func stack() throws {
     let ledger = try Ledger(entryCapacity: 64)
-    let stack = Shared()
+    let shared = Shared()
     for _ in 0..<64 {
-      stack.stack.push(try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0)), in: ledger)
+      shared.stack.push(try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 1), bucket: 0)), in: ledger)
     }
-    await withTaskGroup(of: Void.self) { group in
-      for _ in 0..<4 {
-        group.addTask {
-          for _ in 0..<50_000 {
-            guard let entry = stack.stack.pop(in: ledger) else { continue }
-            // There is exactly one holder: the word changes from free to live and back to free, and a second holder
-            // would be noticed.
-            let key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
-            if entry.requestRelease(key: key) != .releaseNow { stack.errors.add(1, ordering: .relaxed) }
-            _ = entry.endLife(as: .free)
-            stack.stack.push(entry, in: ledger)
-          }
-        }
+    let wrong = Counter()
+    onThreads(4) { _ in
+      for _ in 0..<50_000 {
+        guard let entry = shared.stack.pop(in: ledger) else { continue }
+        // There is exactly one holder: the word changes from free to live and back to free, and a second holder would
+        // be noticed.
+        let key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
+        if entry.requestRelease(key: key) != .releaseNow { wrong.add() }
+        _ = entry.endLife(as: .free)
+        shared.stack.push(entry, in: ledger)
       }
     }
-    #expect(stack.errors.load(ordering: .relaxed) == 0)
+    #expect(wrong.value == 0)
     var found = Set<Int>()
-    while let entry = stack.stack.pop(in: ledger) { found.insert(ledger.index(of: entry)) }
+    while let entry = shared.stack.pop(in: ledger) { found.insert(ledger.index(of: entry)) }
     #expect(found.count == 64)
   }
 
-  private final class Shared: Sendable {
-    let stack = EntryStack()
-    let errors = Atomic<Int>(0)
-  }
+  /// A stack cannot be captured, because it cannot be copied.
+  private final class Shared: Sendable { let stack = EntryStack() }
 }

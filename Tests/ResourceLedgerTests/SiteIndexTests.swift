@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
-import TestSupport
 import Testing
 
 @testable import ResourceLedger
@@ -31,31 +29,6 @@ struct SiteIndexTests {
     for (number, key) in keys.enumerated() { index.add(key, site: SiteID(rawValue: UInt32(number + 1))) }
     let found = keys.map { index.site(for: $0)?.rawValue }
     #expect(found == (1...96).map { UInt32($0) } + Array(repeating: nil, count: 32))
-  }
-
-  @Test("A thread that finds a key as soon as another thread adds it finds its site, too")
-  func findsWhatIsAdded() throws {
-    let index = try SiteIndex(siteCapacity: 16_384)
-    let keys = (1...20_000).map { SiteIndex.key(file: #fileID, line: UInt($0)) }
-    let asked = Counter()
-    let wrong = Counter()
-    onThreads(2) { thread in
-      for (number, key) in keys.enumerated() {
-        if thread == 0 {
-          // The other thread is looking for this key already.
-          while asked.value <= number { sched_yield() }
-          index.add(key, site: SiteID(rawValue: UInt32(number + 1)))
-        } else {
-          asked.add()
-          while true {
-            guard let site = index.site(for: key) else { continue }
-            if site.rawValue != UInt32(number + 1) { wrong.add() }
-            break
-          }
-        }
-      }
-    }
-    #expect(wrong.value == 0)
   }
 
   @Test("A line that the key has no room for has no key")
