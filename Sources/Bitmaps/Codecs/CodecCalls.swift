@@ -2,6 +2,80 @@
 
 import CImageCodecs
 
+// What all calls of the C code of the codecs have in common: bitmaps go in as rows, and a report comes out.
+
+extension PixelFormat {
+  /// Nil for formats that not all codecs read and write.
+  var codecLayout: cimage_layout? {
+    switch kind {
+    case .gray8: CIMAGE_GRAY8
+    case .rgb8: CIMAGE_RGB8
+    case .rgba8: CIMAGE_RGBA8
+    default: nil
+    }
+  }
+
+  /// The layout of formats that only libpng reads and writes.
+  var wideCodecLayout: cimage_layout? {
+    switch kind {
+    case .gray16: CIMAGE_GRAY16
+    case .rgba16: CIMAGE_RGBA16
+    default: nil
+    }
+  }
+}
+
+extension Bitmap {
+  func withCodecRows(
+    _ watch: WorkDeadline, _ body: (cimage_rows, cimage_watch) -> Void
+  ) throws(BitmapError) {
+    try unsafe withUnsafeMutableRows { rows throws(BitmapError) in
+      let rows = unsafe try codecRows(at: rows.base)
+      try unsafe watch.withCodecWatch { watch in unsafe body(rows, watch) }
+    }
+  }
+
+  /// The ICC data is passed along if it fits the colours.
+  func withReadOnlyCodecRows(
+    _ watch: WorkDeadline, _ body: (cimage_rows, cimage_profile, cimage_watch) -> Void
+  ) throws(BitmapError) {
+    try unsafe withUnsafeRows { rows throws(BitmapError) in
+      // SAFETY: C has one type for both directions; the encoder only reads.
+      let rows = unsafe try codecRows(at: UnsafeMutableRawPointer(mutating: rows.base))
+      let data = colorProfile.fitting(format).iccData ?? []
+      try unsafe watch.withCodecWatch { watch in
+        unsafe data.withUnsafeBytes { bytes in
+          unsafe body(rows, cimage_profile(bytes: bytes.baseAddress, count: bytes.count), watch)
+        }
+      }
+    }
+  }
+
+  private func codecRows(at base: UnsafeMutableRawPointer) throws(BitmapError) -> cimage_rows {
+    guard let layout = format.codecLayout ?? format.wideCodecLayout else {
+      throw BitmapError(.unsupported, "the codecs do not know \(format). Convert the bitmap to rgba8 or gray8 before.")
+    }
+    // Sizes beyond 32 bits saturate, and no codec accepts them.
+    return unsafe cimage_rows(
+      base: base, bytes_per_row: bytesPerRow, width: UInt32(clamping: width), height: UInt32(clamping: height),
+      layout: layout)
+  }
+
+  var profileByteCount: Int { colorProfile.iccData?.count ?? 0 }
+}
+
+extension EncodingResult {
+  init(_ report: cimage_report, needed: Int, format: PictureFormat) throws(BitmapError) {
+    if report.status == CIMAGE_OUTPUT_FULL {
+      self = .needs(byteCount: needed)
+    } else if let error = BitmapError(report, format: format, limits: nil) {
+      throw error
+    } else {
+      self = .fits(byteCount: needed)
+    }
+  }
+}
+
 extension BitmapError {
   /// The error that a codec's report describes; nil if the picture is whole.
   ///
