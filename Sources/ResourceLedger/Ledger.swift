@@ -4,9 +4,10 @@ import Glibc
 import NativeSynchronization
 import Synchronization
 
-// Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift draws its bytes ·
-// LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word · Ledger+Sites.swift interns
-// lines of code · Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds up entries.
+// Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift and the article Ledger-Layout.md
+// have its bytes · LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word ·
+// Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds
+// up entries.
 //
 // LockRank is the order of locks for the whole package.
 

@@ -11,7 +11,7 @@ struct LedgerTests {
 
   init() throws { ledger = try Ledger(entryCapacity: 40_000) }
 
-  @Test("An entry has 64 bytes, laid out as LedgerLayout.swift draws them")
+  @Test("An entry has 64 bytes, laid out as Ledger-Layout.md lists them")
   func layout() throws {
     #expect(MemoryLayout<EntryRecord>.size == 64)
     let entry = try ledger.acquireEntry(.init(domain: DomainNumber(rawValue: 3), bucket: 9))

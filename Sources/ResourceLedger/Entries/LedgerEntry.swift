@@ -2,7 +2,7 @@
 
 public import Synchronization
 
-/// The 64 bytes of one entry, as LedgerLayout.swift draws them.
+/// The 64 bytes of one entry, as Ledger-Layout.md lists them.
 @usableFromInline
 package struct EntryRecord: ~Copyable {
   @usableFromInline package let word: Atomic<UInt64>
