@@ -47,6 +47,7 @@ let package = Package(
     .target(
       name: "ResourceLedger", dependencies: ["CNativeRuntime", "NativeSynchronization"], swiftSettings: swiftSettings),
     // Floor 2
+    .target(name: "LedgerReading", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
     .target(
       name: "Finalization",
       dependencies: [
@@ -61,7 +62,7 @@ let package = Package(
     // Floor 3
     .target(
       name: "LeakAuditing",
-      dependencies: ["NativeBuffers", "NativeSynchronization", "ResourceLedger"],
+      dependencies: ["LedgerReading", "NativeBuffers", "NativeSynchronization", "ResourceLedger"],
       swiftSettings: swiftSettings),
     .target(
       name: "CImageCodecs",
@@ -112,6 +113,8 @@ let package = Package(
     .testTarget(
       name: "ResourceLedgerTests", dependencies: ["ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
+      name: "LedgerReadingTests", dependencies: ["LedgerReading", "ResourceLedger"], swiftSettings: swiftSettings),
+    .testTarget(
       name: "FinalizationTests",
       dependencies: [
         "Finalization", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
@@ -129,14 +132,14 @@ let package = Package(
     .testTarget(
       name: "LeakAuditingTests",
       dependencies: [
-        "LeakAuditing", "Finalization", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
+        "LeakAuditing", "LedgerReading", "Finalization", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
         "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "BitmapsTests",
-      dependencies: ["Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "TestSupport"],
+      dependencies: ["Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "ResourceLedger", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditCommandTests",

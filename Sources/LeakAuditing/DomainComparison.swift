@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import LedgerReading
 import ResourceLedger
 
 /// Compares the census of every listed domain with its ledger entries.

@@ -1,26 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LedgerReading
 import ResourceLedger
-
-/// Says what a scope left behind.
-public struct ScopeReport: Codable, Sendable {
-  public let name: String
-  public let verdict: Verdict
-  /// `held`: created in the scope and live at its end; buffers first, then by domain. `rescued`: created in the scope,
-  /// and released by deinit without a dispose.
-  public let findings: [Finding]
-}
-
-extension ScopeReport {
-  /// Reads a report.
-  /// - Throws: `DecodingError`, also if the verdict does not follow from the findings.
-  public init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: CodingKeys.self)
-    name = try values.decode(String.self, forKey: .name)
-    findings = try values.decode([Finding].self, forKey: .findings)
-    verdict = try Verdict(of: findings, from: values, forKey: .verdict)
-  }
-}
 
 extension LeakAuditor {
   /// Runs a closure, and reports the resources that it created, on this thread or in its child tasks, and left live.
@@ -83,6 +64,6 @@ extension LeakAuditor {
       [buffers.finding(.held, in: ledger)]
       + others.sorted { $0.key.rawValue < $1.key.rawValue }.map { $1.finding(.held, domain: $0, in: ledger) }
     let findings = (held + [rescued.finding(.rescued, in: ledger)]).compactMap { $0 }
-    return ScopeReport(name: name, verdict: Verdict(findings), findings: findings)
+    return ScopeReport(name: name, findings: findings)
   }
 }

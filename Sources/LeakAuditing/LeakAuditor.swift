@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+public import LedgerReading
 import NativeBuffers
-import NativeSynchronization
 import ResourceLedger
 
 /// Finds leaks: compares the counts of the allocator, and of every other domain, with the ledger's entries.
@@ -52,89 +51,17 @@ public enum LeakAuditor {
     // A census runs code of a client, and a registry's census takes locks: so none is called under the arenas' locks.
     let domains = DomainComparison(ledger)
     let allocatedByGlibc = ProcessMalloc.allocatedByGlibc
-    let comparison = try compareArenas(ledger, andRead: domains.ids, allocatedByGlibc: allocatedByGlibc)
-    let domainBooks = domains.finish(with: comparison.domains)
-    var findings = comparison.findings + domainBooks.findings
+    let arenas = try ArenaComparison(ledger, andRead: domains.ids, allocatedByGlibc: allocatedByGlibc)
+    let domainBooks = domains.finish(with: arenas.domainTotals)
+    var findings = arenas.findings + domainBooks.findings
     findings += StuckCleanups.findings(
-      among: domains.listings, totals: comparison.domains, limit: limit, in: ledger)
+      among: domains.listings, totals: arenas.domainTotals, limit: limit, in: ledger)
     findings.sort { ($0.kind.isFault ? 0 : 1, $1.byteCount) < ($1.kind.isFault ? 0 : 1, $0.byteCount) }
     if let rescues = rescues(in: ledger) { findings.append(rescues) }
     if let unrecorded = unrecorded(in: ledger) { findings.append(unrecorded) }
     return AuditReport(
-      verdict: Verdict(findings), findings: findings, arenas: comparison.arenas, domains: domainBooks.books,
-      adopted: comparison.adopted, outside: comparison.outside)
-  }
-
-  private struct Comparison {
-    var findings: [Finding]
-    var arenas: [ArenaBooks]
-    /// The totals of the other domains that were asked for.
-    var domains: [EntryTotals]
-    var adopted: AuditReport.AdoptedTotals
-    var outside: AuditReport.OutsideMemory
-  }
-
-  private static func compareArenas(
-    _ ledger: Ledger, andRead domains: [DomainNumber], allocatedByGlibc: Int?
-  ) throws -> Comparison {
-    let locked = ArenaDirectory.all
-    for arena in locked { arena.lock.lock() }
-    defer { for arena in locked.reversed() { arena.lock.unlock() } }
-    // An arena may have been destroyed after the list was made and before the arena was locked.
-    let arenas = locked.filter { !$0.isDestroyedNow }
-    let counts = try Arena.readCounts(of: arenas)
-    let process = try Arena.readProcessCounts()
-    // One pass for all arenas and domains, because reading a long ledger is most of what an audit costs.
-    let adoptedDomains = adoptedDomains(in: ledger)
-    var (totals, whole) = ledger.totals(
-      of: arenas.map(\.domain.number), bucketCount: SizeClass.count, andWhole: domains + adoptedDomains)
-    let adopted = whole.suffix(adoptedDomains.count)
-    whole.removeLast(adoptedDomains.count)
-    var findings: [Finding] = []
-    var books: [ArenaBooks] = []
-    for (position, arena) in arenas.enumerated() {
-      DetachedBlocks.settle(of: arena, counts: counts[position], totals: &totals[position], in: ledger)
-      findings += compare(arena, counts[position], totals[position], in: ledger)
-      books.append(ArenaBooks(arena, counts[position], totals[position]))
-    }
-    let outside = AuditReport.OutsideMemory(
-      malloc: ProcessMalloc.fileName,
-      allocated: ProcessMalloc.owner == .jemalloc
-        ? Int(clamping: Int128(process.allocated) - Int128(Int.clampedSum(counts.map(\.byteCount)))) : allocatedByGlibc,
-      metadata: process.metadata,
-      residentSet: ProcessMemory.residentByteCount)
-    return Comparison(
-      findings: findings, arenas: books, domains: whole,
-      adopted: AuditReport.AdoptedTotals(
-        count: adopted.reduce(0) { $0 + $1.liveCount },
-        byteCount: Int(clamping: adopted.reduce(0) { $0 + $1.liveByteCount })),
-      outside: outside)
-  }
-
-  /// The orphans and ghosts of one arena, for each size class.
-  private static func compare(
-    _ arena: Arena, _ counts: ArenaCounts, _ totals: BucketTotals, in ledger: Ledger
-  ) -> [Finding] {
-    totals.buckets(with: counts.liveCounts).compactMap { bucket in
-      let difference = counts.liveCounts[bucket] - totals[bucket].count
-      guard difference != 0 else { return nil }
-      let size = SizeClass.byteCount(at: bucket)
-      let allAreGone = difference < 0 && counts.liveCounts[bucket] == 0
-      return Finding(
-        kind: difference > 0 ? .orphan : .ghost, count: abs(difference),
-        byteCount: Int(clamping: Int128(abs(difference)) * Int128(size)),
-        sizeClass: size, arena: arena.name,
-        sites: allAreGone ? sites(of: arena, bucket: bucket, in: ledger) : [])
-    }
-  }
-
-  private static func sites(of arena: Arena, bucket: Int, in ledger: Ledger) -> [SiteTotals] {
-    var sums = SiteSums()
-    ledger.forEachResource { _, entry in
-      guard entry.domain == arena.domain.number, Int(entry.bucket) == bucket else { return }
-      sums.add(entry)
-    }
-    return sums.sorted(in: ledger)
+      verdict: Verdict(findings), findings: findings, arenas: arenas.books, domains: domainBooks.books,
+      adopted: arenas.adopted, outside: arenas.outside)
   }
 
   private static func rescues(in ledger: Ledger) -> Finding? {
@@ -153,45 +80,5 @@ public enum LeakAuditor {
     return Finding(
       kind: .unrecorded, count: count, byteCount: 0,
       reason: "\((ledger.siteCount - 1).grouped) lines are recorded, the first ones that created or disposed something")
-  }
-
-  private static func adoptedDomains(in ledger: Ledger) -> [DomainNumber] {
-    (1..<max(1, ledger.domainCount)).map { DomainNumber(rawValue: UInt16($0)) }
-      .filter { ledger.domainKind($0) == .adoptedMemory }
-  }
-}
-
-extension ArenaBooks {
-  /// Both books of an arena, read under its lock.
-  init(_ arena: Arena, _ counts: ArenaCounts, _ totals: BucketTotals) {
-    var sum = EntryTotals()
-    for bucket in totals.sums { sum += bucket }
-    name = arena.name
-    index = Int(arena.index)
-    allocatorCount = counts.count
-    allocatorByteCount = counts.byteCount
-    live = BookTotals(count: sum.liveCount, byteCount: Int(clamping: sum.liveCapacity))
-    idle = BookTotals(count: sum.idleCount, byteCount: Int(clamping: sum.idleCapacity))
-    quarantined = BookTotals(count: sum.quarantinedCount, byteCount: Int(clamping: sum.quarantinedCapacity))
-    detached = BookTotals(count: sum.detachedCount, byteCount: Int(clamping: sum.detachedCapacity))
-    sizeClasses = totals.buckets(with: counts.liveCounts).compactMap { bucket in
-      let totals = totals[bucket]
-      guard counts.liveCounts[bucket] != 0 || totals.count != 0 else { return nil }
-      return SizeClassBooks(
-        sizeClass: SizeClass.byteCount(at: bucket), allocatorCount: counts.liveCounts[bucket],
-        liveCount: totals.liveCount, idleCount: totals.idleCount, quarantinedCount: totals.quarantinedCount,
-        detachedCount: totals.detachedCount)
-    }
-    difference = sizeClasses.reduce(0) { $0 + abs($1.difference) }
-    differenceByteCount = Int(
-      clamping: sizeClasses.reduce(Int128(0)) { $0 + Int128(abs($1.difference)) * Int128($1.sizeClass) })
-    retention = Retention(
-      idle: Int(clamping: sum.idleCapacity), dirty: counts.dirty, muzzy: counts.muzzy, retained: counts.retained,
-      rounding: Int(clamping: sum.liveCapacity - sum.liveByteCount))
-    let ended = sum.endedLives + arena.pastLifeCount
-    let rescued = arena.rescueCount
-    buffers = BufferTotals(
-      created: ended + sum.liveCount + sum.detachedCount, disposed: max(0, ended - rescued), rescued: rescued,
-      live: sum.liveCount, detached: sum.detachedCount)
   }
 }

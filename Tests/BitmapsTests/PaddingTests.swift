@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NativeBuffers
+import ResourceLedger
 import TestSupport
 import Testing
 

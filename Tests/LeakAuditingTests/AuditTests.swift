@@ -2,10 +2,12 @@
 
 import Glibc
 import NativeBuffers
+import NativeSynchronization
 import ResourceLedger
 import Testing
 
 @testable import LeakAuditing
+@testable import LedgerReading
 
 @Suite("Audit: both books")
 struct AuditTests {
@@ -64,6 +66,33 @@ struct AuditTests {
     #expect(finding.sizeClass == finding.byteCount)
     // The handle's memory was freed: the handle must not be disposed, because the block would be used again.
     _ = unsafe Unmanaged.passRetained(buffer)
+  }
+
+  @Test("Ledger entries without a block are ghosts, and those of each size class name their own lines")
+  func ghostLines() throws {
+    let arena = try Arena(name: "ghost lines")
+    let ledger = Ledger.shared
+    var entries: [LedgerEntry] = []
+    arena.lock.lock()
+    for (line, sizeClass) in [(11, 5_120), (12, 10_240), (13, 10_240)] {
+      let entry = try arena.acquireEntry(sizeClass: SizeClass.index(holding: sizeClass), in: ledger)
+      entry.capacity = sizeClass
+      let site = ledger.intern(file: #fileID, line: UInt(line), function: #function)
+      _ = entry.beginLife(byteCount: sizeClass - line, site: site, scope: 0)
+      entries.append(entry)
+    }
+    arena.lock.unlock()
+    let findings = try audit(arena).findings.sorted { $0.byteCount < $1.byteCount }
+    #expect(findings.map(\.kind) == [.ghost, .ghost] && findings.map(\.count) == [1, 2])
+    #expect(findings.map(\.byteCount) == [5_120, 20_480] && findings.map(\.sizeClass) == [5_120, 10_240])
+    #expect(findings.map { $0.sites.map(\.line) } == [[11], [12, 13]])
+    arena.lock.lock()
+    for entry in entries {
+      #expect(entry.endLife(as: .free))
+      arena.releaseEntry(entry, in: ledger)
+    }
+    arena.lock.unlock()
+    try arena.destroy()
   }
 
   @Test("An orphan and a ghost of different classes do not cancel out", Self.freeIsJemallocs)
@@ -162,29 +191,5 @@ struct AuditTests {
     #expect(books.buffers == BufferTotals(created: 100, disposed: 100, rescued: 0, live: 0, detached: 0))
     #expect(books.allocatorCount == 0)
     try arena.destroy()
-  }
-
-  @Test("The report reads as text")
-  func text() throws {
-    let report = AuditReport(
-      verdict: .faults,
-      findings: [
-        Finding(
-          kind: .held, count: 2, byteCount: 2_000_000, sizeClass: 1_048_576, arena: nil,
-          sites: [SiteTotals(file: "App/Frame.swift", line: 7, function: "decode()", count: 2, byteCount: 2_000_000)])
-      ],
-      arenas: [], adopted: .init(count: 0, byteCount: 0),
-      outside: .init(malloc: "libc.so.6", allocated: 1_234, metadata: 5, residentSet: 67_890))
-    #expect(
-      report.text == """
-        outside the arenas: 1,234 bytes of malloc (libc.so.6), 5 of jemalloc's own; resident set 67,890
-
-        findings
-          held: 2 of 2,000,000 bytes, size class 1,048,576
-            live after the scope that should have released it: a live reference or a retain cycle
-            2 × App/Frame.swift:7 in decode(), 2,000,000 bytes
-
-        verdict: faults. See the findings above.
-        """)
   }
 }

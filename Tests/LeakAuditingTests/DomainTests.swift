@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 
 @testable import LeakAuditing
+@testable import LedgerReading
 
 @Suite("Audit: domains that count themselves")
 struct DomainTests {
@@ -192,57 +193,5 @@ struct DomainTests {
     unsafe arena.unsafeDeallocate(raw)
     try arena.destroy()
     #expect(throws: ArenaError(.destroyed, arena: arena.name)) { try arena.census() }
-  }
-
-  @Test("Domains are in the text and in the JSON, and reports from before there were any can still be read")
-  func formats() throws {
-    let orphans = DomainBooks(
-      name: "textures", kind: .custom, census: ExactCensus(count: 1_201, byteCount: 0),
-      ledger: DomainSum(count: 1_200, byteCount: 4_800), isSettled: true,
-      sites: [SiteTotals(file: "App/Scene.swift", line: 9, function: "load()", count: 1_200, byteCount: 4_800)])
-    let uncounted = DomainBooks(
-      name: "sockets", kind: .fileDescriptor, census: nil, censusError: "no /proc", ledger: DomainSum(count: 2),
-      isSettled: true)
-    let findings = orphans.findings + uncounted.findings
-    let report = AuditReport(
-      verdict: Verdict(findings), findings: findings, arenas: [], domains: [orphans, uncounted],
-      adopted: .init(count: 0, byteCount: 0),
-      outside: .init(malloc: "libc.so.6", allocated: 1, metadata: 2, residentSet: 3))
-    #expect(
-      report.text == """
-        domains
-                                        census  ledger  census bytes  ledger bytes
-          "textures" (custom)            1,201   1,200             -         4,800
-          "sockets" (file descriptors)       ?       2             -             0
-          in the ledger of "textures"
-            1,200 × App/Scene.swift:9 in load(), 4,800 bytes
-
-        outside the arenas: 1 bytes of malloc (libc.so.6), 2 of jemalloc's own; resident set 3
-
-        findings
-          orphan: 1, domain "textures" (custom)
-            the domain has more than the ledger: resources made without a handle
-          uncounted: 2, domain "sockets" (file descriptors)
-            the domain could not count itself: nothing to compare the ledger with
-            no /proc
-
-        verdict: faults. See the findings above.
-        """)
-    let json = try JSONEncoder().encode(report)
-    let read = try JSONDecoder().decode(AuditReport.self, from: json)
-    #expect(read.domains == report.domains && read.findings == report.findings)
-    var object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
-    object["domains"] = nil
-    object["findings"] = [["kind": "held", "count": 1, "byteCount": 2, "sites": [Any]()]]
-    let old = try JSONDecoder().decode(AuditReport.self, from: JSONSerialization.data(withJSONObject: object))
-    #expect(old.domains == [] && old.findings == [Finding(kind: .held, count: 1, byteCount: 2)])
-  }
-}
-
-extension DomainSum {
-  init(count: Int, byteCount: Int128 = 0) {
-    self.init()
-    self.count = count
-    self.byteCount = byteCount
   }
 }

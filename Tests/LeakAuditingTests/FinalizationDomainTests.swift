@@ -9,6 +9,7 @@ import TestSupport
 import Testing
 
 @testable import LeakAuditing
+@testable import LedgerReading
 
 @Suite("Audit: registries, native resources and file descriptors")
 struct FinalizationDomainTests {

@@ -7,6 +7,7 @@ import ResourceLedger
 import Testing
 
 @testable import LeakAuditing
+@testable import LedgerReading
 
 /// Sums of the numbers that clients give are exact when they are compared, and saturate when they are shown.
 @Suite("Audit: sums beyond what an Int holds")
@@ -51,26 +52,6 @@ struct LargeSumTests {
     }
   }
 
-  @Test("Books that differ never look equal, however many bytes they have")
-  func saturatedBooks() {
-    let greatest = Int128(Int.max)
-    for (census, ledger) in [
-      (greatest + 1, greatest), (greatest, greatest + 1), (greatest << 8, greatest << 8 + 100), (greatest << 8, 1),
-      (greatest * 4, greatest),
-    ] {
-      let books = DomainBooks(
-        name: "saturated", kind: .custom, census: ExactCensus(count: 3, byteCount: census),
-        ledger: DomainSum(count: 3, byteCount: ledger), isSettled: true)
-      #expect(books.findings.map(\.kind) == [census > ledger ? .orphan : .ghost])
-      #expect(books.census?.byteCount != books.ledger.byteCount)
-      #expect(books.differenceByteCount == Int(clamping: (census - ledger).magnitude))
-    }
-    let equal = DomainBooks(
-      name: "equal", kind: .custom, census: ExactCensus(count: 3, byteCount: greatest << 8),
-      ledger: DomainSum(count: 3, byteCount: greatest << 8), isSettled: true)
-    #expect(equal.findings.isEmpty && equal.census == equal.ledger)
-  }
-
   @Test("A census that says the most it can is no match for a ledger that has more: its domain is uncounted")
   func undecidable() async {
     await #expect(processExitsWith: .exitCode(0)) {
@@ -109,64 +90,5 @@ struct LargeSumTests {
     func adopted(byteCount: Int) throws -> NativeBuffer {
       unsafe try NativeBuffer(unsafeAdopting: base, byteCount: byteCount) { _ in }
     }
-  }
-
-  @Test("A report whose figures are the least and the greatest numbers is read and shown")
-  func hostileReport() async {
-    await #expect(processExitsWith: .exitCode(0)) {
-      for figure in [Int.min, .max] {
-        let report = try JSONDecoder().decode(AuditReport.self, from: Self.report(of: figure))
-        _ = report.text
-        for arena in report.arenas { _ = arena.sizeClasses.map(\.difference) }
-        _ = report.domains.flatMap(\.findings)
-        _ = try JSONEncoder().encode(report)
-      }
-    }
-  }
-
-  @Test("A report is read only if its verdict is the one that its findings make")
-  func contradiction() throws {
-    let audit = String(decoding: Self.report(of: 1), as: UTF8.self)
-    func scope(_ verdict: String, _ kinds: [String]) -> String {
-      let findings = kinds.map { #"{"kind": "\#($0)", "count": 1, "byteCount": 0, "sites": []}"# }
-      return #"{"name": "a", "verdict": "\#(verdict)", "findings": [\#(findings.joined(separator: ","))]}"#
-    }
-    func refusal<Report: Decodable>(_ type: Report.Type, _ text: String) -> String {
-      do { _ = try JSONDecoder().decode(type, from: Data(text.utf8)) } catch { return "\(error)" }
-      return "none"
-    }
-    #expect(refusal(AuditReport.self, audit) == "none")
-    for verdict in ["clean", "notes"] {
-      let text = audit.replacing(#""verdict": "faults""#, with: #""verdict": "\#(verdict)""#)
-      #expect(refusal(AuditReport.self, text).contains("but the findings of the report make it"))
-    }
-    for (verdict, kinds) in [("clean", []), ("notes", ["rescued"]), ("faults", ["rescued", "stuck"])] {
-      #expect(refusal(ScopeReport.self, scope(verdict, kinds)) == "none")
-      for other in ["clean", "notes", "faults"] where other != verdict {
-        #expect(refusal(ScopeReport.self, scope(other, kinds)).contains("but the findings of the report make it"))
-      }
-    }
-  }
-
-  private static func report(of figure: Int) -> Data {
-    let text = """
-      {"verdict": "faults",
-       "findings": [{"kind": "orphan", "count": F, "byteCount": F, "sizeClass": F, "sites":
-         [{"file": "a", "line": F, "function": "b", "count": F, "byteCount": F}]}],
-       "arenas": [{"name": "a", "index": F, "allocatorCount": F, "allocatorByteCount": F,
-         "live": {"count": F, "byteCount": F}, "idle": {"count": F, "byteCount": F},
-         "quarantined": {"count": F, "byteCount": F}, "detached": {"count": F, "byteCount": F},
-         "difference": F, "differenceByteCount": F,
-         "sizeClasses": [{"sizeClass": F, "allocatorCount": F, "liveCount": F, "idleCount": F, "quarantinedCount": F,
-           "detachedCount": F}],
-         "retention": {"idle": F, "dirty": F, "muzzy": F, "retained": F, "rounding": F},
-         "buffers": {"created": F, "disposed": F, "rescued": F, "live": F, "detached": F}}],
-       "domains": [{"name": "d", "kind": "custom", "census": {"count": F, "byteCount": F},
-         "ledger": {"count": F, "byteCount": F}, "countsBytes": true, "difference": F, "differenceByteCount": F,
-         "isSettled": true, "sites": []}],
-       "adopted": {"count": F, "byteCount": F},
-       "outside": {"malloc": "libc.so.6", "allocated": F, "metadata": F, "residentSet": F}}
-      """.replacingOccurrences(of: "F", with: "\(figure)")
-    return Data(text.utf8)
   }
 }

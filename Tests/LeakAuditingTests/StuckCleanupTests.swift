@@ -9,6 +9,7 @@ import TestSupport
 import Testing
 
 @testable import LeakAuditing
+@testable import LedgerReading
 
 @Suite("Audit: cleanups that block")
 struct StuckCleanupTests {

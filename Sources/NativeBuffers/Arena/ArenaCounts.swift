@@ -4,8 +4,8 @@ import ResourceLedger
 
 /// What jemalloc says about one arena: the second book.
 public struct ArenaCounts: Sendable, Equatable {
-  /// Live allocations per size class, by the class's number (see ``SizeClass``).
-  public var liveCounts: [Int]
+  /// Live allocations per size class, by the class's number: see ``SizeClass``.
+  package var liveCounts: [Int]
   /// Bytes that jemalloc counts as allocated, from its own totals and not from `liveCounts`.
   public var byteCount: Int
   /// Bytes of pages in use by allocations.
@@ -26,12 +26,12 @@ public struct ArenaCounts: Sendable, Equatable {
 }
 
 /// jemalloc's totals for the whole process, in bytes.
-public struct ProcessCounts: Sendable, Equatable {
+package struct ProcessCounts: Sendable, Equatable {
   /// Allocated by all code in the process that uses this jemalloc, our arenas included.
-  public var allocated: Int
-  public var active: Int
-  public var metadata: Int
-  public var resident: Int
-  public var mapped: Int
-  public var retained: Int
+  package var allocated: Int
+  package var active: Int
+  package var metadata: Int
+  package var resident: Int
+  package var mapped: Int
+  package var retained: Int
 }

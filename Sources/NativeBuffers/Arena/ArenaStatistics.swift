@@ -2,6 +2,7 @@
 
 import Glibc
 import NativeSynchronization
+import ResourceLedger
 
 /// The keys of an arena's statistics, looked up once.
 struct ArenaStatistics {

@@ -7,6 +7,8 @@ package struct BucketTotals: Sendable {
   /// The sums of these buckets, in the same order.
   package private(set) var sums: [EntryTotals] = []
 
+  package init() {}
+
   /// The buckets that have entries here or a count that is not 0 in `counts`, ascending.
   package func buckets(with counts: [Int]) -> [Int] {
     counts.indices.filter { counts[$0] != 0 || buckets.contains($0) }

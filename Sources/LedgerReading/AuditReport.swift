@@ -13,7 +13,7 @@ public struct AuditReport: Codable, Sendable {
   public let adopted: AdoptedTotals
   public let outside: OutsideMemory
 
-  init(
+  package init(
     verdict: Verdict, findings: [Finding], arenas: [ArenaBooks], domains: [DomainBooks] = [],
     adopted: AdoptedTotals, outside: OutsideMemory
   ) {
@@ -43,6 +43,11 @@ public struct AuditReport: Codable, Sendable {
   public struct AdoptedTotals: Codable, Sendable, Equatable {
     public let count: Int
     public let byteCount: Int
+
+    package init(count: Int, byteCount: Int) {
+      self.count = count
+      self.byteCount = byteCount
+    }
   }
 
   /// Memory of the process that is not in this library's arenas, in bytes.
@@ -57,81 +62,12 @@ public struct AuditReport: Codable, Sendable {
     public let metadata: Int
     /// The whole process's resident set, from `/proc/self/statm`; 0 if that cannot be read.
     public let residentSet: Int
+
+    package init(malloc: String, allocated: Int?, metadata: Int, residentSet: Int) {
+      self.malloc = malloc
+      self.allocated = allocated
+      self.metadata = metadata
+      self.residentSet = residentSet
+    }
   }
-}
-
-/// The two books of an arena.
-public struct ArenaBooks: Codable, Sendable {
-  public let name: String
-  /// jemalloc's number of the arena.
-  public let index: Int
-  /// Live allocations as jemalloc counts them, and their bytes by its own totals.
-  public let allocatorCount: Int
-  public let allocatorByteCount: Int
-  /// Blocks as the ledger counts them.
-  public let live: BookTotals
-  public let idle: BookTotals
-  public let quarantined: BookTotals
-  /// Blocks that `unsafeDetach()` gave away, and that were not yet seen freed.
-  public let detached: BookTotals
-  /// Blocks that one book has and the other does not, added up over the size classes, so that orphans and ghosts do not
-  /// cancel out. 0 if the books agree.
-  public let difference: Int
-  /// The bytes of those blocks, as size classes.
-  public let differenceByteCount: Int
-  /// Size classes with a block in either book, smallest first.
-  public let sizeClasses: [SizeClassBooks]
-  public let retention: Retention
-  /// Buffers of this arena since it was created.
-  public let buffers: BufferTotals
-}
-
-/// Blocks and the bytes of their size classes.
-public struct BookTotals: Codable, Sendable, Equatable {
-  public let count: Int
-  public let byteCount: Int
-}
-
-/// One size class in both books.
-public struct SizeClassBooks: Codable, Sendable, Equatable {
-  /// Bytes of one block.
-  public let sizeClass: Int
-  public let allocatorCount: Int
-  public let liveCount: Int
-  public let idleCount: Int
-  public let quarantinedCount: Int
-  public let detachedCount: Int
-
-  /// The allocator's blocks less the ledger's blocks.
-  public var difference: Int {
-    // A report may come from a file, and no number in it may cause a trap.
-    let ledger = Int128(liveCount) + Int128(idleCount) + Int128(quarantinedCount) + Int128(detachedCount)
-    return Int(clamping: Int128(allocatorCount) - ledger)
-  }
-}
-
-/// Memory that is kept on purpose and is no leak, in bytes.
-public struct Retention: Codable, Sendable, Equatable {
-  /// Idle blocks of the block cache.
-  public let idle: Int
-  /// Resident pages that jemalloc may purge.
-  public let dirty: Int
-  /// Pages that the kernel may take.
-  public let muzzy: Int
-  /// Address space without memory behind it.
-  public let retained: Int
-  /// The bytes of the size classes of live buffers, less the bytes that these buffers asked for.
-  public let rounding: Int
-}
-
-/// Counts the buffers of an arena, by how they ended.
-public struct BufferTotals: Codable, Sendable, Equatable {
-  public let created: Int
-  /// Released by `dispose()`.
-  public let disposed: Int
-  /// Released by deinit.
-  public let rescued: Int
-  public let live: Int
-  /// Given away by `unsafeDetach()`, and not yet seen freed.
-  public let detached: Int
 }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CJemalloc
-
-/// jemalloc's size classes as arithmetic: 8, then the multiples of 16 up to 128, then four classes per doubling.
+/// The buckets of an arena's entries: jemalloc's size classes, by their numbers. It is arithmetic, so that a reader of a
+/// ledger needs no jemalloc: 8, then the multiples of 16 up to 128, then four classes per doubling.
 ///
 /// Source: jemalloc 5.3, `sz_size2index_compute` and `sz_index2size_compute` (16-byte quantum, four classes per group).
 /// Tests compare every class with what `mallctl` and `nallocx` say.
-public enum SizeClass {
+@usableFromInline
+package enum SizeClass {
   /// The number of classes: from 8 bytes to 7 × 2^60.
-  @inlinable public static var count: Int { 232 }
+  @inlinable package static var count: Int { 232 }
   /// Every block starts on a cache line, so sizes are rounded up to whole lines first.
-  @inlinable public static var blockAlignmentLog2: UInt32 { 6 }
+  @inlinable package static var blockAlignmentLog2: UInt32 { 6 }
 
   /// The number of the smallest class that holds `byteCount` (1 or more) bytes. Costs a few shifts.
   @inlinable
   @inline(__always)
-  public static func index(holding byteCount: Int) -> Int {
+  package static func index(holding byteCount: Int) -> Int {
     if byteCount <= 8 { return 0 }
     let size = UInt(bitPattern: byteCount)
     let highBit = UInt.bitWidth - 1 - ((size << 1) - 1).leadingZeroBitCount
@@ -27,26 +27,11 @@ public enum SizeClass {
 
   /// The size of a class in bytes.
   @inlinable
-  public static func byteCount(at index: Int) -> Int {
+  package static func byteCount(at index: Int) -> Int {
     if index == 0 { return 8 }
     let group = (index - 1) >> 2
     let step = (index - 1) & 3
     if group == 0 { return (step + 1) << 4 }
     return (1 << (group + 5)) + (step + 1) << (group + 3)
-  }
-
-  /// The size in bytes of the class of a block of `byteCount` bytes, aligned to 2^`alignmentLog2`; nil if no class is
-  /// large enough.
-  package static func byteCount(holding byteCount: Int, alignmentLog2: UInt32) -> Int? {
-    let lineSize = 1 << Int(blockAlignmentLog2)
-    let (padded, overflow) = max(byteCount, 1).addingReportingOverflow(lineSize - 1)
-    if overflow { return nil }
-    let size = padded & ~(lineSize - 1)
-    if alignmentLog2 <= blockAlignmentLog2 {
-      let index = index(holding: size)
-      return index < count ? Self.byteCount(at: index) : nil
-    }
-    let rounded = cjemalloc_size_class(size, alignmentLog2)
-    return rounded > 0 ? rounded : nil
   }
 }

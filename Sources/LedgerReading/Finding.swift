@@ -107,7 +107,7 @@ public struct Finding: Codable, Sendable, Equatable {
   /// What both books say, and what usually causes it.
   public var explanation: String { domain == nil ? kind.explanation : kind.explanationForDomain }
 
-  init(
+  package init(
     kind: Kind, count: Int, byteCount: Int, sizeClass: Int? = nil, arena: String? = nil, domain: String? = nil,
     domainKind: String? = nil, reason: String? = nil, age: Double? = nil, waiting: Int? = nil,
     sites: [SiteTotals] = []
@@ -126,81 +126,14 @@ public struct Finding: Codable, Sendable, Equatable {
   }
 }
 
-/// The resources that one line of code created.
-public struct SiteTotals: Codable, Sendable, Equatable {
-  public let file: String
-  public let line: Int
-  public let function: String
-  public let count: Int
-  /// Bytes asked for.
-  public let byteCount: Int
-}
-
-/// The result of an audit or a scope, in one word.
-public enum Verdict: String, Codable, Sendable {
-  /// There are no findings.
-  case clean
-  /// Notes only: `rescued`, `unsettled`, `unrecorded`.
-  case notes
-  /// At least one fault: `held`, `orphan`, `ghost`, `uncounted` or `stuck`.
-  case faults
-
-  public init(_ findings: [Finding]) {
-    self = findings.contains { $0.kind.isFault } ? .faults : findings.isEmpty ? .clean : .notes
-  }
-
-  /// Reads the verdict of a report.
-  /// - Throws: `DecodingError` if it is not the verdict that the findings make, so that a file that was cut or changed
-  ///   does not say "clean" above a fault.
-  init<Key: CodingKey>(of findings: [Finding], from values: KeyedDecodingContainer<Key>, forKey key: Key) throws {
-    let own = Verdict(findings)
-    self = try values.decode(Verdict.self, forKey: key)
-    guard self == own else {
-      throw DecodingError.dataCorruptedError(
-        forKey: key, in: values,
-        debugDescription: "the verdict is \"\(rawValue)\", but the findings of the report make it \"\(own.rawValue)\"")
-    }
-  }
-}
-
-/// Adds up resources by the line that created them.
-struct SiteSums {
-  /// Exact, even if clients gave very large byte counts. Only the numbers that are shown saturate.
-  private var sums: [SiteID: (count: Int128, byteCount: Int128)] = [:]
-  private var capacities: Set<Int> = []
-
-  /// - Parameter capacity: bytes of the size class, if known.
-  mutating func add(_ count: Int = 1, byteCount: Int128, capacity: Int? = nil, at site: SiteID) {
-    if let capacity { capacities.insert(capacity) }
-    sums[site, default: (0, 0)].count += Int128(count)
-    sums[site, default: (0, 0)].byteCount += byteCount
-  }
-
-  mutating func add(_ entry: EntrySnapshot, capacity: Int? = nil) {
-    add(byteCount: Int128(entry.byteCount), capacity: capacity, at: entry.site)
-  }
-
-  var count: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.count }) }
-  var byteCount: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.byteCount }) }
-
-  /// Most bytes first; then by count, and then by site, so that the order is always the same.
-  func sorted(in ledger: Ledger) -> [SiteTotals] {
-    sums
-      .map { (ledger.site($0.key), $0.value) }
-      .sorted { ($1.1.byteCount, $1.1.count, $0.0) < ($0.1.byteCount, $0.1.count, $1.0) }
-      .map { site, sum in
-        SiteTotals(
-          file: site.file, line: site.line, function: site.function, count: Int(clamping: sum.count),
-          byteCount: Int(clamping: sum.byteCount))
-      }
-  }
-
+extension SiteSums {
+  /// A finding about these resources; nil if there are none.
   /// - Parameter domain: the domain, if all are of one domain that is no arena; such a domain has no size classes.
-  func finding(_ kind: Finding.Kind, domain: DomainNumber? = nil, in ledger: Ledger) -> Finding? {
+  package func finding(_ kind: Finding.Kind, domain: DomainNumber? = nil, in ledger: Ledger) -> Finding? {
     guard count > 0 else { return nil }
     return Finding(
       kind: kind, count: count, byteCount: byteCount,
-      sizeClass: domain == nil && capacities.count == 1 ? capacities.first : nil,
+      sizeClass: domain == nil ? sizeClass : nil,
       domain: domain.map(ledger.domainName), domainKind: domain.map { ledger.domainKind($0).label },
       sites: sorted(in: ledger))
   }

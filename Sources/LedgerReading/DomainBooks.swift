@@ -29,7 +29,7 @@ public struct DomainBooks: Codable, Sendable, Equatable {
 }
 
 extension DomainBooks {
-  init(
+  package init(
     name: String, kind: DomainKind, census: ExactCensus?, censusError: String? = nil, ledger: DomainSum,
     isSettled: Bool, sites: [SiteTotals] = []
   ) {
@@ -46,7 +46,7 @@ extension DomainBooks {
     differenceByteCount = countsBytes ? census.map { distance($0.byteCount, ledger.byteCount) } ?? 0 : 0
   }
 
-  func with(sites: [SiteTotals]) -> DomainBooks {
+  package func with(sites: [SiteTotals]) -> DomainBooks {
     DomainBooks(
       name: name, kind: kind, census: census, censusError: censusError, ledger: ledger, countsBytes: countsBytes,
       difference: difference, differenceByteCount: differenceByteCount, isSettled: isSettled, sites: sites)
@@ -57,7 +57,7 @@ extension DomainBooks {
   /// The two books are compared in resources and, if the census counts them, in bytes. What the domain has beyond the
   /// ledger is an orphan; what the ledger has beyond the domain is a ghost. There are both if one book has more
   /// resources and the other more bytes.
-  var findings: [Finding] {
+  package var findings: [Finding] {
     guard let census else { return [finding(.uncounted, ledger.count, ledger.byteCount, reason: censusError)] }
     guard difference > 0 || differenceByteCount > 0 else { return [] }
     guard isSettled else { return [finding(.unsettled, difference, differenceByteCount)] }

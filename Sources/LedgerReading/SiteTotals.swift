@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ResourceLedger
+
+/// The resources that one line of code created.
+public struct SiteTotals: Codable, Sendable, Equatable {
+  public let file: String
+  public let line: Int
+  public let function: String
+  public let count: Int
+  /// Bytes asked for.
+  public let byteCount: Int
+}
+
+/// Adds up resources by the line that created them.
+package struct SiteSums {
+  /// Exact, even if clients gave very large byte counts. Only the numbers that are shown saturate.
+  private var sums: [SiteID: (count: Int128, byteCount: Int128)] = [:]
+  private var capacities: Set<Int> = []
+
+  package init() {}
+
+  /// - Parameter capacity: bytes of the size class, if known.
+  package mutating func add(_ count: Int = 1, byteCount: Int128, capacity: Int? = nil, at site: SiteID) {
+    if let capacity { capacities.insert(capacity) }
+    sums[site, default: (0, 0)].count += Int128(count)
+    sums[site, default: (0, 0)].byteCount += byteCount
+  }
+
+  package mutating func add(_ entry: EntrySnapshot, capacity: Int? = nil) {
+    add(byteCount: Int128(entry.byteCount), capacity: capacity, at: entry.site)
+  }
+
+  /// Bytes of the size class, if it is known and all resources are of one class.
+  var sizeClass: Int? { capacities.count == 1 ? capacities.first : nil }
+
+  package var count: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.count }) }
+  package var byteCount: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.byteCount }) }
+
+  /// Most bytes first; then by count, and then by site, so that the order is always the same.
+  package func sorted(in ledger: Ledger) -> [SiteTotals] {
+    sums
+      .map { (ledger.site($0.key), $0.value) }
+      .sorted { ($1.1.byteCount, $1.1.count, $0.0) < ($0.1.byteCount, $0.1.count, $1.0) }
+      .map { site, sum in
+        SiteTotals(
+          file: site.file, line: site.line, function: site.function, count: Int(clamping: sum.count),
+          byteCount: Int(clamping: sum.byteCount))
+      }
+  }
+}

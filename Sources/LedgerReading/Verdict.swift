@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The result of an audit or a scope, in one word.
+public enum Verdict: String, Codable, Sendable {
+  /// There are no findings.
+  case clean
+  /// Notes only: `rescued`, `unsettled`, `unrecorded`.
+  case notes
+  /// At least one fault: `held`, `orphan`, `ghost`, `uncounted` or `stuck`.
+  case faults
+
+  public init(_ findings: [Finding]) {
+    self = findings.contains { $0.kind.isFault } ? .faults : findings.isEmpty ? .clean : .notes
+  }
+
+  /// Reads the verdict of a report.
+  /// - Throws: `DecodingError` if it is not the verdict that the findings make, so that a file that was cut or changed
+  ///   does not say "clean" above a fault.
+  init<Key: CodingKey>(of findings: [Finding], from values: KeyedDecodingContainer<Key>, forKey key: Key) throws {
+    let own = Verdict(findings)
+    self = try values.decode(Verdict.self, forKey: key)
+    guard self == own else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: values,
+        debugDescription: "the verdict is \"\(rawValue)\", but the findings of the report make it \"\(own.rawValue)\"")
+    }
+  }
+}
