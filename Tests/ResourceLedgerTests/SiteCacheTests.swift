@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Testing
 
 @testable import ResourceLedger
@@ -25,6 +26,30 @@ struct SiteCacheTests {
     #expect(Set(first).count == 3 * 204)
     for (index, file) in ["ResourceLedgerTests/SiteCacheTests.swift", "Another/File.swift", "F"].enumerated() {
       #expect(Ledger.shared.site(first[index]) == Site(file: file, line: 1, function: "f()"))
+    }
+  }
+
+  @Test("A line that the ledger has no room for is counted each time that it creates a resource")
+  func unrecorded() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      // The process's ledger has room for few lines if the process may map little.
+      func limitAddressSpace(to byteCount: Int) {
+        var limit = rlimit(rlim_cur: rlim_t(byteCount), rlim_max: rlim_t(byteCount))
+        guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { exit(1) }
+      }
+      limitAddressSpace(to: 1 << 46)
+      guard let left = ProcessMemory.reservableByteCount else { exit(2) }
+      limitAddressSpace(to: (1 << 46) - left + (512 << 20))
+      let ledger = Ledger.shared
+      guard ledger.layout.siteCapacity < 1 << 17 else { exit(3) }
+      for line in 1..<ledger.layout.siteCapacity {
+        _ = SiteCache.site(file: #fileID, line: UInt(line), function: "f()")
+      }
+      guard ledger.unrecordedCount == 0 else { exit(4) }
+      for count in 1...3 {
+        guard SiteCache.site(file: "Another/File.swift", line: 7, function: "f()") == .unknown else { exit(5) }
+        guard ledger.unrecordedCount == count else { exit(6) }
+      }
     }
   }
 }
