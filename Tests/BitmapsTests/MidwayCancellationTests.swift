@@ -185,22 +185,19 @@ struct MidwayCancellationTests {
       var limits = DecodingLimits()
       limits.wallTime = .milliseconds(1)
       let questions = Mutex(0)
-      // The time is over at the fourth question at the latest, however fast the machine is.
-      let hook: @Sendable () -> Void = {
-        let isTime = questions.withLock { count in
-          count += 1
-          return count == 4
-        }
-        if isTime { usleep(2000) }
-      }
+      // The time is over at the fourth question.
+      let start = ContinuousClock.now
       let error = try bitmapError {
-        try WorkDeadline.$questionHook.withValue(hook) {
-          _ = try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+        try WorkDeadline.$clockHook.withValue({ questions.withLock { $0 < 4 ? start : start + .milliseconds(2) } }) {
+          try WorkDeadline.$questionHook.withValue({ questions.withLock { $0 += 1 } }) {
+            _ = try Bitmap.decode(file, limits: limits, arena: arena).dispose()
+          }
         }
       }
+      #expect(questions.withLock { $0 } == 4)
       let limit = try #require(error.exceededLimit)
       #expect(limit.name == "wallTime" && limit.allowed == 1 && limit.unit == "milliseconds")
-      #expect(try #require(limit.needed) > 1)
+      #expect(limit.needed == 3)
       // An error of the operation itself names no format here; an error of a codec does.
       let subject = "decoding this \(format)"
       #expect(

@@ -223,49 +223,4 @@ struct ConcurrencyTests {
     #expect(log.count == 20_000)
     #expect(Set(log.all) == [UInt(pthread_self())])
   }
-
-  @Test(
-    "A forked child goes on with its own registry",
-    .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
-  func forkedChild() async {
-    await #expect(processExitsWith: .exitCode(0)) {
-      let registry = FinalizationRegistry<Int>(name: "fork", delivery: .manual) { _ in }
-      let isOver = Flag()
-      let hasBegun = DispatchSemaphore(value: 0)
-      // What Swift makes at the first use of a type is made before the first fork, and by these threads, too.
-      // Otherwise, a child would wait for ever for the runtime's lock if another thread held it at the fork.
-      @Sendable func useOwnRegistry() -> Bool {
-        let log = Log<Int>()
-        let own = FinalizationRegistry<Int>(name: "own", delivery: .manual) { log.add($0) }
-        _ = try? own.register(Anchored(), holding: 1)
-        _ = try? registry.register(Anchored(), holding: 1)
-        try? own.drain()
-        return log.all == [1]
-      }
-      for _ in 0..<2 {
-        Worker {
-          let target = Anchored()
-          func step() {
-            _ = try? registry.register(target, holding: 1, unregisterToken: target)
-            registry.unregister(target)
-          }
-          step()
-          hasBegun.signal()
-          while !isOver.isSet { step() }
-        }
-      }
-      for _ in 0..<2 { hasBegun.wait() }
-      guard useOwnRegistry() else { exit(3) }
-      for number in 0..<20 {
-        let child = Forking.fork()
-        if child == 0 { _exit(useOwnRegistry() ? 0 : 1) }
-        let status = Forking.status(of: child)
-        guard status == 0 else {
-          print("child \(number) ended with status \(status)")
-          exit(2)
-        }
-      }
-      isOver.set()
-    }
-  }
 }

@@ -242,4 +242,21 @@ struct DomainNumberTests {
     }
     #expect(failures.all.isEmpty, "seed \(seed): \(failures.all.prefix(5))")
   }
+
+  @Test("Thousands of registries come and go, and native resources find room when domains do not")
+  func manyRegistries() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      var registries: [FinalizationRegistry<Int>] = []
+      // These are more than the ledger has records for, so the last ones share one record.
+      for number in 0..<9_000 { registries.append(FinalizationRegistry(name: "\(number)", delivery: .manual) { _ in }) }
+      let resource = try NativeResource(1) { _ in }
+      guard registries.allSatisfy({ $0.count == 0 }) else { exit(1) }
+      resource.dispose()
+      registries = []
+      let target = Anchored()
+      let after = FinalizationRegistry<Int>(name: "after", delivery: .manual) { _ in }
+      _ = try after.register(target, holding: 1)
+      guard ResourceDomains.all.contains(where: { $0.domain.name == "after" && !$0.sharesID }) else { exit(2) }
+    }
+  }
 }

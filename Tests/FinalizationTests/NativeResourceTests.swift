@@ -3,7 +3,6 @@
 import Finalization
 import Glibc
 import ResourceLedger
-import SystemPackage
 import TestSupport
 import Testing
 
@@ -103,79 +102,5 @@ struct NativeResourceTests {
     resource.dispose()
     #expect(entries().count == 0)
     #expect(domain.census().count == 0)
-  }
-
-  @Test("Pipes carry bytes, close once, and are counted by the kernel and the ledger")
-  func pipes() async {
-    // This has a process of its own, because other tests own descriptors, too.
-    await #expect(processExitsWith: .exitCode(0)) {
-      let id = try #require(FileDescriptorDomain.sharedID)
-      func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
-      let (reader, writer) = try OwnedFileDescriptor.pipe()
-      #expect(entries() == 2)
-      try writer.withHandle { _ = try $0.writeAll("hello".utf8) }
-      try writer.close()
-      var bytes = [UInt8](repeating: 0, count: 16)
-      let count = try reader.withHandle { descriptor in
-        try unsafe bytes.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
-      }
-      #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "hello")
-      #expect(throws: FinalizationError.self) { try writer.close() }
-      reader.dispose()
-      #expect(entries() == 0)
-    }
-  }
-
-  @Test("The census of file descriptors finds the one that nobody registered")
-  func unregisteredDescriptor() async {
-    // This has a process of its own, because other tests open files, too.
-    await #expect(processExitsWith: .exitCode(0)) {
-      let domain = FileDescriptorDomain.shared
-      guard let id = FileDescriptorDomain.sharedID else { exit(1) }
-      func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
-      /// - Returns: 0, or the number of the step at which the counts differed.
-      func attempt() throws -> Int32 {
-        let start = try domain.census().count
-        guard entries() == 0 else { return 2 }
-        let file = try OwnedFileDescriptor.open("/dev/null", .readOnly)
-        defer { file.dispose() }
-        guard try domain.census().count == start + 1, entries() == 1 else { return 3 }
-        let forgotten = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
-        let found = try domain.census().count
-        try forgotten.close()
-        guard found == start + 2, entries() == 1 else { return 4 }
-        file.dispose()
-        guard try domain.census().count == start, entries() == 0 else { return 5 }
-        do {
-          let rescued = try OwnedFileDescriptor.open("/dev/null", .readOnly)
-          withExtendedLifetime(rescued) {}
-        }
-        return try domain.census().count == start ? 0 : 6
-      }
-      // The test library opens and closes descriptors of its own in this process. If an attempt meets one of those, it
-      // is made again.
-      var step: Int32 = 0
-      for _ in 0..<50 {
-        step = try attempt()
-        if step == 0 { break }
-        usleep(20_000)
-      }
-      exit(step)
-    }
-  }
-
-  @Test("A forgotten descriptor is closed by a registry")
-  func forgottenDescriptor() throws {
-    let (reader, writer) = try OwnedFileDescriptor.pipe()
-    let registry = FinalizationRegistry<FileDescriptor>(name: "descriptors", delivery: .manual) { try $0.close() }
-    try registry.register(Anchored(), holding: try writer.detach())
-    var byte = [UInt8](repeating: 0, count: 1)
-    try registry.drain()
-    // This is the end of the file: no open descriptor for the other end is left.
-    let count = try reader.withHandle { descriptor in
-      try unsafe byte.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
-    }
-    #expect(count == 0)
-    reader.dispose()
   }
 }

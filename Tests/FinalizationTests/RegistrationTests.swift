@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import Finalization
 import Glibc
 import Synchronization
@@ -167,6 +168,28 @@ struct RegistrationTests {
     let output = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)
     #expect(output.split(separator: "\n") == ["cleanup 9", "cleanup 4", "cleanup 3", "cleanup 1"])
   }
+
+  @Test("A cleanup that asked for it and is under way elsewhere ends before the process does")
+  func cleanupBeforeExit() async {
+    await #expect(processExitsWith: .exitCode(7)) {
+      let began = DispatchSemaphore(value: 0)
+      let registry = FinalizationRegistry<Int>(name: "exit") { _ in
+        began.signal()
+        ExitSignal.hasBegun.wait()
+        // An exit that does not wait for the cleanup ends the process meanwhile.
+        usleep(100_000)
+        _exit(7)
+      }
+      let holder = Holder(Anchored())
+      guard let registration = try holder.current.map({ try registry.register($0, holding: 1) }) else { exit(1) }
+      registration.runsAtExit = true
+      // Runs before the library's own function at exit, which was registered earlier.
+      atexit { ExitSignal.hasBegun.set() }
+      holder.release()
+      wait(for: began)
+      exit(0)
+    }
+  }
 }
 
 /// Unbuffered, so that a test can read what was written before the process ended by exit.
@@ -176,3 +199,5 @@ private func write(line: String) {
 }
 
 private func endProcess(_ keeping: AnyObject...) -> Never { withExtendedLifetime(keeping) { exit(7) } }
+
+private enum ExitSignal { static let hasBegun = Flag() }

@@ -3,6 +3,7 @@
 import Dispatch
 import Finalization
 import Glibc
+import ResourceLedger
 import Synchronization
 import TestSupport
 import Testing
@@ -226,6 +227,54 @@ struct ResourceCacheTests {
     }
     #expect(image.number == 1)
     #expect(cache.count == 0)
+  }
+}
+
+extension ResourceCacheTests {
+  private final class Value: Finalizable, Sendable {
+    let finalizationAnchor = FinalizationAnchor()
+  }
+
+  @Test("A load that asks for its own key is refused in tasks, too, and through a load of another key")
+  func recursiveLoadsOfTasks() async {
+    let cache = ResourceCache<Int, Value>(name: "loads")
+    await #expect(throws: FinalizationError.self) {
+      try await cache.value(for: 1) {
+        await Task.yield()
+        return try await cache.value(for: 1) {
+          await Task.yield()
+          return Value()
+        }
+      }
+    }
+    await #expect(throws: FinalizationError.self) {
+      try await cache.value(for: 1) {
+        try await cache.value(for: 2) {
+          await Task.yield()
+          return try await cache.value(for: 1) {
+            await Task.yield()
+            return Value()
+          }
+        }
+      }
+    }
+    #expect(cache.count == 0)
+  }
+
+  @Test("Byte counts as large as integers go neither trap nor stay")
+  func largeByteCounts() throws {
+    let cache = ResourceCache<Int, Value>(name: "large", strongByteLimit: .max) { _ in .max }
+    let values = try (0..<5).map { key in try cache.value(for: key) { Value() } }
+    #expect(cache.strongByteCount > 0)
+    #expect(cache.statistics.evictions >= 3)
+    withExtendedLifetime(values) {}
+    let registry = FinalizationRegistry<Int>(name: "large", delivery: .manual) { _ in }
+    let error = #expect(throws: FinalizationError.self) {
+      try registry.register(Anchored(), holding: 1, byteCount: .max)
+    }
+    #expect(error?.reason == .invalidByteCount(.max))
+    #expect(throws: FinalizationError.self) { try NativeResource(1, byteCount: .max) { _ in } }
+    #expect(registry.census() == Census(count: 0, byteCount: 0))
   }
 }
 

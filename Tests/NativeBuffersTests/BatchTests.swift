@@ -34,7 +34,7 @@ struct BatchTests {
       for _ in 0..<operations {
         // There are few size classes, and large ones: some blocks fill a thread's 2 MiB, and all others are passed on.
         let size = 1 << Int.random(in: 15...18, using: &generator)
-        let owner = UInt64(owners.add())
+        let owner = owners.add() + 1
         guard let buffer = try? NativeBuffer(uninitializedByteCount: size) else {
           failed.add()
           continue
@@ -60,18 +60,16 @@ struct BatchTests {
   /// A buffer whose first bytes say which thread made it.
   private final class Owned: Sendable {
     let buffer: NativeBuffer
-    let owner: UInt64
+    let owner: Int
 
-    init(buffer: NativeBuffer, owner: UInt64) {
+    init(buffer: NativeBuffer, owner: Int) {
       self.buffer = buffer
       self.owner = owner
     }
 
-    func mark() { try? buffer.withMutableBytes { $0.storeBytes(of: owner, toByteOffset: 0, as: UInt64.self) } }
+    func mark() { unsafe try? buffer.withUnsafeMutableBytes { unsafe $0.seenNumber = owner } }
 
-    var isStillMarked: Bool {
-      (try? buffer.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 0, as: UInt64.self) }) == owner
-    }
+    var isStillMarked: Bool { (unsafe try? buffer.withUnsafeBytes { unsafe $0.seenNumber }) == owner }
   }
 
   @Test("A batch has blocks of one alignment only: what the depot then hands out is aligned as asked for")

@@ -139,7 +139,7 @@ struct RaceTests {
           let buffer = try? NativeBuffer(uninitializedByteCount: size, arena: arena)
           shared.exchange(slot, buffer)?.dispose()
         case 2: _ = shared.exchange(slot, nil)
-        default: _ = try? shared.peek(slot)?.withMutableBytes { $0.storeBytes(of: 1, toByteOffset: 0, as: UInt8.self) }
+        default: unsafe try? shared.peek(slot)?.withUnsafeMutableBytes { unsafe $0.seenNumber = 1 }
         }
       }
     }

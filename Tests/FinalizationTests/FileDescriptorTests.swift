@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+import Finalization
+import Glibc
+import LeakAuditing
+import ResourceLedger
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("File descriptors")
+struct FileDescriptorTests {
+  @Test("Pipes carry bytes, close once, and are counted by the kernel and the ledger")
+  func pipes() async {
+    // This has a process of its own, because other tests own descriptors, too.
+    await #expect(processExitsWith: .exitCode(0)) {
+      let id = try #require(FileDescriptorDomain.sharedID)
+      func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
+      let (reader, writer) = try OwnedFileDescriptor.pipe()
+      #expect(entries() == 2)
+      try writer.withHandle { _ = try $0.writeAll("hello".utf8) }
+      try writer.close()
+      var bytes = [UInt8](repeating: 0, count: 16)
+      let count = try reader.withHandle { descriptor in
+        try unsafe bytes.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
+      }
+      #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "hello")
+      #expect(throws: FinalizationError.self) { try writer.close() }
+      reader.dispose()
+      #expect(entries() == 0)
+    }
+  }
+
+  @Test("The census of file descriptors finds the one that nobody registered")
+  func unregisteredDescriptor() async {
+    // This has a process of its own, because other tests open files, too.
+    await #expect(processExitsWith: .exitCode(0)) {
+      let domain = FileDescriptorDomain.shared
+      guard let id = FileDescriptorDomain.sharedID else { exit(1) }
+      func entries() -> Int { Ledger.shared.totals(of: [id.number], bucketCount: 1)[0][0].liveCount }
+      /// - Returns: 0, or the number of the step at which the counts differed.
+      func attempt() throws -> Int32 {
+        let start = try domain.census().count
+        guard entries() == 0 else { return 2 }
+        let file = try OwnedFileDescriptor.open("/dev/null", .readOnly)
+        defer { file.dispose() }
+        guard try domain.census().count == start + 1, entries() == 1 else { return 3 }
+        let forgotten = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
+        let found = try domain.census().count
+        try forgotten.close()
+        guard found == start + 2, entries() == 1 else { return 4 }
+        file.dispose()
+        guard try domain.census().count == start, entries() == 0 else { return 5 }
+        do {
+          let rescued = try OwnedFileDescriptor.open("/dev/null", .readOnly)
+          withExtendedLifetime(rescued) {}
+        }
+        return try domain.census().count == start ? 0 : 6
+      }
+      // The test library opens and closes descriptors of its own in this process. If an attempt meets one of those, it
+      // is made again.
+      var step: Int32 = 0
+      for _ in 0..<50 {
+        step = try attempt()
+        if step == 0 { break }
+        usleep(20_000)
+      }
+      exit(step)
+    }
+  }
+
+  @Test("A forgotten descriptor is closed by a registry")
+  func forgottenDescriptor() throws {
+    let (reader, writer) = try OwnedFileDescriptor.pipe()
+    let registry = FinalizationRegistry<FileDescriptor>(name: "descriptors", delivery: .manual) { try $0.close() }
+    try registry.register(Anchored(), holding: try writer.detach())
+    var byte = [UInt8](repeating: 0, count: 1)
+    try registry.drain()
+    // This is the end of the file: no open descriptor for the other end is left.
+    let count = try reader.withHandle { descriptor in
+      try unsafe byte.withUnsafeMutableBytes { unsafe try descriptor.read(into: $0) }
+    }
+    #expect(count == 0)
+    reader.dispose()
+  }
+
+  @Test("A descriptor that was open at the start counts from when it is owned")
+  func openDescriptor() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      try await Self.useTimers()
+      try Self.ownDescriptorsThatWereOpen()
+    }
+  }
+
+  /// Dispatch opens a descriptor for each clock at the first timer that needs it, and never closes it. That must not
+  /// happen in the middle of the test, when the runtime of the test waits for the first time.
+  private static func useTimers() async throws {
+    try await Task.sleep(for: .milliseconds(1), clock: .continuous)
+    try await Task.sleep(for: .milliseconds(1), clock: .suspending)
+    await withCheckedContinuation { continuation in
+      DispatchQueue.global().asyncAfter(wallDeadline: .now() + .milliseconds(1)) { continuation.resume() }
+    }
+  }
+
+  private static func ownDescriptorsThatWereOpen() throws {
+    let early = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
+    let other = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
+    let owned = try OwnedFileDescriptor(owning: early)
+    guard try isClean() else { exit(2) }
+    // It has the number of a descriptor that was open before, and is another file.
+    try other.close()
+    let reopened = try OwnedFileDescriptor.open(FilePath("/dev/null"), .readOnly)
+    guard try isClean() else { exit(3) }
+    try owned.close()
+    try reopened.close()
+    guard try isClean() else { exit(4) }
+  }
+
+  /// The runtime of a test may open a descriptor for a short time.
+  private static func isClean() throws -> Bool {
+    for _ in 0..<50 {
+      if try LeakAuditor.audit().findings.allSatisfy({ $0.kind == .rescued }) { return true }
+      usleep(10_000)
+    }
+    return false
+  }
+}
