@@ -80,8 +80,8 @@ package struct OutputTree: Sendable {
     let name = OutputName.name(for: relative.lastComponent?.string ?? "")
     guard name.utf8.count <= NAME_MAX else {
       throw BatchError(
-        "its thumbnail's name would be too long: \(name.utf8.count) bytes, and a name has at most \(NAME_MAX). Rename it."
-      )
+        "its thumbnail's name would be too long: \(name.utf8.count) bytes, and a name has at most \(NAME_MAX). "
+          + "Rename it.")
     }
     var target = folder
     if let subfolder = subfolders[file.root] { target.append(subfolder) }

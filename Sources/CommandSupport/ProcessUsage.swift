@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NativeSynchronization
 
 /// What the process used, as the kernel counts it.
 package struct ProcessUsage {
@@ -12,10 +13,8 @@ package struct ProcessUsage {
   package static func now() -> ProcessUsage {
     var usage = rusage()
     unsafe getrusage(RUSAGE_SELF.rawValue, &usage)
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return ProcessUsage(
-      seconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9, minorFaults: usage.ru_minflt,
+      seconds: Double(MonotonicClock.now) / 1e9, minorFaults: usage.ru_minflt,
       // The kernel counts in KiB.
       peakResidentSet: usage.ru_maxrss * 1_024)
   }

@@ -22,7 +22,8 @@ SOURCES = MODELS.parent.parent / "Sources"
 COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
 QUOTE = re.compile(r"(code|all atomics): (\S+?\.(?:swift|h|c))\b:?(.*?)(?=code: |all atomics: |\Z)", re.S)
 ATOMIC = re.compile(
-    r"(\.(load|store|exchange|compareExchange|weakCompareExchange|add|subtract|bitwiseOr|bitwiseAnd)\([^;{}]*?[oO]rdering:"
+    r"(\.(load|store|exchange|compareExchange|weakCompareExchange|add|subtract|bitwiseOr|bitwiseAnd)"
+    r"\([^;{}]*?[oO]rdering:"
     r"|atomicMemoryFence\(|atomic_(signal|thread)_fence\(|__atomic_\w+\(|\w*barrier\w*\(\))")
 
 

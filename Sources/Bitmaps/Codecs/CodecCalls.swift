@@ -119,9 +119,10 @@ extension BitmapError {
       self.init(
         .unsupported,
         isEncoding
-          ? "\(format) cannot be of that size (\(message)). Crop or downscale the bitmap before, or write another format."
-          : "a \(format) of the size in this one's header cannot be decoded (\(message)). Get the picture smaller or in "
-            + "tiles, or in another format, from where it came from.",
+          ? "\(format) cannot be of that size (\(message)). Crop or downscale the bitmap before, or write another "
+            + "format."
+          : "a \(format) of the size in this one's header cannot be decoded (\(message)). Get the picture smaller or "
+            + "in tiles, or in another format, from where it came from.",
         format: format)
     default:
       self.init(.invalidArgument, "the \(format) codec was given rows that do not fit (\(message)).", format: format)

@@ -37,7 +37,8 @@ extension Bitmap {
     guard newWidth == width, newHeight == height else {
       throw BitmapError(
         .invalidArgument,
-        "a \(info.format) of \(newWidth)×\(newHeight) does not fit a bitmap of \(width)×\(height). Make one of its size.",
+        "a \(info.format) of \(newWidth)×\(newHeight) does not fit a bitmap of \(width)×\(height). Make one of its "
+          + "size.",
         format: info.format)
     }
     try limits.check(info, width: width, height: height, format: format)

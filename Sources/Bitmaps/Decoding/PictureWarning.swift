@@ -91,8 +91,8 @@ extension BitmapError {
     let rest = warning.concernsPixels ? ", and look at its colours." : ": no pixel depends on this."
     self.init(
       warning.code == .missingEnd ? .truncated : .corrupt,
-      "this \(format) is not as it should be (\(warning.reason)) Fetch the file again from where it came from, or decode "
-        + "it without `isStrict`\(rest)",
+      "this \(format) is not as it should be (\(warning.reason)) Fetch the file again from where it came from, or "
+        + "decode it without `isStrict`\(rest)",
       format: format)
   }
 

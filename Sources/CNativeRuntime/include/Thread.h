@@ -104,8 +104,8 @@ static inline bool cnativeruntime_uses_cache(const cnativeruntime_thread *thread
   return __atomic_load_n(&thread->uses_cache, __ATOMIC_ACQUIRE) != 0;
 }
 
-/// Stands for a line of a file as long as the program runs. `file` is the address of the file's `#fileID` literal: it has
-/// 47 bits in user space, and the line takes the other 17. 0 if the line's number is larger.
+/// Stands for a line of a file as long as the program runs. `file` is the address of the file's `#fileID` literal: it
+/// has 47 bits in user space, and the line takes the other 17. 0 if the line's number is larger.
 static inline uint64_t cnativeruntime_site_key(const void *file, uint64_t line) {
   return line < 1u << 17 ? (uint64_t)(uintptr_t)file | line << 47 : 0;
 }
