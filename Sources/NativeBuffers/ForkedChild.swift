@@ -5,8 +5,9 @@ import Glibc
 import NativeSynchronization
 import ResourceLedger
 
-// What this module does in a forked child, beside keeping its locks usable (``ForkGuard``): in `fork` itself, as little as
-// possible, because a child that only starts another program needs nothing; and the rest on the child's first slow path.
+// What this module does in a forked child, beside keeping its locks usable (``ForkGuard``): in `fork` itself, as little
+// as possible, because a child that only starts another program needs nothing; and the rest on the child's first slow
+// path.
 //
 // Blocks that the parent's other threads kept for themselves go to the depot. There is no maintenance thread, and none
 // starts before the child turns it on.

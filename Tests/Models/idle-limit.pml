@@ -13,8 +13,8 @@
  *   more. In this model, such a step ends at any moment, or outlasts all other threads.
  *
  * Checked over all interleavings: there are never more idle blocks than the limit, an eighth of it (here EIGHTH blocks)
- * and one block. There are no more than the limit once no thread returns blocks any more, even if the maintenance thread
- * is in the middle of such a step. At the end, the idle blocks and all room add up to the limit.
+ * and one block. There are no more than the limit once no thread returns blocks any more, even if the maintenance
+ * thread is in the middle of such a step. At the end, the idle blocks and all room add up to the limit.
  *
  * With -DCOUNT_LATE, a block is listed before its room is taken. With -DNO_RECHECK, a thread that called does not look
  * whether the maintenance thread still listens. With -DNO_NEXT_CALL, a thread that could not pay a debt leaves it at

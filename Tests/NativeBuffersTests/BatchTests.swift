@@ -124,8 +124,8 @@ struct BatchTests {
       default: break
       }
       arena._checkInvariants()
-      // The maintenance thread may give a block beyond the limit back meanwhile, so only numbers that did not change are
-      // compared.
+      // The maintenance thread may give a block beyond the limit back meanwhile, so only numbers that did not change
+      // are compared.
       let before = counts(of: arena)
       let census = try arena.census().count
       let after = counts(of: arena)

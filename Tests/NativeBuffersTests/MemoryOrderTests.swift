@@ -16,8 +16,8 @@ struct MemoryOrderTests {
 
   private func check(_ isRight: Bool) { if !isRight { failures.add() } }
 
-  /// Calls a closure with a buffer, again and again. Each buffer is the only one of its arena, so the next buffer of the
-  /// arena gets its block.
+  /// Calls a closure with a buffer, again and again. Each buffer is the only one of its arena, so the next buffer of
+  /// the arena gets its block.
   private func eachRound(_ body: (NativeBuffer, Arena) -> Void) throws {
     for _ in 0..<10 {
       let arena = try Arena(name: "memory order")

@@ -96,8 +96,8 @@ extension Arena {
     }
   }
 
-  /// Ends the life of a block whose release was claimed, and holds it back for as long as ``Quarantine`` does. Keeps the
-  /// blocks that need not be held any longer.
+  /// Ends the life of a block whose release was claimed, and holds it back for as long as ``Quarantine`` does. Keeps
+  /// the blocks that need not be held any longer.
   func quarantine(_ entry: LedgerEntry) {
     guard let released = Quarantine.hold(entry) else { return deallocate(entry) }
     for old in released { ArenaDirectory.arena(of: old)?.push(old) }

@@ -80,8 +80,8 @@ extension Arena {
 
   // MARK: Idle blocks
 
-  /// Gives blocks of one list back to jemalloc, while a condition holds. A batch is popped and given back under the same
-  /// hold of the arena's lock, so ``destroy()`` never finds a block that is in neither place.
+  /// Gives blocks of one list back to jemalloc, while a condition holds. A batch is popped and given back under the
+  /// same hold of the arena's lock, so ``destroy()`` never finds a block that is in neither place.
   /// - Returns: bytes given back.
   func deallocateIdle(
     alignmentLog2: UInt32, sizeClass: Int, atMost count: Int = .max, while condition: () -> Bool = { true }

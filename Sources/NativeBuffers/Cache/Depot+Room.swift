@@ -8,8 +8,9 @@ import Synchronization
 //     idleByteLimit == bytes of all listed blocks + unreserved room + rooms of the stripes
 //
 // Room is what may still become idle. Each stripe has room of its own, so a block that is pushed or popped changes only
-// the word of the thread's stripe. In the equation, a block that a thread is pushing or popping counts as listed, and so
-// does room that a thread is moving. A stripe's room is below 0 while one of its threads looks for more, in this order:
+// the word of the thread's stripe. In the equation, a block that a thread is pushing or popping counts as listed, and
+// so does room that a thread is moving. A stripe's room is below 0 while one of its threads looks for more, in this
+// order:
 //
 //     1  a share of the unreserved room
 //     2  the room that other stripes have and do not use

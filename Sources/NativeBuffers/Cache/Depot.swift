@@ -31,8 +31,8 @@ import Synchronization
     let unreservedRoom: Atomic<Int>
     /// How often room was moved.
     let moveCount = Atomic<Int>(0)
-    /// False if the next thread that pushes a block must call the maintenance thread: because that thread does not watch
-    /// the idle blocks, or because there is a debt. True once it was called.
+    /// False if the next thread that pushes a block must call the maintenance thread: because that thread does not
+    /// watch the idle blocks, or because there is a debt. True once it was called.
     let isWatched = Atomic<Bool>(false)
     /// Whether the arena may have unused pages that were not purged yet.
     let isDirty = Atomic<Bool>(false)

@@ -48,8 +48,8 @@ extension ThreadCache {
     for bin in 0..<ThreadCacheStorage.binCount { while pushBatch(bin, to: arena) {} }
   }
 
-  /// Pushes one batch to the depot by one exchange. If the depot may not keep the whole batch, pushes block by block, so
-  /// that the depot keeps those for which it has room.
+  /// Pushes one batch to the depot by one exchange. If the depot may not keep the whole batch, pushes block by block,
+  /// so that the depot keeps those for which it has room.
   /// - Returns: false if the bin was empty.
   @discardableResult
   private func pushBatch(_ bin: Int, to arena: Arena) -> Bool {

@@ -77,10 +77,10 @@ enum Maintenance {
   // MARK: Debts
   //
   // A depot may have more idle bytes than its limit allows, for at most 100 ms: this is its debt, see Depot+Room.swift.
-  // The thread pays the debts before everything else, and several times during long work. Before a step that may be long
-  // and cannot be interrupted, the thread says that it does not listen, and then pays once more. From then on, no depot
-  // makes a debt. If a thread makes one at that very moment, either the maintenance thread sees it when it pays, or the
-  // other thread sees that the maintenance thread does not listen, and pays itself.
+  // The thread pays the debts before everything else, and several times during long work. Before a step that may be
+  // long and cannot be interrupted, the thread says that it does not listen, and then pays once more. From then on, no
+  // depot makes a debt. If a thread makes one at that very moment, either the maintenance thread sees it when it pays,
+  // or the other thread sees that the maintenance thread does not listen, and pays itself.
 
   /// Whether a debt was made since they were last paid.
   static let debtsWait = Atomic(false)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The buckets of an arena's entries: jemalloc's size classes, by their numbers. It is arithmetic, so that a reader of a
-/// ledger needs no jemalloc: 8, then the multiples of 16 up to 128, then four classes per doubling.
+/// The buckets of an arena's entries: jemalloc's size classes, by their numbers. It is arithmetic, so that a reader of
+/// a ledger needs no jemalloc: 8, then the multiples of 16 up to 128, then four classes per doubling.
 ///
 /// Source: jemalloc 5.3, `sz_size2index_compute` and `sz_index2size_compute` (16-byte quantum, four classes per group).
 /// Tests compare every class with what `mallctl` and `nallocx` say.
