@@ -236,9 +236,15 @@ struct AddressSpaceTests {
       Maintenance.beginByHand()
       let live = Self.exhaust().buffers
       let obtained = live.count * Self.block
-      for buffer in live { buffer.dispose() }
-      _ = Maintenance.pass(at: 0)
       let depot = Arena.shared.depot
+      var excess = 0
+      for buffer in live {
+        buffer.dispose()
+        excess = max(excess, depot.idleByteCount - (ProcessMemory.mappableByteCount ?? 0))
+      }
+      // The depot asks before it keeps more. What the test itself maps meanwhile is less than a block.
+      #expect(excess < Self.block)
+      _ = Maintenance.pass(at: 0)
       let idle = depot.idleByteCount
       #expect(idle > 0)
       let pieces = Pieces(atMost: idle)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+import Foundation
 import ResourceLedger
 import TestSupport
 import Testing
@@ -36,6 +36,32 @@ struct ForkTests {
     #expect(statuses.withLock { $0 } == Array(repeating: 0, count: 50))
     #expect(kept.dispose())
     try arena.destroy()
+  }
+
+  @Test(
+    "A child takes over the idle blocks of threads that it does not have",
+    .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
+  func orphans() async {
+    await #expect(processExitsWith: .success) {
+      let isKept = DispatchSemaphore(value: 0)
+      let isForked = DispatchSemaphore(value: 0)
+      let owner = Worker {
+        let buffers = (0..<3).compactMap { _ in try? NativeBuffer(uninitializedByteCount: 300_000) }
+        for buffer in buffers { buffer.dispose() }
+        isKept.signal()
+        isForked.wait()
+      }
+      wait(for: isKept)
+      #expect(Arena.shared.depot.idleByteCount == 0)
+      let child = Forking.fork()
+      if child == 0 {
+        Arena.shared.trim(keeping: .max)
+        _exit(Arena.shared.depot.idleByteCount == 3 * 320 << 10 ? 0 : 1)
+      }
+      #expect(Forking.status(of: child) == 0)
+      isForked.signal()
+      owner.wait()
+    }
   }
 
   @Test(

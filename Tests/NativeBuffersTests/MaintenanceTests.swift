@@ -292,6 +292,21 @@ struct MaintenanceTests {
     }
   }
 
+  @Test("A parked thread that disposes a block which no thread keeps leaves it to the depot")
+  func disposeLargeAfterParking() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      Self.leaveIdle(1, of: 64, in: nil)
+      let large = Self.buffers(1, of: ThreadCacheStorage.largestByteCount + 1, in: nil)
+      for step in 0...2 { _ = Maintenance.pass(at: UInt64(step) * 5 * Self.second) }
+      #expect(ThreadCaches.attachedCount == 0)
+      for buffer in large { buffer.dispose() }
+      #expect(Arena.shared.depot.idleByteCount == 640 << 10)
+      #expect(ThreadCaches.attachedCount == 0)
+      ThreadCaches.current()?._checkInvariants()
+    }
+  }
+
   @Test("Where the kernel refuses the barrier, a thread gives its unused blocks back itself, when it comes again")
   func withoutBarrier() async {
     await #expect(processExitsWith: .success) {

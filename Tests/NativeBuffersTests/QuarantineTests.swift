@@ -37,6 +37,9 @@ struct QuarantineTests {
       for _ in 0..<1_000 { try NativeBuffer(byteCount: 4_096).dispose() }
       precondition(
         QuarantineTests.count(.quarantined, of: .shared) == 256 && QuarantineTests.count(.idle, of: .shared) > 0)
+      let newest = try NativeBuffer(byteCount: 4_096)
+      newest.dispose()
+      precondition(newest.block.entry.word.state == .quarantined)
     }
   }
 
