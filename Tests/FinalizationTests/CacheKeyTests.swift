@@ -95,7 +95,7 @@ struct CacheKeyTests {
     }
 
     @Test(
-      "A debug build says what a key's equality must not do, where a release build would wait for ever",
+      "A debug build says what a key's equality must not do, if a release build would wait for ever",
       arguments: Misuse.allCases)
     func equalityInDebugBuild(
       _ misuse: Misuse

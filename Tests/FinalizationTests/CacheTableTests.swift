@@ -17,7 +17,7 @@ struct CacheTableTests {
     }
   }
 
-  @Test("The strong tier lets go in exactly the order of use, as a list would")
+  @Test("The strong tier evicts values in exactly the order of their use, as a simple list does")
   func orderOfUse() throws {
     let seed = UInt64.random(in: .min ... .max)
     var random = SeededGenerator(seed: seed)
@@ -53,7 +53,7 @@ struct CacheTableTests {
     #expect(cache.count == model.count)
   }
 
-  @Test("A value that was let go of and is asked for again is strong again")
+  @Test("A value that was evicted from the strong tier and is asked for again is strong again")
   func strongAgain() throws {
     let cache = ResourceCache<Int, Picture>(name: "again", strongByteLimit: 2) { $0.byteCount }
     let held = try cache.value(for: 1) { Picture(1) }
@@ -66,7 +66,7 @@ struct CacheTableTests {
     #expect(cache.strongByteCount == 2)
   }
 
-  @Test("Every value is found while the table grows, shrinks and is emptied by others")
+  @Test("Every value is found while the table grows and shrinks, and while other threads empty it")
   func growingTable() throws {
     let cache = ResourceCache<Int, Picture>(name: "growing")
     let kept = try (0..<500).map { key in try cache.value(for: key) { Picture(key) } }
@@ -115,7 +115,7 @@ struct CacheTableTests {
     for number in 0..<200 { #expect(cache.cachedValue(for: Colliding(number: number)) === kept[number]) }
   }
 
-  @Test("Threads that load, use and drop the same keys agree with what they are given")
+  @Test("Threads that load, use and drop the same keys each get the value of the key that they asked for")
   func threadsAgree() throws {
     let seed = UInt64.random(in: .min ... .max)
     let cache = ResourceCache<Int, Picture>(name: "race", strongByteLimit: 16) { $0.byteCount }

@@ -31,7 +31,7 @@ struct ConcurrencyTests {
     #expect(log.all.sorted() == Array(0..<rounds))
   }
 
-  @Test("Cancel, clean, unregister and death race for a registration and one wins")
+  @Test("If cancel, clean, unregister and death race for a registration, exactly one of them wins")
   func oneWinner() {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "race", delivery: .inlineOnReleasingThread) { log.add($0) }
@@ -60,7 +60,7 @@ struct ConcurrencyTests {
   /// ThreadSanitizer checks that the thread that uses the cell again waits for the thread on which the token died. So
   /// nothing else may order the two threads meanwhile: both live until the end, the flags are relaxed, and expectations
   /// are checked at the end.
-  @Test("A token dies while its registration is cancelled and the cell is used again")
+  @Test("If a token dies while its registration is cancelled, the cell can be used again")
   func tokenDies() throws {
     final class Round: Sendable {
       let isReady = Flag()
@@ -106,7 +106,7 @@ struct ConcurrencyTests {
   /// from the queue. The second of the two gives the cell back and uses it again, which ThreadSanitizer must see behind
   /// what the first one did with it. So nothing else orders the two threads, as in the test above.
   @Test(
-    "A cell is used again only when both the thread that ended it and the queue's reader are done",
+    "A cell is used again only after the thread that ended it and the reader of the queue are both done",
     arguments: [true, false])
   func cellLeftTwice(cancelComesFirst: Bool) throws {
     let (mayEnd, isDrained) = (Log<Flag>(), Log<Flag>())
@@ -202,7 +202,7 @@ struct ConcurrencyTests {
     }
   }
 
-  @Test("A sweep never becomes a target's last owner")
+  @Test("A sweep never becomes the last owner of a target")
   func lastOwner() {
     final class Target {
       let log: Log<UInt>

@@ -23,7 +23,7 @@ struct DeliveryTests {
     #expect(registry.count == 0)
   }
 
-  @Test("An asynchronous flush waits, too")
+  @Test("An asynchronous flush waits for the delivery, too")
   func asyncFlush() async throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "async flush") { log.add($0) }
@@ -32,7 +32,7 @@ struct DeliveryTests {
     #expect(log.count == 100)
   }
 
-  @Test("Delivery on a given queue runs there, and a flush from it does not wait for itself")
+  @Test("If a queue is given, cleanups run on it, and a flush from that queue does not wait for itself")
   func queue() throws {
     let key = DispatchSpecificKey<Int>()
     let queue = DispatchQueue(label: "given")
@@ -51,7 +51,7 @@ struct DeliveryTests {
     #expect(log.all == [1, 1])
   }
 
-  @Test("Delivery on a given executor runs there")
+  @Test("If an executor is given, cleanups run on it")
   func executor() async throws {
     let executor = OneThread()
     let log = Log<Bool>()
@@ -84,7 +84,7 @@ struct DeliveryTests {
     #expect(log.all == [1])
   }
 
-  @Test("A throwing callback loses no sibling, and drain rethrows after delivering the rest")
+  @Test("If a callback throws, the other callbacks still run, and drain throws the error afterwards")
   func throwingCallback() throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "throwing", delivery: .manual) { number in
@@ -105,7 +105,7 @@ struct DeliveryTests {
     #expect(failures?.errors.count == 3)
   }
 
-  @Test("Errors in the background go to the handler and lose no sibling")
+  @Test("Errors in the background go to the handler, and the other callbacks still run")
   func errorHandler() throws {
     let errors = Log<Failure>()
     let registry = FinalizationRegistry<Int>(
@@ -116,7 +116,7 @@ struct DeliveryTests {
     #expect(errors.all.map(\.number).sorted() == Array(0..<10))
   }
 
-  @Test("Drain with another cleanup uses that one")
+  @Test("A drain with another cleanup uses that cleanup")
   func otherCleanup() throws {
     let usual = Log<Int>()
     let other = Log<Int>()
@@ -127,7 +127,7 @@ struct DeliveryTests {
     #expect(other.all.sorted() == [0, 1, 2])
   }
 
-  @Test("In a callback unregistering a pending sibling is true and the running one false")
+  @Test("In a callback, unregister returns true for a registration that still waits, and false for the running one")
   func unregisterInCallback() throws {
     let log = Log<Bool>()
     let tokens = [Anchored(), Anchored()]
@@ -160,7 +160,7 @@ struct DeliveryTests {
     box.withLock { $0 = nil }
   }
 
-  @Test("A nested drain delivers the remaining", arguments: [true, false])
+  @Test("A nested drain delivers the remaining registrations", arguments: [true, false])
   func nestedDrain(isInline: Bool) throws {
     let log = Log<String>()
     let box = Guarded<FinalizationRegistry<Int>?>(nil)
@@ -199,7 +199,7 @@ struct DeliveryTests {
     #expect(log.all == ["begin 0", "end 0", "begin 1", "end 1", "begin 1", "end 1"])
   }
 
-  @Test("A registry that its creator dropped still delivers")
+  @Test("A registry still delivers after its creator has dropped it")
   func droppedRegistry() throws {
     let log = Log<Int>()
     let holder = Holder(Anchored())
@@ -212,7 +212,7 @@ struct DeliveryTests {
     #expect(log.all == [1])
   }
 
-  @Test("A dropped registry's inner state is gone when its cells are")
+  @Test("The inner state of a dropped registry is freed with its last cell")
   func droppedState() throws {
     final class Witness: Sendable {}
     weak var weakWitness: Witness?
@@ -242,7 +242,8 @@ struct DeliveryTests {
     #expect(log.all.sorted() == [1, 2])
   }
 
-  @Test("Releasing an array of 100,000 watched objects at once delivers each", arguments: [true, false])
+  @Test(
+    "If an array of 100,000 watched objects is released at once, each of them is delivered", arguments: [true, false])
   func releasedArray(isInline: Bool) throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(

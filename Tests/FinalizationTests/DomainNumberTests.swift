@@ -20,7 +20,7 @@ struct DomainNumberTests {
     func census() -> Census { Census(count: live.load(ordering: .relaxed), byteCount: 0) }
   }
 
-  @Test("Removing what the list shows takes no number from a registry")
+  @Test("A registry keeps its number if the domain that the list shows for it is removed")
   func removeListed() throws {
     let registry = FinalizationRegistry<Int>(name: "listed books", delivery: .manual) { _ in }
     let listing = try #require(ResourceDomains.all.first { $0.domain.name == "listed books" })
@@ -56,7 +56,7 @@ struct DomainNumberTests {
     }
   }
 
-  @Test("A domain that two threads remove gives its number back once")
+  @Test("If two threads remove a domain, its number is given back once")
   func removedTwice() throws {
     for round in 0..<2_000 {
       let domain = Counted("removed twice")
@@ -76,7 +76,7 @@ struct DomainNumberTests {
     }
   }
 
-  @Test("A domain that two threads add has one number")
+  @Test("If two threads add a domain, it has one number")
   func addedTwice() throws {
     for round in 0..<500 {
       let domain = Counted("added twice")
@@ -111,7 +111,7 @@ struct DomainNumberTests {
     }
   }
 
-  @Test("A native resource is refused in a domain that was made for something else")
+  @Test("A domain that was made for something else refuses native resources")
   func foreignKind() throws {
     let arena = try Arena(name: "no resources here")
     let registry = FinalizationRegistry<Int>(name: "nor here", delivery: .manual) { _ in }
@@ -125,7 +125,7 @@ struct DomainNumberTests {
     try arena.destroy()
   }
 
-  @Test("A removed domain's number is nobody else's while a resource carries it")
+  @Test("The number of a removed domain is not given to another domain while a resource carries it")
   func numberInUse() throws {
     let domain = Counted("removed too early")
     let id = try ResourceDomains.add(domain)
@@ -144,14 +144,14 @@ struct DomainNumberTests {
     resource.dispose()
   }
 
-  @Test("A domain of a kind whose entries only the library makes is refused")
+  @Test("A domain of a kind whose entries only the library makes cannot be added")
   func libraryKind() {
     for kind in [DomainKind.arena, .adoptedMemory, .finalizationRegistry, DomainKind(rawValue: 0)] {
       #expect(throws: LedgerError(.reservedKind(kind))) { try ResourceDomains.add(Counted("reserved"), kind: kind) }
     }
   }
 
-  @Test("A resource that is created beside the removal of its domain is refused, or keeps the number to itself")
+  @Test("If a resource is created while its domain is removed, it is refused, or no other domain gets the number")
   func createBesideRemoval() throws {
     for round in 0..<60 {
       let domain = Counted("removed meanwhile")
@@ -181,7 +181,7 @@ struct DomainNumberTests {
   }
 
   /// Domains and resources that two threads make and end, against what each thread knows of its own ones.
-  @Test("No two domains have one number, and none is given out while a resource carries it")
+  @Test("No two domains have the same number, and no number is given out while a resource carries it")
   func distinctNumbers() {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("domain numbers: seed \(seed)")
@@ -243,7 +243,7 @@ struct DomainNumberTests {
     #expect(failures.all.isEmpty, "seed \(seed): \(failures.all.prefix(5))")
   }
 
-  @Test("Thousands of registries come and go, and native resources find room when domains do not")
+  @Test("If there are more registries than numbers, native resources still work, and later registries get own numbers")
   func manyRegistries() async {
     await #expect(processExitsWith: .exitCode(0)) {
       var registries: [FinalizationRegistry<Int>] = []

@@ -27,7 +27,7 @@ struct DyingObjectTests {
     }
   }
 
-  @Test("An object without an anchor is refused in its deinit, and a weak reference to it is dead")
+  @Test("An object without an anchor cannot be registered in its deinit, and a weak reference to it is dead")
   func registerInDeinit() throws {
     let delivered = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "deinit", delivery: .manual) { delivered.add($0) }

@@ -32,7 +32,7 @@ struct FileDescriptorTests {
     }
   }
 
-  @Test("The census of file descriptors finds the one that nobody registered")
+  @Test("The census of file descriptors finds a descriptor that was not registered")
   func unregisteredDescriptor() async {
     // This has a process of its own, because other tests open files, too.
     await #expect(processExitsWith: .exitCode(0)) {
@@ -85,7 +85,7 @@ struct FileDescriptorTests {
     reader.dispose()
   }
 
-  @Test("A descriptor that was open at the start counts from when it is owned")
+  @Test("A descriptor that was open at the start is counted from the time when it has an owner")
   func openDescriptor() async {
     await #expect(processExitsWith: .exitCode(0)) {
       try await Self.useTimers()

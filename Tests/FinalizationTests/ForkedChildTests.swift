@@ -10,7 +10,7 @@ import Testing
 @Suite("Registries and caches in a forked child")
 struct ForkedChildTests {
   @Test(
-    "A forked child goes on with its own registry",
+    "A forked child can go on with its own registry",
     .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
   func forkedChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
@@ -55,7 +55,7 @@ struct ForkedChildTests {
   }
 
   @Test(
-    "In a forked child flush delivers, though background queues stand still",
+    "In a forked child, flush delivers, although background queues do not run there",
     .enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
   func flushInChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
@@ -76,7 +76,7 @@ struct ForkedChildTests {
   }
 
   @Test(
-    "A forked child loads what a thread of its parent was loading",
+    "A forked child loads the value that a thread of its parent was loading",
     .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
   func loadInChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
@@ -109,7 +109,7 @@ struct ForkedChildTests {
   }
 
   @Test(
-    "A registry that a forked child drops delivers what is due",
+    "If a forked child drops a registry, the registry delivers what is due",
     .enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
   func droppedInChild() async {
     await #expect(processExitsWith: .exitCode(0)) {
@@ -128,7 +128,7 @@ struct ForkedChildTests {
   }
 
   @Test(
-    "At the exit of a forked child its own cleanups run, and none of the parent's",
+    "At the exit of a forked child, its own cleanups run, and no cleanup of the parent",
     .enabled(if: !Sanitizer.isOn, "a child under a sanitizer hangs"))
   func exitOfChild() async {
     await #expect(processExitsWith: .exitCode(0)) {

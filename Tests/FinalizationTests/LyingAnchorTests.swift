@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Whatever a client's `finalizationAnchor` returns, no held value is lost, and none is released twice.
-@Suite("Anchors that change, are shared or lent")
+@Suite("Anchors that change, are shared or outlive their object")
 struct LyingAnchorTests {
   /// A held value that reports its own end.
   private final class Witness: Sendable {
@@ -88,7 +88,7 @@ struct LyingAnchorTests {
     return refused
   }
 
-  @Test("Held values are released once each, however anchors change, are shared or lent")
+  @Test("Each held value is released once, even if anchors change, are shared or outlive their object")
   func releasedOnce() {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("lying anchors: seed \(seed)")
@@ -110,7 +110,7 @@ struct LyingAnchorTests {
     #expect(wrong.isEmpty, "seed \(seed): \(wrong.prefix(10).map { "\($0): \(releases[$0])" })")
   }
 
-  @Test("A held value that owns the anchor which its registration waits for is refused")
+  @Test("A held value that owns the anchor of its own registration is refused")
   func ownedAnchor() throws {
     let releases = Releases(count: 1)
     let anchor = FinalizationAnchor()
@@ -138,7 +138,7 @@ struct LyingAnchorTests {
     #expect(registry.count == 2)
   }
 
-  @Test("A held value that owns the anchor in a way that is not seen stays, and the registry counts it")
+  @Test("If a held value owns the anchor in a way that the registry cannot see, it stays, and the registry counts it")
   func hiddenOwner() throws {
     final class Owner: Sendable {
       let kept: FinalizationAnchor

@@ -14,7 +14,7 @@ struct ModelTests {
   private static let steps =
     unsafe getenv("FINALIZATION_MODEL_STEPS").flatMap { unsafe Int(String(cString: $0)) } ?? 400_000
 
-  @Test("Random steps on several threads do what the model says", arguments: [2, 3])
+  @Test("Random steps on several threads have the results that the model predicts", arguments: [2, 3])
   func randomSteps(threads: Int) {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("model test: seed \(seed), \(threads) threads, \(Self.steps / 2) steps")

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Native resources")
 struct NativeResourceTests {
-  @Test("Dispose releases once, however often and from however many threads it is called")
+  @Test("Dispose releases once, although it is called many times and from many threads")
   func dispose() throws {
     let log = Log<Int>()
     let wins = Log<Bool>()
@@ -30,7 +30,7 @@ struct NativeResourceTests {
     #expect("\(resource.site)".contains("NativeResourceTests.swift"))
   }
 
-  @Test("Dispose while in use defers the release to the end of the last use")
+  @Test("If a resource is disposed while in use, it is released at the end of the last use")
   func disposeWhileUsed() throws {
     let log = Log<Int>()
     let resource = try NativeResource(3) { log.add($0) }
@@ -64,7 +64,7 @@ struct NativeResourceTests {
     #expect(Ledger.shared.rescues(at: site).count == 0)
   }
 
-  @Test("Detach hands the handle on and the closure never runs")
+  @Test("After detach, the caller owns the handle, and the closure never runs")
   func detach() throws {
     let log = Log<Int>()
     do {
@@ -80,7 +80,7 @@ struct NativeResourceTests {
     #expect(log.all == [])
   }
 
-  @Test("A resource of a domain of the user's own is in that domain's books")
+  @Test("A resource of a client's own domain is in the books of that domain")
   func ownDomain() throws {
     final class Counting: ResourceDomain {
       let name = "counting"

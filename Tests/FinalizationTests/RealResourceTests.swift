@@ -52,7 +52,7 @@ struct RealResourceTests {
   }
 
   @Test(
-    "Forgotten handles are released into WASM memory, and the books name what leaks there",
+    "Forgotten handles are released into WASM memory, and the audit names the leak there",
     .enabled(if: Glue.wasm != nil, "needs wabt, and a clang with wasm32 and wasm-ld on the PATH"))
   func wasmMemory() throws {
     let heap = WasmHeap(try #require(Glue.wasm))
@@ -139,7 +139,7 @@ struct RealResourceTests {
   }
 
   @Test(
-    "Forgotten textures are deleted on the one thread that owns the context",
+    "Forgotten textures are deleted on the only thread that owns the context",
     .enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
   func textures() async throws {
     let textures = Textures(try #require(Glue.gles))
@@ -237,7 +237,7 @@ struct RealResourceTests {
   }
 
   @Test(
-    "The audit compares the driver's count of textures with the handles, and names what leaks",
+    "The audit compares the driver's count of textures with the handles, and names the leak",
     .enabled(if: Glue.gles != nil, "needs libegl-dev, libgles-dev and libgl1-mesa-dri"))
   func textureAudit() throws {
     let textures = TextureDomain(try #require(Glue.gles))

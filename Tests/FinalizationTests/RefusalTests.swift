@@ -34,14 +34,14 @@ struct RefusalTests {
     expectRefused(FinalizationRegistry<PlainTarget>(name: "plain", delivery: .manual) { _ in }, plain, plain)
   }
 
-  @Test("A token identical to both held value and target is refused for the held value")
+  @Test("If a token is identical to both held value and target, the error is about the held value")
   func tokenIsBoth() {
     let target = Target()
     expectRefused(
       FinalizationRegistry<Target>(name: "refusal", delivery: .manual) { _ in }, target, target, token: target)
   }
 
-  @Test("A token equal to the target alone, or to the held value alone, is fine")
+  @Test("A token that is only the target, or only the held value, is accepted")
   func tokenIsOne() throws {
     let target = Target()
     let held = Target()
@@ -54,7 +54,7 @@ struct RefusalTests {
     #expect(registry.count == 0)
   }
 
-  @Test("A held value that is no object, or another object, is taken")
+  @Test("A held value that is not an object, or is another object, is accepted")
   func otherHeldValue() throws {
     let target = Target()
     let registry = FinalizationRegistry<any Sendable>(name: "values", delivery: .manual) { _ in }
@@ -65,7 +65,7 @@ struct RefusalTests {
     #expect(registry.count == 4)
   }
 
-  @Test("An anchor that another object used is refused")
+  @Test("An anchor that another object has used is refused")
   func usedAnchor() throws {
     final class Borrower: Finalizable {
       let finalizationAnchor: FinalizationAnchor

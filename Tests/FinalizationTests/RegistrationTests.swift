@@ -13,7 +13,7 @@ struct RegistrationTests {
     FinalizationRegistry(name: "registration", delivery: .manual) { log.add($0) }
   }
 
-  @Test("A registration is pending until delivery, and peek shows the held value until then")
+  @Test("A registration is pending until its delivery, and peek returns the held value until then")
   func pendingAndPeek() throws {
     let registry = registry(Log())
     let registration = try registry.register(Anchored(), holding: 5)
@@ -41,7 +41,7 @@ struct RegistrationTests {
     #expect(registry.count == 0)
   }
 
-  @Test("Clean runs the cleanup now, at most once, and errors propagate")
+  @Test("Clean runs the cleanup now and at most once, and its error is thrown")
   func clean() throws {
     let log = Log<Int>()
     let registry = FinalizationRegistry<Int>(name: "clean", delivery: .manual) { number in
@@ -62,7 +62,7 @@ struct RegistrationTests {
     #expect(registry.count == 0)
   }
 
-  @Test("A delivery that finds the registration of a dead target being cleaned leaves its end to the cleaner")
+  @Test("If a thread is cleaning a registration, a delivery of its dead target leaves the end to that thread")
   func deliveryWhileCleaning() throws {
     let began = Flag()
     let goOn = Flag()
@@ -84,7 +84,7 @@ struct RegistrationTests {
     #expect(registry.count == 0)
   }
 
-  @Test("A registration that is made in a held value's deinit does not get the place of that value")
+  @Test("A registration that is made in a held value's deinit does not take the cell of that value")
   func registeringInDeinit() throws {
     let log = Log<String>()
     let registry = FinalizationRegistry<Pair>(name: "pairs", delivery: .manual) { _ in }
@@ -118,7 +118,7 @@ struct RegistrationTests {
     let second: Acting
   }
 
-  @Test("A registration that is over does not speak for a later one in its place")
+  @Test("A registration that has ended does not affect a later one in the same cell")
   func laterRegistration() throws {
     let log = Log<Int>()
     let registry = registry(log)
@@ -133,7 +133,7 @@ struct RegistrationTests {
     #expect(new.isPending)
   }
 
-  @Test("A registration of a registry that is gone is over")
+  @Test("A registration is not pending after its registry is gone")
   func registryGone() throws {
     let target = Anchored()
     var registration: FinalizationRegistry<Int>.Registration?
@@ -146,7 +146,8 @@ struct RegistrationTests {
     #expect(registration?.cancel() == nil)
   }
 
-  @Test("Exit runs only what asked for it and was not cancelled, the latest first, each error isolated")
+  @Test(
+    "At exit, the cleanups that asked for it run, the latest first; a cancelled one does not, and an error stops none")
   func atExit() async throws {
     let result = await #expect(processExitsWith: .exitCode(7), observing: [\.standardOutputContent]) {
       let registry = FinalizationRegistry<Int>(name: "exit", delivery: .manual) { number in
@@ -169,7 +170,7 @@ struct RegistrationTests {
     #expect(output.split(separator: "\n") == ["cleanup 9", "cleanup 4", "cleanup 3", "cleanup 1"])
   }
 
-  @Test("A cleanup that asked for it and is under way elsewhere ends before the process does")
+  @Test("If a cleanup that asked to run at exit is running on another thread, the process waits for its end")
   func cleanupBeforeExit() async {
     await #expect(processExitsWith: .exitCode(7)) {
       let began = DispatchSemaphore(value: 0)

@@ -21,7 +21,7 @@ struct RegistrySemanticsTests {
     FinalizationRegistry(name: "semantics", delivery: .manual) { log.add($0) }
   }
 
-  @Test("A dead target is called back with its held value", arguments: Kind.allCases)
+  @Test("After a target has died, the callback gets its held value", arguments: Kind.allCases)
   func deadTarget(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
@@ -31,7 +31,7 @@ struct RegistrySemanticsTests {
     #expect(registry.count == 0)
   }
 
-  @Test("A live target gets no callback, ever", arguments: Kind.allCases)
+  @Test("The callback of a live target never runs", arguments: Kind.allCases)
   func liveTarget(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
@@ -43,7 +43,7 @@ struct RegistrySemanticsTests {
     withExtendedLifetime(target) {}
   }
 
-  @Test("The same target registered three times calls back three times", arguments: Kind.allCases)
+  @Test("If the same target is registered three times, there are three callbacks", arguments: Kind.allCases)
   func threeRegistrations(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
@@ -56,7 +56,9 @@ struct RegistrySemanticsTests {
     #expect(log.all.sorted() == [1, 2, 3])
   }
 
-  @Test("An unknown token is false, the first unregister true, the next one false", arguments: Kind.allCases)
+  @Test(
+    "Unregister returns false for an unknown token, and for a known one first true and then false",
+    arguments: Kind.allCases)
   func unregisterOnce(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
@@ -70,7 +72,7 @@ struct RegistrySemanticsTests {
     #expect(registry.count == 0)
   }
 
-  @Test("One token removes all its cells, in this registry only", arguments: Kind.allCases)
+  @Test("One token removes all of its registrations, in this registry only", arguments: Kind.allCases)
   func sharedToken(kind: Kind) throws {
     let log = Log<Int>()
     let first = registry(log)
@@ -94,7 +96,7 @@ struct RegistrySemanticsTests {
     #expect(log.all.sorted() == [4, 5])
   }
 
-  @Test("A target is not implicitly a token", arguments: Kind.allCases)
+  @Test("A target is not a token unless it is given as one", arguments: Kind.allCases)
   func targetIsNoToken(kind: Kind) throws {
     let registry = registry(Log())
     let target = make(kind)
@@ -103,7 +105,9 @@ struct RegistrySemanticsTests {
     #expect(registry.count == 1)
   }
 
-  @Test("Unregister after death and before delivery is true and suppresses the callback", arguments: Kind.allCases)
+  @Test(
+    "Unregister after the death and before the delivery returns true, and there is no callback",
+    arguments: Kind.allCases)
   func unregisterBeforeDelivery(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
@@ -115,7 +119,7 @@ struct RegistrySemanticsTests {
     #expect(registry.count == 0)
   }
 
-  @Test("Unregister after delivery is false", arguments: Kind.allCases)
+  @Test("Unregister after the delivery returns false", arguments: Kind.allCases)
   func unregisterAfterDelivery(kind: Kind) throws {
     let registry = registry(Log())
     let token = Anchored()
@@ -124,7 +128,7 @@ struct RegistrySemanticsTests {
     #expect(!registry.unregister(token))
   }
 
-  @Test("A token that dies first cancels nothing", arguments: Kind.allCases)
+  @Test("The death of a token cancels nothing", arguments: Kind.allCases)
   func tokenDiesFirst(kind: Kind) throws {
     let log = Log<Int>()
     let registry = registry(log)
@@ -140,7 +144,7 @@ struct RegistrySemanticsTests {
     #expect(log.all == [1])
   }
 
-  @Test("Tokens and targets are held weakly", arguments: Kind.allCases)
+  @Test("The registry has only weak references to tokens and targets", arguments: Kind.allCases)
   func weaklyHeld(kind: Kind) throws {
     let registry = registry(Log())
     weak var weakTarget: AnyObject?
@@ -156,7 +160,7 @@ struct RegistrySemanticsTests {
     #expect(weakToken == nil)
   }
 
-  @Test("The held value is held strongly until delivery and then released")
+  @Test("The registry keeps the held value until delivery, and then releases it")
   func heldUntilDelivery() throws {
     final class Held: Sendable {}
     let registry = FinalizationRegistry<Held>(name: "held", delivery: .manual) { _ in }
@@ -171,7 +175,7 @@ struct RegistrySemanticsTests {
     #expect(held == nil)
   }
 
-  @Test("The held value is released by unregister")
+  @Test("Unregister releases the held value")
   func releasedByUnregister() throws {
     final class Held: Sendable {}
     let registry = FinalizationRegistry<Held>(name: "held", delivery: .manual) { _ in }
@@ -214,7 +218,7 @@ struct RegistrySemanticsTests {
     #expect(registry.count == 0)
   }
 
-  @Test("In the callback every weak reference to the target is nil")
+  @Test("During the callback, every weak reference to the target is nil")
   func weakReferencesAreNil() throws {
     let log = Log<Bool>()
     for kind in Kind.allCases {
@@ -279,7 +283,8 @@ struct RegistrySemanticsTests {
     #expect(weakRegistry == nil)
   }
 
-  @Test("A base class's anchor fires after the derived deinit and before the derived fields go")
+  @Test(
+    "The anchor of a base class reports the death after the derived deinit and before the derived fields are released")
   func anchorOfBaseClass() throws {
     final class Field: Sendable {
       let log: Log<String>
@@ -298,7 +303,7 @@ struct RegistrySemanticsTests {
     #expect(log.all == ["derived deinit", "cleanup", "derived field"])
   }
 
-  @Test("A plain target with an unowned reference is delivered when that is gone")
+  @Test("A plain target with an unowned reference is delivered after that reference is gone")
   func unownedReference() throws {
     final class Referrer {
       unowned let object: Plain

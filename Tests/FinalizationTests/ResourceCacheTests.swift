@@ -21,7 +21,7 @@ struct ResourceCacheTests {
 
   private typealias Cache = ResourceCache<String, Image>
 
-  @Test("A value that is alive is loaded once")
+  @Test("A value is not loaded again while it is alive")
   func loadedOnce() throws {
     let cache = Cache(name: "cache")
     let first = try cache.value(for: "a") { Image() }
@@ -37,7 +37,7 @@ struct ResourceCacheTests {
     #expect(cache.statistics.loads == 1)
   }
 
-  @Test("A value that nobody holds dies, and its entry goes")
+  @Test("A value without other references dies, and its entry is removed")
   func valueDies() throws {
     let cache = Cache(name: "cache")
     _ = try cache.value(for: "a") { Image() }
@@ -72,7 +72,7 @@ struct ResourceCacheTests {
     #expect(cache.statistics.loads == 2)
   }
 
-  @Test("One load at a time per key, however many threads ask")
+  @Test("For each key, one load runs at a time, even if many threads ask for it")
   func oneLoadOfThreads() throws {
     let cache = Cache(name: "cache")
     let loads = Log<Int>()
@@ -92,7 +92,7 @@ struct ResourceCacheTests {
     #expect(Set(results.all.map { ObjectIdentifier($0) }).count == 1)
   }
 
-  @Test("One load at a time per key, however many tasks and threads ask")
+  @Test("For each key, one load runs at a time, even if many tasks and threads ask for it")
   func oneLoadOfTasks() async throws {
     let cache = Cache(name: "cache")
     let loads = Log<Int>()
@@ -114,7 +114,7 @@ struct ResourceCacheTests {
     #expect(Set(images.map { ObjectIdentifier($0) }).count == 1)
   }
 
-  @Test("A cancelled loader does not fail those who wait for it")
+  @Test("If a loader is cancelled, the callers that wait for its load do not fail")
   func cancelledLoader() async throws {
     let cache = Cache(name: "cache")
     let (started, startedContinuation) = AsyncStream<Void>.makeStream()
@@ -138,7 +138,7 @@ struct ResourceCacheTests {
     await #expect(throws: CancellationError.self) { try await loader.value }
   }
 
-  @Test("A load that asks for its own key is refused")
+  @Test("A load that asks for its own key fails")
   func recursiveLoad() throws {
     let cache = Cache(name: "cache")
     let error = #expect(throws: FinalizationError.self) {
@@ -147,7 +147,7 @@ struct ResourceCacheTests {
     #expect(error?.reason == .recursiveLoad(cache: "cache"))
   }
 
-  @Test("The strong tier keeps hot values within its bytes, least recently used first out")
+  @Test("The strong tier keeps the last used values within its bytes, and evicts the least recently used first")
   func strongTier() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 300) { _ in 100 }
     for number in 0..<3 { _ = try cache.value(for: number) { Image(number) } }
@@ -184,7 +184,7 @@ struct ResourceCacheTests {
     #expect(answers.all == [300, 300, 100, 100])
   }
 
-  @Test("A value larger than the strong tier is held weakly")
+  @Test("A value larger than the strong tier is only weakly held")
   func largeValue() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 300) { _ in 301 }
     let image = try cache.value(for: 1) { Image() }
@@ -192,7 +192,7 @@ struct ResourceCacheTests {
     #expect(cache.cachedValue(for: 1) === image)
   }
 
-  @Test("Trim makes strong values weak, and those that nothing else holds leave the cache")
+  @Test("Trim makes strong values weak, and values without other references leave the cache")
   func trimming() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 1_000) { _ in 100 }
     for number in 0..<10 { _ = try cache.value(for: number) { Image(number) } }
@@ -204,7 +204,7 @@ struct ResourceCacheTests {
     #expect(cache.count == 0)
   }
 
-  @Test("removeAll forgets values that live on, and strong ones")
+  @Test("removeAll forgets the strong values, and the values that are still alive elsewhere")
   func removeAll() throws {
     let cache = ResourceCache<Int, Image>(name: "cache", strongByteLimit: 1_000) { _ in 100 }
     let image = try cache.value(for: 1) { Image(1) }
@@ -218,7 +218,7 @@ struct ResourceCacheTests {
     #expect(again !== image)
   }
 
-  @Test("A value loaded while removeAll runs is handed out and not kept")
+  @Test("A value that was loaded while removeAll ran is returned and not kept")
   func removeAllDuringLoad() throws {
     let cache = Cache(name: "cache")
     let image = try cache.value(for: "a") {
@@ -235,7 +235,7 @@ extension ResourceCacheTests {
     let finalizationAnchor = FinalizationAnchor()
   }
 
-  @Test("A load that asks for its own key is refused in tasks, too, and through a load of another key")
+  @Test("A load that asks for its own key fails in tasks, too, and if another key's load asks for it")
   func recursiveLoadsOfTasks() async {
     let cache = ResourceCache<Int, Value>(name: "loads")
     await #expect(throws: FinalizationError.self) {
@@ -261,7 +261,7 @@ extension ResourceCacheTests {
     #expect(cache.count == 0)
   }
 
-  @Test("Byte counts as large as integers go neither trap nor stay")
+  @Test("The largest byte counts do not stop the program, and are not kept")
   func largeByteCounts() throws {
     let cache = ResourceCache<Int, Value>(name: "large", strongByteLimit: .max) { _ in .max }
     let values = try (0..<5).map { key in try cache.value(for: key) { Value() } }
@@ -294,7 +294,7 @@ extension ResourceCacheTests {
     #expect(a == b)
   }
 
-  @Test("A weak reference is never equal to one of a later object at the same address")
+  @Test("A weak reference is never equal to a reference to a later object at the same address")
   func weakReusedAddress() {
     var dead: Set<WeakReference<Plain>> = []
     for _ in 0..<1_000 { dead.insert(WeakReference(Plain())) }
@@ -302,7 +302,7 @@ extension ResourceCacheTests {
     #expect(dead.allSatisfy { $0.target == nil })
   }
 
-  @Test("withTarget keeps the object alive for the closure")
+  @Test("withTarget keeps the object alive while the closure runs")
   func withTarget() {
     let log = Log<Bool>()
     let holder = Holder(Plain())

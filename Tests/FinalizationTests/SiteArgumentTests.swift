@@ -4,13 +4,13 @@ import Finalization
 import ResourceLedger
 import Testing
 
-@Suite("Lines of code that a caller makes up, for registrations and resources")
+@Suite("Made-up lines of code, for registrations and resources")
 struct SiteArgumentTests {
   private static func character<Text: ExpressibleByUnicodeScalarLiteral>(as type: Text.Type = Text.self) -> Text { "x" }
 
   private final class Target: Sendable {}
 
-  @Test("A text without an address is taken as one, with any line")
+  @Test("A file name that has no address is accepted, with any line")
   func unusual() throws {
     let text: StaticString = Self.character()
     #expect(!text.hasPointerRepresentation)

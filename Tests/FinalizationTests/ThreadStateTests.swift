@@ -10,9 +10,9 @@ import Testing
 @testable import Finalization
 
 /// What threads keep for themselves, and how other threads read it.
-@Suite("What threads keep for themselves")
+@Suite("Memory that threads keep for themselves")
 struct ThreadStateTests {
-  @Test("An owner and its visitors are never inside at the same time")
+  @Test("The owner of a slot and its visitors never use it at the same time")
   func ownerAndVisitors() {
     // A number that two threads increase without an atomic operation of their own.
     let slots = PerThread(.registryStripe) { 0 }
@@ -37,7 +37,7 @@ struct ThreadStateTests {
     #expect(unsafe slots.slot(1).pointee.value == owned + 2 * visited)
   }
 
-  @Test("More threads than slots share one, and none loses a registration")
+  @Test("If there are more threads than slots, threads share one, and no registration is lost")
   func moreThreadsThanSlots() {
     let registry = FinalizationRegistry<Int>(name: "crowd", delivery: .manual) { _ in }
     let threads = ThreadSlots.count + 16
@@ -62,7 +62,7 @@ struct ThreadStateTests {
     #expect(registry.census() == Census(count: 0, byteCount: 0))
   }
 
-  @Test("The slot of a thread that ended is used again")
+  @Test("The slot of a thread that has ended is used again")
   func slotReuse() async {
     // A process of its own, because neighbouring tests could use all slots. Without reuse, most threads would share 0.
     await #expect(processExitsWith: .exitCode(0)) {
@@ -73,7 +73,7 @@ struct ThreadStateTests {
     }
   }
 
-  @Test("A destructor that runs after the thread's storage is gone still registers and disposes")
+  @Test("A destructor that runs after the thread's storage is gone can still register and dispose")
   func lateDestructor() throws {
     let registry = FinalizationRegistry<Int>(name: "late", delivery: .manual) { _ in }
     let domain = LateDomain()
@@ -98,7 +98,7 @@ struct ThreadStateTests {
     ResourceDomains.remove(domain)
   }
 
-  @Test("Ledger entries that a thread kept are used by others after its end")
+  @Test("Ledger entries that a thread kept are used by other threads after its end")
   func keptLedgerEntries() async {
     // This has a process of its own, so that no other thread takes entries meanwhile.
     await #expect(processExitsWith: .success) {

@@ -9,7 +9,7 @@ import Testing
 @testable import Finalization
 
 /// What must not return before another thread is done.
-@Suite("What must not return before another thread is done")
+@Suite("Calls that must not return before another thread is done")
 struct WaitingTests {
   private final class Progress: Sendable {
     private let flag = Atomic<Bool>(false)
@@ -51,7 +51,7 @@ struct WaitingTests {
   /// A delivery reads the epoch and then says that it has begun. Meanwhile a flush may increment the epoch, so the
   /// delivery may count for either parity.
   @Test(
-    "A flush waits for a delivery that read the epoch before the last flush, and for one that read it after",
+    "A flush waits for deliveries that read the epoch before the last flush, and for those that read it after",
     arguments: [0, 1])
   func flushWaits(
     parity: Int

@@ -7,7 +7,7 @@ import Testing
 /// See Tests/ForkTrials. Each scenario is tried in a process of its own, because the process of the tests is large, and
 /// a large process forks slowly.
 @Suite(
-  "Forks beside threads that use the library",
+  "Forks while other threads use the library",
   .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
 struct ForkTrialTests {
   private static var forks: Int {
@@ -16,7 +16,7 @@ struct ForkTrialTests {
   }
 
   @Test(
-    "Every child does the same within five seconds, and the parent goes on",
+    "Every child can use the library and ends within five seconds, and the parent can go on",
     arguments: [
       "audits", "background", "buffers", "comings", "descriptors", "drain", "exit", "flush", "forking", "loads",
       "peeks", "sweeps", "trims", "watched",
