@@ -21,7 +21,7 @@ struct AuditTests {
     return (books, report.findings.filter { $0.arena == arena.name })
   }
 
-  @Test("Live, idle and disposed buffers agree in both books, class by class")
+  @Test("Both books agree on live, idle and disposed buffers in each size class")
   func agree() throws {
     let arena = try Arena(name: "agree")
     var live = try (1...20).map { try NativeBuffer(byteCount: $0 * 1_000, arena: arena) }
@@ -40,7 +40,7 @@ struct AuditTests {
     try arena.destroy()
   }
 
-  @Test("Memory allocated raw is an orphan, of its size class, until it is freed")
+  @Test("Memory that was allocated without a buffer is an orphan of its size class until it is freed")
   func orphan() throws {
     let arena = try Arena(name: "orphan")
     let raw = unsafe try arena.unsafeAllocate(byteCount: 5_000)
@@ -54,7 +54,7 @@ struct AuditTests {
   }
 
   @Test(
-    "A buffer freed by C behind the library's back is a ghost, with its line", Self.freeIsJemallocs,
+    "A buffer whose memory C code freed is a ghost, and the finding names its line", Self.freeIsJemallocs,
     arguments: [1_000, 100_000])
   func ghost(byteCount: Int) throws {
     let arena = try Arena(name: "ghost \(byteCount)")
@@ -68,7 +68,7 @@ struct AuditTests {
     _ = unsafe Unmanaged.passRetained(buffer)
   }
 
-  @Test("Ledger entries without a block are ghosts, and those of each size class name their own lines")
+  @Test("Ledger entries without a block are ghosts, and the finding of each size class names its own lines")
   func ghostLines() throws {
     let arena = try Arena(name: "ghost lines")
     let ledger = Ledger.shared
@@ -95,7 +95,7 @@ struct AuditTests {
     try arena.destroy()
   }
 
-  @Test("An orphan and a ghost of different classes do not cancel out", Self.freeIsJemallocs)
+  @Test("An orphan and a ghost of different size classes do not cancel out", Self.freeIsJemallocs)
   func both() throws {
     let arena = try Arena(name: "both")
     let raw = unsafe try arena.unsafeAllocate(byteCount: 40_000)
@@ -108,7 +108,7 @@ struct AuditTests {
     _ = unsafe Unmanaged.passRetained(buffer)
   }
 
-  @Test("A detached block is no finding, neither while C has it nor after C freed it", Self.freeIsJemallocs)
+  @Test("A detached block is not a finding, neither before nor after C code has freed it", Self.freeIsJemallocs)
   func detached() throws {
     let arena = try Arena(name: "detached audit")
     let memory = unsafe try NativeBuffer(byteCount: 100_000, arena: arena).unsafeDetach()
@@ -120,7 +120,7 @@ struct AuditTests {
     try arena.destroy()
   }
 
-  @Test("A live buffer is no finding, a rescued one is a note with its line, and a note is no fault")
+  @Test("A live buffer is no finding, and a rescued one is a note with its line; a note is not a fault")
   func rescued() throws {
     let arena = try Arena(name: "rescued audit")
     let live = try NativeBuffer(byteCount: 10, arena: arena)
@@ -136,7 +136,7 @@ struct AuditTests {
     try arena.destroy()
   }
 
-  @Test("A rescue of a buffer whose line is not recorded is in the report, too, at the unknown line")
+  @Test("The rescue of a buffer whose line is not recorded is in the report, too, with the unknown line")
   func rescuedWithoutLine() async {
     await #expect(processExitsWith: .success) {
       Ledger.shared.recordRescue(at: .unknown, byteCount: 33)
@@ -147,7 +147,7 @@ struct AuditTests {
   }
 
   @Test(
-    "An arena with a ghost in its ledger cannot be destroyed, though the allocator has nothing left",
+    "An arena with a ghost in its ledger cannot be destroyed, although the allocator has no block left",
     Self.freeIsJemallocs)
   func destroyWithGhost() throws {
     let arena = try Arena(name: "ghost kept")
@@ -157,7 +157,7 @@ struct AuditTests {
     _ = unsafe Unmanaged.passRetained(buffer)
   }
 
-  @Test("A destroyed arena takes its detached blocks out of the ledger, so that its number's next owner starts at none")
+  @Test("A destroyed arena removes its detached blocks from the ledger, so the next arena with its number has none")
   func destroyWithDetached() throws {
     let first = try Arena(name: "first of a number")
     unsafe first.unsafeDeallocate(try NativeBuffer(byteCount: 5_000, arena: first).unsafeDetach().pointer)
@@ -169,7 +169,7 @@ struct AuditTests {
     #expect(left == 0)
   }
 
-  @Test("Adopted memory is counted, and audited by nobody")
+  @Test("Adopted memory is counted, and no audit compares it")
   func adopted() async {
     // This has a process of its own, because other tests adopt memory, too.
     await #expect(processExitsWith: .success) {
@@ -181,7 +181,7 @@ struct AuditTests {
     }
   }
 
-  @Test("Counts are those of the arena's whole life, whatever went back to the allocator")
+  @Test("The counts are about the whole life of the arena, also after its blocks were given back to the allocator")
   func lives() throws {
     let arena = try Arena(name: "lives", configuration: .init(idleByteLimit: 0))
     for _ in 0..<100 { try NativeBuffer(byteCount: 3_000, arena: arena).dispose() }

@@ -15,7 +15,7 @@ struct DetachedMemoryTests {
     return try #require(report.arenas.first { $0.name == arena.name })
   }
 
-  @Test("Detached memory of every size is released by its own function, and both books hear of it at once")
+  @Test("Detached memory of every size is released by its own function, and both books change at once")
   func release() throws {
     let arena = try Arena(name: "released by its own function")
     for byteCount in [0, 1, 64, 5_000, 32_768, 100_000, 9_000_000] {
@@ -28,7 +28,7 @@ struct DetachedMemoryTests {
     try arena.destroy()
   }
 
-  @Test("C code releases detached memory by the function that it is handed, and the next audit agrees")
+  @Test("C code can release detached memory by the function that it gets, and the next audit agrees")
   func cDeallocator() throws {
     let arena = try Arena(name: "released by C")
     let memory = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
@@ -41,7 +41,7 @@ struct DetachedMemoryTests {
     try arena.destroy()
   }
 
-  @Test("Of two detached blocks of one size, C may free one and the release function take the other")
+  @Test("If two detached blocks have one size, C may free one of them and the release function the other one")
   func oneOfEach() throws {
     let arena = try Arena(name: "one of each")
     let first = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()
@@ -57,7 +57,7 @@ struct DetachedMemoryTests {
     try arena.destroy()
   }
 
-  @Test("Adopted memory that was detached is released by its deallocator, once")
+  @Test("Adopted memory that was detached is released once, by its deallocator")
   func adopted() throws {
     let calls = Guarded(0)
     let bytes = UnsafeMutableRawPointer.allocate(byteCount: 100, alignment: 16)
@@ -77,7 +77,7 @@ struct DetachedMemoryTests {
 
   /// Runs this suite's other tests once more, in a process with this `malloc`.
   @Test(
-    "With each malloc, detached memory says whether C can free it, and its own function releases it",
+    "With each malloc, detached memory tells whether C can free it, and its own function releases it",
     .enabled(if: !Sanitizer.isOn, "A sanitizer has a malloc of its own."), arguments: allocators)
   func otherMalloc(library: String) throws {
     let path = try #require(CommandLine.arguments.first)
@@ -95,7 +95,7 @@ struct DetachedMemoryTests {
     #expect(outcome.errors.contains("with 5 tests"), "\(outcome.errors)")
   }
 
-  @Test("Whether C's free may take the memory is found out at run time")
+  @Test("At run time, the library finds out whether C's free may release the memory")
   func isNotFreedByC() throws {
     let arena = try Arena(name: "freed by C or not")
     let memory = unsafe try NativeBuffer(byteCount: 5_000, arena: arena).unsafeDetach()

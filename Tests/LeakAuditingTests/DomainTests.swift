@@ -28,7 +28,7 @@ struct DomainTests {
     return (try #require(report.books(name)), report.findings(name), line)
   }
 
-  @Test("A domain whose census is its ledger entries is no finding, and both books are reported")
+  @Test("A domain whose census equals its ledger entries has no finding, and both books are reported")
   func agree() throws {
     let (books, findings, _) = try audit("agreeing", Census(count: 2, byteCount: 200))
     #expect(findings == [])
@@ -38,7 +38,7 @@ struct DomainTests {
     #expect(books.difference == 0 && books.differenceByteCount == 0)
   }
 
-  @Test("A domain that has one more than the ledger has an orphan, with its bytes and the domain's name")
+  @Test("If the census has one more than the ledger, there is an orphan, with its bytes and the domain's name")
   func orphan() throws {
     let (books, findings, line) = try audit("one more", Census(count: 3, byteCount: 340))
     #expect(findings == [Finding(kind: .orphan, count: 1, byteCount: 140, domain: "one more", domainKind: "custom")])
@@ -46,7 +46,7 @@ struct DomainTests {
     #expect(books.sites.map(\.line) == [line] && books.sites.map(\.count) == [2])
   }
 
-  @Test("A domain that has one less than the ledger has a ghost, and the lines of what is booked are named")
+  @Test("If the census has one less than the ledger, there is a ghost, with the lines of the ledger's entries")
   func ghost() throws {
     let (books, findings, line) = try audit("one less", Census(count: 1, byteCount: 100))
     #expect(findings == [Finding(kind: .ghost, count: 1, byteCount: 100, domain: "one less", domainKind: "custom")])
@@ -54,7 +54,7 @@ struct DomainTests {
     #expect(books.sites.map(\.count) == [2] && books.sites.map(\.byteCount) == [200])
   }
 
-  @Test("Where a domain has nothing left, the ghosts are all that is booked, with their lines and bytes")
+  @Test("If the census of a domain is 0, all of its entries are ghosts, with their lines and bytes")
   func allGone() throws {
     let (_, findings, line) = try audit("all gone", Census(count: 0, byteCount: 0))
     let finding = try #require(findings.first)
@@ -63,7 +63,7 @@ struct DomainTests {
     #expect(Verdict(findings) == .faults)
   }
 
-  @Test("Bytes are compared where a census gives some, each way by itself")
+  @Test("If a census has bytes, they are compared, also if they differ in another direction than the counts")
   func bytes() throws {
     #expect(try audit("no bytes", Census(count: 2, byteCount: 0)).findings == [])
     #expect(
@@ -80,13 +80,13 @@ struct DomainTests {
         ])
   }
 
-  @Test("Numbers that no domain can mean do not stop the audit")
+  @Test("Numbers that make no sense in a census do not stop the audit")
   func absurd() throws {
     #expect(try audit("least", Census(count: .min, byteCount: .min)).findings.map(\.kind) == [.ghost])
     #expect(try audit("most", Census(count: .max, byteCount: .max)).findings.map(\.kind) == [.orphan])
   }
 
-  @Test("A census that throws is a fault that says what was thrown, and every other domain is compared")
+  @Test("A census that throws is a fault with the error's text, and every other domain is compared")
   func throwing() throws {
     struct NoDriver: Error {}
     let domain = StatedDomain("throwing") { throw NoDriver() }
@@ -106,7 +106,7 @@ struct DomainTests {
     #expect(report.verdict == .faults)
   }
 
-  @Test("A difference between books that move is a note, not a fault")
+  @Test("If the books change meanwhile, a difference is a note and not a fault")
   func unsettled() throws {
     let counter = Counter(5)
     let domain = StatedDomain("restless") { Census(count: counter.add(1), byteCount: 0) }
@@ -119,7 +119,7 @@ struct DomainTests {
     #expect(report.books("restless")?.isSettled == false)
   }
 
-  @Test("A resource that is just being made is no orphan: it is booked a few looks later")
+  @Test("A resource that is being made is no orphan: later looks of the same audit find it in the ledger")
   func underWay() throws {
     let calls = Counter()
     // This is as if a thread had been stopped after it made the resource and before it recorded it.
@@ -129,7 +129,7 @@ struct DomainTests {
     #expect(try LeakAuditor.audit().findings("under way") == [])
   }
 
-  @Test("A domain that can hold its books is compared while it does, and what that finds is certain")
+  @Test("A domain that can keep its books from changing is compared while it does, and its findings are certain")
   func steady() throws {
     let calls = Counter()
     let busy = StatedSteadyDomain(
@@ -150,7 +150,7 @@ struct DomainTests {
     #expect(report.books("busy and wrong")?.isSettled == true)
   }
 
-  @Test("A domain that goes away while it is audited is not reported: its number may be another's by then")
+  @Test("A domain that ends during its audit is not reported, because another domain may have its number by then")
   func goesAway() throws {
     final class Leaving: ResourceDomain {
       let name = "leaving"
@@ -165,7 +165,7 @@ struct DomainTests {
     #expect(report.books("leaving") == nil && report.findings("leaving") == [])
   }
 
-  @Test("Domains that had to share a number are not compared: the ledger cannot tell them apart")
+  @Test("Domains that share a number are not compared, because the ledger cannot tell them apart")
   func sharedNumber() throws {
     let domains = (0..<2).map { _ in StatedDomain("sharing") { Census(count: 1, byteCount: 0) } }
     let id = try ResourceDomains.add(domains[0])
@@ -177,7 +177,7 @@ struct DomainTests {
     #expect(report.books("sharing") == nil && report.findings("sharing") == [])
   }
 
-  @Test("An arena counts itself, keeps its own number, and is compared once, as an arena")
+  @Test("An arena has its own census and its own number, and is compared once, as an arena")
   func arena() throws {
     let arena = try Arena(name: "arena as a domain")
     let raw = unsafe try arena.unsafeAllocate(byteCount: 5_000)

@@ -7,8 +7,8 @@ import Testing
 @testable import Finalization
 @testable import NativeBuffers
 
-@Suite("What programs read of an error") struct ErrorCodeTests {
-  @Test("A code says the kind of refusal, whatever its numbers are, and has its name as text")
+@Suite("What programs can read from an error") struct ErrorCodeTests {
+  @Test("An error's code is the kind of the refusal, the same for all numbers, and its text is the code's name")
   func codes() {
     #expect(ArenaError(.invalidByteCount(-1)).code == .invalidByteCount)
     #expect(ArenaError(.invalidByteCount(-1)) != ArenaError(.invalidByteCount(-2)))
@@ -21,7 +21,7 @@ import Testing
     #expect("\(NativeBufferError(.tooManyPins, created: .unknown).code)" == "tooManyPins")
   }
 
-  @Test("The error of a lower layer can be asked for, through every layer")
+  @Test("A client can ask for the error of a lower layer, through every layer")
   func underlying() throws {
     let ledger = LedgerError(.full(entryCapacity: 3))
     #expect(ArenaError(.ledger(ledger)).underlyingError as? LedgerError == ledger)
@@ -34,7 +34,7 @@ import Testing
     #expect(NativeBufferError(.tooManyPins, created: .unknown).underlyingError == nil)
   }
 
-  @Test("The errno of a refused call can be asked for")
+  @Test("A client can ask for the errno of a call that failed")
   func systemErrorNumbers() {
     #expect(ArenaError(.mallctl(key: "no.such.key", errno: ENOENT)).systemErrorNumber == ENOENT)
     #expect(ArenaError(.destroyed).systemErrorNumber == nil)

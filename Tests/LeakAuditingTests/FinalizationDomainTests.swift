@@ -21,7 +21,7 @@ struct FinalizationDomainTests {
 
   // MARK: Registries
 
-  @Test("A registry's books agree: live registrations are no finding, delivered ones are in neither book")
+  @Test("Both books of a registry agree: they have the live registrations, and none that was delivered")
   func registry() throws {
     let registry = FinalizationRegistry<Int>(name: "audited registry", delivery: .manual) { _ in }
     var targets = (0..<100).map { _ in Target() }
@@ -40,7 +40,7 @@ struct FinalizationDomainTests {
     withExtendedLifetime(targets) {}
   }
 
-  @Test("A registry that two threads use all the while has no finding in any audit")
+  @Test("If two threads use a registry all the time, no audit has a finding about it")
   func registryUnderLoad() throws {
     let registry = FinalizationRegistry<Int>(name: "registry under load") { _ in }
     let running = Counter(2)
@@ -80,7 +80,7 @@ struct FinalizationDomainTests {
 
   // MARK: Scopes
 
-  @Test("A descriptor that leaks in a scope is held, under its domain's name, with the line that opened it")
+  @Test("A descriptor that leaks in a scope is reported as held, with its domain's name and the line that opened it")
   func descriptorInScope() throws {
     var leaked: OwnedFileDescriptor?
     var line = 0
@@ -96,7 +96,7 @@ struct FinalizationDomainTests {
     leaked?.dispose()
   }
 
-  @Test("Buffers, native resources and registrations that a scope leaves are findings of their own, each with its line")
+  @Test("If a scope leaves buffers, native resources and registrations, each has its own finding, with its line")
   func mixedScope() throws {
     let registry = FinalizationRegistry<Int>(name: "scoped registry", delivery: .manual) { _ in }
     var lines: [Int] = []
@@ -119,7 +119,7 @@ struct FinalizationDomainTests {
     left.1.dispose()
   }
 
-  @Test("A registration whose target died in the scope is not held once its registry delivered")
+  @Test("A registration whose target died in the scope is not held after its registry has delivered")
   func deliveredInScope() throws {
     let registry = FinalizationRegistry<Int>(name: "delivered in scope", delivery: .manual) { _ in }
     let (_, report) = try LeakAuditor.scope("delivered") {
@@ -129,7 +129,7 @@ struct FinalizationDomainTests {
     #expect(report.verdict == .clean)
   }
 
-  @Test("A forgotten native resource is rescued in its scope, and a note only")
+  @Test("A forgotten native resource is rescued in its scope, which is only a note")
   func rescuedInScope() throws {
     let (_, report) = try LeakAuditor.scope("rescued") { _ = try NativeResource(1, byteCount: 9) { _ in } }
     #expect(report.verdict == .notes && report.findings.map(\.kind) == [.rescued])
@@ -137,7 +137,7 @@ struct FinalizationDomainTests {
 
   // MARK: File descriptors
 
-  @Test("A descriptor opened behind the ledger's back is an orphan by name, and closing it clears it")
+  @Test("A descriptor that was opened without the ledger is an orphan of its domain until it is closed")
   func descriptors() async {
     // This has a process of its own, because other tests open files, too.
     await #expect(processExitsWith: .exitCode(0)) {

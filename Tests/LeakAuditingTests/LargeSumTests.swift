@@ -10,13 +10,13 @@ import Testing
 @testable import LedgerReading
 
 /// Sums of the numbers that clients give are exact when they are compared, and saturate when they are shown.
-@Suite("Audit: sums beyond what an Int holds")
+@Suite("Audit: sums larger than an Int")
 struct LargeSumTests {
   private final class Target: Finalizable, Sendable {
     let finalizationAnchor = FinalizationAnchor()
   }
 
-  @Test("40,000 resources of 2^48 bytes are audited, held in a scope and rescued, and their sum saturates")
+  @Test("40,000 resources of 2^48 bytes are audited, held in a scope and rescued, and their sum is Int.max")
   func resources() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let (left, report) = try LeakAuditor.scope("large") {
@@ -38,7 +38,7 @@ struct LargeSumTests {
     }
   }
 
-  @Test("70,000 registrations of 2^48 bytes: both books say as much as they can, and agree")
+  @Test("With 70,000 registrations of 2^48 bytes, both books show Int.max bytes, and agree")
   func registrations() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let registry = FinalizationRegistry<Int>(name: "large", delivery: .manual) { _ in }
@@ -52,7 +52,7 @@ struct LargeSumTests {
     }
   }
 
-  @Test("A census that says the most it can is no match for a ledger that has more: its domain is uncounted")
+  @Test("If a census says Int.max bytes and the ledger has more, its domain is reported as uncounted")
   func undecidable() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let domain = StatedDomain("beyond") { Census(count: 32_769, byteCount: .max) }
@@ -64,7 +64,7 @@ struct LargeSumTests {
     }
   }
 
-  @Test("Adopted memory of a size that no address space holds is refused, and of the largest one added up")
+  @Test("Adopted memory larger than any address space is refused, and memory of the largest size is added up")
   func adopted() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let byte = Foreign()

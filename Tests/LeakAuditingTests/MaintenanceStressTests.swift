@@ -10,14 +10,14 @@ import Testing
 
 @Suite("Audit: while maintenance works")
 struct MaintenanceStressTests {
-  @Test("Threads at full speed, passes back to back, audits: no block is lost, shared, or given out twice")
+  @Test("If two threads, maintenance and audits run without a pause, no block is lost, shared, or given out twice")
   func passesUnderLoad() async {
     let seed = UInt64.random(in: 0 ... .max)
     print("maintenance stress: seed \(seed)")
     await #expect(processExitsWith: .success) { [seed = seed as UInt64] in try Self.run(seed, refusingBarrier: false) }
   }
 
-  @Test("The same where the kernel refuses the barrier")
+  @Test("The same holds if the kernel refuses membarrier")
   func passesUnderLoadWithoutBarrier() async {
     let seed = UInt64.random(in: 0 ... .max)
     print("maintenance stress without the barrier: seed \(seed)")

@@ -14,7 +14,7 @@ struct ScopeTests {
     init(_ buffer: NativeBuffer) { self.buffer = buffer }
   }
 
-  @Test("A scope that disposes what it creates is clean")
+  @Test("A scope that disposes all that it creates is clean")
   func clean() throws {
     let (value, report) = try LeakAuditor.scope("clean") {
       try NativeBuffer(byteCount: 10).dispose()
@@ -24,7 +24,7 @@ struct ScopeTests {
     #expect(report.name == "clean" && report.verdict == .clean && report.findings.isEmpty)
   }
 
-  @Test("A retain cycle's buffer is held, with count, bytes, size class and line")
+  @Test("A buffer in a retain cycle is held, with count, bytes, size class and line")
   func held() throws {
     var line = 0
     let (_, report) = try LeakAuditor.scope("held") {
@@ -38,7 +38,7 @@ struct ScopeTests {
     #expect(finding.sites.map(\.function) == ["held()"])
   }
 
-  @Test("A dropped buffer is rescued in its scope, and a note only")
+  @Test("A buffer that is dropped in its scope is rescued, which is only a note")
   func rescued() throws {
     let (_, report) = try LeakAuditor.scope("rescued") { _ = try NativeBuffer(byteCount: 100) }
     #expect(report.verdict == .notes)
@@ -46,7 +46,7 @@ struct ScopeTests {
     #expect(report.findings.first?.byteCount == 100)
   }
 
-  @Test("What other threads and detached tasks create is not counted; child tasks are")
+  @Test("A scope does not count what other threads and detached tasks create, but counts what child tasks create")
   func taskTree() async throws {
     let (buffers, report) = try await LeakAuditor.scope("tree") {
       let detached = try await Task.detached { try NativeBuffer(byteCount: 1) }.value
@@ -61,7 +61,7 @@ struct ScopeTests {
     for buffer in buffers { buffer.dispose() }
   }
 
-  @Test("A scope is exact while other threads create and dispose")
+  @Test("A scope counts exactly while other threads create and dispose")
   func concurrent() throws {
     onThreads(3) { thread in
       for round in 0..<200 {
@@ -76,7 +76,7 @@ struct ScopeTests {
     }
   }
 
-  @Test("What an inner scope leaves belongs to the outer one too, what came before to neither")
+  @Test("The outer scope also reports what an inner scope leaves, and neither reports what was there before")
   func nested() throws {
     let before = try NativeBuffer(byteCount: 5)
     var kept: [NativeBuffer] = []
@@ -96,7 +96,7 @@ struct ScopeTests {
     for buffer in kept + [before] { buffer.dispose() }
   }
 
-  @Test("A task's scope reports what it left, also if the scope in which the task began has closed before")
+  @Test("A task's scope reports what it left, also if the scope in which the task began has ended before")
   func taskThatOutlivesItsScope() async throws {
     let (opened, hasOpened) = AsyncStream<Void>.makeStream()
     let (closed, hasClosed) = AsyncStream<Void>.makeStream()
@@ -120,7 +120,7 @@ struct ScopeTests {
     buffer.dispose()
   }
 
-  @Test("A scope whose closure throws passes the error on, and is closed")
+  @Test("If the closure of a scope throws, the error is thrown on, and the scope is closed")
   func throwing() throws {
     struct Failure: Error {}
     #expect(throws: Failure.self) { _ = try LeakAuditor.scope("throwing") { throw Failure() } }
@@ -133,7 +133,7 @@ struct ScopeTests {
     #expect(outer.report.findings.map(\.kind) == [.rescued])
   }
 
-  @Test("A detached buffer is not held: its memory has another owner")
+  @Test("A detached buffer is not held, because its memory has another owner")
   func detached() throws {
     let arena = try Arena(name: "detached scope")
     let (memory, report) = unsafe try LeakAuditor.scope("detached") {

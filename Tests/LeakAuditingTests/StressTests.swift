@@ -18,7 +18,7 @@ struct StressTests {
     default: 1_500_000
     }
 
-  @Test("Not one false finding in millions of operations of two threads, audited all the while")
+  @Test("Audits during millions of operations of two threads have no false finding")
   func exactUnderLoad() throws {
     // A small limit of idle blocks keeps the slow path busy as well.
     let arena = try Arena(name: "stress", configuration: .init(idleByteLimit: 300_000))

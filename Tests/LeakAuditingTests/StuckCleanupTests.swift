@@ -19,7 +19,7 @@ struct StuckCleanupTests {
 
   private static let site = "LeakAuditingTests/StuckCleanupTests.swift"
 
-  @Test("A blocked cleanup is a fault with its line and age, and says how many wait behind it")
+  @Test("A blocked cleanup is a fault with its line and age, and with the number of cleanups that wait for it")
   func blocked() throws {
     let began = DispatchSemaphore(value: 0)
     let goOn = DispatchSemaphore(value: 0)
@@ -58,7 +58,7 @@ struct StuckCleanupTests {
     #expect(try LeakAuditor.audit(stuckAfter: .zero).findings("blocked registry") == [])
   }
 
-  @Test("A cleanup that blocks where its target died, or in clean(), is found, too")
+  @Test("Audits also find a cleanup that blocks on the thread that released its target, or in clean()")
   func elsewhere() throws {
     let goOn = DispatchSemaphore(value: 0)
     let began = DispatchSemaphore(value: 0)
@@ -114,7 +114,7 @@ struct StuckCleanupTests {
   /// For code in an asynchronous context that may block its thread.
   private static func flush(_ registry: FinalizationRegistry<Int>) { registry.flush() }
 
-  @Test("A registration that was cancelled, and one that waits, is not stuck")
+  @Test("A registration that was cancelled is not stuck, and neither is one that waits")
   func others() throws {
     let registry = FinalizationRegistry<Int>(name: "not stuck", delivery: .manual) { _ in }
     let kept = Target()
@@ -124,7 +124,7 @@ struct StuckCleanupTests {
     try registry.drain()
   }
 
-  @Test("The deinit of a held value that was unregistered is not stuck, even if a cleanup ran in the same cell before")
+  @Test("The deinit of an unregistered held value is not stuck, even if a cleanup ran in the same cell before")
   func unregisteredValue() throws {
     let findings = Log<Int>()
     let registry = FinalizationRegistry<Auditing?>(name: "not a cleanup", delivery: .manual) { _ in }
@@ -147,7 +147,7 @@ struct StuckCleanupTests {
     deinit { log.add((try? LeakAuditor.audit(stuckAfter: .zero))?.findings(domain).count ?? -1) }
   }
 
-  @Test("What is stuck is shown with its age and what waits, whatever a file says of them")
+  @Test("A report shows stuck cleanups with their ages and what waits, even if a file has absurd numbers")
   func text() {
     func lines(_ age: Double, _ waiting: Int) -> [String] {
       Finding.textLines([

@@ -8,9 +8,9 @@ import Testing
 
 @testable import LeakAuditing
 
-@Suite("Audit: lines that the ledger has no room for")
+@Suite("Audit: more lines than the ledger has room for")
 struct UnrecordedLineTests {
-  @Test("Resources created on lines beyond the ledger's room are counted, and a note says so")
+  @Test("Resources that are created on lines beyond the ledger's room are counted, and a note reports them")
   func note() throws {
     let ledger = try Ledger(entryCapacity: 1)
     #expect(LeakAuditor.unrecorded(in: ledger) == nil)
@@ -26,7 +26,7 @@ struct UnrecordedLineTests {
   }
 
   @Test(
-    "The process's ledger has room for a million lines, and an audit says how many creations came beyond it",
+    "The process's ledger has room for a million lines, and an audit reports how many creations had no room for theirs",
     .enabled(if: ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long", "a million lines take seconds")
   )
   func millionLines() async {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Reports: books and the findings about them")
 struct BookTests {
-  @Test("Books that differ never look equal, however many bytes they have")
+  @Test("Books that differ never look equal, even if they have more bytes than an Int holds")
   func saturatedBooks() {
     let greatest = Int128(Int.max)
     for (census, ledger) in [
@@ -53,7 +53,7 @@ struct BookTests {
       pastLives: 10, rescued: 3)
   }
 
-  @Test("An arena's books agree if the allocator has as many blocks as are live, idle, quarantined and detached")
+  @Test("The books of an arena agree if the allocator has as many blocks as are live, idle, quarantined and detached")
   func agreement() {
     let books = arena([64: (10, 1, 2, 3, 4), 4_096: (1, 1, 0, 0, 0)])
     #expect(books.difference == 0 && books.differenceByteCount == 0)
@@ -66,7 +66,7 @@ struct BookTests {
     #expect(books.buffers == BufferTotals(created: 20, disposed: 11, rescued: 3, live: 2, detached: 4))
   }
 
-  @Test("Orphans and ghosts are found class by class, and lines are named only if no block of the class is left")
+  @Test("Orphans and ghosts are found for each size class, and lines are named only if the class has no block left")
   func arenaFindings() {
     let books = arena([64: (3, 1, 1, 0, 0), 128: (1, 1, 1, 1, 0), 256: (0, 2, 0, 0, 0), 512: (0, 0, 0, 0, 0)])
     #expect(books.difference == 1 + 2 + 2 && books.differenceByteCount == 64 + 2 * 128 + 2 * 256)
@@ -85,7 +85,7 @@ struct BookTests {
     #expect(asked == [256])
   }
 
-  @Test("The lines of a finding come with most bytes first, then by count, then in the order of files and lines")
+  @Test("The lines of a finding are sorted by bytes, then by count, then by file and line")
   func siteOrder() throws {
     let ledger = try Ledger(entryCapacity: 1)
     func site(_ file: StaticString, _ line: UInt) -> SiteID { ledger.intern(file: file, line: line, function: "f()") }

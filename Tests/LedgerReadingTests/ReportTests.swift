@@ -6,9 +6,9 @@ import Testing
 
 @testable import LedgerReading
 
-@Suite("Reports: text, and what is read from JSON")
+@Suite("Reports: text and JSON")
 struct ReportTests {
-  @Test("The report reads as text")
+  @Test("The report's text is as expected")
   func text() throws {
     let report = AuditReport(
       verdict: .faults,
@@ -32,7 +32,7 @@ struct ReportTests {
         """)
   }
 
-  @Test("Domains are in the text and in the JSON, and reports from before there were any can still be read")
+  @Test("The text and the JSON have the domains, and reports without domains, of earlier versions, can still be read")
   func formats() throws {
     let orphans = DomainBooks(
       name: "textures", kind: .custom, census: ExactCensus(count: 1_201, byteCount: 0),
@@ -76,7 +76,7 @@ struct ReportTests {
     #expect(old.domains == [] && old.findings == [Finding(kind: .held, count: 1, byteCount: 2)])
   }
 
-  @Test("A report whose figures are the least and the greatest numbers is read and shown")
+  @Test("A report whose figures are the least and the greatest numbers can be read and shown")
   func hostileReport() async {
     await #expect(processExitsWith: .exitCode(0)) {
       for figure in [Int.min, .max] {
@@ -89,7 +89,7 @@ struct ReportTests {
     }
   }
 
-  @Test("A report is read only if its verdict is the one that its findings make")
+  @Test("A report can be read only if its verdict agrees with its findings")
   func contradiction() throws {
     let audit = String(decoding: Self.report(of: 1), as: UTF8.self)
     func scope(_ verdict: String, _ kinds: [String]) -> String {
