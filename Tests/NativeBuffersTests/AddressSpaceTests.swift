@@ -142,7 +142,7 @@ struct AddressSpaceTests {
     }
   }
 
-  @Test("The error says that address space is short, or private memory, and how much the process may have")
+  @Test("The error says whether address space or private memory is short, and how much the process may have")
   func shortage() async {
     await #expect(processExitsWith: .success) {
       Self.limit(to: 300 << 20)
@@ -158,7 +158,8 @@ struct AddressSpaceTests {
     }
   }
 
-  @Test("A buffer of more bytes than a process has addresses is refused with that reason, and no limit is blamed")
+  @Test(
+    "A buffer larger than the address space of any process is refused for that reason, and the error names no limit")
   func moreThanAllAddresses() async {
     await #expect(processExitsWith: .success) {
       // jemalloc's size classes round the second size up to the first.
@@ -173,7 +174,7 @@ struct AddressSpaceTests {
     }
   }
 
-  @Test("Where there is no room for the smallest ledger, or for the shared arena, a buffer is refused with an error")
+  @Test("If there is no room for the smallest ledger, or for the shared arena, a buffer is refused with an error")
   func noLedger() async {
     await #expect(processExitsWith: .success) {
       Self.limit(to: 2 << 20)
@@ -197,7 +198,7 @@ struct AddressSpaceTests {
     }
   }
 
-  @Test("One arena's idle memory goes where another arena needs it")
+  @Test("The idle memory of one arena is given back if another arena needs memory")
   func otherArenas() async {
     await #expect(processExitsWith: .success) {
       Self.limit(to: 600 << 20)
@@ -213,7 +214,7 @@ struct AddressSpaceTests {
     }
   }
 
-  @Test("A full ledger gets entries back from idle blocks, of whatever arena")
+  @Test("A full ledger gets entries back from the idle blocks of all arenas")
   func idleEntries() async {
     await #expect(processExitsWith: .success) {
       Self.limit(to: 32 << 20)
@@ -229,7 +230,8 @@ struct AddressSpaceTests {
     }
   }
 
-  @Test("malloc gets as much as lies idle; when it has it, the next look leaves less idle, and malloc gets more")
+  @Test(
+    "malloc can get as much memory as is idle; after that, the next look gives idle blocks back, and malloc gets more")
   func mallocBesideIdle() async {
     await #expect(processExitsWith: .success) {
       Self.limit(to: 800 << 20)

@@ -15,7 +15,7 @@ struct BatchTests {
   private static let operations =
     ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "short" ? 5_000 : 60_000
 
-  @Test("In batches of two between three threads, no block has two owners and none is lost")
+  @Test("If three threads pass blocks on in batches of two, no block has two owners, and none is lost")
   func batchesOfTwo() async {
     let seed = UInt64.random(in: 0 ... .max)
     print("batches: seed \(seed)")
@@ -72,7 +72,7 @@ struct BatchTests {
     var isStillMarked: Bool { (unsafe try? buffer.withUnsafeBytes { unsafe $0.seenNumber }) == owner }
   }
 
-  @Test("A batch has blocks of one alignment only: what the depot then hands out is aligned as asked for")
+  @Test("A batch has blocks of one alignment only, so a block from the depot has the alignment that was asked for")
   func batchesOfOneAlignment() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()

@@ -5,7 +5,7 @@ import Testing
 
 /// Code that Swift 6.3.1 accepts although it should not. If one of these tests fails, the compiler was repaired: then
 /// say so in the README and in Spans-And-Closures.md, and move the case to those that the compiler refuses.
-@Suite("Gaps of the compiler, as they are today", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
+@Suite("Known gaps of the compiler", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
 struct CompilerGapTests {
   private func check(_ body: String, builds: Bool, sourceLocation: SourceLocation = #_sourceLocation) throws {
     let source = """
@@ -20,7 +20,7 @@ struct CompilerGapTests {
     #expect(outcome.succeeded == builds, "\(body)\n\(outcome.diagnostics)", sourceLocation: sourceLocation)
   }
 
-  @Test("A closure that throws may carry off its span, and one that returns may not")
+  @Test("A closure can keep its span if it throws, but not if it returns")
   func throwing() throws {
     try check(
       "var kept = Span<Int>(); do { try lend { kept = $0; throw Stop() } } catch {}; print(kept[0])", builds: true)
@@ -38,7 +38,7 @@ struct CompilerGapTests {
       builds: false)
   }
 
-  @Test("A span that is borrowed mutably may outlive its owner, and one that is borrowed to read may not")
+  @Test("A mutable span may outlive its owner, but a read-only span may not")
   func mutable() throws {
     try check(
       "var kept = MutableSpan<Int>(); do { var array = [1]; kept = array.mutableSpan }; kept[0] = 2", builds: true)
@@ -62,7 +62,7 @@ struct CompilerGapTests {
       builds: false)
   }
 
-  @Test("After an explicit end of its owner no span can be used, however it was borrowed")
+  @Test("After an explicit end of the owner, no span of it can be used, mutable or not")
   func explicitEnd() throws {
     try check("var b = try UniqueBuffer(byteCount: 8); var s = b.mutableSpan; b.dispose(); s[0] = 1", builds: false)
     try check(
@@ -71,7 +71,7 @@ struct CompilerGapTests {
     try check("let b = try UniqueBuffer(byteCount: 8); let s = b.span; b.dispose(); print(s[0])", builds: false)
   }
 
-  @Test("A closure may exchange the span that it has as an inout parameter, which is found when it ends")
+  @Test("A closure may exchange the span that it has as an inout parameter, and the library notices that when it ends")
   func exchanging() throws {
     try check(
       """

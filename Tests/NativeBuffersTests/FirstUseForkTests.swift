@@ -12,7 +12,7 @@ import Testing
   "Fork during the first use",
   .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
 struct FirstUseForkTests {
-  @Test("A child forked while another thread is inside a first use finds it made")
+  @Test("If a process forks while a thread is in the middle of a first use, the child can use the result")
   func heldFirstUse() async {
     await #expect(processExitsWith: .success) {
       // A first use, and everything that it leads to, is held up at each step until the thread that forks waits for it.
@@ -38,7 +38,7 @@ struct FirstUseForkTests {
     }
   }
 
-  @Test("A process that uses nothing has no ledger, and its child is a process like any other")
+  @Test("If a process has not used the library before a fork, the fork makes no ledger, and the child is not special")
   func nothingUsed() async {
     await #expect(processExitsWith: .success) {
       unsafe ForkGuard.onFirstUse = { _exit(1) }

@@ -37,7 +37,7 @@ struct ForeignMemoryTests {
     #expect(throws: NativeBufferError.self) { try buffer.withBytes { _ in } }
   }
 
-  @Test("The deallocator of adopted memory runs once, on the last release, as a rescue")
+  @Test("If adopted memory is not disposed, the last release runs its deallocator once, and counts a rescue")
   func rescue() throws {
     let calls = Calls()
     var buffer: NativeBuffer? = try adopted(1_000, calls); let line = #line
@@ -46,7 +46,7 @@ struct ForeignMemoryTests {
     #expect(calls.count.value == 1)
   }
 
-  @Test("A rescue is charged to the line of the buffer that was forgotten, not to that of the next one with its entry")
+  @Test("A rescue counts for the line of the forgotten buffer, not for that of the next buffer with the same entry")
   func rescueBesideNextOwner() throws {
     let next = Guarded<NativeBuffer?>(nil)
     let rounds = 1_000
@@ -95,7 +95,7 @@ struct ForeignMemoryTests {
     #expect(outer.dispose())
   }
 
-  @Test("Detached adopted memory is the caller's: its deallocator never runs")
+  @Test("The caller owns adopted memory that was detached, and its deallocator never runs")
   func detachAdopted() throws {
     let calls = Calls()
     let buffer = try adopted(1_000, calls)
@@ -106,7 +106,7 @@ struct ForeignMemoryTests {
     unsafe free(memory.pointer)
   }
 
-  @Test("A negative size is refused, and the memory stays the caller's")
+  @Test("A negative size is refused, and the caller still owns the memory")
   func negative() throws {
     let memory = unsafe try #require(malloc(10))
     let calls = Calls()
@@ -117,7 +117,7 @@ struct ForeignMemoryTests {
     unsafe free(memory)
   }
 
-  @Test("A detached block is live in the books, out of the handle's reach, and keeps its bytes")
+  @Test("A detached block is live in the books and keeps its bytes, and its handle cannot reach it")
   func detachBlock() throws {
     let arena = try Arena(name: "detached")
     let buffer = try NativeBuffer(byteCount: 100_000, arena: arena) { $0.append(UInt8(3)) }

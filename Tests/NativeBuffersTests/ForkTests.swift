@@ -10,7 +10,7 @@ import Testing
 @Suite("After fork")
 struct ForkTests {
   @Test(
-    "A child forked while other threads hold the locks has books and locks of its own",
+    "A child that is forked while other threads hold locks has its own books and can use all locks",
     .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
   func fork() throws {
     let arena = try Arena(name: "fork", configuration: .init(idleByteLimit: 0))
@@ -39,7 +39,7 @@ struct ForkTests {
   }
 
   @Test(
-    "A child takes over the idle blocks of threads that it does not have",
+    "A child can use the idle blocks of the parent's threads, which it does not have itself",
     .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
   func orphans() async {
     await #expect(processExitsWith: .success) {
@@ -65,7 +65,7 @@ struct ForkTests {
   }
 
   @Test(
-    "A child that hangs is killed, also where the forking thread blocks the signal",
+    "A child that hangs is killed, even if the forking thread blocks the signal",
     .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
   func hangingChild() async {
     await #expect(processExitsWith: .success) {

@@ -13,7 +13,7 @@ import Testing
 // Beyond `idleByteLimit`, an arena has at most an eighth of it and one block idle, whatever maintenance does, and
 // nothing while maintenance is turned off. Each test runs in a process of its own, in which the test makes the passes.
 
-@Suite("How much may lie idle")
+@Suite("How much memory may be idle")
 struct IdleBoundTests {
   /// The bytes of idle blocks, as the ledger counts them.
   private static func idleByteCount(_ arena: Arena) -> Int {
@@ -42,7 +42,7 @@ struct IdleBoundTests {
     }
   }
 
-  @Test("After every operation, while maintenance is called and does not come")
+  @Test("If maintenance is called but does not run, idle memory is within its bound after every operation")
   func afterEachOperation() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -63,7 +63,7 @@ struct IdleBoundTests {
     }
   }
 
-  @Test("After every operation while maintenance is turned off: never more than the limit")
+  @Test("If maintenance is turned off, idle memory never exceeds the limit")
   func turnedOff() async {
     await #expect(processExitsWith: .success) {
       MaintenanceThread.turnOff()
@@ -79,7 +79,7 @@ struct IdleBoundTests {
     }
   }
 
-  @Test("After several threads disposed at the same time, while maintenance does not come")
+  @Test("After several threads have disposed at the same time, idle memory is within its bound without maintenance")
   func severalThreads() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -99,7 +99,7 @@ struct IdleBoundTests {
     }
   }
 
-  @Test("Room that one thread has and does not use goes to another, and the limit can be filled to the last byte")
+  @Test("A thread can use room that another thread does not use, and the limit can be filled to the last byte")
   func roomOfOtherThreads() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -134,7 +134,7 @@ struct IdleBoundTests {
     }
   }
 
-  @Test("If a debt cannot be paid because another thread has the block in its hands, the next push calls maintenance")
+  @Test("If a debt cannot be paid because another thread is pushing the block, the next push calls maintenance")
   func debtInHands() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -158,7 +158,7 @@ struct IdleBoundTests {
     }
   }
 
-  @Test("What is beyond the limit goes by itself, also while a client's purge keeps maintenance waiting")
+  @Test("Idle memory beyond the limit is given back, even while a client's purge makes maintenance wait")
   func duringLongWork() async {
     await #expect(processExitsWith: .success) {
       let limit = 16 << 20

@@ -3,7 +3,7 @@
 import NativeBuffers
 import Testing
 
-@Suite("Spans that a closure is lent")
+@Suite("Spans that closures get")
 struct LentSpanTests {
   private struct Own: Error {}
 
@@ -16,7 +16,7 @@ struct LentSpanTests {
       text.contains(Self.message) && text.contains("LentSpanTests.swift"), "\(text)", sourceLocation: sourceLocation)
   }
 
-  @Test("A closure that carries its span off ends the program, which names the line of the buffer")
+  @Test("If a closure keeps its span, the program ends, and the message names the line of the buffer")
   func exchanged() async {
     for isThrowing in [false, true] {
       expectEnd(
@@ -66,7 +66,7 @@ struct LentSpanTests {
     }
   }
 
-  @Test("A closure that leaves its span alone is not disturbed, whether it returns or throws")
+  @Test("A closure that does not exchange its span can return or throw")
   func ordinary() throws {
     for byteCount in [0, 1, 100] {
       let buffer = try NativeBuffer(byteCount: byteCount)
@@ -84,7 +84,7 @@ struct LentSpanTests {
     }
   }
 
-  @Test("Bytes are read and changed one by one through spans, without unsafe code")
+  @Test("Safe code can read and change bytes one by one through spans")
   func spans() throws {
     var unique = try UniqueBuffer(byteCount: 4)
     var bytes = unique.mutableSpan

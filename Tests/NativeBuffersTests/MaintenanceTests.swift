@@ -26,7 +26,7 @@ struct MaintenanceTests {
     for buffer in buffers(count, of: byteCount, in: arena) { buffer.dispose() }
   }
 
-  @Test("An idle block goes when its time is over, not before half of it, and then there is nothing left to do")
+  @Test("An idle block is given back after its idle time, not before half of it, and then there is nothing left to do")
   func age() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -46,7 +46,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("What is in use stays: of many idle blocks those go that nobody needed")
+  @Test("Maintenance keeps the idle blocks that are used again and again, and gives back those that were not needed")
   func workingSet() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -68,7 +68,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Who uses one block over and over does not call maintenance over and over")
+  @Test("A thread that uses one block again and again does not call maintenance each time")
   func steadyUse() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -86,7 +86,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Maintenance that stops watching goes on watching if a thread has just left a block")
+  @Test("If a thread has just left an idle block, maintenance does not stop watching the arena")
   func stopsWatching() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -103,7 +103,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Blocks beyond the limit take no lock of the arena where they are released; the next pass gives them back")
+  @Test("Disposing a block beyond the limit does not take the arena's lock; the next pass gives the block back")
   func blocksBeyondLimit() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -123,7 +123,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("The number of blocks beyond the limit is bounded: further ones are given back where they are released")
+  @Test("The number of blocks beyond the limit is bounded: a thread that disposes more of them gives them back itself")
   func countBeyondLimit() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -140,7 +140,8 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Turned off, maintenance leaves no block that waits for it, also where it never had a look")
+  @Test(
+    "When maintenance is turned off, no block beyond the limit is left, also in an arena that it has never looked at")
   func turnedOffWithDebt() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -153,7 +154,8 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("While maintenance looks after an arena, pages wait for it; turned off, jemalloc has the arena's time again")
+  @Test(
+    "While maintenance is on, jemalloc keeps unused pages; when it is turned off, jemalloc uses the arena's decay time")
   func decayAfterwards() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -183,7 +185,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Times may be as long as a configuration allows, and nothing overflows")
+  @Test("The longest times that a configuration allows do not overflow")
   func longTimes() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -197,7 +199,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("A request that no machine can fill costs nobody an idle block")
+  @Test("A request that no machine can fill frees no idle block")
   func absurdRequest() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -208,7 +210,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Unused pages go after their own time")
+  @Test("Unused pages are given back after the decay time")
   func dirtyPages() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -232,7 +234,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Both dials can be set to never, and the time to at once")
+  @Test("Both times can be set to never, and the idle time also to zero")
   func extremes() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -248,7 +250,8 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Another thread's blocks go while it sleeps; it finds its cache again, and has maintenance come again")
+  @Test(
+    "If a thread sleeps, its idle blocks are given back; later it finds its cache again and calls maintenance again")
   func otherThreads() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -277,7 +280,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("A parked thread that only disposes keeps the blocks, and has maintenance come again")
+  @Test("A parked thread that only disposes keeps the blocks, and calls maintenance again")
   func disposeAfterParking() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -292,7 +295,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("A parked thread that disposes a block which no thread keeps leaves it to the depot")
+  @Test("If a parked thread disposes a block that is too large for thread caches, the block goes to the depot")
   func disposeLargeAfterParking() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -307,7 +310,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("Where the kernel refuses the barrier, a thread gives its unused blocks back itself, when it comes again")
+  @Test("If the kernel refuses membarrier, a thread gives its own unused blocks back when it uses its cache again")
   func withoutBarrier() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -327,7 +330,7 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("trim() empties all threads' caches, without maintenance, too")
+  @Test("trim() empties the caches of all threads, also if maintenance is turned off")
   func trimOthers() async {
     await #expect(processExitsWith: .success) {
       MaintenanceThread.turnOff()

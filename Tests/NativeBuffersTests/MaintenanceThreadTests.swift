@@ -15,7 +15,9 @@ struct MaintenanceThreadTests {
     for buffer in try (0..<4).map({ _ in try NativeBuffer(byteCount: 3 << 20, arena: arena) }) { buffer.dispose() }
   }
 
-  @Test("It starts with the first need, does its work, then sleeps without waking; the process ends as ever")
+  @Test(
+    "The thread starts when it is first needed, sleeps when there is nothing to do, and does not keep the process alive"
+  )
   func sleeping() async {
     await #expect(processExitsWith: .success) {
       #expect(!MaintenanceThread.isRunning && ThreadStatus.ofMaintenance() == nil)
@@ -37,7 +39,7 @@ struct MaintenanceThreadTests {
     }
   }
 
-  @Test("It blocks every signal that can be blocked: no handler of the program's runs on it")
+  @Test("The thread blocks every signal that can be blocked, so no signal handler of the program runs on it")
   func signals() async {
     await #expect(processExitsWith: .success) {
       try Self.leaveIdle(in: Arena(name: "signals", configuration: Self.quick))
@@ -49,7 +51,8 @@ struct MaintenanceThreadTests {
     }
   }
 
-  @Test("Turned off, there is no thread, and who releases or trims does the work; turned on, it comes back")
+  @Test(
+    "If maintenance is turned off, there is no thread, and releases and trims do its work; it can be turned on again")
   func off() async {
     await #expect(processExitsWith: .success) {
       let arena = try Arena(name: "off", configuration: .init(idleByteLimit: 6 << 20, idleTime: .milliseconds(20)))
@@ -72,7 +75,7 @@ struct MaintenanceThreadTests {
     }
   }
 
-  @Test("Turned off and on from several threads while others work, it neither hangs nor loses a block")
+  @Test("If maintenance is turned off and on while threads work, it does not hang, and no block is lost")
   func switching() async {
     await #expect(processExitsWith: .success) {
       let arena = try Arena(name: "switching", configuration: .init(idleByteLimit: 4 << 20, idleTime: .milliseconds(2)))
@@ -93,7 +96,7 @@ struct MaintenanceThreadTests {
   }
 
   @Test(
-    "A forked child has none until it is turned on there",
+    "A forked child has no maintenance thread until it turns maintenance on",
     .enabled(if: !ThreadSanitizer.isOn, "a thread sanitizer refuses threads in a forked child"))
   func fork() async {
     await #expect(processExitsWith: .success) {

@@ -10,7 +10,7 @@ import Testing
 /// - The threads learn by relaxed flags when it is their turn, and count what is wrong by relaxed counters. An
 ///   expectation on one of the threads would take a lock.
 /// - They use the bytes through typed pointers. ThreadSanitizer does not see the bytes behind a `RawSpan`.
-@Suite("What one thread did with the bytes is over before another thread's turn")
+@Suite("The order of reads and writes of a buffer's bytes between threads")
 struct MemoryOrderTests {
   private let failures = Counter()
 
@@ -59,7 +59,7 @@ struct MemoryOrderTests {
     next.dispose()
   }
 
-  @Test("A shared pin comes after the exclusive one that ended before it")
+  @Test("An exclusive pin's writes are visible to a shared pin that begins after its end")
   func exclusiveThenShared() throws {
     try eachRound { buffer, _ in
       inTurn {
@@ -70,7 +70,7 @@ struct MemoryOrderTests {
     }
   }
 
-  @Test("An exclusive pin comes after the shared one that ended before it")
+  @Test("A shared pin's reads come before the writes of an exclusive pin that begins after its end")
   func sharedThenExclusive() throws {
     try eachRound { buffer, _ in
       inTurn {
@@ -81,7 +81,7 @@ struct MemoryOrderTests {
     }
   }
 
-  @Test("A release comes after the pin that ended before it")
+  @Test("What a thread does under a pin comes before a release on another thread after its end")
   func sharedThenRelease() throws { try eachRound(releaseAfterPin) }
 
   private func releaseAfterPin(_ buffer: NativeBuffer, _ arena: Arena) {
@@ -93,7 +93,7 @@ struct MemoryOrderTests {
     }
   }
 
-  @Test("The end of the last pin, which releases the block, comes after the ends of the other pins")
+  @Test("If the end of the last pin releases the block, that comes after the ends of all other pins")
   func sharedThenLast() throws { try eachRound(releaseByLastPin) }
 
   private func releaseByLastPin(_ buffer: NativeBuffer, _ arena: Arena) {
@@ -119,7 +119,7 @@ struct MemoryOrderTests {
     }
   }
 
-  @Test("Both are so for blocks that threads keep for themselves, too")
+  @Test("Releases come after pins also for blocks that threads keep for themselves")
   func blocksOfThreads() async {
     // This has a process of its own, so that no other thread takes the blocks.
     await #expect(processExitsWith: .success) {
@@ -133,7 +133,7 @@ struct MemoryOrderTests {
     }
   }
 
-  @Test("The end of an exclusive pin, which releases the block, comes before the next owner's use of the block")
+  @Test("If the end of an exclusive pin releases the block, the next owner's use of the block comes after it")
   func exclusiveThenNextOwner() throws {
     try eachRound { buffer, arena in
       inTurn {

@@ -15,7 +15,7 @@ struct NativeBufferTests {
 
   init() throws { arena = try Arena(name: "buffers") }
 
-  @Test("A new buffer is zero, aligned, and as large as asked for; also where memory is reused")
+  @Test("A new buffer is zero, aligned, and as large as requested, also if its memory is used again")
   func zeroFilled() throws {
     for size in [1, 64, 100, 4_096, 100_000, 3_000_000] {
       for _ in 0..<3 {
@@ -34,7 +34,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("An empty buffer is valid, and its bytes are none")
+  @Test("An empty buffer is valid and has no bytes")
   func empty() throws {
     let buffer = try NativeBuffer(byteCount: 0, arena: arena)
     #expect(try buffer.withBytes { $0.byteCount } == 0)
@@ -44,7 +44,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("Every alignment from 1 to 2 MiB is kept, also by reused blocks")
+  @Test("Every alignment from 1 byte to 2 MiB is kept, also for blocks that are used again")
   func alignments() throws {
     for shift in 0...21 {
       for size in [1, 100, 5_000, 70_000, 3_000_000] {
@@ -59,7 +59,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("An initialiser's bytes arrive; those it leaves out are zero, whatever was there before")
+  @Test("A buffer has the bytes that its initialiser wrote, and zeros for all others")
   func initializing() throws {
     let secret = try NativeBuffer(byteCount: 1_000, arena: arena)
     unsafe try secret.withUnsafeMutableBytes { _ = unsafe $0.initializeMemory(as: UInt8.self, repeating: 0x55) }
@@ -76,7 +76,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("An initialiser that throws leaves nothing behind")
+  @Test("If an initialiser throws, no memory is left allocated")
   func initializerThrows() throws {
     struct Failure: Error {}
     #expect(throws: Failure.self) {
@@ -88,7 +88,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("Sizes and alignments out of range are refused, with the line, and nothing is allocated")
+  @Test("Sizes and alignments out of range are refused, the error names the line, and nothing is allocated")
   func badRequests() throws {
     func reason(_ body: () throws(NativeBufferError) -> Void) -> NativeBufferError.Reason? {
       do throws(NativeBufferError) { try body() } catch {
@@ -118,7 +118,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("Dispose is idempotent and says which call did it; every access after it throws and names both lines")
+  @Test("Only the first dispose returns true, and every access after it throws an error that names both lines")
   func useAfterDispose() throws {
     let buffer = try NativeBuffer(byteCount: 10, arena: arena); let created = #line
     #expect(!buffer.isDisposed)
@@ -151,7 +151,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("The shared arena is where memory comes from if no arena is named, or .shared, or a reference to it")
+  @Test("If no arena is named, or .shared, or a reference to it, the memory comes from the shared arena")
   func sharedArena() throws {
     for buffer in [
       try NativeBuffer(byteCount: 100), try NativeBuffer(byteCount: 100, arena: .shared),
@@ -167,7 +167,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("A stale handle never reaches the next owner of its memory")
+  @Test("A handle that was disposed never reaches the next owner of its memory")
   func staleHandle() throws {
     let old = try NativeBuffer(byteCount: 64, arena: arena)
     old.dispose()
@@ -207,7 +207,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("Dispose during a pin leaves the bytes to the pin; its end releases them")
+  @Test("If a buffer is disposed during a pin, the bytes stay valid until the pin ends, and are then released")
   func disposeWhilePinned() throws {
     let buffer = try NativeBuffer(byteCount: 5_000, arena: arena)
     try buffer.withMutableBytes { $0.storeBytes(of: 42, toByteOffset: 4_999, as: UInt8.self) }
@@ -224,7 +224,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("Dispose during exclusive access leaves the bytes to its pin; its end releases them")
+  @Test("If a buffer is disposed during exclusive access, the bytes stay valid until that access ends")
   func disposeWhilePinnedExclusively() throws {
     let buffer = try NativeBuffer(byteCount: 5_000, arena: arena)
     do {
@@ -240,7 +240,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("A buffer with 262,143 pins refuses one more by an error, and takes pins again when one has ended")
+  @Test("A buffer with 262,143 pins refuses another one with an error, and accepts pins again after one has ended")
   func tooManyPins() throws {
     let buffer = try NativeBuffer(byteCount: 100, arena: arena)
     let block = buffer.block
@@ -268,7 +268,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("A pin outlives its handle")
+  @Test("A pin keeps the bytes valid after the handle is gone")
   func pinOutlivesHandle() throws {
     func pinned() throws -> Pin {
       try NativeBuffer(byteCount: 100, arena: arena) { span in span.append(UInt8(9)) }.pin()
@@ -306,7 +306,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("A slice is a part of its buffer: same bytes, same pins, same end")
+  @Test("A slice is a part of its buffer, with the same bytes and pins, and it ends with the buffer")
   func slices() throws {
     let buffer = try NativeBuffer(byteCount: 100, arena: arena)
     let slice = try buffer.slice(10..<30)
@@ -339,7 +339,7 @@ struct NativeBufferTests {
     finish()
   }
 
-  @Test("A forgotten buffer is rescued, with its line")
+  @Test("A forgotten buffer is rescued, and its line is recorded")
   func rescue() throws {
     _ = try NativeBuffer(byteCount: 100, arena: arena); let line = #line
     #expect(arena.rescueCount == 1)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import NativeBuffers
 
-@Suite("Released memory that is held back")
+@Suite("Quarantine")
 struct QuarantineTests {
   private static func count(_ state: EntryState, of arena: Arena) -> Int {
     var count = 0
@@ -15,7 +15,7 @@ struct QuarantineTests {
     return count
   }
 
-  @Test("A block is not used again while it is held, is no difference in the books, and goes with its arena")
+  @Test("A quarantined block is not used again, makes no difference between the books, and is freed with its arena")
   func holding() async {
     await #expect(processExitsWith: .success) {
       Quarantine.begin(byteLimit: 1 << 20)
@@ -43,7 +43,7 @@ struct QuarantineTests {
     }
   }
 
-  @Test("What a span reads after the release is the filler, and what it writes ends the program with the buffer's line")
+  @Test("After a release, a span reads the filler, and a write through it ends the program with the buffer's line")
   func writing() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       Quarantine.begin(byteLimit: 1 << 20)

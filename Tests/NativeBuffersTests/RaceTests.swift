@@ -7,9 +7,9 @@ import Testing
 
 @testable import NativeBuffers
 
-@Suite("Threads that meet over one buffer")
+@Suite("Threads that use one buffer at the same time")
 struct RaceTests {
-  @Test("Two threads racing dispose release once")
+  @Test("If two threads dispose at the same time, the memory is released once")
   func disposeRace() throws {
     let arena = try Arena(name: "dispose race")
     let releases = Counter()
@@ -24,7 +24,7 @@ struct RaceTests {
     try arena.destroy()
   }
 
-  @Test("An access that comes just after a dispose names the line that disposed")
+  @Test("An access just after a dispose throws an error that names the line of the dispose")
   func disposedSiteWhileRacing() throws {
     let unknown = SharedSlots<String>(count: 1)
     for _ in 0..<3_000 {
@@ -43,7 +43,7 @@ struct RaceTests {
     #expect(unknown.peek(0) == nil)
   }
 
-  @Test("Dispose on one thread and pins on another: the bytes are there under every pin that was granted")
+  @Test("While one thread disposes and another one pins, the bytes are valid under every pin")
   func disposeWhilePinnedElsewhere() throws {
     let arena = try Arena(name: "pin race")
     let granted = Counter()
@@ -80,7 +80,7 @@ struct RaceTests {
   }
 
   /// Other threads find the block as soon as it is released. So it must have been charged before.
-  @Test("Unique buffers that are forgotten are charged to their own line while another thread uses their blocks")
+  @Test("A rescue of a unique buffer counts for its own line, even if another thread uses its block at once")
   func rescueRace() throws {
     let arena = try Arena(name: "rescue race")
     let disposing = SharedSlots<SiteID>(count: 1)
@@ -123,7 +123,7 @@ struct RaceTests {
     try arena.destroy()
   }
 
-  @Test("Blocks that travel between threads are neither lost nor given out twice, in 200,000 random steps")
+  @Test("In 200,000 random steps, no block that threads pass on is lost or given out twice")
   func randomSteps() throws {
     let arena = try Arena(name: "random steps", configuration: .init(idleByteLimit: 200_000))
     let seed = UInt64.random(in: 0 ... .max)

@@ -4,12 +4,12 @@ import NativeBuffers
 import ResourceLedger
 import Testing
 
-@Suite("Lines of code that a caller makes up")
+@Suite("Made-up lines of code")
 struct SiteArgumentTests {
   /// If the type is not known, the compiler makes a text of one character without a pointer.
   private static func character<Text: ExpressibleByUnicodeScalarLiteral>(as type: Text.Type = Text.self) -> Text { "x" }
 
-  @Test("A text without an address is taken as one, with any line")
+  @Test("A file name that has no address is accepted, with any line")
   func unusual() throws {
     let text: StaticString = Self.character()
     #expect(!text.hasPointerRepresentation)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import NativeBuffers
 
-@Suite("The threads' caches", .serialized)
+@Suite("Thread caches", .serialized)
 struct ThreadCacheTests {
   /// Runs a closure on a thread of its own, with that thread's cache already made. An error is an issue.
   private func onOneThread(_ body: @escaping @Sendable (ThreadCache) throws -> Void) {
@@ -21,7 +21,7 @@ struct ThreadCacheTests {
     }
   }
 
-  @Test("The next buffer of a class takes the block that the thread gave back last, with its entry")
+  @Test("The next buffer of a size class gets the block that the thread returned last, with its entry")
   func reuse() {
     onOneThread { _ in
       for size in [1, 64, 1_000, 60_000, 524_288] {
@@ -37,7 +37,8 @@ struct ThreadCacheTests {
     }
   }
 
-  @Test("One over-aligned buffer after the other takes the same block; one that is not aligned enough is left")
+  @Test(
+    "Buffers of a large alignment use the same block again, and a block with a smaller alignment is not used for them")
   func reuseOfAligned() {
     onOneThread { _ in
       for alignment in [4_096, 128, 65_536] {
@@ -58,12 +59,12 @@ struct ThreadCacheTests {
     }
   }
 
-  @Test("A thread has a list for every size class up to 512 KiB, and for no larger one")
+  @Test("A thread cache has a list for every size class up to 512 KiB, and for no larger one")
   func classes() {
     #expect(SizeClass.index(holding: ThreadCacheStorage.largestByteCount) == ThreadCacheStorage.binCount - 1)
   }
 
-  @Test("Other arenas, larger blocks and larger alignments pass the thread's cache")
+  @Test("Blocks of other arenas, large blocks and blocks of large alignments do not use the thread cache")
   func passing() throws {
     let arena = try Arena(name: "not cached")
     onOneThread { cache in
@@ -79,7 +80,7 @@ struct ThreadCacheTests {
     try arena.destroy()
   }
 
-  @Test("A thread keeps no more bytes than its limit, and its lists are what they say after every step")
+  @Test("A thread keeps no more bytes than its limit, and its counts agree with its lists after every step")
   func limit() {
     let seed = UInt64.random(in: 0 ... .max)
     print("thread cache: seed \(seed)")
@@ -102,7 +103,7 @@ struct ThreadCacheTests {
     }
   }
 
-  @Test("A dying thread's blocks go back: the next thread uses them again")
+  @Test("The next thread uses the blocks of a thread that has ended")
   func threadDeath() async {
     // This has a process of its own, so that no other thread takes the blocks in between.
     await #expect(processExitsWith: .success) {
@@ -120,7 +121,7 @@ struct ThreadCacheTests {
     }
   }
 
-  @Test("What one thread creates and another disposes is used again: 100,000 buffers of 64 KiB need few blocks")
+  @Test("If one thread creates and another disposes 100,000 buffers of 64 KiB, few blocks are needed")
   func producerConsumer() async {
     // This has a process of its own, in which nothing gives blocks back: what is left are all blocks that were made.
     await #expect(processExitsWith: .success) {

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("UniqueBuffer")
 struct UniqueBufferTests {
-  @Test("Bytes written through a unique buffer's span are read back, and dispose releases at once")
+  @Test("Bytes that were written through a unique buffer's span are read back, and dispose releases at once")
   func bytes() throws {
     let arena = try Arena(name: "unique")
     var buffer = try UniqueBuffer(byteCount: 100, arena: arena)
@@ -30,7 +30,7 @@ struct UniqueBufferTests {
     try arena.destroy()
   }
 
-  @Test("Sharing keeps memory, entry and line")
+  @Test("A buffer that becomes shared keeps its memory, entry and line")
   func share() throws {
     let arena = try Arena(name: "unique")
     let unique = try UniqueBuffer(byteCount: 100, arena: arena) { $0.append(UInt8(8)) }; let line = #line

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Arenas")
 struct ArenaTests {
-  @Test("Every size class is what jemalloc's own table says")
+  @Test("Every size class agrees with jemalloc's own table")
   func sizeClasses() throws {
     let small = Int(try Mallctl.read("arenas.nbins", as: UInt32.self))
     let large = Int(try Mallctl.read("arenas.nlextents", as: UInt32.self))
@@ -23,7 +23,7 @@ struct ArenaTests {
   }
 
   @Test(
-    "A configuration with a value that makes no sense is refused by name",
+    "A configuration with a value that makes no sense is refused, and the error names the value",
     arguments: [
       Duration.seconds(Int64.min), .nanoseconds(-1), .seconds(10_000_000_001), .seconds(Int64.max),
     ])
@@ -42,7 +42,7 @@ struct ArenaTests {
     }
   }
 
-  @Test("jemalloc gets times in milliseconds: a part of one as a whole one, never as -1")
+  @Test("jemalloc gets times in milliseconds: parts of a millisecond are rounded up, and only nil becomes -1")
   func milliseconds() {
     #expect(Arena.Configuration.milliseconds(nil) == -1)
     #expect(Arena.Configuration.milliseconds(.zero) == 0)
@@ -51,7 +51,7 @@ struct ArenaTests {
     #expect(Arena.Configuration.milliseconds(.seconds(10_000_000_000)) == 10_000_000_000_000)
   }
 
-  @Test("An arena asks for huge pages only where it is told to, and only inside its own blocks")
+  @Test("An arena asks for huge pages only if its configuration says so, and only inside its own blocks")
   func hugePages() throws {
     let byteCount = 8 << 20
     for prefersHugePages in [true, false] {
@@ -104,7 +104,7 @@ struct ArenaTests {
     try arena.destroy()
   }
 
-  @Test("Counts are exact: one allocation is one")
+  @Test("Counts are exact: one allocation is counted as one")
   func exactCounts() throws {
     let arena = try Arena(name: "exact")
     #expect(try arena.counts().count == 0)
@@ -127,7 +127,7 @@ struct ArenaTests {
     try arena.destroy()
   }
 
-  @Test("A freed frame keeps its pages until purge returns them")
+  @Test("The pages of a freed frame stay until a purge returns them")
   func purge() throws {
     let arena = try Arena(name: "purge")
     let pointer = unsafe try arena.unsafeAllocate(byteCount: 33_177_600)
@@ -139,7 +139,7 @@ struct ArenaTests {
     try arena.destroy()
   }
 
-  @Test("Destroy is refused while blocks live, works then, and not twice; a destroyed arena refuses everything")
+  @Test("An arena can be destroyed once, and not while blocks live; after that, it refuses every operation")
   func destroy() throws {
     let arena = try Arena(name: "doomed")
     let pointer = unsafe try arena.unsafeAllocate(byteCount: 1_000)
@@ -153,7 +153,7 @@ struct ArenaTests {
     #expect(throws: ArenaError(.destroyed, arena: "doomed")) { try arena.decay() }
   }
 
-  @Test("A failing mallctl names its key and errno")
+  @Test("The error of a failed mallctl names its key and errno")
   func mallctlErrors() throws {
     #expect(throws: ArenaError(.mallctl(key: "no.such.key", errno: 2))) { try Mallctl.call("no.such.key") }
     #expect(throws: ArenaError(.mallctl(key: "arena.99999.purge", errno: 2))) { try Mallctl.call("arena.99999.purge") }
@@ -162,7 +162,7 @@ struct ArenaTests {
     #expect(text == "jemalloc refused \"no.such.key\" with errno 2 (No such file or directory).")
   }
 
-  @Test("Sizes and alignments out of range are refused by name, and nothing is allocated")
+  @Test("Sizes and alignments out of range are refused, the error names them, and nothing is allocated")
   func badRequests() throws {
     let arena = try Arena(name: "bad")
     for alignment in [0, -1, 3, 48, 4 << 20] {
@@ -182,7 +182,7 @@ struct ArenaTests {
   }
 
   @Test(
-    "Freeing an address of the process's malloc traps and names the arena",
+    "Freeing an address of the process's malloc ends the program, and the message names the arena",
     .enabled(if: MallocCapture.isAvailable, "jemalloc cannot be asked about addresses that it never had"))
   func foreignFree() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
@@ -212,7 +212,7 @@ struct ArenaTests {
     #expect(throws: Failure.self) { _ = try MallocCapture.run { throw Failure() } }
   }
 
-  @Test("Arenas are listed until they are destroyed, whoever holds them")
+  @Test("Arenas are listed until they are destroyed, even if no reference to them is left")
   func directory() throws {
     var arena: Arena? = try Arena(name: "listed")
     let domain = try #require(arena).domain

@@ -13,7 +13,7 @@ struct ManyArenasTests {
   /// How often jemalloc added up its statistics. It does so for all arenas of the process at once.
   private static var refreshCount: UInt64 { (try? Mallctl.read("epoch")) ?? 0 }
 
-  @Test("Destroying an arena that is empty costs nothing for the others: no statistics are added up")
+  @Test("Destroying an empty arena does not add up the statistics of the other arenas")
   func destroying() async {
     await #expect(processExitsWith: .success) {
       let arena = try Arena(name: "used and emptied")
@@ -29,7 +29,7 @@ struct ManyArenasTests {
   }
 
   @Test(
-    "Blocks of a size that the library never asked for are counted, too",
+    "Blocks of a size that the library never requested are counted, too",
     .enabled(if: MallocCapture.isAvailable, "needs jemalloc's malloc, as LD_PRELOAD=libjemalloc.so.2 gives it"))
   func unlikelySize() async {
     await #expect(processExitsWith: .success) {
@@ -50,7 +50,7 @@ struct ManyArenasTests {
     }
   }
 
-  @Test("As many arenas as jemalloc allows, dropped ones too: the next one is refused in words, until one is destroyed")
+  @Test("jemalloc's limit of arenas includes dropped ones; an error refuses the next one until an arena is destroyed")
   func exhaustion() async {
     await #expect(processExitsWith: .success) {
       var arenas: [Arena] = []

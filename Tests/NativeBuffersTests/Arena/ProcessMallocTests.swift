@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The process's malloc") struct ProcessMallocTests {
   @Test(
-    "glibc's count is asked for again after a while, and has what was allocated meanwhile",
+    "After a while, glibc's count is asked for again, and has what was allocated meanwhile",
     .enabled(if: ProcessMalloc.owner == .glibc, "needs glibc's malloc"))
   func counted() throws {
     let before = try #require(Self.nextCount { $0 != nil })
@@ -32,7 +32,7 @@ import Testing
     return count
   }
 
-  @Test("Its file is named without its folder") func file() {
+  @Test("The file of malloc is named without its folder") func file() {
     #expect(!ProcessMalloc.fileName.isEmpty && !ProcessMalloc.fileName.contains("/"))
   }
 }
