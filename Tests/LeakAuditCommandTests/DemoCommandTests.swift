@@ -18,7 +18,7 @@ struct DemoCommandTests {
       .replacing(/dirty [0-9,]+, muzzy [0-9,]+, retained [0-9,]*[0-9]/, with: "dirty D, muzzy M, retained R")
   }
 
-  @Test("A clean run prints pictures, figures, both books and the verdict, and no word on standard error; exit 0")
+  @Test("A clean run prints pictures, figures, both books and the verdict, nothing on standard error, and exits with 0")
   func clean() throws {
     let folder = try PictureFolder()
     let outcome = try demo(folder.path)
@@ -48,7 +48,7 @@ struct DemoCommandTests {
     #expect(lines[13...].joined(separator: "\n") == "\nverdict: clean. Both books agree, and nothing was left.\n")
   }
 
-  @Test("Every plant shows as its own finding, with bytes, size class, and the line where it has one")
+  @Test("Each planted fault is a finding of its own, with bytes and size class, and with its line if it has one")
   func plants() throws {
     let folder = try PictureFolder()
     let kinds = ["held", "rescued", "orphan", "ghost", "orphan"].flatMap { ["--plant", $0] }
@@ -79,7 +79,7 @@ struct DemoCommandTests {
   }
 
   @Test(
-    "Each fault alone ends with exit code 1, a rescue with 0, and with 1 where it is strict",
+    "Each fault alone gives exit code 1; a rescue gives 0, or 1 if the run is strict",
     arguments: [
       (["held"], 1, "faults"), (["orphan"], 1, "faults"), (["ghost"], 1, "faults"), (["rescued"], 0, "notes"),
       (["rescued", "--strict"], 1, "notes"), (["held", "--strict"], 1, "faults"),
@@ -97,7 +97,7 @@ struct DemoCommandTests {
     }
   }
 
-  @Test("JSON is all there is on standard output, with verdict, findings, arenas and run")
+  @Test("With --format json, standard output is one JSON text with verdict, findings, arenas and run")
   func json() throws {
     let folder = try PictureFolder()
     let outcome = try demo(folder.path, "--format", "json", "--strict")
@@ -111,7 +111,8 @@ struct DemoCommandTests {
     #expect(report.run.minorFaults > 0 && report.run.peakResidentSet > 1 << 20 && report.run.picturesPerSecond > 0)
   }
 
-  @Test("What is no picture, cut, empty or missing is named with its reason; the rest is done; exit 2, 1 with a fault")
+  @Test(
+    "Files that cannot be decoded are named with a reason, all others are done; exit code 2, or 1 if there is a fault")
   func failures() throws {
     let folder = try PictureFolder()
     let whole = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -134,7 +135,7 @@ struct DemoCommandTests {
     #expect(try demo(folder.path, "--plant", "held").exitCode == 1)
   }
 
-  @Test("Thumbnails go where --output says, as the folders lay, 256 pixels wide")
+  @Test("Thumbnails are written to --output, in the same folders, 256 pixels wide")
   func output() throws {
     let folder = try PictureFolder()
     let output = folder.url.appendingPathComponent("made here").path
@@ -148,7 +149,7 @@ struct DemoCommandTests {
     }
   }
 
-  @Test("Pictures whose names differ only in their ending have thumbnails of different names")
+  @Test("Pictures whose names differ only in their extension have thumbnails of different names")
   func names() throws {
     let folder = try PictureFolder()
     let picture = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -161,7 +162,7 @@ struct DemoCommandTests {
         == ["below", "one.jpeg.jpg", "one.jpg", "one.png.jpg"])
   }
 
-  @Test("An output folder that cannot be made is named, and nothing runs")
+  @Test("If the output folder cannot be made, an error names it, and nothing runs")
   func badOutput() throws {
     let outcome = try demo("--output", "/proc/nowhere/thumbnails")
     #expect(outcome.exitCode == 2)
@@ -171,7 +172,7 @@ struct DemoCommandTests {
   }
 
   @Test(
-    "No picture and no other file is ever replaced; an earlier run's thumbnails are, and are no pictures of the next")
+    "Only thumbnails of earlier runs are replaced, no other files, and the next run does not take them for pictures")
   func nothingIsReplaced() throws {
     let folder = try PictureFolder()
     let before = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -189,7 +190,7 @@ struct DemoCommandTests {
     #expect(try String(contentsOf: output.appendingPathComponent("one.jpg"), encoding: .utf8) == "my notes")
   }
 
-  @Test("A file whose name is no text is a picture like any other; control characters in names are shown by number")
+  @Test("The name of a picture does not have to be valid text, and messages show control characters by number")
   func strangeNames() throws {
     let folder = try PictureFolder()
     let name = Array(folder.path.utf8) + Array("/p\u{e9}".utf8.prefix(2)) + [0xFF, 0x2E, 0x6A, 0x70, 0x67, 0]
@@ -210,7 +211,7 @@ struct DemoCommandTests {
     #expect(kept.errors.contains(": its name is not UTF-8 text, and a thumbnail's name must be."))
   }
 
-  @Test("A pipe, a socket and a device are named as what they are, and not opened")
+  @Test("A pipe, a socket and a device are refused without opening them, and the message says what they are")
   func specialFiles() throws {
     let folder = try PictureFolder()
     #expect(unsafe mkfifo(folder.path + "/pipe.jpg", 0o600) == 0)
@@ -240,7 +241,7 @@ struct DemoCommandTests {
     #expect(outcome.errors.contains("the report could not be written: No space left on device"))
   }
 
-  @Test("Progress shows on a terminal, on standard error, and is gone at the end")
+  @Test("A terminal shows progress on standard error, and the progress is removed at the end")
   func progress() throws {
     let folder = try PictureFolder()
     let command = "\(Command.path("leak-audit")) demo \(folder.path) >/dev/null"
@@ -250,7 +251,7 @@ struct DemoCommandTests {
     #expect(outcome.output.hasSuffix("\r\u{1B}[K"))
   }
 
-  @Test("Ctrl-C ends the demo between two pictures, with the books in order and no folder left behind")
+  @Test("Ctrl-C ends the demo between two pictures; the books agree, and no folder is left behind")
   func interrupted() throws {
     let folder = try PictureFolder()
     let script = "exec timeout --preserve-status -s INT 1 \"$0\" demo --format json"
@@ -264,7 +265,7 @@ struct DemoCommandTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: temporary.path) == [])
   }
 
-  @Test("A mistake on the command line is explained; exit 64")
+  @Test("A mistake on the command line is explained, and the exit code is 64")
   func usage() throws {
     let outcome = try demo("--plant", "tulips")
     #expect(outcome.exitCode == 64)

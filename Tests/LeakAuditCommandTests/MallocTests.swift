@@ -5,7 +5,7 @@ import NativeBuffers
 import TestSupport
 import Testing
 
-@Suite("Whose malloc the process has", .enabled(if: !Sanitizer.isOn, "A sanitizer has a malloc of its own."))
+@Suite("The malloc of the process", .enabled(if: !Sanitizer.isOn, "A sanitizer has a malloc of its own."))
 struct MallocTests {
   private struct Report: Decodable {
     struct Outside: Decodable {
@@ -27,7 +27,7 @@ struct MallocTests {
     return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)).outside
   }
 
-  @Test("A program that links this package keeps glibc's, unless the trait JemallocMalloc is on")
+  @Test("A program that links this package keeps glibc's malloc, unless the trait JemallocMalloc is on")
   func unchanged() throws {
     let outside = try #require(try Self.report(preloading: nil))
     #if JemallocMalloc
@@ -39,7 +39,7 @@ struct MallocTests {
   }
 
   @Test(
-    "A bundle of tests that links this package keeps glibc's, too",
+    "A test bundle that links this package keeps glibc's malloc, too",
     .enabled(if: ProcessInfo.processInfo.environment["LD_PRELOAD"] == nil, "Another malloc is preloaded."))
   func bundle() {
     #if JemallocMalloc
@@ -49,14 +49,14 @@ struct MallocTests {
     #endif
   }
 
-  @Test("jemalloc, if it is preloaded; both books agree then, too")
+  @Test("If jemalloc is preloaded, its malloc is used, and both books agree")
   func jemalloc() throws {
     let outside = try #require(try Self.report(preloading: "libjemalloc.so.2"))
     #expect(outside.malloc == "libjemalloc.so.2")
     #expect(try #require(outside.allocated) > 0)
   }
 
-  @Test("Another one's, if it is preloaded: the report names its file, and no number")
+  @Test("If another malloc is preloaded, the report names its file, and has no number")
   func another() throws {
     guard let outside = try Self.report(preloading: "libmimalloc.so.2") else {
       print("skipped: libmimalloc.so.2 is not installed")

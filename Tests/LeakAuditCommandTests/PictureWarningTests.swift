@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("What commands say of files that are damaged where no pixel is")
+@Suite("What commands print about files that are damaged outside of their pixels")
 struct PictureWarningTests {
   private static let warning =
     "the JPEG data ends before its end is marked. All pixels are there; what followed them is not."
@@ -23,7 +23,7 @@ struct PictureWarningTests {
   }
 
   @Test(
-    "A line on standard error for each, in the second run as in the first, and the thumbnail is made",
+    "The thumbnail is made, and each run prints a line on standard error",
     arguments: ["thumbnails", "leak-audit"])
   func lines(command: String) throws {
     let (folder, output) = (try PictureFolder(), ThumbnailsCommandTests.Output())
@@ -45,7 +45,7 @@ struct PictureWarningTests {
   }
 
   @Test(
-    "With --strict-pictures such a picture is refused with the warning's text, and the others are made",
+    "With --strict-pictures, such a picture is refused with the warning's text, and the others are made",
     arguments: ["thumbnails", "leak-audit"])
   func strict(command: String) throws {
     let (folder, output) = (try PictureFolder(), ThumbnailsCommandTests.Output())

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Which files thumbnails replace")
+@Suite("Which files new thumbnails may replace")
 struct ThumbnailMarkTests {
   private typealias Output = ThumbnailsCommandTests.Output
 
@@ -17,7 +17,7 @@ struct ThumbnailMarkTests {
     try PictureInfo(probingFileAt: output.path + "/one.jpg").width
   }
 
-  @Test("Own thumbnails are made again for any other width, smaller or larger")
+  @Test("The command's own thumbnails are made again for any other width, smaller or larger")
   func widths() throws {
     let (folder, output) = (try PictureFolder(), Output())
     for width in [100, 32, 200, 32] {
@@ -27,7 +27,7 @@ struct ThumbnailMarkTests {
     }
   }
 
-  @Test("A small JPEG that somebody else put there stays, and is named")
+  @Test("A small JPEG that the command did not make is not replaced, and a message names it")
   func foreignPicture() throws {
     let (folder, output) = (try PictureFolder(), Output())
     try FileManager.default.createDirectory(atPath: output.path, withIntermediateDirectories: true)
@@ -44,7 +44,7 @@ struct ThumbnailMarkTests {
     #expect(FileManager.default.contents(atPath: output.path + "/one.jpg") == before)
   }
 
-  @Test("A thumbnail that was cut short, or damaged, is made again", arguments: [100, 2_052, -1])
+  @Test("A thumbnail that was cut short or damaged is made again", arguments: [100, 2_052, -1])
   func damaged(byteCount: Int) throws {
     let (folder, output) = (try PictureFolder(), Output())
     _ = try run(folder, output)
@@ -59,7 +59,7 @@ struct ThumbnailMarkTests {
     #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == whole)
   }
 
-  @Test("An empty file stays: no run leaves one")
+  @Test("An empty file is not replaced, because no run leaves one")
   func empty() throws {
     let (folder, output) = (try PictureFolder(), Output())
     try FileManager.default.createDirectory(atPath: output.path, withIntermediateDirectories: true)
@@ -72,7 +72,7 @@ struct ThumbnailMarkTests {
     #expect(FileManager.default.contents(atPath: output.path + "/one.jpg") == Data())
   }
 
-  @Test("A link in a thumbnail's place stays, wherever it leads")
+  @Test("A link in the place of a thumbnail is not replaced, whatever its target is")
   func links() throws {
     let (folder, output) = (try PictureFolder(), Output())
     try FileManager.default.createDirectory(atPath: output.path, withIntermediateDirectories: true)
@@ -81,7 +81,7 @@ struct ThumbnailMarkTests {
     #expect(try FileManager.default.destinationOfSymbolicLink(atPath: output.path + "/one.jpg") == "nowhere")
   }
 
-  @Test("Names and folders of one character are names like any other", arguments: ["x", "é", "猫"])
+  @Test("Pictures and folders may have names of one character", arguments: ["x", "é", "猫"])
   func shortNames(name: String) throws {
     let folder = try PictureFolder()
     let picture = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -97,7 +97,7 @@ struct ThumbnailMarkTests {
     #expect(demo.exitCode == 0 && demo.output.hasPrefix("pictures: 3 in "))
   }
 
-  @Test("A picture that is too tall for a JPEG is named with what helps")
+  @Test("If a picture is too tall for a JPEG, the message says what to do")
   func tooTall() throws {
     let (folder, output) = (try PictureFolder(), Output())
     let picture = try Bitmap(width: 20, height: 65_530, format: .gray8)
@@ -110,7 +110,7 @@ struct ThumbnailMarkTests {
   }
 
   @Test(
-    "A value below 0 and an empty folder are explained by name",
+    "For a value below 0 and an empty folder, the error names the option",
     arguments: [
       (["--width", "-1"], "--width must be 1 to 65500 pixels"), (["--jobs", "-1"], "--jobs must be 1 to 256"),
       (["--quality", "-1"], "--quality must be 1 to 100"), (["--output", ""], "--output is empty"),

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("What thumbnails refuses, and in which words")
+@Suite("What the thumbnails command refuses, and its messages")
 struct ThumbnailRefusalTests {
   private typealias Output = ThumbnailsCommandTests.Output
 
@@ -13,7 +13,7 @@ struct ThumbnailRefusalTests {
     try Command.run("thumbnails", inputs + ["--output", output])
   }
 
-  @Test("A name that leaves no room for the thumbnail's is named as too long; one byte less is not")
+  @Test("If the name of a thumbnail would be one byte too long, the picture is refused with that reason")
   func longName() throws {
     let (folder, output) = (try PictureFolder(), Output())
     let picture = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -27,7 +27,7 @@ struct ThumbnailRefusalTests {
     #expect(output.files.contains(names[1] + ".jpg"))
   }
 
-  @Test("A file in the place of a folder is named as that by the system")
+  @Test("If a file is in the place of an output folder, the message has the system's reason")
   func fileForFolder() throws {
     let (folder, output) = (try PictureFolder(), Output())
     try FileManager.default.createDirectory(atPath: output.path, withIntermediateDirectories: true)
@@ -38,7 +38,7 @@ struct ThumbnailRefusalTests {
     #expect(FileManager.default.contents(atPath: output.path + "/below") == Data())
   }
 
-  @Test("What is named twice is called that, in whichever way")
+  @Test("An input that is named twice is refused, also if the two paths are written in different ways")
   func twice() throws {
     let (folder, output) = (try PictureFolder(), Output())
     let (picture, other) = (folder.path + "/one.jpg", folder.path + "/below/../one.jpg")
@@ -52,7 +52,7 @@ struct ThumbnailRefusalTests {
     #expect(missing.errors == "thumbnails: /nowhere/a.jpg is named twice. Name it once.\n")
   }
 
-  @Test("An output that is no folder is called what it is", arguments: ["thumbnails", "leak-audit"])
+  @Test("If the output is not a folder, the message says what it is", arguments: ["thumbnails", "leak-audit"])
   func noFolder(command: String) throws {
     let folder = try PictureFolder()
     let start = command == "thumbnails" ? [] : ["demo"]
@@ -62,7 +62,7 @@ struct ThumbnailRefusalTests {
     }
   }
 
-  @Test("A pipe is called what it is, named or found", arguments: ["thumbnails", "leak-audit"])
+  @Test("A pipe is called a pipe, also if it was found in a folder", arguments: ["thumbnails", "leak-audit"])
   func pipe(command: String) throws {
     let (folder, output) = (try PictureFolder(), Output())
     let path = folder.path + "/below/pipe.jpg"
@@ -85,7 +85,8 @@ struct ThumbnailRefusalTests {
   }
 
   @Test(
-    "A file beyond ulimit -f is an error, and leaves no temporary file", arguments: ["thumbnails", "leak-audit demo"])
+    "If a file exceeds ulimit -f, there is an error, and no temporary file is left",
+    arguments: ["thumbnails", "leak-audit demo"])
   func fileSizeLimit(command: String) throws {
     let (folder, output) = (try PictureFolder(), Output())
     let words = command.split(separator: " ").map(String.init)

@@ -34,7 +34,7 @@ struct ThumbnailsCommandTests {
     return match.map { String($0.1) } ?? outcome.output + outcome.errors
   }
 
-  @Test("A tree of pictures becomes a tree of thumbnails, audited; exit 0")
+  @Test("A tree of pictures becomes a tree of thumbnails, the run is audited, and the exit code is 0")
   func tree() throws {
     let (folder, output) = (try PictureFolder(), Output())
     let outcome = try run([folder.path], output, "--width", "100")
@@ -49,7 +49,7 @@ struct ThumbnailsCommandTests {
     }
   }
 
-  @Test("A second run skips what is whole, newer than its picture and as wide as wanted, and makes the rest")
+  @Test("A second run keeps the thumbnails that are whole, newer than their pictures and as wide as wanted")
   func resuming() throws {
     let (folder, output) = (try PictureFolder(), Output())
     _ = try run([folder.path], output)
@@ -67,7 +67,7 @@ struct ThumbnailsCommandTests {
     #expect(counts(try run([folder.path], output, "--width", "5000")) == "0 made, 2 up to date, 0 failed")
   }
 
-  @Test("What cannot be processed is named with the reason, the rest is made; exit 2")
+  @Test("Files that cannot be decoded are named with the reason, and all others are made; the exit code is 2")
   func failures() throws {
     let (folder, output) = (try PictureFolder(), Output())
     try folder.add("broken.jpg", Data([0xFF, 0xD8, 0xFF, 0xE0, 0, 16]))
@@ -84,7 +84,7 @@ struct ThumbnailsCommandTests {
     #expect(outcome.output.contains("verdict: clean"))
   }
 
-  @Test("However many jobs, the files are the same")
+  @Test("The number of jobs does not change the files")
   func jobs() throws {
     let (folder, one, many) = (try PictureFolder(), Output(), Output())
     let picture = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -98,7 +98,7 @@ struct ThumbnailsCommandTests {
     }
   }
 
-  @Test("No two pictures share a thumbnail, whatever they are called")
+  @Test("Two pictures never share a thumbnail, whatever their names are")
   func names() throws {
     let (folder, output) = (try PictureFolder(), Output())
     let picture = try Data(contentsOf: folder.url.appendingPathComponent("one.jpg"))
@@ -113,7 +113,7 @@ struct ThumbnailsCommandTests {
     #expect(counts(try run([folder.path], output)) == "0 made, 11 up to date, 0 failed")
   }
 
-  @Test("Several inputs get a folder each; two of one name are refused")
+  @Test("Each of several inputs gets its own folder, and two inputs of the same name are refused")
   func severalInputs() throws {
     let (first, second, output) = (try PictureFolder(), try PictureFolder(), Output())
     let outcome = try run([first.path, second.path, first.path + "/below/two.jpg"], output)
@@ -124,7 +124,7 @@ struct ThumbnailsCommandTests {
     #expect(refused.exitCode == 2 && refused.errors.contains("called below"))
   }
 
-  @Test("Thumbnails never come to lie among the pictures; an output folder below them is not walked")
+  @Test("Thumbnails are never put among the pictures, and an output folder inside of the input is not searched")
   func overlap() throws {
     let folder = try PictureFolder()
     for output in [folder.path, folder.url.deletingLastPathComponent().path] {
@@ -140,7 +140,7 @@ struct ThumbnailsCommandTests {
     #expect(Output.files(in: folder.path).count == 4)
   }
 
-  @Test("A file that is no thumbnail is not replaced")
+  @Test("A file that is not a thumbnail is not replaced")
   func strangers() throws {
     let (folder, output) = (try PictureFolder(), Output())
     try FileManager.default.createDirectory(atPath: output.path, withIntermediateDirectories: true)
@@ -193,7 +193,7 @@ struct ThumbnailsCommandTests {
     #expect(counts(try run([folder.path], output)) == "\(63 - before) made, \(before) up to date, 0 failed")
   }
 
-  @Test("Progress shows on a terminal, on standard error, and is gone at the end")
+  @Test("A terminal shows progress on standard error, and the progress is removed at the end")
   func progress() throws {
     let (folder, output) = (try PictureFolder(), Output())
     let command = "\(Command.path("thumbnails")) \(folder.path) --output \(output.path) >/dev/null"
@@ -204,7 +204,7 @@ struct ThumbnailsCommandTests {
   }
 
   @Test(
-    "A mistake on the command line is explained; exit 64",
+    "A mistake on the command line is explained, and the exit code is 64",
     arguments: [["--width", "0"], ["--jobs", "0"], ["--quality", "101"], ["--width", "wide"], ["--tulips"]])
   func usage(arguments: [String]) throws {
     let outcome = try Command.run("thumbnails", ["/", "--output", "/nowhere/at/all"] + arguments)

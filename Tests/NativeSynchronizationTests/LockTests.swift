@@ -8,14 +8,14 @@ import Testing
 
 @Suite("Locks")
 struct LockTests {
-  @Test("Ranks are numbered without a gap, from the one that is taken first")
+  @Test("The numbers of the ranks have no gap, and start with the rank that is taken first")
   func ranks() {
     #expect(LockRank.allCases.map(\.rawValue) == Array(0..<UInt8(LockRank.allCases.count)))
     // The list of locks and the witness have room for this many ranks.
     #expect(LockRank.allCases.count <= 32)
   }
 
-  @Test("No module that others link makes a lock that fork does not know")
+  @Test("All locks of the library's modules are of the kinds that fork knows")
   func foreignLocks() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("Sources")
@@ -43,7 +43,7 @@ struct LockTests {
   }
 
   #if DEBUG
-    @Test("Locks in the order of their ranks are taken")
+    @Test("Locks can be taken in the order of their ranks")
     func inOrder() async {
       await #expect(processExitsWith: .success) {
         let (outer, inner, spin) = (
@@ -66,7 +66,7 @@ struct LockTests {
       }
     }
 
-    @Test("A lock out of order ends the process, and both locks are named")
+    @Test("A lock that is taken out of order ends the process, and the message names both locks")
     func outOfOrder() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
         let (outer, inner) = (RankedLock(.arenaMaintenance), RankedLock(.scopes))
@@ -75,7 +75,7 @@ struct LockTests {
       #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `arenaMaintenance`"))
     }
 
-    @Test("So it is with spin locks, and after a lock that was only tried")
+    @Test("The order also holds for spin locks, and after a lock that was only tried")
     func outOfOrderTried() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
         let (outer, inner) = (SpinLocks(.anchor)[0], RankedLock(.scopes))
@@ -85,7 +85,7 @@ struct LockTests {
       #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `anchor`"))
     }
 
-    @Test("Several locks of one rank are taken in the order in which they were made")
+    @Test("Several locks of one rank can be taken in the order in which they were made")
     func sameRank() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
         let (first, second) = (RankedLock(.arena), RankedLock(.arena))
@@ -94,7 +94,7 @@ struct LockTests {
       #expect(text(outcome).contains("a thread that holds a lock `arena` takes a lock `arena`"))
     }
 
-    @Test("And only if the rank allows it")
+    @Test("Several locks of one rank can be taken only if the rank allows it")
     func sameRankAlone() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
         let (first, second) = (RankedLock(.scopes), RankedLock(.scopes))
@@ -103,7 +103,7 @@ struct LockTests {
       #expect(text(outcome).contains("a thread that holds a lock `scopes` takes a lock `scopes`"))
     }
 
-    @Test("No lock is made by a thread that holds one, which fork may be waiting for")
+    @Test("A thread that holds a lock cannot make a lock, because a fork may be waiting for the lock that it holds")
     func madeUnderLock() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
         RankedLock(.arenaMaintenance).withLock { _ = RankedLock(.scopes) }
@@ -111,7 +111,7 @@ struct LockTests {
       #expect(text(outcome).contains("a thread that holds a lock `arenaMaintenance` takes a lock `registration`"))
     }
 
-    @Test("A thread that holds a lock does not fork")
+    @Test("A thread that holds a lock cannot fork")
     func forkUnderLock() async {
       let outcome = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
         typealias Fork = @convention(c) () -> pid_t

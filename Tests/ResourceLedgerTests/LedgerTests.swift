@@ -35,7 +35,7 @@ struct LedgerTests {
     #expect(u32(48) == 5)
   }
 
-  @Test("The header says where everything is, and the magic is the text SWLEDGER")
+  @Test("The header has the offsets of all areas, and its magic number is the text SWLEDGER")
   func header() throws {
     let magic = (0..<8).map { unsafe ledger.base.load(fromByteOffset: $0, as: UInt8.self) }
     #expect(String(decoding: magic, as: UTF8.self) == "SWLEDGER")
@@ -56,7 +56,7 @@ struct LedgerTests {
     #expect(unsafe ledger.entry(at: 0).record == address)
   }
 
-  @Test("A full ledger says so, and takes entries again once one is given back")
+  @Test("A full ledger throws an error, and gives out entries again after one was given back")
   func full() throws {
     let small = try Ledger(entryCapacity: 3)
     let classification = LedgerEntry.Classification(domain: DomainNumber(rawValue: 1), bucket: 0)
@@ -72,7 +72,7 @@ struct LedgerTests {
     #expect(Ledger.shared.entryCapacity >= 16_000_000)
   }
 
-  @Test("An entry in its last generation is taken out of use instead of wrapping")
+  @Test("An entry in its last generation is taken out of use, and its generation does not wrap")
   func lastGeneration() throws {
     let classification = LedgerEntry.Classification(domain: DomainNumber(rawValue: 1), bucket: 0)
     let entry = try ledger.acquireEntry(classification)
@@ -84,7 +84,7 @@ struct LedgerTests {
     #expect(next != entry)
   }
 
-  @Test("Totals count each state, and skip other domains")
+  @Test("Totals count each state, and leave out other domains")
   func totals() throws {
     let mine = DomainNumber(rawValue: 1)
     let other = DomainNumber(rawValue: 2)

@@ -18,13 +18,13 @@ struct OwnershipTests {
     key = entry.beginLife(byteCount: 1, site: SiteID(rawValue: 0), scope: 0)
   }
 
-  @Test("One request releases, later ones come too late")
+  @Test("The first request releases, and later requests do nothing")
   func releaseOnce() {
     #expect(entry.requestRelease(key: key) == .releaseNow)
     #expect(entry.requestRelease(key: key) == .alreadyReleased)
   }
 
-  @Test("A request during pins is carried out by the end of the last one")
+  @Test("If release is requested during pins, the end of the last pin carries it out")
   func deferred() {
     #expect(entry.pin(key: key) == .pinned)
     #expect(entry.pin(key: key) == .pinned)
@@ -45,7 +45,7 @@ struct OwnershipTests {
     #expect(entry.unpin() == false)
   }
 
-  @Test("A key of an earlier life is refused by every step")
+  @Test("Every step refuses a key of an earlier life")
   func staleKey() {
     #expect(entry.requestRelease(key: key) == .releaseNow)
     #expect(entry.endLife(as: .idle))
@@ -59,7 +59,7 @@ struct OwnershipTests {
     #expect(entry.word == next)
   }
 
-  @Test("The 262,143rd pin is the last that fits")
+  @Test("The 262,143rd pin is the last one that fits")
   func tooManyPins() {
     for _ in 0..<EntryWord.maximumPinCount { #expect(entry.pin(key: key) == .pinned) }
     #expect(entry.pin(key: key) == .tooMany)
@@ -68,7 +68,7 @@ struct OwnershipTests {
     #expect(entry.word == key)
   }
 
-  @Test("A detached life stays live in the books and accepts nothing more")
+  @Test("A detached life stays live in the books, and no pin or release is possible any more")
   func detach() {
     #expect(entry.detach(key: key) == .pinned)
     #expect(entry.word.state == .live && entry.word.isDetached)
@@ -79,7 +79,7 @@ struct OwnershipTests {
   /// Every interleaving of short programs over one word, step by step. Each step is one atomic operation, so the steps
   /// in every order, one after the other, are all the orders that threads can take.
   @Test(
-    "In every interleaving of pins, exclusive pins and release requests, one step releases, and nobody is pinned then")
+    "In every order of pins, exclusive pins and release requests, exactly one step releases, and no pin is left then")
   func everyInterleaving() throws {
     enum Step: CaseIterable { case pin, pinExclusively, release, release2 }
     var schedules = 0
@@ -144,7 +144,7 @@ struct OwnershipTests {
   }
 
   /// Otherwise a thread that read the word before, and the link of an entry that is another one now, would exchange it.
-  @Test("After an entry was popped and pushed again, the stack's word is another one, though the same entry is on top")
+  @Test("If an entry is popped and pushed again, the stack's word changes, although the same entry is on top")
   func countInStackWord() throws {
     let stack = EntryStack()
     for _ in 0..<2 {
@@ -169,7 +169,7 @@ struct OwnershipTests {
     #expect(Set(words).count == words.count)
   }
 
-  @Test("Threads that push to and pop from one stack lose no entry and get none twice")
+  @Test("If threads push to and pop from one stack, no entry is lost, and none is popped twice")
   func stack() throws {
     let ledger = try Ledger(entryCapacity: 64)
     let shared = Shared()

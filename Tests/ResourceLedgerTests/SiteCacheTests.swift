@@ -5,7 +5,7 @@ import Testing
 
 @testable import ResourceLedger
 
-@Suite("The lines that a thread saw last")
+@Suite("The lines that a thread used last")
 struct SiteCacheTests {
   @Test("Every line of two files gets its own number, the same one each time and on each thread")
   func numbers() async {
@@ -29,7 +29,7 @@ struct SiteCacheTests {
     }
   }
 
-  @Test("A line that the ledger has no room for is counted each time that it creates a resource")
+  @Test("If the ledger has no room for a line, each resource that the line creates is counted")
   func unrecorded() async {
     await #expect(processExitsWith: .exitCode(0)) {
       // The process's ledger has room for few lines if the process may map little.

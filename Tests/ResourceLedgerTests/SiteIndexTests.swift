@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The index of sites")
 struct SiteIndexTests {
-  @Test("Lines of few files lie apart: a look for one passes few slots")
+  @Test("Lines of few files are spread over the table, so a search looks at few slots")
   func spread() throws {
     let index = try SiteIndex(siteCapacity: 4_096)
     let files: [StaticString] = [
@@ -22,7 +22,7 @@ struct SiteIndexTests {
     for (number, key) in keys.enumerated() { #expect(index.site(for: key)?.rawValue == UInt32(number + 1)) }
   }
 
-  @Test("Above three quarters, the index takes no more keys, and goes on to find those that it has")
+  @Test("When it is three quarters full, the index takes no more keys, and still finds the keys that it has")
   func full() throws {
     let index = try SiteIndex(siteCapacity: 64)
     let keys = (1...128).map { SiteIndex.key(file: #fileID, line: UInt($0)) }
@@ -31,7 +31,7 @@ struct SiteIndexTests {
     #expect(found == (1...96).map { UInt32($0) } + Array(repeating: nil, count: 32))
   }
 
-  @Test("A line that the key has no room for has no key")
+  @Test("A line that is too large for a key has no key")
   func largeLine() {
     #expect(SiteIndex.key(file: #fileID, line: 131_071) != 0)
     #expect(SiteIndex.key(file: #fileID, line: 131_072) == 0)

@@ -14,20 +14,20 @@ struct SiteTests {
     ledger.intern(file: #fileID, line: line, function: function)
   }
 
-  @Test("The same line gets the same number, another line another")
+  @Test("The same line always gets the same number, and another line gets another number")
   func identity() {
     let a = (0..<3).map { _ in here(line: 10) }
     #expect(Set(a).count == 1)
     #expect(here(line: 11) != a[0])
   }
 
-  @Test("A number leads back to file, line and function")
+  @Test("A number gives back file, line and function")
   func text() {
     let site = ledger.site(here(line: 12))
     #expect(site == Site(file: "ResourceLedgerTests/SiteTests.swift", line: 12, function: "text()"))
   }
 
-  @Test("A line too large for the index is interned all the same")
+  @Test("A line that is too large for the index is stored, too")
   func largeLine() {
     let a = here(line: 1_000_000)
     #expect(a == here(line: 1_000_000))
@@ -35,7 +35,7 @@ struct SiteTests {
   }
 
   @Test(
-    "A number never given out is the unknown site; 65,535 sites are the limit, and fewer where entries are few",
+    "An unused number is the unknown site; at most 65,535 sites are stored, and fewer if there are few entries",
     arguments: [(1, 4_095), (16_384, 4_095), (65_536, 16_383), (1 << 18 - 1, 32_767), (1 << 18, 65_535)])
   func unknown(entryCapacity: Int, siteLimit: Int) throws {
     let ledger = try Ledger(entryCapacity: entryCapacity)
@@ -54,7 +54,7 @@ struct SiteTests {
     for line in [1, 500, siteLimit] { #expect(ledger.site(here(line)).line == line) }
   }
 
-  @Test("In the smallest ledger, all lines and all entries that there is room for stay as they were written")
+  @Test("In the smallest ledger, no line or entry overwrites another one")
   func smallest() throws {
     let ledger = try Ledger(entryCapacity: 4_096)
     let none = LedgerEntry.Classification(domain: DomainNumber(rawValue: 0), bucket: 9)
@@ -76,7 +76,7 @@ struct SiteTests {
     #expect(entries.allSatisfy { $0.capacity == 77 && $0.classification.bucket == 9 })
   }
 
-  @Test("Where there is room for sixteen million resources there is room for a million lines, each by its own text")
+  @Test("A ledger with room for 16 million resources has room for a million lines, each with its own text")
   func manyLines() throws {
     let large = try Ledger(entryCapacity: 1 << 24)
     #expect(large.layout.siteCapacity == 1 << 20)
@@ -89,7 +89,7 @@ struct SiteTests {
     }
   }
 
-  @Test("Interning from many threads gives one number per line")
+  @Test("If many threads store lines, each line gets one number")
   func concurrent() async {
     let numbers = await withTaskGroup(of: [SiteID].self) { group in
       for _ in 0..<4 { group.addTask { (1...500).map { here(line: UInt($0)) } } }
@@ -107,7 +107,7 @@ struct SiteTests {
     #expect(ledger.rescues(at: site) == (2, 42))
   }
 
-  @Test("A domain keeps its kind and name; a removed one's number is used again")
+  @Test("A domain keeps its kind and name, and the number of a removed domain is used again")
   func domains() throws {
     let a = try ledger.addDomain(.arena, name: "frames")
     #expect(ledger.domainName(a.id.number) == "frames")
