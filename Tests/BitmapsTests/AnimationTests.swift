@@ -42,7 +42,7 @@ struct AnimationTests {
   }
 
   @Test(
-    "One that covers the canvas is the still picture of the same pixels: whole, in pieces, reduced, in place",
+    "If its first frame covers the canvas, an animation decodes like a still picture: whole, in pieces, in place",
     arguments: [true, false], [true, false])
   func covering(hasAlpha: Bool, isLossless: Bool) throws {
     try withOwnArena { arena in
@@ -78,7 +78,8 @@ struct AnimationTests {
   }
 
   @Test(
-    "What it leaves free of the canvas is transparent, whatever background the file names", arguments: [true, false])
+    "The part of the canvas that the first frame does not cover is transparent, whatever background the file names",
+    arguments: [true, false])
   func partial(hasAlpha: Bool) throws {
     try withOwnArena { arena in
       let still = try Self.still(width: 12, height: 9, hasAlpha: hasAlpha, arena: arena)
@@ -110,7 +111,7 @@ struct AnimationTests {
     }
   }
 
-  @Test("A thumbnail of an animation is one of its first frame")
+  @Test("A thumbnail of an animation is a thumbnail of its first frame")
   func thumbnail() throws {
     try withOwnArena { arena in
       let still = try Self.still(width: 80, height: 60, hasAlpha: false, arena: arena)
@@ -127,7 +128,7 @@ struct AnimationTests {
     }
   }
 
-  @Test("EXIF data at its end turns the canvas, and frames count as no data beside the pixels")
+  @Test("EXIF data at the end of an animation turns its canvas, and frames do not count as data beside the pixels")
   func turned() throws {
     try withOwnArena { arena in
       let still = try Self.still(width: 20, height: 10, hasAlpha: false, arena: arena)
@@ -145,7 +146,7 @@ struct AnimationTests {
     }
   }
 
-  @Test("One without a frame that can be read is damaged, or cut, and says so; in pieces as well")
+  @Test("An animation without a readable frame is damaged or truncated, and its error says so, also in pieces")
   func damaged() throws {
     try withOwnArena { arena in
       let still = try Self.still(width: 12, height: 8, hasAlpha: false, arena: arena)
@@ -187,7 +188,7 @@ struct AnimationTests {
     }
   }
 
-  @Test("A canvas is limited as a still picture is")
+  @Test("A canvas has the same limits as a still picture")
   func limits() throws {
     try withOwnArena { arena in
       let still = try Self.still(width: 2, height: 2, hasAlpha: true, arena: arena)
@@ -206,7 +207,7 @@ struct AnimationTests {
     }
   }
 
-  @Test("Of an animated PNG it is the picture in front; its frames are counted, and count as no data beside the pixels")
+  @Test("An animated PNG decodes to its still picture; frames are counted, and do not count as data beside the pixels")
   func animatedPNG() throws {
     try withOwnArena { arena in
       let still = PNGWriter(width: 2, height: 1, colorType: .gray, rows: [[7, 9]]).encoded()
@@ -230,7 +231,7 @@ struct AnimationTests {
     }
   }
 
-  @Test("An animation of one frame is a picture", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("A file of an animation with one frame is a picture", .enabled(if: Corpus.isPresent, Corpus.absence))
   func reported() throws {
     try withOwnArena { arena in
       let file = try Corpus.bytes("reported/18-webp-animation-of-one-frame-refused.own.webp")

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Bitmaps beside the end of their arena")
+@Suite("Bitmaps while their arena is destroyed")
 struct ArenaEndTests {
-  @Test("A disposed bitmap takes no memory from an arena that has its ledger entry now")
+  @Test("A disposed bitmap allocates nothing from the arena that now has its ledger entry")
   func reusedEntry() throws {
     let first = try Arena(name: "first")
     var bitmaps = try (0..<64).map { _ in try Bitmap(width: 5, height: 5, format: .rgba8, arena: first) }
@@ -25,7 +25,7 @@ struct ArenaEndTests {
   }
 
   /// This test tells most under AddressSanitizer, see .ci/address-sanitizer.
-  @Test("Bitmaps are disposed, and their arenas destroyed, while other threads change and copy them")
+  @Test("Bitmaps can be disposed, and their arenas destroyed, while other threads change and copy them")
   func destroyed() throws {
     let slots = SharedSlots<Guarded<Bitmap>>(count: 4)
     let isDone = Guarded(false)

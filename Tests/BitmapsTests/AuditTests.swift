@@ -6,9 +6,9 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("What the auditor says about bitmaps")
+@Suite("Audits of bitmaps")
 struct AuditTests {
-  @Test("Of a whole pipeline, its failures included, nothing is held and nothing rescued")
+  @Test("A whole pipeline, also when it fails, leaves nothing held and nothing rescued")
   func pipeline() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in
@@ -33,7 +33,7 @@ struct AuditTests {
     }
   }
 
-  @Test("A forgotten bitmap is reported with the line that asked for it")
+  @Test("A forgotten bitmap is reported with the line that created it")
   func forgotten() throws {
     try withOwnArena { arena in
       var kept: Bitmap?

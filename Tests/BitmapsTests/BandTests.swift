@@ -32,7 +32,7 @@ struct BandTests {
     }
   }
 
-  @Test("A crop's bands are its own rows, and no byte beside them changes")
+  @Test("The bands of a crop have its rows only, and no byte beside the crop changes")
   func crops() throws {
     try withOwnArena { arena in
       func make() throws -> Bitmap {
@@ -54,7 +54,7 @@ struct BandTests {
     }
   }
 
-  @Test("Bands to read are all rows of a crop once, share its pixels, and let others read", arguments: [1, 3])
+  @Test("Bands that are only read are all rows of a crop, share its pixels, and let others read", arguments: [1, 3])
   func reading(jobs: Int) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.make(width: 60, height: 50, format: .gray8, arena: arena) {
@@ -89,7 +89,7 @@ struct BandTests {
 
   struct Own: Error { let row: Int }
 
-  @Test("The first error comes through, and ends the rest", arguments: [1, 4])
+  @Test("The first error is thrown, and no further bands begin", arguments: [1, 4])
   func errors(jobs: Int) throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 8, height: 10_000, format: .gray8, arena: arena)
@@ -108,7 +108,7 @@ struct BandTests {
     }
   }
 
-  @Test("A cancelled task does no more", arguments: [1, 3])
+  @Test("A cancelled task begins no further bands", arguments: [1, 3])
   func cancellation(jobs: Int) async throws {
     let arena = try Arena(name: "test")
     let task = Task { () throws -> Int in
@@ -134,7 +134,7 @@ struct BandTests {
     try arena.destroy()
   }
 
-  @Test("A task that was cancelled before begins nothing")
+  @Test("A task that was cancelled before begins no band")
   func cancelledBefore() async throws {
     let task = Task { () throws -> BitmapError.Code? in
       unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
@@ -150,7 +150,7 @@ struct BandTests {
     #expect(try await task.value == .cancelled)
   }
 
-  @Test("Numbers that make no sense are refused", arguments: [(0, 1), (-1, 1), (1, 0), (2, -5)])
+  @Test("Band heights and thread counts that make no sense are refused", arguments: [(0, 1), (-1, 1), (1, 0), (2, -5)])
   func nonsense(jobs: Int, rowCount: Int) throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 8, height: 8, format: .gray8, arena: arena)
@@ -161,7 +161,7 @@ struct BandTests {
     }
   }
 
-  @Test("Copies, crops and bands on many threads at once never meet")
+  @Test("If many threads use copies, crops and bands at once, no thread sees the changes of another one")
   func stress() throws {
     try withOwnArena { arena in
       let shared = try Bitmap.make(width: 64, height: 48, format: .gray8, arena: arena) {

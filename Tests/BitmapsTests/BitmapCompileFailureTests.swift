@@ -3,7 +3,7 @@
 import TestSupport
 import Testing
 
-@Suite("What the compiler refuses of bitmaps", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
+@Suite("Uses of bitmaps that the compiler refuses", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
 struct BitmapCompileFailureTests {
   /// Expects that the compiler refuses this, for the reason that is meant.
   private func refuses(_ body: String, _ reason: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
@@ -38,7 +38,7 @@ struct BitmapCompileFailureTests {
       "'kept' escapes its scope")
   }
 
-  @Test("A band cannot be kept, nor taken to another thread")
+  @Test("A band cannot be kept, and cannot be passed to another thread")
   func escapingBands() throws {
     try refuses(
       "try bitmap.withMutableRowBands(as: RGBA8.self) "
@@ -49,7 +49,7 @@ struct BitmapCompileFailureTests {
       "escaping closure captures 'inout' parameter 'band'")
   }
 
-  @Test("Of rows to change there is no span that a closure could carry off")
+  @Test("Mutable rows have no span that a closure could keep")
   func mutableSpan() throws {
     try refuses(
       "try bitmap.withMutablePixels(as: RGBA8.self) { rows in var row = rows.row(0); row[0].red = 1 }",
@@ -59,7 +59,7 @@ struct BitmapCompileFailureTests {
       "subscript is get-only")
   }
 
-  @Test("Rows of a pin cannot outlive it, whatever ends the scope")
+  @Test("Rows of a pin cannot be used after the pin has ended, whatever ends the scope")
   func pinnedRows() throws {
     for end in ["", "throw CancellationError()"] {
       try refuses(
@@ -85,7 +85,7 @@ struct BitmapCompileFailureTests {
     }
   }
 
-  @Test("A type of pixels is a promise about all bits, which takes unsafe code")
+  @Test("A type of pixels must promise that all bits are valid, and the promise takes unsafe code")
   func promises() throws {
     let head =
       "import Bitmaps\nstruct Level: BitmapPixel { var x: UInt8; static var formats: Set<PixelFormat> { [.gray8] }\n"
@@ -106,7 +106,7 @@ struct BitmapCompileFailureTests {
     #expect(outcome.succeeded, "\(outcome.diagnostics)")
   }
 
-  @Test("Bodies of bands do not share variables that they change")
+  @Test("Closures for bands cannot share a variable that they change")
   func sharedVariables() throws {
     try refuses(
       "var count = 0\ntry bitmap.withMutableRowBands(as: RGBA8.self) { band in count += band.rows.count }\n"
@@ -114,19 +114,19 @@ struct BitmapCompileFailureTests {
       "mutation of captured var 'count' in concurrently-executing code")
   }
 
-  @Test("The bitmap cannot be changed while it is being changed")
+  @Test("A bitmap cannot be changed while it is already being changed")
   func nested() throws {
     try refuses(
       "try bitmap.withMutablePixels(as: RGBA8.self) { _ in try bitmap.withMutableRow(0) { _ in } }",
       "overlapping accesses to 'bitmap'")
   }
 
-  @Test("A bitmap that is a constant cannot be changed")
+  @Test("A constant bitmap cannot be changed")
   func constant() throws {
     try refuses("let copy = bitmap\ntry copy.withMutableRow(0) { _ in }", "'copy' is a 'let' constant")
   }
 
-  @Test("The memory behind is not to be had around the copy on write")
+  @Test("The memory of a bitmap cannot be reached without copy on write")
   func memory() throws {
     try refuses("print(bitmap.pixels)", "'pixels' is inaccessible")
   }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Bitmap")
 struct BitmapTests {
-  @Test("A new bitmap is black, its rows aligned to 64 bytes", arguments: PixelFormat.all)
+  @Test("A new bitmap is black, and its rows are aligned to 64 bytes", arguments: PixelFormat.all)
   func new(format: PixelFormat) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 65, height: 3, format: format, arena: arena)
@@ -22,7 +22,7 @@ struct BitmapTests {
   }
 
   @Test(
-    "Sizes that make no sense, or that nothing could hold, are refused",
+    "Sizes that make no sense, or that no memory can hold, are refused",
     arguments: [
       (0, 1), (1, 0), (-1, 5), (Int.max, 1), (Int.max / 4, 4), (1, Int.max), (1 << 40, 1 << 40),
     ])
@@ -35,7 +35,7 @@ struct BitmapTests {
     }
   }
 
-  @Test("What memory cannot hold is an error")
+  @Test("If there is not enough memory for the pixels, an error is thrown")
   func exhaustion() throws {
     try withOwnArena { arena in
       let error = try bitmapError {
@@ -45,7 +45,7 @@ struct BitmapTests {
     }
   }
 
-  @Test("Copies share the pixels, and their end")
+  @Test("Copies share the pixels, and are disposed together")
   func sharing() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 2, height: 2, format: .gray8, arena: arena)
@@ -56,7 +56,7 @@ struct BitmapTests {
     }
   }
 
-  @Test("A bitmap's pixels are recorded for the line that asked for it")
+  @Test("The pixels of a bitmap are recorded with the line that created it")
   func sites() throws {
     try withOwnArena { arena in
       let line = UInt(#line) + 1
@@ -70,7 +70,7 @@ struct BitmapTests {
     }
   }
 
-  @Test("A drawn picture is the same each time, and another for another variant")
+  @Test("A drawn picture is the same each time, and differs for another variant")
   func drawing() throws {
     try withOwnArena { arena in
       let first = try Bitmap.drawn(width: 160, height: 90, variant: 1, arena: arena).takePacked()
@@ -84,7 +84,7 @@ struct BitmapTests {
     }
   }
 
-  @Test("Converting there and back keeps what both formats hold")
+  @Test("Converting to another format and back keeps what both formats can hold")
   func converting() throws {
     try withOwnArena { arena in
       let drawn = try Bitmap.drawn(width: 33, height: 9, arena: arena)
@@ -100,7 +100,7 @@ struct BitmapTests {
     }
   }
 
-  @Test("A thumbnail is as wide as wanted, and no picture is enlarged")
+  @Test("A thumbnail has the wanted width, and no picture is enlarged")
   func thumbnails() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in

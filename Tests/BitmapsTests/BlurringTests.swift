@@ -38,7 +38,7 @@ struct BlurringTests {
   }
 
   @Test(
-    "Every size and sigma is within 1 of the definition", arguments: ResizingTests.formats,
+    "Results are within 1 of the definition for every size and sigma", arguments: ResizingTests.formats,
     ResizingTests.Transparency.allCases)
   func againstReference(format: PixelFormat, transparency: ResizingTests.Transparency) throws {
     try withOwnArena { arena in

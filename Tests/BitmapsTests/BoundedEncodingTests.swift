@@ -7,14 +7,14 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Encoding into memory of the caller's")
+@Suite("Encoding into memory of the caller")
 struct BoundedEncodingTests {
   static let encodings: [PictureEncoding] = [
     .jpeg(), .jpeg(quality: 100), .png(), .png(compression: 0), .webP(), .webP(isLossless: true), .netpbm(),
     .netpbm(.plain), .netpbm(.bitmap),
   ]
 
-  @Test("Two encodings are equal if their formats and options are")
+  @Test("Two encodings are equal if their formats and options are equal")
   func equality() {
     #expect(Set(Self.encodings + Self.encodings).count == Self.encodings.count)
     #expect(PictureEncoding.jpeg() == .jpeg(quality: 85))
@@ -41,7 +41,7 @@ struct BoundedEncodingTests {
   }
 
   @Test(
-    "Every capacity: what fits is the file that a native buffer gets, and what does not says what it takes",
+    "With any capacity, the result is the same file as in a native buffer, or an error with the size that is needed",
     arguments: encodings.indices, [false, true])
   func everyCapacity(index: Int, hasProfile: Bool) throws {
     try withOwnArena { arena in
@@ -69,7 +69,7 @@ struct BoundedEncodingTests {
   }
 
   @Test(
-    "With alpha and a profile of an odd or even length, capacities around what it takes", arguments: encodings.indices,
+    "Sizes are exact with alpha and a profile of an odd or even length", arguments: encodings.indices,
     [PixelFormat.rgba8, .rgb8, .gray8, .grayAlpha8, .rgba16])
   func alphaAndProfile(index: Int, format: PixelFormat) throws {
     try withOwnArena { arena in
@@ -104,7 +104,7 @@ struct BoundedEncodingTests {
     }
   }
 
-  @Test("No memory at all is too little, and says so", arguments: encodings.indices)
+  @Test("A capacity of 0 gives an error with the size that is needed", arguments: encodings.indices)
   func nothing(index: Int) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: 8, height: 8, arena: arena)
@@ -119,7 +119,7 @@ struct BoundedEncodingTests {
     }
   }
 
-  @Test("A format that the codec does not take is converted, and the copy is gone, also where the file does not fit")
+  @Test("A format that the codec does not accept is converted, and the copy is released, also if the file does not fit")
   func converted() throws {
     try withOwnArena { arena in
       for format in [PixelFormat.bgra8, .rgba8Premultiplied, .gray16, .grayAlpha8] {
@@ -140,7 +140,7 @@ struct BoundedEncodingTests {
     }
   }
 
-  @Test("A native buffer lends its bytes as the target, and no other memory is taken from the arena")
+  @Test("A native buffer can be the target, and nothing else is allocated from the arena")
   func nativeBuffer() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: 60, height: 40, arena: arena)
@@ -158,7 +158,7 @@ struct BoundedEncodingTests {
     }
   }
 
-  @Test("Foundation's Data takes a copy that outlives the picture", arguments: encodings.indices)
+  @Test("Foundation's Data gets a copy that stays valid after the picture is gone", arguments: encodings.indices)
   func data(index: Int) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: 30, height: 20, arena: arena)
@@ -174,7 +174,7 @@ struct BoundedEncodingTests {
     }
   }
 
-  @Test("Choices that make no sense are refused before anything is written")
+  @Test("Options that make no sense are refused before anything is written")
   func choices() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 8, height: 8, format: .rgb8, arena: arena)

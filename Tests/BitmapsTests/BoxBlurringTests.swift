@@ -20,7 +20,8 @@ struct BoxBlurringTests {
     }
   }
 
-  @Test("Random sizes and radii are within 1 of the definition", arguments: PixelFormat.tested, [false, true])
+  @Test(
+    "Results are within 1 of the definition for random sizes and radii", arguments: PixelFormat.tested, [false, true])
   func againstReference(format: PixelFormat, isOpaque: Bool) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 71
@@ -41,7 +42,7 @@ struct BoxBlurringTests {
     }
   }
 
-  @Test("A radius of 0 changes nothing that can be seen", arguments: PixelFormat.tested)
+  @Test("A radius of 0 changes nothing in an opaque picture", arguments: PixelFormat.tested)
   func nothing(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 72)
@@ -55,7 +56,7 @@ struct BoxBlurringTests {
     }
   }
 
-  @Test("A radius far beyond the picture makes it flat: the mean, weighted by how often a row and column counts")
+  @Test("A radius far beyond the picture makes every pixel the mean, weighted by how often each row and column counts")
   func far() throws {
     try withOwnArena { arena in
       let source = try Bitmap.make(width: 4, height: 4, format: .gray8, arena: arena) { $0 % 4 < 2 ? 0 : 200 }
@@ -66,7 +67,7 @@ struct BoxBlurringTests {
     }
   }
 
-  @Test("Sums do not drift: the last pixel of a long row is as exact as the first")
+  @Test("Sums do not drift, so the last pixel of a long row is as exact as the first")
   func drift() throws {
     try withOwnArena { arena in
       for format in PixelFormat.tested {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Bytes of pictures, in whatever a client has them")
+@Suite("Encoded bytes in the types that clients have")
 struct ByteInputTests {
   /// A collection whose elements are not contiguous in memory.
   struct Scattered: Collection {
@@ -33,7 +33,7 @@ struct ByteInputTests {
     #expect(PictureFormat(recognizing: bytes) == .png)
   }
 
-  @Test("Arrays, slices, Data and other collections decode as a span does")
+  @Test("Arrays, slices, Data and other collections decode like a span")
   func collections() throws {
     try withOwnArena { arena in
       let drawn = try Bitmap.drawn(width: 30, height: 20, arena: arena)
@@ -72,7 +72,7 @@ struct ByteInputTests {
     }
   }
 
-  @Test("A picture is encoded into an array's span")
+  @Test("A picture can be encoded into the span of an array")
   func encoding() throws {
     try withOwnArena { arena in
       let drawn = try Bitmap.drawn(width: 30, height: 20, arena: arena)
@@ -85,7 +85,7 @@ struct ByteInputTests {
   }
 
   @Test(
-    "A client in strict mode needs no unsafe code for any of them",
+    "A client in strict mode needs no unsafe code for any of these types",
     .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
   func strictClients() throws {
     let outcome = try TypeChecker.check(

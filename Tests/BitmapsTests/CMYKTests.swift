@@ -49,7 +49,7 @@ struct CMYKTests {
     return file + [0xFF, 0xD9]
   }
 
-  @Test("For every light that an ink leaves and every light that black leaves, their product is rounded to the nearest")
+  @Test("For every ink value and every black value, the product is rounded to the nearest")
   func products() throws {
     try withOwnArena { arena in
       // The samples of cyan, magenta and yellow in a row are all numbers; those of black are the row's number.

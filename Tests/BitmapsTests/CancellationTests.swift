@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Cancelled tasks, and work that takes too long")
+@Suite("Cancelled tasks and time limits")
 struct CancellationTests {
   /// Runs `body` in a task that was cancelled before it began, and returns the error that it must throw.
   static func errorWhenCancelled(
@@ -19,7 +19,7 @@ struct CancellationTests {
     return try #require(await #expect(throws: BitmapError.self) { try await task.value })
   }
 
-  @Test("Each function ends with its task, and leaves nothing")
+  @Test("Each function stops when its task is cancelled, and leaves nothing behind")
   func everyFunction() async throws {
     let arena = try Arena(name: "cancellation")
     let file = try JPEGDecodingTests.drawnJPEG(width: 64, height: 64, arena: arena)
@@ -45,7 +45,7 @@ struct CancellationTests {
   }
 
   @Test(
-    "A decoder whose time is up ends with the limit, and leaves nothing",
+    "A decoder whose time is over throws an error that names the limit, and leaves nothing behind",
     arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func wallTime(format: PictureFormat) throws {
     try withOwnArena { arena in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("What client code gets to see")
+@Suite("What client code can see")
 struct ClientCodeTests {
   /// A collection of bytes that keeps whatever it is filled from: safe code, which never names a pointer.
   struct Keeper: RangeReplaceableCollection {
@@ -33,7 +33,7 @@ struct ClientCodeTests {
     subscript(i: Int) -> UInt8 { bytes[i] }
   }
 
-  @Test("A copy of an encoded picture shows no later owner's bytes to a collection that keeps what it is given")
+  @Test("A collection that keeps the pointer it is filled from never sees the bytes of a later owner")
   func encodedPicture() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: 60, height: 40, arena: arena)

@@ -7,7 +7,7 @@ import Testing
 
 /// If every pixel that a file promises was decoded from the file's own data, the file is a picture, and there is a
 /// warning for whatever else is wrong with it. If not, it is an error.
-@Suite("Files that are damaged where no pixel is")
+@Suite("Files whose damage does not affect a pixel")
 struct CompletePictureTests {
   /// Three rows of a picture whose palette is partly transparent, with a text ahead of the pixels and a time behind
   /// them.
@@ -75,7 +75,8 @@ struct CompletePictureTests {
   }
 
   @Test(
-    "A wrong checksum of a PNG's chunk that no pixel needs is a warning, which names it", arguments: ["tEXt", "tIME"])
+    "A wrong checksum in a PNG chunk that no pixel needs is a warning that names the chunk",
+    arguments: ["tEXt", "tIME"])
   func checksums(chunk: String) throws {
     try withOwnArena { arena in
       let pixels = try Bitmap.decode(Self.png, arena: arena).takePacked()
@@ -87,7 +88,7 @@ struct CompletePictureTests {
   }
 
   @Test(
-    "A wrong checksum where pixels come from is an error, also if they are all there",
+    "A wrong checksum in a chunk that makes pixels is an error, even if all pixels are there",
     arguments: ["PLTE", "tRNS", "IDAT"])
   func pixelChecksums(chunk: String) throws {
     try withOwnArena { arena in
@@ -99,7 +100,7 @@ struct CompletePictureTests {
     }
   }
 
-  @Test("A PNG's end may be missing, cut, damaged, or another chunk")
+  @Test("If the end of a PNG is missing, cut, damaged or another chunk, the picture is still decoded")
   func ends() throws {
     try withOwnArena { arena in
       let pixels = try Bitmap.decode(Self.png, arena: arena).takePacked()
@@ -128,7 +129,7 @@ struct CompletePictureTests {
     }
   }
 
-  @Test("What is odd in a PNG ahead of its last row is said beside what is wrong with its end")
+  @Test("Warnings about a PNG's data before its last row are reported together with warnings about its end")
   func oddAndCut() throws {
     try withOwnArena { arena in
       // The file has a transparent colour, although each pixel has its own alpha.
@@ -143,7 +144,7 @@ struct CompletePictureTests {
     }
   }
 
-  @Test("Compressed data without its own checksum is a PNG all the same, interlaced or of one column")
+  @Test("A PNG whose compressed data lacks its checksum is decoded, also if it is interlaced or has one column")
   func shortData() throws {
     try withOwnArena { arena in
       for name in ["interlaced.png", "stored-rgba16-interlaced.png", "rgb.png", "stored-palette.png"] {
@@ -167,7 +168,7 @@ struct CompletePictureTests {
     return try Files.bytes(parts.joined(separator: "/") + "/Fuzzing/Seeds/" + name)
   }
 
-  @Test("A JPEG without its end is a picture, with a trailer of its camera behind it, too")
+  @Test("A JPEG without its end is decoded, also if the camera wrote a trailer behind it")
   func jpegEnd() throws {
     try withOwnArena { arena in
       for name in ["no-end-trailer", "progressive-no-end"] {
@@ -184,7 +185,7 @@ struct CompletePictureTests {
     }
   }
 
-  @Test("Whatever follows the rows of a JPEG of one scan, or the whole scans of another, costs no pixel")
+  @Test("Bytes behind the rows of a JPEG with one scan, or behind all scans of another, change no pixel")
   func jpegTrailers() throws {
     try withOwnArena { arena in
       let other = try JPEGDecodingTests.drawnJPEG(width: 16, height: 16, arena: arena)
@@ -206,7 +207,7 @@ struct CompletePictureTests {
     }
   }
 
-  @Test("A progressive JPEG that ends between two scans is truncated: bits of its coefficients are missing")
+  @Test("A progressive JPEG that ends between two scans is truncated, because bits of its coefficients are missing")
   func betweenScans() throws {
     try withOwnArena { arena in
       let file = try Self.seed("jpeg/progressive-no-end.jpg")
@@ -229,7 +230,7 @@ struct CompletePictureTests {
     }
   }
 
-  @Test("Inks of a CMYK JPEG are inverted without Adobe's marker as they are with it")
+  @Test("The inks of a CMYK JPEG are inverted with and without Adobe's marker")
   func inks() throws {
     try withOwnArena { arena in
       let plain = try Self.seed("jpeg/cmyk-no-marker.jpg")
@@ -247,7 +248,7 @@ struct CompletePictureTests {
     }
   }
 
-  @Test("Warnings are few, and their words are letters, whatever a file holds")
+  @Test("Whatever a file holds, there are few warnings, and their texts have no control characters")
   func many() throws {
     try withOwnArena { arena in
       let png = OrientationTests.plainPNG
@@ -269,7 +270,8 @@ struct CompletePictureTests {
   }
 
   @Test(
-    "Files that were reported are pictures, and say what is wrong", .enabled(if: Corpus.isPresent, Corpus.absence),
+    "Files from bug reports are decoded, and warnings say what is wrong with them",
+    .enabled(if: Corpus.isPresent, Corpus.absence),
     arguments: [
       ("02-cmyk-no-adobe-marker-comes-negative.own.jpg", []),
       ("04-png-iccp-crc-only-refused.image-png-430.png", [.damagedMetadata]),

@@ -19,7 +19,8 @@ struct CompositingTests {
   }
 
   @Test(
-    "Over, at any offset, is within 1 of the definition; what lies beyond is cut off", arguments: PixelFormat.tested)
+    "At any offset, the result is within 1 of the definition, and what lies outside is cut off",
+    arguments: PixelFormat.tested)
   func againstReference(format: PixelFormat) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 91
@@ -66,7 +67,8 @@ struct CompositingTests {
     #expect(distance <= format.tolerance, "\(comment), \(top.format) at \(x), \(y)")
   }
 
-  @Test("Where nothing is laid, pixels stay exactly, hidden colours too", arguments: PixelFormat.tested)
+  @Test(
+    "Pixels outside of the overlay stay exactly as they were, also their hidden colours", arguments: PixelFormat.tested)
   func outside(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 92)
@@ -91,7 +93,7 @@ struct CompositingTests {
     }
   }
 
-  @Test("An opaque picture replaces, a transparent one changes nothing")
+  @Test("An opaque overlay replaces the pixels, and a transparent one changes nothing")
   func extremes() throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 93)
@@ -108,7 +110,9 @@ struct CompositingTests {
     }
   }
 
-  @Test("A picture of any format is laid on one of any other", arguments: PixelFormat.tested, PixelFormat.tested)
+  @Test(
+    "A picture of any format can be laid on a picture of any other format", arguments: PixelFormat.tested,
+    PixelFormat.tested)
   func formats(format: PixelFormat, other: PixelFormat) throws {
     try withOwnArena { arena in
       let bottom = try Bitmap(width: 5, height: 4, format: format, arena: arena)
@@ -138,7 +142,9 @@ struct CompositingTests {
     }
   }
 
-  @Test("In place it is the same, and copies do not see it; of a picture on itself, too", arguments: PixelFormat.tested)
+  @Test(
+    "Compositing in place has the same result and does not change copies, also for a picture on itself",
+    arguments: PixelFormat.tested)
   func inPlace(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 94)

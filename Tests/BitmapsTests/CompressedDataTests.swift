@@ -107,7 +107,7 @@ struct CompressedDataTests {
     }
   }
 
-  @Test("A wrong checksum of the compressed data is damage wherever its chunks are cut")
+  @Test("A wrong checksum of the compressed data is damage, at whatever places the data is cut into chunks")
   func checksum() throws {
     try withOwnArena { arena in
       let pixels = try Bitmap.decode(Self.file, arena: arena).takePacked()
@@ -131,7 +131,7 @@ struct CompressedDataTests {
     }
   }
 
-  @Test("A checksum that is missing, and data without an end, are a damaged end wherever its chunks are cut")
+  @Test("A missing checksum, or data without an end, is a damaged end, at whatever places the data is cut into chunks")
   func missingEnd() throws {
     try withOwnArena { arena in
       let pixels = try Bitmap.decode(Self.file, arena: arena).takePacked()
@@ -146,7 +146,7 @@ struct CompressedDataTests {
     }
   }
 
-  @Test("Data behind the last row, or behind the end, is irregular wherever its chunks are cut")
+  @Test("Data behind the last row, or behind the end, is irregular, at whatever places the data is cut into chunks")
   func surplus() throws {
     try withOwnArena { arena in
       let pixels = try Bitmap.decode(Self.file, arena: arena).takePacked()
@@ -169,7 +169,8 @@ struct CompressedDataTests {
     }
   }
 
-  @Test("Data with a head that no zlib stream has, or one byte too short, is an error wherever its chunks are cut")
+  @Test(
+    "Data with an invalid zlib header, or one byte too short, is an error, at whatever places it is cut into chunks")
   func heads() throws {
     try withOwnArena { arena in
       var data = Self.data

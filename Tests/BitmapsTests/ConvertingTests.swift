@@ -21,7 +21,8 @@ struct ConvertingTests {
   }
 
   @Test(
-    "Every format becomes every other, within 1 of the rule", arguments: ResizingTests.formats, ResizingTests.formats)
+    "Every format can be converted to every other, within 1 of the rule", arguments: ResizingTests.formats,
+    ResizingTests.formats)
   func formats(from: PixelFormat, to: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 61)
@@ -44,7 +45,7 @@ struct ConvertingTests {
     }
   }
 
-  @Test("Maximum, root mean square and PSNR are those of the definition", arguments: ResizingTests.formats)
+  @Test("Maximum, root mean square and PSNR agree with the definition", arguments: ResizingTests.formats)
   func difference(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 62)
@@ -63,7 +64,7 @@ struct ConvertingTests {
     }
   }
 
-  @Test("Black against white is the most that can be, over rows of any length")
+  @Test("Black against white gives the largest possible difference, for rows of any length")
   func extremes() throws {
     try withOwnArena { arena in
       let black = try Bitmap(width: 70_001, height: 2, format: .gray8, arena: arena)
@@ -78,7 +79,8 @@ struct ConvertingTests {
   }
 
   @Test(
-    "So they are of 16 bits and of floats", arguments: [PixelFormat.gray16, .rgba16, .grayF32, .rgbaF32])
+    "Maximum, root mean square and PSNR agree with the definition for 16 bits and floats",
+    arguments: [PixelFormat.gray16, .rgba16, .grayF32, .rgbaF32])
   func wideDifference(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 63)
@@ -102,7 +104,7 @@ struct ConvertingTests {
     }
   }
 
-  @Test("A float that is no number makes the difference none")
+  @Test("If a float is NaN, the difference is NaN")
   func noNumber() throws {
     try withOwnArena { arena in
       let zero = try Bitmap(width: 3, height: 1, format: .grayF32, arena: arena)
@@ -120,7 +122,7 @@ struct ConvertingTests {
     }
   }
 
-  @Test("Pictures of different sizes or formats are not compared, nor disposed ones")
+  @Test("Pictures of different sizes or formats, and disposed ones, cannot be compared")
   func nonsense() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 4, height: 3, format: .gray8, arena: arena)

@@ -42,7 +42,8 @@ struct ConvolvingTests {
     ]
   }
 
-  @Test("Random sizes and kernels are within 1 of the definition", arguments: PixelFormat.tested, [false, true])
+  @Test(
+    "Results are within 1 of the definition for random sizes and kernels", arguments: PixelFormat.tested, [false, true])
   func againstReference(format: PixelFormat, isOpaque: Bool) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 81
@@ -64,7 +65,7 @@ struct ConvolvingTests {
     }
   }
 
-  @Test("Alpha that is preserved stays exactly, and colours are taken as they are", arguments: PixelFormat.tested)
+  @Test("If alpha is preserved, it stays exactly the same, and colours are not weighted", arguments: PixelFormat.tested)
   func preservedAlpha(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 82)
@@ -96,7 +97,7 @@ struct ConvolvingTests {
     }
   }
 
-  @Test("A kernel lies over the picture as it is written, and is not turned around")
+  @Test("A kernel is applied as it is written, and is not turned around")
   func direction() throws {
     try withOwnArena { arena in
       let source = try Bitmap.make(width: 3, height: 3, format: .gray8, arena: arena) { UInt8($0 * 10) }

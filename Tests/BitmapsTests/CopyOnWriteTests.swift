@@ -13,7 +13,7 @@ struct CopyOnWriteTests {
     try bitmap.withMutableRow(y) { row in row.storeBytes(of: value, toByteOffset: x, as: UInt8.self) }
   }
 
-  @Test("A change of one copy is not seen by the others, whichever is changed")
+  @Test("A change of one copy does not change the others, whichever copy is changed")
   func sharing() throws {
     try withOwnArena { arena in
       var first = try Bitmap.make(width: 3, height: 2, format: .gray8, arena: arena) { UInt8($0) }
@@ -28,7 +28,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("What nobody else has is changed in place")
+  @Test("Pixels without another owner are changed in place")
   func unshared() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 3, height: 2, format: .rgb8, arena: arena)
@@ -44,7 +44,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("A pin keeps the bytes as they were; the bitmap goes on with others")
+  @Test("A pin keeps the old bytes, and the bitmap then has other memory")
   func pinned() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap.make(width: 3, height: 1, format: .gray8, arena: arena) { UInt8($0) }
@@ -58,7 +58,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("A slice of the memory keeps what it had")
+  @Test("A slice of the memory keeps the old bytes")
   func sliced() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap.make(width: 3, height: 1, format: .gray8, arena: arena) { UInt8($0) }
@@ -70,7 +70,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("Elements of an array and members of other values are changed in place")
+  @Test("Array elements and members of other values are changed in place")
   func nestedValues() throws {
     struct Frame { var bitmap: Bitmap }
     try withOwnArena { arena in
@@ -86,7 +86,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("A copy is made in the arena of the first, and recorded for the line that changed it")
+  @Test("A copy is made in the arena of the original, and recorded with the line that made the change")
   func site() throws {
     try withOwnArena { arena in
       let first = try Bitmap(width: 3, height: 2, format: .gray8, arena: arena)
@@ -100,7 +100,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("Where there is no memory for the copy, both stay as they were")
+  @Test("If there is no memory for the copy, both bitmaps stay as they were")
   func exhaustion() throws {
     try withOwnArena { arena in
       let first = try Bitmap.make(width: 3, height: 2, format: .gray8, arena: arena) { UInt8($0) }
@@ -113,7 +113,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("A disposed bitmap cannot be changed, shared or not")
+  @Test("A disposed bitmap cannot be changed, whether it is shared or not")
   func disposed() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 3, height: 2, format: .gray8, arena: arena)
@@ -125,7 +125,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("An error of the caller's own comes through, and the bitmap can be used again")
+  @Test("An error of the caller's closure is thrown on, and the bitmap can be used again")
   func ownErrors() throws {
     struct Own: Error {}
     try withOwnArena { arena in
@@ -137,7 +137,7 @@ struct CopyOnWriteTests {
     }
   }
 
-  @Test("Rows may be given any distance that fits, and keep it until they are copied")
+  @Test("Rows may have any distance that fits, and keep it until they are copied")
   func bytesPerRow() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 3, height: 4, format: .rgb8, bytesPerRow: 11, arena: arena)

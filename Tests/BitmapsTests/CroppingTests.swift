@@ -21,7 +21,7 @@ struct CroppingTests {
     PixelRect(x: 3, y: 5, width: 17, height: 11), PixelRect(x: 0, y: 29, width: 40, height: 1),
   ]
 
-  @Test("A crop has the pixels of its rectangle, and copies none", arguments: PixelFormat.all)
+  @Test("A crop has the pixels of its rectangle, and copies nothing", arguments: PixelFormat.all)
   func cropping(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 81)
@@ -43,7 +43,7 @@ struct CroppingTests {
     }
   }
 
-  @Test("Every operation takes a crop for what it shows", arguments: PixelFormat.all)
+  @Test("Every operation on a crop gives the same result as on a copy of the crop", arguments: PixelFormat.all)
   func operations(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 82)
@@ -73,7 +73,7 @@ struct CroppingTests {
     }
   }
 
-  @Test("Neither a crop nor the whole sees the other's changes")
+  @Test("A change of a crop does not change the whole picture, and the other way round")
   func changing() throws {
     try withOwnArena { arena in
       var whole = try Bitmap.make(width: 4, height: 3, format: .gray8, arena: arena) { UInt8($0) }
@@ -89,7 +89,7 @@ struct CroppingTests {
     }
   }
 
-  @Test("A crop outlives the value it was taken from, and then is changed in place")
+  @Test("A crop can be used after the original value is gone, and is then changed in place")
   func outliving() throws {
     try withOwnArena { arena in
       func make() throws -> Bitmap {
@@ -104,7 +104,7 @@ struct CroppingTests {
     }
   }
 
-  @Test("Disposing a crop ends the whole, and the other way round")
+  @Test("If a crop is disposed, the whole picture is disposed, and the other way round")
   func disposing() throws {
     try withOwnArena { arena in
       for disposesCrop in [true, false] {
@@ -118,7 +118,7 @@ struct CroppingTests {
   }
 
   @Test(
-    "A rectangle that is not inside is refused",
+    "A rectangle that is not inside of the picture is refused",
     arguments: [
       (0, 0, 5, 3), (0, 0, 4, 4), (1, 0, 4, 3), (0, 1, 4, 3), (-1, 0, 2, 2), (0, -1, 2, 2), (0, 0, 0, 3), (0, 0, 4, 0),
       (4, 0, 1, 1), (0, 3, 1, 1), (2, 0, -1, 1), (Int.max, 0, 2, 2), (0, Int.max, 1, 1), (0, 0, Int.max, 1),
@@ -139,7 +139,7 @@ struct CroppingTests {
     }
   }
 
-  @Test("Pixels are replaced, also by those of the picture itself", arguments: PixelFormat.all)
+  @Test("Pixels can be replaced by those of another picture or of the same one", arguments: PixelFormat.all)
   func replacing(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 83)
@@ -164,7 +164,7 @@ struct CroppingTests {
     }
   }
 
-  @Test("Another format does not replace")
+  @Test("Pixels of another format cannot replace pixels")
   func replacingFormats() throws {
     try withOwnArena { arena in
       var gray = try Bitmap(width: 4, height: 3, format: .gray8, arena: arena)
@@ -176,7 +176,7 @@ struct CroppingTests {
   }
 
   @Test(
-    "Tiles are the whole picture, each pixel once",
+    "The tiles make up the whole picture, and each pixel is in one tile",
     arguments: [(40, 30), (1, 1), (7, 9), (64, 4), (100, 100), (Int.max, 1)])
   func tiles(width: Int, height: Int) throws {
     try withOwnArena { arena in
@@ -198,7 +198,7 @@ struct CroppingTests {
     }
   }
 
-  @Test("Tiles without a pixel are refused", arguments: [(0, 1), (1, 0), (-3, 3)])
+  @Test("Tiles without pixels are refused", arguments: [(0, 1), (1, 0), (-3, 3)])
   func noTiles(width: Int, height: Int) throws {
     try withOwnArena { arena in
       let whole = try Bitmap(width: 4, height: 3, format: .gray8, arena: arena)

@@ -7,7 +7,7 @@ import Testing
 @testable import Bitmaps
 
 /// The result of a file does not depend on the pieces in which its bytes arrive.
-@Suite("A damaged file ends in pieces as it does as a whole")
+@Suite("A damaged file has the same result whole and in pieces")
 struct DamageAgreementTests {
   enum Outcome: Equatable {
     case picture(PictureInfo?, [PictureWarning], [UInt8])
@@ -61,7 +61,9 @@ struct DamageAgreementTests {
     return files
   }
 
-  @Test("Cut anywhere", arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  @Test(
+    "Whole and in pieces, a file that is cut at any place has the same result",
+    arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func cut(format: PictureFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 20_261_129)
@@ -77,7 +79,9 @@ struct DamageAgreementTests {
     }
   }
 
-  @Test("With bytes changed", arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  @Test(
+    "Whole and in pieces, a file with changed bytes has the same result",
+    arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func changed(format: PictureFormat) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 20_261_130
@@ -109,7 +113,7 @@ struct DamageAgreementTests {
     }
   }
 
-  @Test("A chunk's length that is damage is never answered with advice to raise a limit")
+  @Test("If the length of a chunk is damaged, the error never suggests a higher limit")
   func lengths() throws {
     try withOwnArena { arena in
       let png = CompletePictureTests.png

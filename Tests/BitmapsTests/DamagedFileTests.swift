@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Files cut short, and files with flipped bytes")
+@Suite("Files that are cut, and files with changed bits")
 struct DamagedFileTests {
   private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
 
@@ -57,7 +57,7 @@ struct DamagedFileTests {
     : []
 
   @Test(
-    "A photo cut in many places is an error, or whole without its end, and leaves nothing in the arena",
+    "A photo that is cut gives an error, or all pixels if only its end is missing, and leaves nothing in the arena",
     .enabled(if: Corpus.isPresent, Corpus.absence), arguments: cutPhotoParts)
   func cutPhotos(part: Part) throws {
     let file = try Corpus.bytes(part.name)
@@ -81,7 +81,7 @@ struct DamagedFileTests {
   /// If a file of several scans is cut, it is refused before libjpeg sees a scan. If an end is put behind the cut,
   /// libjpeg sees the scans.
   @Test(
-    "A progressive photo cut at every 512 bytes and ended there leaves nothing in the arena",
+    "A progressive photo that is cut every 512 bytes and then ended leaves nothing in the arena",
     .enabled(if: Corpus.isPresent, Corpus.absence), arguments: endedPhotoParts)
   func endedPhotos(part: Part) throws {
     let file = try Corpus.bytes(part.name)
@@ -110,7 +110,7 @@ struct DamagedFileTests {
     ]
   }
 
-  @Test("Cut at every byte, a small file is an error until the last of its pixels is there")
+  @Test("A small file that is cut at any byte is an error until the last of its pixels is there")
   func cutEverywhere() throws {
     try withOwnArena { arena in
       // The JPEG may lack its end marker, and a byte of which no bit is needed. The PNG may lack the last chunk, the
@@ -133,7 +133,7 @@ struct DamagedFileTests {
     }
   }
 
-  @Test("With random bytes changed, a file is a picture or an error, and leaves nothing behind")
+  @Test("A file with random changed bytes gives a picture or an error, and leaves nothing behind")
   func flipped() throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 20_261_122)
@@ -157,7 +157,7 @@ struct DamagedFileTests {
   }
 
   @Test(
-    "The codecs' own heap is clean after every cut",
+    "After every cut, nothing is left on the codecs' own heap",
     .enabled(if: MallocCapture.isAvailable, "needs jemalloc's malloc, as LD_PRELOAD=libjemalloc.so.2 gives it"))
   func codecHeap() throws {
     try withOwnArena { arena in
@@ -181,7 +181,7 @@ struct DamagedFileTests {
   }
 
   @Test(
-    "Whichever allocation fails, the pipeline throws and leaves nothing, or works; the audit is clean each time",
+    "If any allocation fails, the pipeline throws and leaves nothing, or works, and the audit is clean each time",
     arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func failingAllocations(format: PictureFormat) throws {
     try withOwnArena { arena in

@@ -92,7 +92,9 @@ struct DamagedVariantTests {
     return count
   }
 
-  @Test("With random bytes changed", arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  @Test(
+    "Files with random changed bytes give a picture or an error, and leave nothing behind",
+    arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func flipped(format: PictureFormat) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 20_261_124
@@ -117,7 +119,9 @@ struct DamagedVariantTests {
     }
   }
 
-  @Test("Cut anywhere", arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
+  @Test(
+    "Files that are cut at any place give a picture or an error, and leave nothing behind",
+    arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func cut(format: PictureFormat) throws {
     try withOwnArena { arena in
       // Every byte is changed in the small files of the clone, and every 64th byte in those of the corpus.
@@ -131,7 +135,9 @@ struct DamagedVariantTests {
     }
   }
 
-  @Test("All of PngSuite, cut every 512 bytes", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test(
+    "All files of PngSuite, cut every 512 bytes, give a picture or an error, and leave nothing behind",
+    .enabled(if: Corpus.isPresent, Corpus.absence))
   func cutSuite() throws {
     try withOwnArena { arena in
       let names = Corpus.names(in: "pngsuite")

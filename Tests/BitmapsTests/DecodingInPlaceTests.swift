@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Decoding into a bitmap that is there")
+@Suite("Decoding into an existing bitmap")
 struct DecodingInPlaceTests {
   private static func replace(
     _ bitmap: inout Bitmap, with file: [UInt8], appliesOrientation: Bool = true, limits: DecodingLimits = .default,
@@ -26,7 +26,8 @@ struct DecodingInPlaceTests {
     return try encoded.copied()
   }
 
-  @Test("Frame after frame in the same memory, without one allocation", arguments: [PictureFormat.jpeg, .png, .webp])
+  @Test(
+    "Many frames are decoded into the same memory without any allocation", arguments: [PictureFormat.jpeg, .png, .webp])
   func frames(format: PictureFormat) throws {
     try withOwnArena { arena in
       let files = try (1...3).map { try Self.file(format, variant: $0, arena: arena) }
@@ -46,7 +47,9 @@ struct DecodingInPlaceTests {
     }
   }
 
-  @Test("Any format and any orientation, and copies do not see the change", arguments: PixelFormat.all)
+  @Test(
+    "Any format and any orientation can be decoded in place, and copies do not see the change",
+    arguments: PixelFormat.all)
   func formats(format: PixelFormat) throws {
     try withOwnArena { arena in
       for picture in [PictureFormat.jpeg, .png, .webp, .netpbm] {
@@ -70,7 +73,7 @@ struct DecodingInPlaceTests {
     }
   }
 
-  @Test("Into memory of others, between whose rows nothing changes")
+  @Test("If a picture is decoded into memory of other code, the bytes between the rows do not change")
   func foreign() throws {
     try withOwnArena { arena in
       for picture in [PictureFormat.jpeg, .png, .webp] {
@@ -93,7 +96,7 @@ struct DecodingInPlaceTests {
     }
   }
 
-  @Test("Another size, a limit and a file that is cut are errors, and the bitmap stays usable")
+  @Test("Another size, an exceeded limit or a cut file gives an error, and the bitmap can still be used")
   func refused() throws {
     try withOwnArena { arena in
       let file = try Self.file(.png, variant: 1, arena: arena)
@@ -114,7 +117,7 @@ struct DecodingInPlaceTests {
     }
   }
 
-  @Test("Rows further apart than 2^31 bytes are decoded and encoded")
+  @Test("Rows with a distance of more than 2^31 bytes can be decoded and encoded")
   func farApart() throws {
     let bytesPerRow = (1 << 31) + 64
     for height in [1, 2] {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Downscaling")
 struct DownscalingTests {
-  @Test("In the same size the copy is exact, down to colours that nobody sees")
+  @Test("A copy in the same size is exact, also in the colours of transparent pixels")
   func copy() throws {
     try withOwnArena { arena in
       let source = try Bitmap.make(width: 9, height: 5, format: .rgba8, arena: arena) { $0 % 4 == 3 ? 0 : UInt8($0) }
@@ -18,7 +18,7 @@ struct DownscalingTests {
     }
   }
 
-  @Test("A photo is within 1 of the definition", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("A downscaled photo is within 1 of the definition", .enabled(if: Corpus.isPresent, Corpus.absence))
   func photo() throws {
     try withOwnArena { arena in
       let source = try Bitmap(
@@ -30,7 +30,7 @@ struct DownscalingTests {
     }
   }
 
-  @Test("Of transparent pixels no colour bleeds into the average")
+  @Test("The colours of transparent pixels do not affect the average")
   func transparency() throws {
     try withOwnArena { arena in
       let pixels: [UInt8] = [255, 0, 0, 0, 0, 100, 0, 255, 255, 0, 0, 0, 0, 100, 0, 255]
@@ -42,7 +42,7 @@ struct DownscalingTests {
   }
 
   @Test(
-    "By width alone, proportions stay and nothing is enlarged",
+    "If only a width is given, proportions stay the same, and nothing is enlarged",
     arguments: [
       (400, 300, 100, 100, 75), (1000, 1, 10, 10, 1), (5312, 2988, 256, 256, 144), (10, 30, 256, 10, 30),
       (3, 1000, 1, 1, 333),

@@ -28,9 +28,7 @@ struct EmbeddedDataTests {
     return data
   }
 
-  @Test(
-    "ICC data goes through every format that can hold it", arguments: ["JPEG", "PNG", "lossy WebP", "lossless WebP"]
-  )
+  @Test("ICC data is kept in every format that can hold it", arguments: ["JPEG", "PNG", "lossy WebP", "lossless WebP"])
   func roundTrip(kind: String) throws {
     try withOwnArena { arena in
       for (format, model) in [(PixelFormat.rgb8, "RGB "), (.rgba8, "RGB "), (.gray8, "GRAY")] {
@@ -71,7 +69,7 @@ struct EmbeddedDataTests {
     }
   }
 
-  @Test("ICC data that libpng finds fault with is kept all the same", arguments: [PictureFormat.jpeg, .png, .webp])
+  @Test("ICC data that libpng complains about is kept, too", arguments: [PictureFormat.jpeg, .png, .webp])
   func faultyProfile(format: PictureFormat) throws {
     try withOwnArena { arena in
       // One has no tags and no illuminant; one has an intent that does not exist, and another illuminant; one has a tag
@@ -94,7 +92,7 @@ struct EmbeddedDataTests {
     }
   }
 
-  @Test("EXIF data comes as it is in the file", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("EXIF data is passed on as it is in the file", .enabled(if: Corpus.isPresent, Corpus.absence))
   func exif() throws {
     let file = try Corpus.bytes("derived/rocket_exif_orient6.jpg")
     // SAFETY: an array of bytes is initialised throughout.

@@ -17,7 +17,7 @@ struct EncodingTests {
     }
   }
 
-  @Test("A picture that does not fit the first buffer is encoded all the same")
+  @Test("A picture that does not fit into the first buffer is encoded, too")
   func large() throws {
     try withOwnArena { arena in
       let noise = try Self.noise(arena: arena)
@@ -29,7 +29,7 @@ struct EncodingTests {
     }
   }
 
-  @Test("The size limit is exact, and the error says what it takes")
+  @Test("The size limit is exact, and the error has the size that is needed")
   func limit() throws {
     try withOwnArena { arena in
       let noise = try Self.noise(arena: arena)
@@ -48,7 +48,7 @@ struct EncodingTests {
     }
   }
 
-  @Test("Alpha is laid on white")
+  @Test("Pixels with alpha are laid on white")
   func alpha() throws {
     try withOwnArena { arena in
       let transparent = try Bitmap(width: 16, height: 16, format: .rgba8, arena: arena)
@@ -60,7 +60,7 @@ struct EncodingTests {
     }
   }
 
-  @Test("Gray stays gray")
+  @Test("A gray picture is encoded in gray")
   func gray() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.make(width: 64, height: 4, format: .gray8, arena: arena) { UInt8($0 & 63) * 4 }
@@ -83,7 +83,7 @@ struct EncodingTests {
     }
   }
 
-  @Test("A side that JPEG cannot say is refused")
+  @Test("A width or height that JPEG cannot store is refused")
   func side() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 70_000, height: 1, format: .gray8, arena: arena)
@@ -92,7 +92,7 @@ struct EncodingTests {
     }
   }
 
-  @Test("A file is written whole, and replaces what was there")
+  @Test("A file is written as a whole, and replaces the old file")
   func writing() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in
@@ -126,7 +126,7 @@ struct EncodingTests {
     }
   }
 
-  @Test("A disposed bitmap throws, and says where it was made")
+  @Test("Encoding a disposed bitmap throws an error that names the line that created it")
   func disposed() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 8, height: 8, format: .rgb8, arena: arena)

@@ -6,7 +6,7 @@ import Testing
 @testable import Bitmaps
 
 /// Each number is accepted, or refused with an error of the module. No number ends the program.
-@Suite("Numbers of a client that are as large or small as can be")
+@Suite("The largest and smallest numbers from a client")
 struct ExtremeNumberTests {
   static let numbers = [Int.min, -7_000_000_000, -1, 0, 1, 1 << 31, 1 << 32, 7_000_000_000, 1 << 62, .max]
   /// Numbers that no picture can have as its width or height.
@@ -18,7 +18,7 @@ struct ExtremeNumberTests {
 
   private static func attemptBitmap(_ body: () throws -> Bitmap) { attempt { _ = try body().dispose() } }
 
-  @Test("Sizes")
+  @Test("Extreme sizes do not end the program")
   func sizes() async {
     await #expect(processExitsWith: .success) {
       let bitmap = try Bitmap(width: 3, height: 2, format: .rgb8)
@@ -39,7 +39,7 @@ struct ExtremeNumberTests {
     }
   }
 
-  @Test("Places, counts and strengths")
+  @Test("Extreme positions, counts and strengths do not end the program")
   func places() async {
     await #expect(processExitsWith: .success) {
       let bitmap = try Bitmap(width: 3, height: 2, format: .rgb8)
@@ -78,7 +78,7 @@ struct ExtremeNumberTests {
     }
   }
 
-  @Test("Limits")
+  @Test("Extreme limits do not end the program")
   func limits() async {
     await #expect(processExitsWith: .success) {
       let bitmap = try Bitmap(width: 3, height: 2, format: .rgb8)

@@ -26,7 +26,7 @@ struct FileReplacingTests {
   }
 
   @Test(
-    "The mode of a file that is replaced stays", arguments: [0o640, 0o600, 0o664, 0o444, 0o777, 0o4755] as [mode_t])
+    "A file that is replaced keeps its mode", arguments: [0o640, 0o600, 0o664, 0o444, 0o777, 0o4755] as [mode_t])
   func mode(mode: mode_t) throws {
     try withFolder { folder, bitmap in
       let path = "\(folder)/picture.png"
@@ -40,7 +40,7 @@ struct FileReplacingTests {
     }
   }
 
-  @Test("A new file has the mode that files of this process get")
+  @Test("A new file has the mode that other new files of the process have")
   func newFile() throws {
     try withFolder { folder, bitmap in
       try bitmap.writePNG(toFileAt: "\(folder)/picture.png")
@@ -57,7 +57,9 @@ struct FileReplacingTests {
     return try status(path).st_mode
   }
 
-  @Test("Owner and group stay, too", .enabled(if: getuid() == 0, "Only root gives files away."))
+  @Test(
+    "A file that is replaced keeps its owner and group, too", .enabled(if: getuid() == 0, "Only root gives files away.")
+  )
   func owner() throws {
     try withFolder { folder, bitmap in
       let path = "\(folder)/picture.png"
@@ -71,7 +73,7 @@ struct FileReplacingTests {
   }
 
   @Test(
-    "Where the group cannot be kept, the new one gets no more rights than everybody",
+    "If the group cannot be kept, the new group gets no more rights than all other users have",
     .enabled(if: getuid() == 0, "Only root can become another user."))
   func foreignGroup() async throws {
     let folder = try Files.makeTemporaryFolder()
@@ -97,7 +99,7 @@ struct FileReplacingTests {
     }
   }
 
-  @Test("A link is replaced itself, and what it led to stays")
+  @Test("A link is replaced, and the file that it pointed to stays as it was")
   func links() throws {
     try withFolder { folder, bitmap in
       try Files.write([1, 2, 3], to: "\(folder)/kept")
@@ -114,7 +116,7 @@ struct FileReplacingTests {
     }
   }
 
-  @Test("A folder, a pipe, a socket and a device stay, and so do links to them")
+  @Test("A folder, a pipe, a socket and a device are not replaced, and neither are links to them")
   func special() throws {
     try withFolder { folder, bitmap in
       try #require(unsafe mkdir("\(folder)/a folder", 0o755) == 0)
@@ -136,7 +138,7 @@ struct FileReplacingTests {
     }
   }
 
-  @Test("A link into /proc stays, as /dev/stdout is one, also where it leads to a regular file")
+  @Test("A link into /proc, such as /dev/stdout, is not replaced, even if it points to a regular file")
   func openFiles() throws {
     try withFolder { folder, bitmap in
       try Files.write([1, 2, 3], to: "\(folder)/output")

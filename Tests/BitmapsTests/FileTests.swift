@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Files that are no pictures")
+@Suite("Files that are not pictures")
 struct FileTests {
   static func error(decoding path: String, limits: DecodingLimits = .default, arena: Arena) throws -> BitmapError {
     let error = try bitmapError("\(path)") {
@@ -16,7 +16,7 @@ struct FileTests {
     return error
   }
 
-  @Test("Text, an empty file and a missing one say what they are")
+  @Test("The errors for text, an empty file and a missing file say what they are")
   func ordinary() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in
@@ -45,7 +45,9 @@ struct FileTests {
     }
   }
 
-  @Test("A forbidden file is named as that", .enabled(if: getuid() != 0, "Root may read everything."))
+  @Test(
+    "The error for a forbidden file says that it is forbidden", .enabled(if: getuid() != 0, "Root may read everything.")
+  )
   func forbidden() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in
@@ -57,7 +59,7 @@ struct FileTests {
     }
   }
 
-  @Test("A path with a NUL in it opens no other file")
+  @Test("A path that contains a NUL opens no other file")
   func nul() throws {
     try withOwnArena { arena in
       let error = try Self.error(decoding: "/etc/hostname\0.jpg", arena: arena)
@@ -65,7 +67,7 @@ struct FileTests {
     }
   }
 
-  @Test("A file larger than allowed is refused unread")
+  @Test("A file larger than the limit is refused before it is read")
   func large() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in
@@ -82,7 +84,7 @@ struct FileTests {
   }
 
   @Test(
-    "A picture of another format is named",
+    "If the format of a picture is not supported, the error names the format",
     arguments: [
       (Array("GIF89a\u{1}\0".utf8), PictureFormat.gif),
       ([0x49, 0x49, 0x2A, 0, 8, 0, 0, 0], .tiff), (Array("BM1234\0\0\0\0".utf8), .bmp),

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Pixels in memory of others")
+@Suite("Pixels in memory of other code")
 struct ForeignPixelTests {
   /// C's memory for some rows, zeroed.
   static func memory(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
@@ -15,7 +15,7 @@ struct ForeignPixelTests {
     return unsafe pointer
   }
 
-  @Test("They are read and changed in place, and given back once")
+  @Test("Pixels of other code are read and changed in place, and given back once")
   func wrapping() throws {
     let freed = Atomic<Int>(0)
     let base = try unsafe Self.memory(4 * 20 + 12)
@@ -40,7 +40,7 @@ struct ForeignPixelTests {
     #expect(freed.load(ordering: .relaxed) == 1)
   }
 
-  @Test("A changed copy leaves them as they are")
+  @Test("A changed copy leaves the pixels of other code as they are")
   func copying() throws {
     let freed = Atomic<Int>(0)
     let base = try unsafe Self.memory(4)
@@ -59,7 +59,7 @@ struct ForeignPixelTests {
     #expect(freed.load(ordering: .relaxed) == 1)
   }
 
-  @Test("A pin keeps them until it ends")
+  @Test("A pin keeps the pixels of other code until it ends")
   func pinned() throws {
     let freed = Atomic<Int>(0)
     let base = try unsafe Self.memory(4)
@@ -78,7 +78,7 @@ struct ForeignPixelTests {
     #expect(freed.load(ordering: .relaxed) == 1)
   }
 
-  @Test("What does not fit is refused, and the memory stays the caller's")
+  @Test("Sizes that do not fit the memory are refused, and the caller still owns the memory")
   func nonsense() throws {
     let base = try unsafe Self.memory(256)
     defer { unsafe free(base) }

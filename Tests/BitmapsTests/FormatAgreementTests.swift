@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("All formats of one file")
+@Suite("One file in all formats")
 struct FormatAgreementTests {
   /// Expects that each format has, byte by byte, what a conversion of the richest format gives. For the gray formats of
   /// a JPEG, that is a conversion of its luma.
@@ -30,7 +30,7 @@ struct FormatAgreementTests {
     #expect(try own.takePacked() == same.takePacked(), "\(name): the format of its own")
   }
 
-  @Test("A colour that a WebP's palette lacks is opaque black, where the file says that it has no alpha")
+  @Test("If a WebP says that it has no alpha, a colour that its palette lacks is opaque black in all formats")
   func paletteOfWebP() throws {
     try withOwnArena { arena in
       let file = WebPWriter.paletteOutOfRange()
@@ -49,7 +49,7 @@ struct FormatAgreementTests {
     }
   }
 
-  @Test("PNGs of every depth: colours that a palette lacks, a transparent colour, 16 bits")
+  @Test("All formats agree for PNGs of every depth, with colours that a palette lacks, or with a transparent colour")
   func ownPNGs() throws {
     try withOwnArena { arena in
       let wide = (0..<64).map { UInt8(truncatingIfNeeded: $0 * 37 ^ $0 << 3) }
@@ -81,7 +81,7 @@ struct FormatAgreementTests {
     }
   }
 
-  @Test("Netpbm files of any maximum", arguments: [1, 2, 5, 31, 100, 254, 255, 1023, 65_535])
+  @Test("All formats agree for Netpbm files of any maximum", arguments: [1, 2, 5, 31, 100, 254, 255, 1023, 65_535])
   func netpbm(maximum: Int) throws {
     try withOwnArena { arena in
       let samples = (0..<240).map { $0 * 7919 % (maximum + 1) }
@@ -101,7 +101,7 @@ struct FormatAgreementTests {
     }
   }()
 
-  @Test("Small files of every kind", arguments: seeds)
+  @Test("All formats agree for small files of every kind", arguments: seeds)
   func small(path: String) throws {
     try withOwnArena { arena in
       let file = try Files.bytes(path)
@@ -110,7 +110,9 @@ struct FormatAgreementTests {
     }
   }
 
-  @Test("The corpus's pictures", .enabled(if: Corpus.isPresent, Corpus.absence), arguments: ["derived", "photos"])
+  @Test(
+    "All formats agree for the corpus's pictures", .enabled(if: Corpus.isPresent, Corpus.absence),
+    arguments: ["derived", "photos"])
   func corpus(part: String) throws {
     try withOwnArena { arena in
       for name in Corpus.names(in: part, suffixes: [".jpg", ".png", ".webp"]) {
@@ -123,7 +125,7 @@ struct FormatAgreementTests {
     }
   }
 
-  @Test("PngSuite", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("All formats agree for PngSuite", .enabled(if: Corpus.isPresent, Corpus.absence))
   func pngSuite() throws {
     try withOwnArena { arena in
       for name in Corpus.names(in: "pngsuite", suffixes: [".png"]) where !name.hasPrefix("pngsuite/x") {
@@ -133,7 +135,7 @@ struct FormatAgreementTests {
   }
 
   @Test(
-    "The luma of a JPEG is the gray of its colours, give or take 1, where those are not cut off at 0 or 255",
+    "The luma of a JPEG is within 1 of the gray of its colours, if those are not clipped at 0 or 255",
     .enabled(if: Corpus.isPresent, Corpus.absence), arguments: ["derived/rocket_444.jpg", "photos/rocket.jpg"])
   func luma(name: String) throws {
     try withOwnArena { arena in

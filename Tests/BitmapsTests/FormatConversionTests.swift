@@ -100,7 +100,9 @@ struct FormatConversionTests {
     }
   }
 
-  @Test("Every format becomes every other, as near to the rule as promised", arguments: PixelFormat.all)
+  @Test(
+    "Every format can be converted to every other, with the accuracy that the documentation promises",
+    arguments: PixelFormat.all)
   func all(from: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 71)
@@ -158,7 +160,7 @@ struct FormatConversionTests {
     }
   }
 
-  @Test("What integers hold comes back from every wider format", arguments: PixelFormat.all)
+  @Test("Integers that are converted to any wider format and back stay the same", arguments: PixelFormat.all)
   func roundTrips(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 72)
@@ -179,7 +181,7 @@ struct FormatConversionTests {
     }
   }
 
-  @Test("Colours and alpha beyond the scale are clamped before anything is made of them")
+  @Test("Colours and alpha outside of the range are clamped before they are multiplied or divided")
   func beyond() throws {
     try withOwnArena { arena in
       let pixels = [
@@ -206,7 +208,7 @@ struct FormatConversionTests {
     }
   }
 
-  @Test("Floats beyond the scale are clamped, and what is no number becomes 0")
+  @Test("Floats outside of the range are clamped, and NaN becomes 0")
   func floats() throws {
     try withOwnArena { arena in
       let values: [Float] = [-.infinity, -1, -0.0, 0.5, 1, 1.5, 1e30, .infinity, .nan]

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Files, grays and alpha in every format")
 struct FormatOperationTests {
-  @Test("A file is decoded to any format as if it was converted afterwards", arguments: PixelFormat.all)
+  @Test("Decoding a file to a format gives the same as decoding it and then converting it", arguments: PixelFormat.all)
   func decoding(format: PixelFormat) throws {
     try withOwnArena { arena in
       let drawn = try Bitmap.drawn(width: 40, height: 30, arena: arena)
@@ -40,7 +40,7 @@ struct FormatOperationTests {
     }
   }
 
-  @Test("A picture in any format becomes the JPEG that it is in 8 bits on white", arguments: PixelFormat.all)
+  @Test("A picture in any format is encoded as the JPEG of its 8-bit version on white", arguments: PixelFormat.all)
   func encodingJPEG(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 91)
@@ -57,7 +57,7 @@ struct FormatOperationTests {
   }
 
   @Test(
-    "A picture in any format of 8 bits comes back from a PNG",
+    "A picture in any 8-bit format is the same after it was encoded as a PNG and decoded",
     arguments: PixelFormat.all.filter { $0.channel == .uint8 })
   func encodingPNG(format: PixelFormat) throws {
     try withOwnArena { arena in
@@ -77,7 +77,7 @@ struct FormatOperationTests {
     try picture.withBytes { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } }
   }
 
-  @Test("Grays are of the same depth, and keep alpha where they can", arguments: PixelFormat.all)
+  @Test("Gray versions have the same depth, and keep alpha if the gray format can hold it", arguments: PixelFormat.all)
   func grays(format: PixelFormat) throws {
     #expect(format.grayscale.isGray && format.grayscale.channel == format.channel)
     #expect(format.grayscale.hasAlpha == (format.hasAlpha && format.channel == .uint8))
@@ -93,7 +93,7 @@ struct FormatOperationTests {
     }
   }
 
-  @Test("Alpha is multiplied and divided where there is a format for it", arguments: PixelFormat.all)
+  @Test("Alpha can be multiplied and divided if there is a format for the result", arguments: PixelFormat.all)
   func alpha(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 94)
@@ -144,7 +144,7 @@ struct FormatOperationTests {
     try third.copied(arena: arena).dispose()
   }
 
-  @Test("Whichever allocation of changes and conversions fails, nothing is left and the audit is clean")
+  @Test("If any allocation of changes and conversions fails, nothing is left, and the audit is clean")
   func everyAllocation() throws {
     try withOwnArena { arena in
       let failures = try arena.failEachAllocation { try Self.pipeline(arena) }
@@ -152,7 +152,7 @@ struct FormatOperationTests {
     }
   }
 
-  @Test("A cancelled task converts, turns and copies nothing, and leaves nothing")
+  @Test("A cancelled task does not convert, turn or copy, and leaves nothing behind")
   func cancellation() async throws {
     let arena = try Arena(name: "test")
     let codes = try await Task {

@@ -8,7 +8,7 @@ import Testing
 @testable import Bitmaps
 
 /// Pixels between two pages that must not be touched: a read or write there ends the process.
-@Suite("Operations on pixels at the very end of memory")
+@Suite("Operations on pixels at the end of mapped memory")
 struct GuardedMemoryTests {
   static let pageSize = 4096
 
@@ -41,7 +41,7 @@ struct GuardedMemoryTests {
     }
   }
 
-  @Test("Nothing is read or written beside them", arguments: PixelFormat.all, [true, false])
+  @Test("Operations read and write nothing beside the pixels", arguments: PixelFormat.all, [true, false])
   func everyOperation(format: PixelFormat, atEnd: Bool) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 101)

@@ -17,7 +17,7 @@ struct HistogramTests {
     }
   }
 
-  @Test("Every sample is counted in its bin, and padding is not", arguments: PixelFormat.tested)
+  @Test("Every sample is counted in its bin, and padding is not counted", arguments: PixelFormat.tested)
   func againstReference(format: PixelFormat) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 101
@@ -40,7 +40,7 @@ struct HistogramTests {
     }
   }
 
-  @Test("The pixels of a disposed bitmap are not counted")
+  @Test("The pixels of a disposed bitmap cannot be counted")
   func disposed() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 4, height: 3, format: .gray8, arena: arena)
