@@ -8,7 +8,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("What a hostile stream costs, and when it is refused")
+@Suite("The cost of hostile streams, and when they are refused")
 struct HostileStreamTests {
   static func number(_ value: Int, isLittle: Bool = false) -> [UInt8] {
     let bytes = (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
@@ -32,7 +32,7 @@ struct HostileStreamTests {
     return [longPNG, longJPEG, longWebP]
   }
 
-  @Test("In pieces, each segment and chunk is a step of one walk, and the codecs are asked twice at most")
+  @Test("In pieces, each segment and chunk is looked at once, and the codecs are called at most twice")
   func linear() throws {
     try withOwnArena { arena in
       // The texts before and behind the pixels; the comments with their lengths, and the JFIF segment; the colour
@@ -62,7 +62,7 @@ struct HostileStreamTests {
     }
   }
 
-  @Test("With bytes changed, what is a picture as a whole is one in pieces, and the same is known of it")
+  @Test("A file with changed bytes has the same result and the same header whole and in pieces")
   func changed() throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 20_261_125)
@@ -97,7 +97,7 @@ struct HostileStreamTests {
     }
   }
 
-  @Test("A profile is read once, however much follows it")
+  @Test("A profile is read once, even if much data follows it")
   func profile() throws {
     try withOwnArena { arena in
       var file = try LateMetadataTests.webP(exif: OrientationTests.exif(6, isLittle: true), arena: arena)
@@ -118,7 +118,7 @@ struct HostileStreamTests {
     }
   }
 
-  @Test("The time inside of the calls counts together, and that between them does not")
+  @Test("The time limit counts the time inside of calls, not the time between them")
   func wallTime() throws {
     try withOwnArena { arena in
       for file in try Self.files(pieces: 50, arena: arena) {
@@ -158,7 +158,7 @@ struct HostileStreamTests {
     }
   }
 
-  @Test("A task's end ends the next call, and the walk in it")
+  @Test("If the task is cancelled, the next call ends, also in the middle of the header's segments")
   func cancellation() async throws {
     let arena = try Arena(name: "stream")
     for file in try Self.files(pieces: 200, arena: arena) {
@@ -176,7 +176,7 @@ struct HostileStreamTests {
     try arena.destroy()
   }
 
-  @Test("Probing ends with its task, too: of bytes and of files, at the start and in the walk")
+  @Test("If the task is cancelled, probing of bytes and of files ends, at the start and in the middle of the header")
   func probing() async throws {
     let arena = try Arena(name: "probing")
     let folder = try Files.makeTemporaryFolder()
@@ -222,7 +222,8 @@ struct HostileStreamTests {
       sourceLocation: sourceLocation)
   }
 
-  @Test("By the length of a PNG's chunk, before and behind the pixels, once more of it is there than allowed")
+  @Test(
+    "A PNG chunk that is too long is refused when more of it has arrived than allowed, before and behind the pixels")
   func pngChunks() throws {
     try withOwnArena { arena in
       var limits = DecodingLimits()
@@ -250,7 +251,7 @@ struct HostileStreamTests {
     }
   }
 
-  @Test("By the sizes that a PNG's and a JPEG's header declare, before the data between them and the pixels")
+  @Test("Sizes that are too large are refused at the header of a PNG or JPEG, before the data that follows it")
   func sizes() throws {
     try withOwnArena { arena in
       let png = PNGWriter(width: 60_000, height: 60_000, colorType: .rgba, rows: []).encoded()
@@ -264,7 +265,7 @@ struct HostileStreamTests {
   }
 
   @Test(
-    "By the sum of the lengths of a JPEG's segments, and by that of a WebP's chunk, once more is there than allowed")
+    "JPEG segments whose sum is too long, and WebP chunks, are refused when more has arrived than allowed")
   func segments() throws {
     try withOwnArena { arena in
       var limits = DecodingLimits()

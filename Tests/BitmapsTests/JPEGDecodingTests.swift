@@ -17,7 +17,7 @@ struct JPEGDecodingTests {
     return try encoded.withBytes { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } }
   }
 
-  @Test("A picture that was encoded decodes to nearly the same pixels")
+  @Test("An encoded picture decodes to nearly the same pixels")
   func roundTrip() throws {
     try withOwnArena { arena in
       let drawn = try Bitmap.drawn(width: 203, height: 117, variant: 3, arena: arena).takePacked()
@@ -28,7 +28,7 @@ struct JPEGDecodingTests {
     }
   }
 
-  @Test("Every pixel format shows the same picture")
+  @Test("All pixel formats show the same picture")
   func formats() throws {
     try withOwnArena { arena in
       let file = try Self.drawnJPEG(width: 61, height: 40, arena: arena)
@@ -45,7 +45,7 @@ struct JPEGDecodingTests {
   }
 
   @Test(
-    "A wanted width shrinks the picture by halves while it is decoded",
+    "If a smaller width is wanted, the picture is halved while it is decoded",
     arguments: [
       (800, 800, 600), (401, 800, 600), (400, 400, 300), (200, 200, 150), (100, 100, 75), (10, 100, 75),
       (2000, 800, 600),
@@ -59,7 +59,7 @@ struct JPEGDecodingTests {
     }
   }
 
-  @Test("A shrunk picture is close to the area average of the whole one")
+  @Test("A reduced picture is close to the area average of the whole one")
   func shrinkingQuality() throws {
     try withOwnArena { arena in
       let file = try Self.drawnJPEG(width: 640, height: 402, arena: arena)
@@ -72,7 +72,7 @@ struct JPEGDecodingTests {
   }
 
   @Test(
-    "Gray, CMYK, progressive and 4:4:4 show the picture that they were made from",
+    "Gray, CMYK, progressive and 4:4:4 files show the picture that they were made from",
     .enabled(if: Corpus.isPresent, Corpus.absence),
     arguments: ["rocket_gray.jpg", "rocket_cmyk.jpg", "rocket_progressive_420.jpg", "rocket_444.jpg"])
   func kinds(name: String) throws {
@@ -94,7 +94,7 @@ struct JPEGDecodingTests {
     }
   }
 
-  @Test("What a header says is known without decoding", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("The information in a header is known without decoding", .enabled(if: Corpus.isPresent, Corpus.absence))
   func probing() throws {
     try withOwnArena { arena in
       let info = try PictureInfo(
@@ -104,7 +104,7 @@ struct JPEGDecodingTests {
     }
   }
 
-  @Test("Damaged pixel data is an error and never a picture with invented parts")
+  @Test("Damaged pixel data is an error, and never gives a picture with invented parts")
   func damage() throws {
     try withOwnArena { arena in
       var file = try Self.drawnJPEG(width: 256, height: 256, arena: arena)
@@ -116,7 +116,7 @@ struct JPEGDecodingTests {
     }
   }
 
-  @Test("Bytes between segments are passed over, whatever their number, with a question for each 64 KiB")
+  @Test("Any number of bytes between segments is skipped, with a check for cancellation for each 64 KiB")
   func longHeader() throws {
     try withOwnArena { arena in
       let file = try Self.drawnJPEG(width: 30, height: 20, arena: arena)
@@ -144,7 +144,7 @@ struct JPEGDecodingTests {
     }
   }
 
-  @Test("If the whole header has arrived and nothing is wrong with it, libjpeg reads it once before the pixels")
+  @Test("If the whole header has arrived and is correct, libjpeg reads it once before the pixels")
   func headerReadOnce() throws {
     try withOwnArena { arena in
       let file = try Self.drawnJPEG(width: 30, height: 20, arena: arena)
@@ -160,7 +160,7 @@ struct JPEGDecodingTests {
     }
   }
 
-  @Test("A header without a height is legal and not supported; one without a width, or too large to decode, says so")
+  @Test("A header without a height is legal but not supported, and a missing or too large width has its own error")
   func headers() throws {
     try withOwnArena { arena in
       let file = try Self.drawnJPEG(width: 30, height: 20, arena: arena)

@@ -5,10 +5,10 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Kinds of JPEG that are not decoded, and what is odd in those that are")
+@Suite("Kinds of JPEG that are not decoded, and irregular data in those that are")
 struct JPEGKindTests {
   @Test(
-    "Lossless and hierarchical JPEG and JPEG-LS are unsupported, by name, whatever lies ahead of their frame",
+    "Lossless and hierarchical JPEG and JPEG-LS are unsupported, and the error names them, whatever comes before",
     arguments: [
       (0xC3, "lossless"), (0xC5, "hierarchical"), (0xC6, "hierarchical"), (0xC7, "hierarchical"), (0xCB, "lossless"),
       (0xCD, "hierarchical"), (0xCE, "hierarchical"), (0xCF, "hierarchical"), (0xC8, "extension"),
@@ -32,7 +32,9 @@ struct JPEGKindTests {
     }
   }
 
-  @Test("The header of such a frame between two scans is damage", arguments: [0xC3, 0xC8, 0xDE, 0xF7] as [UInt8])
+  @Test(
+    "If the header of such a frame is between two scans, the file is damaged",
+    arguments: [0xC3, 0xC8, 0xDE, 0xF7] as [UInt8])
   func strayFrame(marker: UInt8) throws {
     try withOwnArena { arena in
       for name in ["sequential-scans", "progressive"] {
@@ -44,7 +46,8 @@ struct JPEGKindTests {
     }
   }
 
-  @Test("Where Adobe's segment names no known colours, they are guessed, and that is said; strict, it is an error")
+  @Test(
+    "If Adobe's segment has an unknown transform, colours are guessed with a warning; strict decoding gives an error")
   func guessedColors() throws {
     try withOwnArena { arena in
       for (name, known) in [("baseline", 1), ("progressive", 1), ("cmyk-no-marker", 2)] as [(String, UInt8)] {
@@ -69,7 +72,7 @@ struct JPEGKindTests {
     }
   }
 
-  @Test("Bytes between two segments are a warning, wherever they lie, and with a missing end, too")
+  @Test("Bytes between two segments give a warning at any place, also if the end is missing")
   func strayBytes() throws {
     try withOwnArena { arena in
       for name in ["baseline", "sequential-scans", "progressive", "arithmetic-progressive"] {
@@ -89,7 +92,7 @@ struct JPEGKindTests {
     }
   }
 
-  @Test("Eight bytes or more behind the data of a scan are a warning; fewer may have been read ahead")
+  @Test("Eight or more bytes behind the data of a scan give a warning; fewer may have been read ahead")
   func strayBytesBehindData() throws {
     try withOwnArena { arena in
       for name in ["baseline", "sequential-scans", "progressive"] {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Pixels of a PNG whose numbers its palette lacks")
+@Suite("Pixels of a PNG whose colours are not in its palette")
 struct LackingColorTests {
   /// Rows of pixels' numbers, as they lie in a file.
   private static func packed(_ rows: [[UInt8]], depth: Int) -> [[UInt8]] {
@@ -30,7 +30,8 @@ struct LackingColorTests {
   /// The reds 0 and 1 are those that a filling would take first.
   private static let colors: [UInt8] = [0, 8, 7, 1, 60, 70, 200, 0, 0]
 
-  @Test("They are black and opaque, with a warning, in every way to decode", arguments: [1, 2, 4, 8], [[], [0]])
+  @Test(
+    "Such pixels are black and opaque, with a warning, in every way of decoding", arguments: [1, 2, 4, 8], [[], [0]])
   func warned(depth: Int, transparency: [UInt8]) throws {
     try withOwnArena { arena in
       let colors = depth == 1 ? Array(Self.colors[..<3]) : Self.colors
@@ -65,7 +66,9 @@ struct LackingColorTests {
     }
   }
 
-  @Test("Where no pixel has such a number nothing is said, whatever lies behind a row", arguments: [1, 2, 4, 8])
+  @Test(
+    "If all pixels' colours are in the palette, there is no warning, whatever is behind the end of a row",
+    arguments: [1, 2, 4, 8])
   func unused(depth: Int) throws {
     try withOwnArena { arena in
       let colors = depth == 1 ? Array(Self.colors[..<3]) : Self.colors
@@ -80,7 +83,7 @@ struct LackingColorTests {
     }
   }
 
-  @Test("One colour less than numbers, with all reds but one, is told as well")
+  @Test("There is a warning also if the palette has 255 of the 256 colours that the pixels use")
   func oneLess() throws {
     try withOwnArena { arena in
       for unused in [0, 100, 255] {
@@ -95,7 +98,7 @@ struct LackingColorTests {
     }
   }
 
-  @Test("A strict refusal asks to look at the colours")
+  @Test("The error of strict decoding says that the client should look at the colours")
   func strict() throws {
     try withOwnArena { arena in
       let file = PNGWriter(width: 1, height: 1, colorType: .palette, palette: [1, 2, 3], rows: [[1]]).encoded()

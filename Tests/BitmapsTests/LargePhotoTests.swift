@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Photos of today's phones and cameras")
+@Suite("Photos of current phones and cameras")
 struct LargePhotoTests {
   /// The sides of the largest pictures that phones and cameras on sale write.
   static let cameras: [(name: String, width: Int, height: Int)] = [
@@ -18,7 +18,7 @@ struct LargePhotoTests {
 
   private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
 
-  @Test("The default limits take the picture of every one of them, in colours with alpha; progressive ones in 4:2:0")
+  @Test("The default limits allow the pictures of all these cameras, in colours with alpha; progressive ones in 4:2:0")
   func defaults() throws {
     for camera in Self.cameras {
       for isProgressive in [false, true] {
@@ -35,7 +35,7 @@ struct LargePhotoTests {
     #expect(whole <= DecodingLimits.default.workingMemoryByteCount)
   }
 
-  @Test("A thumbnail of 200 megapixels by limits that are for a hundredth of them")
+  @Test("A thumbnail of 200 megapixels can be made within limits for a hundredth of the pixels")
   func thumbnail() throws {
     try withOwnArena { arena in
       let file = FlatJPEG(width: 16_320, height: 12_240).encoded()
@@ -56,7 +56,7 @@ struct LargePhotoTests {
     }
   }
 
-  @Test("What counts is what is decoded: whole, in pieces, and of a picture that is turned")
+  @Test("Limits apply to the pixels that are decoded: whole, in pieces, and if the picture is turned")
   func counted() throws {
     try withOwnArena { arena in
       let upright = FlatJPEG(width: 320, height: 160).encoded()
@@ -106,7 +106,7 @@ struct LargePhotoTests {
     return bitmap.width
   }
 
-  @Test("A progressive photo of 50 megapixels in 4:4:4 is decoded by the default limits")
+  @Test("The default limits allow a progressive photo of 50 megapixels in 4:4:4")
   func progressive() throws {
     try withOwnArena { arena in
       let picture = FlatJPEG(width: 8192, height: 6144, sampling: 1, isProgressive: true)
@@ -124,7 +124,7 @@ struct LargePhotoTests {
   }
 
   @Test(
-    "Whole photos of 113, 200 and 403 megapixels, by the default limits",
+    "The default limits allow whole photos of 113, 200 and 403 megapixels",
     .enabled(if: isLong, "It takes 3 GB and half a minute; set NATIVE_BUFFERS_STRESS=long."),
     arguments: [
       FlatJPEG(width: 12_288, height: 9216, isProgressive: true), FlatJPEG(width: 16_320, height: 12_240),

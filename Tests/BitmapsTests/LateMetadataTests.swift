@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Data beside the pixels that comes late, or is cut off")
+@Suite("Data beside the pixels that arrives late, or is cut off")
 struct LateMetadataTests {
   static func append(_ bytes: ArraySlice<UInt8>, to decoder: inout PictureDecoder) throws {
     let copy = Array(bytes)
@@ -34,7 +34,7 @@ struct LateMetadataTests {
       + plain.suffix(12)
   }
 
-  @Test("Byte by byte, the size is known early, and all else once it is there")
+  @Test("If a file arrives byte by byte, its size is known early, and all else as soon as it has arrived")
   func pieces() throws {
     try withOwnArena { arena in
       let exif = OrientationTests.exif(6, isLittle: true)
@@ -62,7 +62,8 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("The pixel format of a WebP stays what it is first known as, whatever the file's first chunk says of alpha")
+  @Test(
+    "The pixel format of a WebP does not change after it is known, whatever the file's first chunk says about alpha")
   func unflaggedAlpha() throws {
     try withOwnArena { arena in
       let files = try DamagedVariantTests.files(of: .webp)
@@ -84,7 +85,7 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("An extended WebP that is too large is refused by its first chunk, before its profile has arrived")
+  @Test("An extended WebP that is too large is refused at its first chunk, before its profile has arrived")
   func hugeWebP() throws {
     try withOwnArena { arena in
       // The picture has 32,768 × 32,768 pixels, and 60,000 bytes of a profile are still to come.
@@ -99,7 +100,7 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("Files of a few bytes, byte by byte: known with the last byte of the header")
+  @Test("If a file of a few bytes arrives byte by byte, its header is known with the header's last byte")
   func tiny() throws {
     try withOwnArena { arena in
       for (head, pixels) in [("P4 7 5\n", 5), ("P5\n7 5\n255\n", 35), ("P1\n1 1\n", 1)] {
@@ -114,7 +115,7 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("More data beside the pixels than allowed is refused as it arrives")
+  @Test("More data beside the pixels than allowed is refused while it arrives")
   func limits() throws {
     try withOwnArena { arena in
       let file = Self.png(exif: OrientationTests.exif(6, isLittle: true))
@@ -128,7 +129,8 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("A WebP cut within its pixels is truncated; behind them its EXIF data is missing, and the picture says so")
+  @Test(
+    "A WebP that is cut in its pixels is truncated; if it is cut behind them, a warning says that EXIF data is missing")
   func cutWebP() throws {
     try withOwnArena { arena in
       let file = try Self.webP(exif: OrientationTests.exif(6, isLittle: true), arena: arena)
@@ -159,7 +161,7 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("Of a plain Netpbm file, a cut between numbers is found; one within the last cannot be told")
+  @Test("A cut between the numbers of a plain Netpbm file is found, but a cut within the last number cannot be found")
   func cutNetpbm() throws {
     try withOwnArena { arena in
       let text = "P2 2 1 255\n10 200\n"
@@ -177,7 +179,9 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("A PNG's ICC data takes what it needs, whatever the limit", arguments: [300_000, 300_001, 8 << 30, Int.max])
+  @Test(
+    "The ICC data of a PNG takes only the memory that it needs, whatever the limit is",
+    arguments: [300_000, 300_001, 8 << 30, Int.max])
   func profileLimits(limit: Int) throws {
     try withOwnArena { arena in
       let data = EmbeddedDataTests.icc(byteCount: 300_000, model: "RGB ")
@@ -199,7 +203,7 @@ struct LateMetadataTests {
     }
   }
 
-  @Test("ICC data that inflates to more than its limit is refused, at the byte")
+  @Test("ICC data that inflates to more than its limit is refused, exact to the byte")
   func inflatingProfile() throws {
     try withOwnArena { arena in
       var data = EmbeddedDataTests.icc(byteCount: 200_000, model: "RGB ")

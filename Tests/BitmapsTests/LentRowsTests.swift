@@ -5,14 +5,14 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Rows that a closure is lent")
+@Suite("Rows that closures get")
 struct LentRowsTests {
   private struct Own: Error {}
 
   /// The program's message if a closure leaves other rows than those that it was lent.
   private static let message = "put another span into the place of the one that it was lent of the buffer created at"
 
-  @Test("A closure that carries its row off ends the program, which names the line of the bitmap")
+  @Test("If a closure keeps its row, the program ends, and the message names the line of the bitmap")
   func row() async throws {
     for isThrowing in [false, true] {
       let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
@@ -33,7 +33,7 @@ struct LentRowsTests {
     }
   }
 
-  @Test("A closure that leaves its row alone is not disturbed, whether it returns or throws")
+  @Test("A closure that does not exchange its row can return or throw")
   func ordinary() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 4, height: 3, format: .gray8, arena: arena)
@@ -51,7 +51,7 @@ struct LentRowsTests {
     }
   }
 
-  @Test("A pin keeps a bitmap's rows: as they are for itself, while the bitmap is changed, cropped and disposed")
+  @Test("The rows of a pin stay the same while the bitmap is changed, cropped and disposed")
   func pinning() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap.make(width: 5, height: 4, format: .rgb8, arena: arena) { UInt8($0) }

@@ -24,7 +24,7 @@ struct LimitTests {
     }
   }
 
-  @Test("A side beyond its limit is named, whatever the other one is")
+  @Test("An error names the side that exceeds its limit, whatever the other side is")
   func sides() throws {
     try withOwnArena { arena in
       let wide = PNGWriter(width: 2_000_000_000, height: 1, colorType: .gray, rows: []).encoded()
@@ -49,7 +49,7 @@ struct LimitTests {
     }
   }
 
-  @Test("A tiny progressive JPEG of 20,000×20,000 is refused for its coefficients, before anything is allocated")
+  @Test("A tiny progressive JPEG of 20,000×20,000 is refused before anything is allocated, because of its coefficients")
   func coefficientBomb() throws {
     try withOwnArena { arena in
       let bytes = [UInt8](repeating: 1, count: 64)
@@ -75,7 +75,7 @@ struct LimitTests {
     }
   }
 
-  @Test("A limit that just holds lets the picture through")
+  @Test("A picture that is exactly at the limit is decoded")
   func exact() throws {
     try withOwnArena { arena in
       let file = try JPEGDecodingTests.drawnJPEG(width: 30, height: 20, arena: arena)
@@ -99,7 +99,7 @@ struct LimitTests {
   }
 
   @Test(
-    "A progressive JPEG's working memory is limited, and the error names both figures",
+    "The working memory of a progressive JPEG is limited, and the error has both numbers",
     .enabled(if: Corpus.isPresent, Corpus.absence))
   func workingMemory() throws {
     try withOwnArena { arena in
@@ -117,7 +117,7 @@ struct LimitTests {
     }
   }
 
-  @Test("A progressive JPEG's scans are limited", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("The number of scans of a progressive JPEG is limited", .enabled(if: Corpus.isPresent, Corpus.absence))
   func scans() throws {
     try withOwnArena { arena in
       let file = try Corpus.bytes("derived/rocket_progressive_420.jpg")
@@ -130,7 +130,7 @@ struct LimitTests {
     }
   }
 
-  @Test("libpng's working memory is limited, wherever it hits the limit")
+  @Test("The working memory of libpng is limited, at whatever allocation it exceeds the limit")
   func pngWorkingMemory() throws {
     try withOwnArena { arena in
       let file = PNGWriter(
@@ -152,7 +152,7 @@ struct LimitTests {
     }
   }
 
-  @Test("The pixels that are delivered are limited in bytes, in the larger of both formats")
+  @Test("The bytes of the resulting pixels are limited, in the larger one of both formats")
   func pixelBytes() throws {
     try withOwnArena { arena in
       let file = PNGWriter(
@@ -181,7 +181,7 @@ struct LimitTests {
     }
   }
 
-  @Test("A least width below 1 is refused, whatever the format", arguments: [0, -1, Int.min])
+  @Test("A minimum width below 1 is refused for every format", arguments: [0, -1, Int.min])
   func leastWidth(width: Int) throws {
     try withOwnArena { arena in
       let jpeg = try JPEGDecodingTests.drawnJPEG(width: 32, height: 6, arena: arena)

@@ -8,11 +8,12 @@ import Testing
 
 /// Which of the data beside the pixels counts: the tests follow the table of decisions in the documentation, line by
 /// line.
-@Suite("Data beside the pixels that counts, and that does not")
+@Suite("Which data beside the pixels is used")
 struct MetadataDecisionTests {
   static let exif = OrientationTests.exif(6, isLittle: true)
 
-  @Test("EXIF data of a PNG counts ahead of the pixels, and not behind them; so does a profile")
+  @Test(
+    "The EXIF data and the profile of a PNG are used if they come before the pixels, and not if they come behind them")
   func places() throws {
     try withOwnArena { arena in
       let png = OrientationTests.plainPNG
@@ -36,7 +37,7 @@ struct MetadataDecisionTests {
     }
   }
 
-  @Test("EXIF data and a profile of a WebP count where its first chunk announces them")
+  @Test("The EXIF data and the profile of a WebP are used if its first chunk announces them")
   func flags() throws {
     try withOwnArena { arena in
       let file = try LateMetadataTests.webP(exif: Self.exif, arena: arena)
@@ -66,7 +67,7 @@ struct MetadataDecisionTests {
     }
   }
 
-  @Test("Data beside the pixels that cannot be read is a warning, in every format")
+  @Test("Data beside the pixels that cannot be read gives a warning in every format")
   func unreadable() throws {
     try withOwnArena { arena in
       let nonsense = [UInt8](repeating: 7, count: 60)
@@ -108,7 +109,8 @@ struct MetadataDecisionTests {
     return Array(png[..<33]) + PNGWriter.chunk("iCCP", iccp) + Array(png[33...])
   }
 
-  @Test("A PNG's profile counts once it is as long as its own head says, whatever becomes of the compressed data's end")
+  @Test(
+    "A PNG's profile is used if it is as long as its header says, even if the end of the compressed data is damaged")
   func profileEnds() throws {
     try withOwnArena { arena in
       let data = EmbeddedDataTests.icc(byteCount: 400, model: "RGB ")
@@ -140,7 +142,7 @@ struct MetadataDecisionTests {
     }
   }
 
-  @Test("ICC data with something behind it counts in a JPEG and a WebP, too")
+  @Test("In a JPEG and a WebP, ICC data is used also if other bytes follow it")
   func paddedProfiles() throws {
     try withOwnArena { arena in
       let data = EmbeddedDataTests.icc(byteCount: 400, model: "RGB ")
@@ -152,7 +154,7 @@ struct MetadataDecisionTests {
     }
   }
 
-  @Test("A WebP's chunk that goes on behind the end of its file is not used, and the picture is whole")
+  @Test("A WebP chunk that continues beyond the end of its file is not used, and the picture is whole")
   func overlong() throws {
     try withOwnArena { arena in
       var file = try LateMetadataTests.webP(exif: Self.exif, arena: arena)
@@ -172,7 +174,7 @@ struct MetadataDecisionTests {
     }
   }
 
-  @Test("An orientation whose numbers are not all there cannot be read", arguments: [true, false])
+  @Test("An orientation whose numbers are not all in the file cannot be read", arguments: [true, false])
   func overlongOrientation(isLittle: Bool) throws {
     try withOwnArena { arena in
       let plain = try JPEGDecodingTests.drawnJPEG(width: 40, height: 24, arena: arena)
@@ -198,7 +200,7 @@ struct MetadataDecisionTests {
   }
 
   @Test(
-    "EXIF data that cannot be read does not hide what follows it, in every format; of two that can, the first counts")
+    "In every format, unreadable EXIF data does not hide the data that follows, and the first readable data is used")
   func twoOfExif() throws {
     try withOwnArena { arena in
       let (good, other) = (Self.exif, OrientationTests.exif(3, isLittle: false))
@@ -231,7 +233,7 @@ struct MetadataDecisionTests {
   }
 
   @Test(
-    "Chunks that PNG wants ahead of the pixels are not used behind them, with a warning",
+    "Chunks that must come before the pixels of a PNG are not used if they come behind them, and give a warning",
     arguments: ["PLTE", "tRNS", "bKGD", "hIST", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "pHYs", "sPLT", "acTL"])
   func behindPixels(name: String) throws {
     try withOwnArena { arena in
@@ -243,7 +245,7 @@ struct MetadataDecisionTests {
     }
   }
 
-  @Test("Of a transparent colour with more bits than the picture's samples the lower ones count, with a warning")
+  @Test("If a transparent colour has more bits than the samples, the lower bits are used, and there is a warning")
   func transparentColour() throws {
     try withOwnArena { arena in
       let row: [UInt8] = [7, 9, 255]
@@ -268,7 +270,7 @@ struct MetadataDecisionTests {
     }
   }
 
-  @Test("EXIF data with JPEG's lead counts in a PNG, too")
+  @Test("EXIF data that begins as it does in a JPEG is used in a PNG, too")
   func exifLead() throws {
     try withOwnArena { arena in
       let lead = Array("Exif\0\0".utf8)

@@ -9,7 +9,7 @@ import Testing
 
 /// A task is cancelled while the work is under way: when its watch is asked for the nth time, for every n. The tests
 /// count questions and do not measure time, so that each run stops at the same places.
-@Suite("Cancelled midway")
+@Suite("Cancellation in the middle of the work")
 struct MidwayCancellationTests {
   /// A picture with a few hundred KB of pixels, so that every codec asks many times.
   static let (width, height) = (301, 400)
@@ -71,7 +71,7 @@ struct MidwayCancellationTests {
     #expect(again.error == nil && again.questions == whole.questions, "\(name) works as before")
   }
 
-  @Test("Decoders", arguments: formats)
+  @Test("A cancelled decoder ends at any of its checks, and leaves nothing behind", arguments: formats)
   func decoding(format: PictureFormat) async throws {
     let arena = try Arena(name: "midway")
     let bitmap = try Bitmap.drawn(width: Self.width, height: Self.height, variant: 1, arena: arena)
@@ -90,7 +90,7 @@ struct MidwayCancellationTests {
     try arena.destroy()
   }
 
-  @Test("A WebP of a few bytes for many pixels, also when it is done", arguments: [false, true])
+  @Test("A WebP of a few bytes and many pixels ends at any check, also at the last one", arguments: [false, true])
   func webPOfOneColor(isLossless: Bool) async throws {
     let arena = try Arena(name: "midway")
     let bitmap = try Bitmap(width: 2000, height: 1500, format: .rgb8, arena: arena)
@@ -106,7 +106,7 @@ struct MidwayCancellationTests {
     try arena.destroy()
   }
 
-  @Test("A progressive JPEG, in its scans", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("A progressive JPEG ends at any check in its scans", .enabled(if: Corpus.isPresent, Corpus.absence))
   func progressive() async throws {
     let arena = try Arena(name: "midway")
     let file = try Corpus.bytes("derived/rocket_progressive_420.jpg")
@@ -117,7 +117,7 @@ struct MidwayCancellationTests {
     try arena.destroy()
   }
 
-  @Test("Encoders", arguments: encodings.indices)
+  @Test("A cancelled encoder ends at any of its checks, and leaves nothing behind", arguments: encodings.indices)
   func encoding(index: Int) async throws {
     let encoding = Self.encodings[index]
     let arena = try Arena(name: "midway")
@@ -130,7 +130,7 @@ struct MidwayCancellationTests {
     try arena.destroy()
   }
 
-  @Test("Operations", arguments: operations.indices)
+  @Test("A cancelled operation ends at any of its checks, and leaves nothing behind", arguments: operations.indices)
   func operation(index: Int) async throws {
     let (name, body) = Self.operations[index]
     let arena = try Arena(name: "midway")
@@ -141,7 +141,7 @@ struct MidwayCancellationTests {
     try arena.destroy()
   }
 
-  @Test("From file to file: where it stops, there is no file")
+  @Test("If work from file to file is cancelled, there is no file")
   func files() async throws {
     let arena = try Arena(name: "midway")
     let bitmap = try Bitmap.drawn(width: Self.width, height: Self.height, variant: 1, arena: arena)
@@ -174,7 +174,8 @@ struct MidwayCancellationTests {
   }
 
   @Test(
-    "Time that is up while the work is under way ends it, and the error says how long it had taken", arguments: formats)
+    "If the time is over in the middle of the work, the work ends, and the error says how long it took",
+    arguments: formats)
   func outOfTime(format: PictureFormat) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: Self.width, height: Self.height, variant: 1, arena: arena)

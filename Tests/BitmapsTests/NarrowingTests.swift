@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("Resizing to narrower and taller")
+@Suite("Resizing to fewer columns and more rows")
 struct NarrowingTests {
   typealias Size = (width: Int, height: Int)
 
@@ -25,7 +25,8 @@ struct NarrowingTests {
     return asked.load(ordering: .relaxed) * 1_000_000
   }
 
-  @Test("Each source row is resampled once, not once per target row", arguments: [PixelFormat.gray8, .gray16])
+  @Test(
+    "Each source row is resampled once, and not again for each target row", arguments: [PixelFormat.gray8, .gray16])
   func once(format: PixelFormat) throws {
     try withOwnArena { arena in
       // Once per target row, it would be 65,535 times 65,535, and 20,000 rows of 20,000: 8,600 and 5,600 millions.
@@ -38,7 +39,7 @@ struct NarrowingTests {
     }
   }
 
-  @Test("Scratch memory is that of a few rows, however tall the pictures are")
+  @Test("Scratch memory holds a few rows, however tall the pictures are")
   func scratch() throws {
     try withOwnArena { arena in
       let source = try Bitmap(width: 500, height: 300, format: .rgba8, arena: arena)
@@ -57,7 +58,7 @@ struct NarrowingTests {
   }
 
   @Test(
-    "Pictures that do not become narrower and taller, or hardly, take the usual order",
+    "Pictures that do not become narrower and taller, or only a little, are resized in the usual order",
     arguments: [
       (3_840, 2_160, 1_920, 1_080), (3_840, 2_160, 1_000, 2_160), (100, 100, 400, 400), (100, 4_000, 400, 400),
       (4_000, 100, 40, 100), (400, 400, 390, 410),
@@ -76,7 +77,8 @@ struct NarrowingTests {
   }
 
   @Test(
-    "Within the stated error of the definition, in every format", arguments: PixelFormat.tested, ResizingTests.filters)
+    "Results are within the documented error of the definition, in every format", arguments: PixelFormat.tested,
+    ResizingTests.filters)
   func definition(format: PixelFormat, filter: ResizeFilter) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 115)
@@ -94,7 +96,8 @@ struct NarrowingTests {
   }
 
   @Test(
-    "Rows and columns so long that rounding could add up: a flat one stays as it is", arguments: [true, false],
+    "In rows and columns of the largest length, rounding errors do not add up, so a flat picture stays as it is",
+    arguments: [true, false],
     ResizingTests.filters)
   func long(isRow: Bool, filter: ResizeFilter) throws {
     try withOwnArena { arena in
@@ -119,7 +122,7 @@ struct NarrowingTests {
     }
   }
 
-  @Test("Where there is no memory to work with, the error says that it is scratch memory for resizing")
+  @Test("If scratch memory for resizing cannot be allocated, the error says so")
   func noScratch() throws {
     try withOwnArena { arena in
       let source = try Bitmap(width: 1, height: 1, format: .gray8, arena: arena)

@@ -26,7 +26,7 @@ struct NetpbmHeaderTests {
   }
 
   @Test(
-    "Comments, white space, zeros and lines that nobody needs count against a limit; up to there they are passed over")
+    "Comments, white space, zeros and unused lines are skipped up to a limit")
   func limit() throws {
     try withOwnArena { arena in
       var limits = DecodingLimits()
@@ -59,7 +59,7 @@ struct NetpbmHeaderTests {
     }
   }
 
-  @Test("In pieces, each byte of it is read once")
+  @Test("If the file arrives in pieces, each byte of the header is read once")
   func linear() throws {
     try withOwnArena { arena in
       // With this interval, there is a question for each 64 bytes of a header.
@@ -83,7 +83,7 @@ struct NetpbmHeaderTests {
     }
   }
 
-  @Test("A task's end ends the reading of a header, and of white space and zeros between samples")
+  @Test("Cancellation ends the reading of a header, and of white space and zeros between samples")
   func cancellation() async throws {
     let arena = try Arena(name: "netpbm")
     for file in Self.files(surplus: 20_000) {
@@ -107,7 +107,7 @@ struct NetpbmHeaderTests {
   }
 
   @Test(
-    "Samples of any maximum are scaled to 16 bits and floats exactly", arguments: [1, 31, 100, 254, 255, 1023, 65_535])
+    "Samples of any maximum are scaled exactly to 16 bits and floats", arguments: [1, 31, 100, 254, 255, 1023, 65_535])
   func depths(maximum: Int) throws {
     try withOwnArena { arena in
       let samples = (0..<1020).map { $0 * 7919 % (maximum + 1) }
@@ -163,7 +163,7 @@ struct NetpbmHeaderTests {
     }
   }
 
-  @Test("Bits are 0 and 65,535 where 16 are asked for")
+  @Test("In a format of 16 bits, the bits of a bitmap become 0 and 65,535")
   func bits() throws {
     try withOwnArena { arena in
       for file in [Array("P1 2 1 10".utf8), Array("P4 2 1\n".utf8) + [0x80]] {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Netpbm")
 struct NetpbmTests {
-  @Test("Every kind of file becomes the pixels that it holds")
+  @Test("Every kind of file is decoded to the pixels that it holds")
   func kinds() throws {
     try withOwnArena { arena in
       let cases: [(file: [UInt8], format: PixelFormat, pixels: [UInt8])] = [
@@ -41,7 +41,7 @@ struct NetpbmTests {
   }
 
   @Test(
-    "What is written comes back exactly",
+    "An encoded picture is decoded to the same pixels",
     arguments: [PixelFormat.gray8, .rgb8, .rgba8, .grayAlpha8, .gray16, .rgba16]
   )
   func roundTrip(format: PixelFormat) throws {
@@ -66,7 +66,7 @@ struct NetpbmTests {
   }
 
   @Test(
-    "In plain files, what is transparent is white, whatever the format",
+    "In plain files, transparent pixels are white, whatever the format is",
     arguments: PixelFormat.all.filter(\.hasAlpha))
   func transparency(format: PixelFormat) throws {
     try withOwnArena { arena in
@@ -80,7 +80,7 @@ struct NetpbmTests {
     }
   }
 
-  @Test("Pixels of 16 bits that are half transparent are laid on white in plain files")
+  @Test("In plain files, half-transparent pixels of 16 bits are laid on white")
   func halfTransparency() throws {
     try withOwnArena { arena in
       let samples: [UInt16] = [0, 65_535, 1_000, 32_768]
@@ -95,7 +95,7 @@ struct NetpbmTests {
     }
   }
 
-  @Test("Bitmaps of a bit a pixel", arguments: [NetpbmVariant.bitmap, .plainBitmap])
+  @Test("Bitmaps with one bit for each pixel are encoded and decoded", arguments: [NetpbmVariant.bitmap, .plainBitmap])
   func bits(variant: NetpbmVariant) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.make(width: 77, height: 5, format: .gray8, arena: arena) {
@@ -110,7 +110,7 @@ struct NetpbmTests {
   }
 
   @Test(
-    "A hostile header is an error with a reason, and costs no memory",
+    "A hostile header gives an error with a reason, and allocates no memory",
     arguments: [
       ("P5 99999999999999999999 1 255\n", BitmapError.Code.corrupt), ("P5 0 1 255\n", .corrupt),
       ("P5 1 1 0\n ", .corrupt), ("P5 1 1 65536\n  ", .corrupt), ("P5 2147483647 2147483647 65535\n", .limitExceeded),

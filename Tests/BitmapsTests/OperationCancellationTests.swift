@@ -15,7 +15,7 @@ struct OperationCancellationTests {
     ("difference", { bitmap, _ in _ = try bitmap.difference(from: bitmap) }),
   ]
 
-  @Test("Every operation gives up and leaves nothing", arguments: [PixelFormat.rgba8, .gray16], operations.indices)
+  @Test("Every operation stops and leaves nothing behind", arguments: [PixelFormat.rgba8, .gray16], operations.indices)
   func cancelled(format: PixelFormat, index: Int) async throws {
     let (name, body) = Self.operations[index]
     let arena = try Arena(name: "test")

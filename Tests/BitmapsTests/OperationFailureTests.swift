@@ -40,7 +40,7 @@ struct OperationFailureTests {
     try current.composite(with: decoded, atX: 1, y: -1)
   }
 
-  @Test("Whichever allocation of all operations fails, nothing is left and the audit is clean")
+  @Test("If any allocation of any operation fails, nothing is left, and the audit is clean")
   func everyAllocation() throws {
     try withOwnArena { arena in
       let file = OrientationTests.png(OrientationTests.plainPNG, exif: OrientationTests.exif(7, isLittle: true))

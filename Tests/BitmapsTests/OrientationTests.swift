@@ -37,7 +37,7 @@ struct OrientationTests {
     return result
   }
 
-  @Test("Every way to flip and turn is as EXIF defines it", arguments: PixelFormat.all, all)
+  @Test("All flips and turns are as EXIF defines them", arguments: PixelFormat.all, all)
   func operations(format: PixelFormat, orientation: Orientation) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 21)
@@ -84,7 +84,7 @@ struct OrientationTests {
     width: 5, height: 3, colorType: .gray, rows: (0..<3).map { y in (0..<5).map { UInt8(10 * y + $0) } }
   ).encoded()
 
-  @Test("A file is decoded upright, and its header says how it is stored", arguments: all, [true, false])
+  @Test("A file is decoded upright, and its header tells how it is stored", arguments: all, [true, false])
   func files(orientation: Orientation, isLittle: Bool) throws {
     try withOwnArena { arena in
       let exif = Self.exif(orientation.exifValue, isLittle: isLittle)
@@ -110,7 +110,7 @@ struct OrientationTests {
     }
   }
 
-  @Test("A thumbnail's width is that of the upright picture")
+  @Test("The width of a thumbnail is that of the upright picture")
   func thumbnail() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in
@@ -126,7 +126,7 @@ struct OrientationTests {
     }
   }
 
-  @Test("EXIF data that makes no sense leaves the picture as it is stored")
+  @Test("If EXIF data makes no sense, the picture is decoded as it is stored")
   func nonsense() throws {
     try withOwnArena { arena in
       let whole = Self.exif(6, isLittle: true)
@@ -145,7 +145,9 @@ struct OrientationTests {
     }
   }
 
-  @Test("An orientation of any integer type counts, and the first of several", arguments: [true, false])
+  @Test(
+    "An orientation of any integer type is used, and if there are several numbers, the first one is used",
+    arguments: [true, false])
   func variants(isLittle: Bool) {
     func number(_ value: Int, _ byteCount: Int) -> [UInt8] {
       let bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
@@ -184,7 +186,7 @@ struct OrientationTests {
     #expect(read(type: 3, count: 1, [0, 0, 0, 0]) == .upright)
   }
 
-  @Test("A segment that runs past the end of the file leads nowhere")
+  @Test("A segment that continues beyond the end of the file is ignored")
   func cut() throws {
     try withOwnArena { arena in
       let plain = try JPEGDecodingTests.drawnJPEG(width: 16, height: 16, arena: arena)
@@ -201,7 +203,7 @@ struct OrientationTests {
     }
   }
 
-  @Test("A photo with EXIF data is upright", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("A photo with EXIF data is decoded upright", .enabled(if: Corpus.isPresent, Corpus.absence))
   func photo() throws {
     try withOwnArena { arena in
       let path = Corpus.path("derived/rocket_exif_orient6.jpg")

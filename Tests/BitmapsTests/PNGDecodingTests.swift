@@ -9,7 +9,7 @@ import Testing
 struct PNGDecodingTests {
   /// Four by two pixels of gray in 1, 2, 4 or 8 bits. All are different if there are that many values.
   @Test(
-    "Gray of 1, 2 and 4 bits is spread over the whole range",
+    "Gray samples of 1, 2 and 4 bits are scaled to the whole range",
     arguments: [
       (1 as UInt8, [[0b0101_0000], [0b1010_0000]], [0, 255, 0, 255, 255, 0, 255, 0]),
       (2, [[0b0001_1011], [0b1110_0100]], [0, 85, 170, 255, 255, 170, 85, 0]),
@@ -27,7 +27,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("16-bit samples are rounded to 8, not cut")
+  @Test("16-bit samples are rounded to 8 bits, not truncated")
   func sixteenBits() throws {
     try withOwnArena { arena in
       let samples: [UInt16] = [0, 128, 129, 0x7F80, 0x8000, 0xFF7E, 0xFF7F, 0xFFFF, 0x1234]
@@ -39,7 +39,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("A palette becomes its colours, with alpha where some are transparent")
+  @Test("A palette is replaced by its colours, with alpha if some of them are transparent")
   func palette() throws {
     try withOwnArena { arena in
       let colors: [UInt8] = [10, 20, 30, 40, 50, 60, 70, 80, 90]
@@ -54,7 +54,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("Gray with alpha becomes rgba8")
+  @Test("Gray with alpha is decoded to rgba8")
   func grayAlpha() throws {
     try withOwnArena { arena in
       let png = PNGWriter(width: 2, height: 1, colorType: .grayAlpha, rows: [[7, 200, 9, 100]])
@@ -63,7 +63,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("Alpha that the wanted format cannot hold is laid on white")
+  @Test("If the wanted format has no alpha, pixels are laid on white")
   func flattening() throws {
     try withOwnArena { arena in
       let png = PNGWriter(width: 3, height: 1, colorType: .rgba, rows: [[255, 0, 0, 0, 0, 0, 0, 128, 1, 2, 3, 255]])
@@ -74,7 +74,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("An interlaced PNG has the pixels of its plain twin", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("An interlaced PNG has the same pixels as its plain twin", .enabled(if: Corpus.isPresent, Corpus.absence))
   func interlacing() throws {
     try withOwnArena { arena in
       let names = Corpus.names(in: "pngsuite").filter { $0.contains("/basi") }
@@ -90,7 +90,7 @@ struct PNGDecodingTests {
   }
 
   @Test(
-    "PngSuite: valid files decode, broken ones are refused with a reason",
+    "All valid files of PngSuite are decoded, and broken ones are refused with a reason",
     .enabled(if: Corpus.isPresent, Corpus.absence))
   func suite() throws {
     try withOwnArena { arena in
@@ -108,7 +108,8 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("A wrong checksum is refused in each chunk that makes pixels", arguments: ["IHDR", "PLTE", "tRNS", "IDAT"])
+  @Test(
+    "A wrong checksum is refused in each chunk that pixels are made from", arguments: ["IHDR", "PLTE", "tRNS", "IDAT"])
   func checksums(chunk: String) throws {
     try withOwnArena { arena in
       var file = PNGWriter(
@@ -126,7 +127,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("libpng gives all of its memory back, whether it decoded or failed")
+  @Test("libpng frees all of its memory, whether it decoded or failed")
   func memory() throws {
     try withOwnArena { arena in
       let rows = (0..<64).map { y in (0..<192).map { UInt8(truncatingIfNeeded: $0 * y) } }

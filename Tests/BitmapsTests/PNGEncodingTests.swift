@@ -14,7 +14,7 @@ struct PNGEncodingTests {
     return try ResizingTests.picture(width: width, height: height, format: format, arena: arena, using: &generator)
   }
 
-  @Test("What was encoded decodes to the same pixels", arguments: ResizingTests.formats, [0, 1, 6, 9])
+  @Test("An encoded picture decodes to the same pixels", arguments: ResizingTests.formats, [0, 1, 6, 9])
   func roundTrip(format: PixelFormat, compression: Int) throws {
     try withOwnArena { arena in
       for (width, height) in [(1, 1), (1, 50), (50, 1), (17, 13), (64, 64), (301, 203)] {
@@ -30,7 +30,7 @@ struct PNGEncodingTests {
     }
   }
 
-  @Test("No picture takes more than its first buffer", arguments: ResizingTests.formats)
+  @Test("No picture needs more memory than its first buffer", arguments: ResizingTests.formats)
   func bound(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 42)
@@ -48,7 +48,7 @@ struct PNGEncodingTests {
     }
   }
 
-  @Test("A photo comes back exactly", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("An encoded photo decodes to the same pixels", .enabled(if: Corpus.isPresent, Corpus.absence))
   func photo() throws {
     try withOwnArena { arena in
       let source = try Bitmap(decodingFileAt: Corpus.path("derived/chelsea_alpha_odd301x199.png"), arena: arena)
@@ -60,7 +60,7 @@ struct PNGEncodingTests {
     }
   }
 
-  @Test("The size limit is exact, and the error says what it takes")
+  @Test("The size limit is exact, and the error has the size that is needed")
   func limit() throws {
     try withOwnArena { arena in
       let source = try Self.picture(width: 200, height: 100, format: .rgb8, arena: arena)
@@ -89,7 +89,7 @@ struct PNGEncodingTests {
     }
   }
 
-  @Test("A side beyond what libpng takes unasked is written and can be read")
+  @Test("A side beyond libpng's default limit can be written and read")
   func wide() throws {
     try withOwnArena { arena in
       let wide = try Bitmap(width: 1_000_003, height: 1, format: .gray8, arena: arena)
@@ -104,7 +104,7 @@ struct PNGEncodingTests {
     }
   }
 
-  @Test("A file is written whole or not at all, and nothing else is left in its folder")
+  @Test("A file is written as a whole or not at all, and nothing else is left in its folder")
   func files() throws {
     try withOwnArena { arena in
       try Files.withTemporaryFolder { folder in
@@ -124,7 +124,7 @@ struct PNGEncodingTests {
   }
 
   @Test(
-    "libpng's own heap is clean after every end of an encoding",
+    "After encoding, also if it failed, nothing is left on libpng's own heap",
     .enabled(if: MallocCapture.isAvailable, "needs jemalloc's malloc, as LD_PRELOAD=libjemalloc.so.2 gives it"))
   func codecHeap() throws {
     try withOwnArena { arena in
@@ -139,7 +139,7 @@ struct PNGEncodingTests {
     }
   }
 
-  @Test("Whichever allocation fails, encoding throws and leaves nothing")
+  @Test("If any allocation fails, encoding throws and leaves nothing behind")
   func failingAllocations() throws {
     try withOwnArena { arena in
       let source = try Self.picture(width: 30, height: 20, format: .rgb8, arena: arena)

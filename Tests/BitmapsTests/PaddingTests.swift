@@ -64,7 +64,7 @@ struct PaddingTests {
     return try body(source)
   }
 
-  @Test("are 0 after every operation, in memory that others used, for every format")
+  @Test("The bytes between rows are 0 after every operation, in memory that was used before, in every format")
   func operations() throws {
     for format in PixelFormat.all {
       try checks("new, \(format)") { try Bitmap(width: 37, height: 21, format: format, arena: $0) }
@@ -123,7 +123,7 @@ struct PaddingTests {
     try checks("drawn") { try Bitmap.drawn(width: 37, height: 21, arena: $0) }
   }
 
-  @Test("are 0 in a decoded picture, whatever the format and the way")
+  @Test("The bytes between rows are 0 in a decoded picture, in every format and for every way to decode")
   func decoding() throws {
     let encodings: [PictureEncoding] = [.jpeg(), .png(), .webP(), .webP(isLossless: true), .netpbm()]
     for encoding in encodings {
@@ -155,7 +155,7 @@ struct PaddingTests {
     }
   }
 
-  @Test("are 0 behind the last row too, where the distance is the caller's")
+  @Test("If the caller chose the distance of rows, the bytes behind the last row are 0, too")
   func ownDistance() throws {
     for bytesPerRow in [40, 111, 128] {
       try checks("\(bytesPerRow)") {

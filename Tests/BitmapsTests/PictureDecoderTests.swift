@@ -15,7 +15,7 @@ struct PictureDecoderTests {
   }
 
   @Test(
-    "In pieces of any size, the picture is the same, and its size is known early",
+    "Whatever the size of the pieces, the picture is the same, and its size is known early",
     arguments: [PictureFormat.jpeg, .png, .webp, .netpbm])
   func pieces(format: PictureFormat) throws {
     try withOwnArena { arena in
@@ -41,7 +41,7 @@ struct PictureDecoderTests {
     }
   }
 
-  @Test("A hostile stream is refused at its header, and one that never ends at its limit")
+  @Test("A hostile stream is refused at its header, and an endless one at the size limit")
   func hostile() throws {
     try withOwnArena { arena in
       let bomb = PNGWriter(width: 60_000, height: 60_000, colorType: .rgba, rows: [[0, 0, 0, 0]]).encoded()
@@ -93,7 +93,7 @@ struct PictureDecoderTests {
     }
   }
 
-  @Test("A decoder that is let go, or finishes too early, leaves nothing")
+  @Test("A decoder that is dropped, or finished too early, leaves nothing behind")
   func abandoned() throws {
     try withOwnArena { arena in
       let file = try JPEGDecodingTests.drawnJPEG(width: 60, height: 40, arena: arena)
@@ -113,7 +113,7 @@ struct PictureDecoderTests {
     }
   }
 
-  @Test("Foundation's Data lends its bytes, and takes those of an encoded picture")
+  @Test("Bytes of Foundation's Data can be decoded, and an encoded picture can become Data")
   func data() throws {
     try withOwnArena { arena in
       let file = Data(try JPEGDecodingTests.drawnJPEG(width: 60, height: 40, arena: arena))

@@ -8,7 +8,7 @@ import Testing
 @Suite("Pixel formats")
 struct PixelFormatTests {
   @Test(
-    "What each format says of itself",
+    "The properties of each format are right",
     arguments: [
       (PixelFormat.gray8, 1, 1, false, false), (.grayAlpha8, 2, 2, true, false),
       (.grayAlpha8Premultiplied, 2, 2, true, true), (.rgb8, 3, 3, false, false), (.rgba8, 4, 4, true, false),
@@ -29,12 +29,12 @@ struct PixelFormatTests {
     }
   }
 
-  @Test("They are twelve, and their names differ")
+  @Test("There are twelve formats with different names")
   func all() {
     #expect(PixelFormat.all.count == 12 && Set(PixelFormat.all.map(\.description)).count == 12)
   }
 
-  @Test("ICC data is kept where it is ICC data, and fits formats of its colours")
+  @Test("A profile keeps valid ICC data only, and fits formats of its own kind of colours")
   func profiles() throws {
     let rgb = try #require(ColorProfile(iccData: Self.icc("RGB ")))
     let gray = try #require(ColorProfile(iccData: Self.icc("GRAY")))
@@ -63,7 +63,7 @@ struct PixelFormatTests {
     return bytes
   }
 
-  @Test("Operations keep the colour profile; conversion keeps the one that fits")
+  @Test("Operations keep the colour profile, and conversion keeps it if it fits the new format")
   func keeping() throws {
     try withOwnArena { arena in
       let profile = try #require(ColorProfile(iccData: Self.icc("RGB ")))

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Views of pixels")
 struct PixelViewTests {
-  @Test("Every type of pixel has the size of its formats' and the order of their channels")
+  @Test("Every type of pixel has the size and the order of channels of its formats")
   func types() throws {
     func check<Pixel: BitmapPixel>(_ type: Pixel.Type) {
       for format in type.formats {
@@ -34,7 +34,7 @@ struct PixelViewTests {
     }
   }
 
-  @Test("What is written by pixels is read by rows and by bytes")
+  @Test("Pixels that were written through a view can be read as rows and as bytes")
   func reading() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 70, height: 5, format: .rgb8, arena: arena)
@@ -60,7 +60,7 @@ struct PixelViewTests {
     }
   }
 
-  @Test("Numbers of 16 bits and floats are views of their own")
+  @Test("Pixels of 16 bits and of floats have their own views")
   func wide() throws {
     try withOwnArena { arena in
       var deep = try Bitmap(width: 3, height: 2, format: .rgba16, arena: arena)
@@ -84,7 +84,7 @@ struct PixelViewTests {
     static var bitPatterns: AnyBitPattern<Wrong> { unsafe AnyBitPattern(unsafePromisedFor: Wrong.self) }
   }
 
-  @Test("A type that is not for the format is refused before anything is touched")
+  @Test("If a pixel type does not belong to the format, it is refused before anything is changed")
   func wrongTypes() throws {
     try withOwnArena { arena in
       for format in PixelFormat.all {
@@ -104,7 +104,7 @@ struct PixelViewTests {
     }
   }
 
-  @Test("A change by a view is not seen by copies")
+  @Test("A change through a view does not change copies")
   func copying() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 2, height: 2, format: .gray8, arena: arena)
@@ -126,7 +126,7 @@ struct PixelViewTests {
     }
   }
 
-  @Test("A column or row that is not there stops the program")
+  @Test("A column or row outside of the picture stops the program")
   func outside() async {
     await #expect(processExitsWith: .failure) {
       var bitmap = try Bitmap(width: 2, height: 2, format: .gray8)
@@ -142,7 +142,7 @@ struct PixelViewTests {
     }
   }
 
-  @Test("Rows are handed to C by address and distance, and written in place")
+  @Test("C code gets rows by address and distance, and can write them in place")
   func unsafeRows() throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap.make(width: 5, height: 3, format: .gray8, arena: arena) { UInt8($0) }

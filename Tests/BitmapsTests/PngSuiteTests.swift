@@ -8,7 +8,7 @@ import Testing
 
 /// Netpbm's `pngtopam` is an independent program over libpng. What it makes of a file is read here by this package's
 /// own code.
-@Suite("PngSuite, beside another program")
+@Suite("PngSuite, compared with another program")
 struct PngSuiteTests {
   static let tool = "/usr/bin/pngtopam"
   static let isToolPresent = FileManager.default.isExecutableFile(atPath: tool)
@@ -37,7 +37,7 @@ struct PngSuiteTests {
   }
 
   @Test(
-    "Valid files have the pixels that pngtopam gives",
+    "Valid files decode to the same pixels as with pngtopam",
     .enabled(if: Corpus.isPresent, Corpus.absence),
     .enabled(if: isToolPresent, "There is no pngtopam: install netpbm."))
   func pixels() throws {

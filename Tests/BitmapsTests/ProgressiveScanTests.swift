@@ -8,7 +8,7 @@ import Testing
 @testable import Bitmaps
 
 /// Scans that a small picture does not need are left out, and the pixels must be the same.
-@Suite("Progressive JPEGs at a part of their size")
+@Suite("Progressive JPEGs in reduced sizes")
 struct ProgressiveScanTests {
   static let files = ["derived/rocket_progressive_420.jpg", "photos/seeding_by_Clements_Engelhardt.jpg"]
   static let djpeg = "/usr/bin/djpeg"
@@ -25,7 +25,7 @@ struct ProgressiveScanTests {
   }
 
   @Test(
-    "Pixels are those of libjpeg's own program, to the last bit",
+    "Pixels are the same as those of libjpeg's own program, to the last bit",
     .enabled(if: Corpus.isPresent, Corpus.absence),
     .enabled(if: FileManager.default.isExecutableFile(atPath: djpeg), "There is no djpeg (libjpeg-turbo-progs)."),
     arguments: files, [1, 2, 4, 8])
@@ -46,7 +46,7 @@ struct ProgressiveScanTests {
   }
 
   @Test(
-    "A progressive JPEG that is cut is refused at any size; bytes behind its end are not part of it",
+    "A progressive JPEG that is cut is refused at any size, and bytes behind its end do not matter",
     .enabled(if: Corpus.isPresent, Corpus.absence))
   func cut() throws {
     try withOwnArena { arena in
@@ -69,7 +69,8 @@ struct ProgressiveScanTests {
   }
 
   @Test(
-    "A damaged one whose last bytes are its end is not called cut short", .enabled(if: Corpus.isPresent, Corpus.absence)
+    "A damaged file whose last bytes are its end is not called truncated",
+    .enabled(if: Corpus.isPresent, Corpus.absence)
   )
   func astray() throws {
     try withOwnArena { arena in

@@ -115,7 +115,9 @@ struct RecognitionTests {
     return (nil, file.count)
   }
 
-  @Test("Each is named, with what helps: whole, as a file, and in pieces as soon as the bytes tell", arguments: samples)
+  @Test(
+    "The error names the format and says what helps: whole, as a file, and in pieces as soon as the format is known",
+    arguments: samples)
   func named(sample: Sample) throws {
     try withOwnArena { arena in
       let file = sample.lead + [UInt8](repeating: 0x41, count: 2000)
@@ -140,7 +142,7 @@ struct RecognitionTests {
     }
   }
 
-  @Test("What can be decoded is told by the same number of bytes, whatever comes behind")
+  @Test("A format that can be decoded is known after the same number of bytes, whatever follows")
   func decodable() throws {
     let leads: [(PictureFormat, [UInt8], Int)] = [
       (.jpeg, [0xFF, 0xD8, 0xFF, 0xE0], 4), (.webp, Array("RIFF1234WEBP".utf8), 12), (.netpbm, Array("P7\n".utf8), 3),
@@ -158,7 +160,7 @@ struct RecognitionTests {
   }
 
   @Test(
-    "What is no picture is called that, and in pieces as soon as it cannot become one",
+    "Data that is not a picture gives an error that says so, in pieces as soon as it is certain",
     arguments: [
       ("Not a picture at all, but text", 5), ("<!DOCTYPE html>\n<html><svg>", 11), ("  <html><svg>", 8),
       ("<?xml version=\"1.0\"?><svgs>", 27), ("<!-- <svg> -->\nnone", 16), ("P8\n1 1\n", 5), ("RIFF1234WAVEfmt ", 10),
@@ -194,7 +196,7 @@ struct RecognitionTests {
     0x83, 0x65, 0x01, 0x88, 0x87, 0x76, 0x58, 0x24, 0x00, 0x00, 0x00,
   ]
 
-  @Test("What gzip compressed is a drawing if that is what it holds, and else no picture")
+  @Test("A gzip file is a drawing if it holds one, and otherwise it is not a picture")
   func compressed() throws {
     try withOwnArena { arena in
       let drawing = Self.compressedDrawing
@@ -213,7 +215,7 @@ struct RecognitionTests {
     }
   }
 
-  @Test("Random bytes are told in pieces as they are whole")
+  @Test("Random bytes have the same result whole and in pieces")
   func random() throws {
     var generator = SeededGenerator(seed: 31)
     for _ in 0..<400 {
@@ -240,7 +242,8 @@ struct RecognitionTests {
   }
 
   @Test(
-    "An AVIF and a PNG of Apple's are called what they are", .enabled(if: Corpus.isPresent, Corpus.absence),
+    "The errors for an AVIF and for a PNG of Apple's kind name these formats",
+    .enabled(if: Corpus.isPresent, Corpus.absence),
     arguments: [("30-avif-called-no-picture.avif", "AVIF"), ("21-png-apple-cgbi-called-damaged.own.png", "CgBI")])
   func reported(name: String, word: String) throws {
     try withOwnArena { arena in

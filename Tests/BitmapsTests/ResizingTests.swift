@@ -40,7 +40,7 @@ struct ResizingTests {
       "\(comment): \(source.format) \(source.width)×\(source.height) to \(size) by \(filter), pixel \(worst.index)")
   }
 
-  @Test("Random sizes, larger and smaller, are within 1 of the definition", arguments: formats, filters)
+  @Test("Results are within 1 of the definition for random sizes, larger and smaller", arguments: formats, filters)
   func randomSizes(format: PixelFormat, filter: ResizeFilter) throws {
     try withOwnArena { arena in
       let seed: UInt64 = 20_261_123
@@ -60,7 +60,7 @@ struct ResizingTests {
     }
   }
 
-  @Test("To and from a single pixel, a row and a column", arguments: formats, filters)
+  @Test("Pictures can be resized to and from a single pixel, a row and a column", arguments: formats, filters)
   func degenerate(format: PixelFormat, filter: ResizeFilter) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 11)
@@ -73,7 +73,7 @@ struct ResizingTests {
     }
   }
 
-  @Test("Halving takes a way of its own, with the same result", arguments: formats, Transparency.allCases)
+  @Test("Halving has its own code, with the same result", arguments: formats, Transparency.allCases)
   func halving(format: PixelFormat, transparency: Transparency) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 5)
@@ -86,7 +86,8 @@ struct ResizingTests {
     }
   }
 
-  @Test("Rows longer than a stretch, and more rows than 16 bits can add up", arguments: formats)
+  @Test(
+    "Rows longer than one stretch, and more rows than 16-bit sums can hold, give the right result", arguments: formats)
   func large(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 6)
@@ -122,7 +123,7 @@ struct ResizingTests {
     }
   }
 
-  @Test("Of transparent pixels no colour bleeds", arguments: filters)
+  @Test("The colours of transparent pixels do not affect other pixels", arguments: filters)
   func transparency(filter: ResizeFilter) throws {
     try withOwnArena { arena in
       // Green for pixels that are seen, and red for those that are not.
@@ -140,7 +141,7 @@ struct ResizingTests {
     }
   }
 
-  @Test("Padding of rows is neither read nor written", arguments: formats, filters)
+  @Test("The padding of rows is neither read nor written", arguments: formats, filters)
   func padding(format: PixelFormat, filter: ResizeFilter) throws {
     try withOwnArena { arena in
       var results: [[UInt8]] = []

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Blurring, resizing and comparing in every format")
 struct SampleFilterTests {
-  @Test("A Gaussian is within the stated error of the definition", arguments: PixelFormat.tested)
+  @Test("A Gaussian blur is within the documented error of the definition", arguments: PixelFormat.tested)
   func blurring(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 111)
@@ -38,7 +38,8 @@ struct SampleFilterTests {
     }
   }
 
-  @Test("Resizing is within the stated error of the definition", arguments: PixelFormat.tested, ResizingTests.filters)
+  @Test(
+    "Resizing is within the documented error of the definition", arguments: PixelFormat.tested, ResizingTests.filters)
   func resizing(format: PixelFormat, filter: ResizeFilter) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 112)
@@ -58,7 +59,7 @@ struct SampleFilterTests {
     }
   }
 
-  @Test("Maximum, root mean square and PSNR are those of the definition", arguments: PixelFormat.tested)
+  @Test("Maximum, root mean square and PSNR agree with the definition", arguments: PixelFormat.tested)
   func difference(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 113)
@@ -79,7 +80,7 @@ struct SampleFilterTests {
     }
   }
 
-  @Test("What is no number is not overlooked")
+  @Test("A NaN makes the difference NaN, and is counted in a histogram")
   func notANumber() throws {
     try withOwnArena { arena in
       var a = try Bitmap(width: 2, height: 1, format: .grayF32, arena: arena)
@@ -93,7 +94,9 @@ struct SampleFilterTests {
     }
   }
 
-  @Test("Operations read a crop and padding as what they are", arguments: PixelFormat.tested)
+  @Test(
+    "Operations on crops and on rows with padding have the same result as on packed copies",
+    arguments: PixelFormat.tested)
   func crops(format: PixelFormat) throws {
     try withOwnArena { arena in
       var generator = SeededGenerator(seed: 114)

@@ -77,7 +77,8 @@ struct ScanCompletenessTests {
       "\(comment?.rawValue ?? ""): \(outcomes.filter { $0.value != expected })", sourceLocation: sourceLocation)
   }
 
-  @Test("Without any one of them it is corrupt, and without the last and the end it is truncated", arguments: names)
+  @Test(
+    "A JPEG without any one scan is corrupt, and without the last scan and the end it is truncated", arguments: names)
   func missingScan(name: String) throws {
     try withOwnArena { arena in
       let whole = try Self.segments(name)
@@ -93,7 +94,7 @@ struct ScanCompletenessTests {
     }
   }
 
-  @Test("One that was ended early lacks bits, however many scans it has", arguments: names)
+  @Test("A JPEG that was ended early lacks bits, however many scans it has", arguments: names)
   func endedEarly(name: String) throws {
     try withOwnArena { arena in
       let whole = try Self.segments(name)
@@ -106,7 +107,7 @@ struct ScanCompletenessTests {
     }
   }
 
-  @Test("A gray file whose header says three components is corrupt")
+  @Test("A gray file whose header declares three components is corrupt")
   func grownFrame() throws {
     try withOwnArena { arena in
       var file = try Self.segments("gray")
@@ -122,7 +123,7 @@ struct ScanCompletenessTests {
     }
   }
 
-  @Test("A scan that comes twice before the last one has come changes nothing")
+  @Test("A scan that is repeated before the last one changes nothing")
   func repeated() throws {
     try withOwnArena { arena in
       var file = try Self.segments("sequential-scans")
@@ -145,7 +146,7 @@ struct ScanCompletenessTests {
     ]
   }()
 
-  @Test("Whatever follows the last of them is a trailer, of which the same is said as behind a file of one scan")
+  @Test("All data behind the last scan is a trailer, with the same warnings as behind a file of one scan")
   func trailers() throws {
     try withOwnArena { arena in
       let one = try CompletePictureTests.seed("jpeg/baseline.jpg").dropLast(2)
@@ -165,7 +166,7 @@ struct ScanCompletenessTests {
     }
   }
 
-  @Test("A header of a scan that a small or gray picture does not need is looked at all the same")
+  @Test("The header of a scan is checked even if a small or gray picture does not need the scan")
   func headersOfScansLeftOut() throws {
     try withOwnArena { arena in
       for name in ["progressive", "arithmetic-progressive"] {
@@ -182,7 +183,7 @@ struct ScanCompletenessTests {
     }
   }
 
-  @Test("A segment that is damaged between scans that are left out is an error all the same")
+  @Test("A damaged segment is an error even if it is between scans that are not needed")
   func segmentsBetweenScansLeftOut() throws {
     try withOwnArena { arena in
       for name in ["progressive", "arithmetic-progressive"] {
@@ -202,7 +203,7 @@ struct ScanCompletenessTests {
     }
   }
 
-  @Test("What a scan that is left out has for itself is not looked at, and no pixel shows it: the documented exception")
+  @Test("The data of a scan that is not needed is not checked, and changes no pixel, which is the documented exception")
   func dataOfScansLeftOut() throws {
     try withOwnArena { arena in
       let whole = try Self.segments("progressive")

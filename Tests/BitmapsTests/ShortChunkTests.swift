@@ -8,7 +8,7 @@ import Testing
 
 /// libwebp takes anything that lies behind the pixels' head for pixels. So the data that it gets must end at the end of
 /// their chunk.
-@Suite("Chunks of a WebP's pixels that are too short")
+@Suite("WebP chunks that are too short for their pixels")
 struct ShortChunkTests {
   private struct Chunk {
     let name: String
@@ -77,7 +77,7 @@ struct ShortChunkTests {
     }
   }
 
-  @Test("Without its last bytes the picture is damaged, whatever lies behind: alpha and pixels, still and animated")
+  @Test("If the last bytes of alpha or pixels are missing, a still or animated picture is damaged, whatever follows")
   func cut() throws {
     try withOwnArena { arena in
       for kind in try Self.kinds(arena: arena) {
@@ -105,7 +105,7 @@ struct ShortChunkTests {
     }
   }
 
-  @Test("A chunk that does not even hold the head of its pixels is damaged")
+  @Test("A chunk that is too short for the header of its pixels is damaged")
   func headless() throws {
     try withOwnArena { arena in
       for kind in try Self.kinds(arena: arena) {
@@ -121,7 +121,7 @@ struct ShortChunkTests {
     }
   }
 
-  @Test("Pixels that go on behind the end of their container, or lie in no chunk, are damaged")
+  @Test("Pixels that continue beyond the end of their container, or that are in no chunk, are damaged")
   func outside() throws {
     try withOwnArena { arena in
       for kind in try Self.kinds(arena: arena) {

@@ -20,7 +20,7 @@ struct SurplusDataTests {
   }
 
   @Test(
-    "Some rows too many are passed over, with a question for each 8 KiB; when it is cut among them, too")
+    "A few additional rows are skipped, with a check for cancellation for each 8 KiB; the data may be cut there")
   func passedOver() async throws {
     let arena = try Arena(name: "surplus")
     let file = Self.file(rowCount: 60)
@@ -38,7 +38,7 @@ struct SurplusDataTests {
     try arena.destroy()
   }
 
-  @Test("More than 64 KiB and two rows of it is damage, whatever follows, and the rest is not read")
+  @Test("More than 64 KiB and two rows of additional data is damage, whatever follows, and the rest is not read")
   func refused() throws {
     try withOwnArena { arena in
       let questions = [200, 400].map { rowCount in
@@ -53,7 +53,7 @@ struct SurplusDataTests {
     }
   }
 
-  @Test("What lies in the chunk behind the end of the compressed data is not inflated, and may be there")
+  @Test("Data behind the end of the compressed data in a chunk is allowed, and is not inflated")
   func behindTheEnd() throws {
     try withOwnArena { arena in
       let file = Self.file(rowCount: 3)
@@ -64,7 +64,7 @@ struct SurplusDataTests {
     }
   }
 
-  @Test("A last row of which each byte is a stored block of its own takes six times its size, and is no surplus")
+  @Test("A last row that takes six times its size, because each byte is its own stored block, is not additional data")
   func storedBytes() throws {
     try withOwnArena { arena in
       let width = 20_000

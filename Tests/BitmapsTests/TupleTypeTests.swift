@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("What a PAM says its tuples are")
+@Suite("The tuple type of a PAM")
 struct TupleTypeTests {
   /// A PAM of one pixel, with `lines` between the fields and the end of the header.
   static func file(_ lines: String, depth: Int, maximum: Int = 255) -> [UInt8] {
@@ -29,7 +29,7 @@ struct TupleTypeTests {
   }
 
   @Test(
-    "Each type that is known decodes to its own format",
+    "Each known type is decoded to its own format",
     arguments: [
       ("BLACKANDWHITE", 1, 1, PixelFormat.gray8, [255]), ("GRAYSCALE", 1, 255, .gray8, [1]),
       ("RGB", 3, 255, .rgb8, [1, 1, 1]), ("BLACKANDWHITE_ALPHA", 2, 1, .grayAlpha8, [255, 255]),
@@ -46,7 +46,7 @@ struct TupleTypeTests {
     }
   }
 
-  @Test("Without a type, or with an empty one, the number of channels says what they are")
+  @Test("If there is no type, or an empty one, the number of channels decides")
   func absent() throws {
     try withOwnArena { arena in
       let formats: [PixelFormat] = [.gray8, .grayAlpha8, .rgb8, .rgba8]
@@ -61,7 +61,7 @@ struct TupleTypeTests {
   }
 
   @Test(
-    "CMYK and what is not known are unsupported, and the error names the type and what helps",
+    "CMYK and unknown types are unsupported, and the error names the type and says what helps",
     arguments: [
       ("TUPLTYPE CMYK\n", 4, "CMYK"), ("TUPLTYPE CMYK_ALPHA\n", 5, "CMYK_ALPHA"), ("TUPLTYPE rgb\n", 3, "rgb"),
       ("TUPLTYPE HSV\n", 3, "HSV"), ("TUPLTYPE RGB_ALPHA_DEPTH\n", 4, "RGB_ALPHA_DEPTH"), ("TUPLTYPE RG\n", 3, "RG"),
@@ -78,7 +78,7 @@ struct TupleTypeTests {
   }
 
   @Test(
-    "A depth or a maximum that is not the type's is damage",
+    "A depth or a maximum that does not belong to the type is damage",
     arguments: [
       ("GRAYSCALE", 2, 255), ("GRAYSCALE_ALPHA", 1, 255), ("RGB", 4, 255), ("RGB", 1, 255), ("RGB_ALPHA", 3, 255),
       ("BLACKANDWHITE", 1, 255), ("BLACKANDWHITE_ALPHA", 2, 3), ("BLACKANDWHITE", 3, 1),
@@ -90,7 +90,7 @@ struct TupleTypeTests {
     }
   }
 
-  @Test("A PAM of ImageMagick's with CMYK in it is not read as RGBA", .enabled(if: Corpus.isPresent, Corpus.absence))
+  @Test("A PAM by ImageMagick with CMYK is not read as RGBA", .enabled(if: Corpus.isPresent, Corpus.absence))
   func reported() throws {
     try withOwnArena { arena in
       let file = try Corpus.bytes("reported/03-pam-tupltype-cmyk-read-as-rgba.own-by-imagemagick.pam")

@@ -8,7 +8,8 @@ import Testing
 
 @Suite("WebP")
 struct WebPTests {
-  @Test("Lossless keeps every pixel, colours of transparent ones too", arguments: [PixelFormat.rgb8, .rgba8])
+  @Test(
+    "Lossless encoding keeps every pixel, also the colours of transparent ones", arguments: [PixelFormat.rgb8, .rgba8])
   func lossless(format: PixelFormat) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.make(width: 67, height: 41, format: format, arena: arena) {
@@ -23,7 +24,7 @@ struct WebPTests {
     }
   }
 
-  @Test("Lossy is close, smaller at less quality, and gray is written as colours")
+  @Test("Lossy encoding is close, and smaller at lower quality, and gray is written as colours")
   func lossy() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: 203, height: 117, variant: 3, arena: arena)
@@ -46,7 +47,7 @@ struct WebPTests {
     }
   }
 
-  @Test("The size limit is exact, and the error says what it takes")
+  @Test("The size limit is exact, and the error has the size that is needed")
   func limit() throws {
     try withOwnArena { arena in
       let noise = try EncodingTests.noise(arena: arena)
@@ -68,7 +69,7 @@ struct WebPTests {
   }
 
   /// A piece of data may hold nearly all pixels, so its decoding may take long.
-  @Test("The decoder asks whether to go on before each piece of the data, and again when all pixels are there")
+  @Test("The decoder checks for cancellation before each piece of the data, and again when all pixels are there")
   func lastQuestion() throws {
     try withOwnArena { arena in
       let side = 256
@@ -107,7 +108,7 @@ struct WebPTests {
     }
   }
 
-  @Test("A wanted width shrinks the picture while it is decoded, close to the area average")
+  @Test("If a smaller width is wanted, the picture is reduced while it is decoded, close to the area average")
   func shrinking() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.drawn(width: 403, height: 301, variant: 3, arena: arena)
@@ -124,7 +125,8 @@ struct WebPTests {
   }
 
   @Test(
-    "The corpus's WebP files show what they were made from", .enabled(if: Corpus.isPresent, Corpus.absence),
+    "The corpus's WebP files show the pictures that they were made from",
+    .enabled(if: Corpus.isPresent, Corpus.absence),
     arguments: ["chelsea.webp", "chelsea_lossless.webp", "chelsea_alpha.webp"])
   func corpus(name: String) throws {
     try withOwnArena { arena in
@@ -142,7 +144,7 @@ struct WebPTests {
     }
   }
 
-  @Test("A side beyond WebP's 16,383 is refused")
+  @Test("A side larger than WebP's 16,383 is refused")
   func side() throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: 16_384, height: 1, format: .rgb8, arena: arena)

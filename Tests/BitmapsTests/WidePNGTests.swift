@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("PNG of 16 bits a channel")
+@Suite("PNG with 16 bits a channel")
 struct WidePNGTests {
   private static let samples: [UInt16] = [0, 1, 128, 129, 0x1234, 0x7F80, 0x8000, 0xFF7E, 0xFFFF]
   private static let row = samples.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
@@ -14,7 +14,7 @@ struct WidePNGTests {
     stride(from: 0, to: bytes.count, by: 2).map { UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8 }
   }
 
-  @Test("Every sample is kept where 16 bits are asked for")
+  @Test("A format of 16 bits keeps every sample")
   func decoding() throws {
     try withOwnArena { arena in
       let gray = PNGWriter(width: 9, height: 1, bitDepth: 16, colorType: .gray, rows: [Self.row]).encoded()
@@ -31,7 +31,7 @@ struct WidePNGTests {
     }
   }
 
-  @Test("What is encoded comes back exactly", arguments: [PixelFormat.gray16, .rgba16])
+  @Test("An encoded picture decodes to the same pixels", arguments: [PixelFormat.gray16, .rgba16])
   func roundTrip(format: PixelFormat) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.make(width: 23, height: 11, format: format, arena: arena) {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bitmaps
 
-@Suite("How often long work asks whether it was cancelled")
+@Suite("How often long work checks for cancellation")
 struct WorkPaceTests {
   struct Case: CustomTestStringConvertible {
     let name: String
@@ -41,7 +41,7 @@ struct WorkPaceTests {
       body: { try $0.resized(toWidth: 3_000, height: 1, arena: $1).dispose() }),
   ]
 
-  @Test("By the work that is done, not by rows", arguments: cases)
+  @Test("The number of checks depends on the work, not on the number of rows", arguments: cases)
   func questions(_ item: Case) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap(width: item.width, height: item.height, format: item.format, arena: arena)
@@ -55,7 +55,7 @@ struct WorkPaceTests {
     }
   }
 
-  @Test("The first question after the cancellation ends the work", arguments: cases)
+  @Test("The first check after the cancellation ends the work", arguments: cases)
   func answer(_ item: Case) async throws {
     let arena = try Arena(name: "test")
     let bitmap = try Bitmap(width: item.width, height: item.height, format: item.format, arena: arena)
@@ -73,7 +73,9 @@ struct WorkPaceTests {
     try arena.destroy()
   }
 
-  @Test("A blur in parts is that of the whole row", arguments: [PixelFormat.rgba8, .rgb8, .gray16])
+  @Test(
+    "A blur in several parts has the same result as a blur of the whole row",
+    arguments: [PixelFormat.rgba8, .rgb8, .gray16])
   func parts(format: PixelFormat) throws {
     try withOwnArena { arena in
       let (width, sigma) = (1_000, 900.0)
