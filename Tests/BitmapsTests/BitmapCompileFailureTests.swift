@@ -31,7 +31,7 @@ struct BitmapCompileFailureTests {
     #expect(outcome.succeeded, "\(outcome.diagnostics)")
   }
 
-  @Test("Rows cannot leave the access that lent them")
+  @Test("Rows cannot be used outside of the access that gave them")
   func escapingRows() throws {
     try refuses(
       "var kept = Span<RGBA8>()\ntry bitmap.withPixels(as: RGBA8.self) { rows in kept = rows[0] }\nprint(kept.count)",

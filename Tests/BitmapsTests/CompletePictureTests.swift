@@ -9,7 +9,7 @@ import Testing
 /// warning for whatever else is wrong with it. If not, it is an error.
 @Suite("Files whose damage does not affect a pixel")
 struct CompletePictureTests {
-  /// Three rows of a picture whose palette is partly transparent, with a text ahead of the pixels and a time behind
+  /// Three rows of a picture whose palette is partly transparent, with a text before the pixels and a time behind
   /// them.
   static let png: [UInt8] = {
     var file = PNGWriter(
@@ -121,7 +121,7 @@ struct CompletePictureTests {
         (PNGWriter.chunk("IHDR", [1, 2, 3]), .damagedEnd),
       ]
       for (end, code) in ends { try Self.expect(head + end, pixels: pixels, [code], arena: arena) }
-      // An unknown critical chunk counts if it is ahead of the pixels, and not if it is behind them.
+      // An unknown critical chunk is an error if it comes before the pixels, and not if it comes behind them.
       let unknown = PNGWriter.chunk("ABCD", [])
       try Self.expect(head + unknown + PNGWriter.chunk("IEND", []), pixels: pixels, [], arena: arena)
       let ahead = Self.png[..<33] + unknown + Self.png[33...]

@@ -244,7 +244,7 @@ struct HostileStreamTests {
           second + [UInt8](repeating: 7, count: 998), "embeddedByteCount", needed: 32 << 20 | 3, limits: limits,
           arena: arena)
       }
-      // Behind the end there may be anything.
+      // Any data may follow the end.
       var decoder = PictureDecoder(limits: .default, arena: arena)
       try LateMetadataTests.append((png + [UInt8](repeating: 0x78, count: 1000))[...], to: &decoder)
       try decoder.finish().dispose()

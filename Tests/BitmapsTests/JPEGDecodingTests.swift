@@ -38,7 +38,7 @@ struct JPEGDecodingTests {
       for i in 0..<61 * 40 {
         #expect(Array(rgba[4 * i..<4 * i + 4]) == Array(rgb[3 * i..<3 * i + 3]) + [255])
         let luma = 0.299 * Double(rgb[3 * i]) + 0.587 * Double(rgb[3 * i + 1]) + 0.114 * Double(rgb[3 * i + 2])
-        // Gray is the file's own luma; the colours from which it was made may lie outside of RGB.
+        // Gray is the file's own luma; the colours from which it was made may be outside of RGB.
         #expect(abs(Double(gray[i]) - luma) < 24)
       }
     }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Pixels of a PNG whose colours are not in its palette")
 struct LackingColorTests {
-  /// Rows of pixels' numbers, as they lie in a file.
+  /// Rows of the pixels' palette numbers, as they are in a file.
   private static func packed(_ rows: [[UInt8]], depth: Int) -> [[UInt8]] {
     rows.map { row in
       let pixelsPerByte = 8 / depth
@@ -27,7 +27,8 @@ struct LackingColorTests {
 
   private static let codes: [PictureWarning.Code] = [.irregularData]
 
-  /// The reds 0 and 1 are those that a filling would take first.
+  /// The decoder fills up the palette with a colour whose red is not in use. The reds 0 and 1, which it could choose
+  /// first, are in use.
   private static let colors: [UInt8] = [0, 8, 7, 1, 60, 70, 200, 0, 0]
 
   @Test(

@@ -10,7 +10,7 @@ import Testing
 struct OrientationTests {
   static let all = (1...8).compactMap(Orientation.init(exifValue:))
 
-  /// The places that EXIF gives in words: where row 0 and column 0 of the stored picture are seen.
+  /// EXIF says in words at which sides row 0 and column 0 of the stored picture are seen.
   static func reference(_ pixels: [UInt8], _ width: Int, _ height: Int, _ bytesPerPixel: Int, _ exifValue: Int)
     -> [UInt8]
   {

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Bytes between rows")
 struct PaddingTests {
-  /// Leaves blocks of many sizes idle, full of one byte value. The next bitmaps of the arena are made of them.
+  /// Leaves blocks of many sizes idle, filled with one byte value. The next bitmaps of the arena use these blocks.
   private func soil(_ arena: Arena) throws {
     var buffers: [NativeBuffer] = []
     for sizeClass in 0..<SizeClass.count {
@@ -24,8 +24,8 @@ struct PaddingTests {
     for buffer in buffers { buffer.dispose() }
   }
 
-  /// The number of bytes behind the rows' pixels that are not 0, as a C function sees them that reads height times
-  /// distance.
+  /// The number of bytes behind the rows' pixels that are not 0. A C function that reads all bytes from the first row
+  /// to the end of the last one sees these bytes.
   private func dirtyByteCount(_ bitmap: Bitmap) throws -> Int {
     let (used, height) = (bitmap.rowByteCount, bitmap.height)
     return try unsafe bitmap.withUnsafePixels { base, bytesPerRow in

@@ -213,7 +213,8 @@ struct ScanCompletenessTests {
       for scan in whole.scans {
         let content = whole.segments[scan].content
         let (isAlone, component, first) = (content[2] == 1, content[3], content[5])
-        // One change removes the data. The other puts a table ahead of it in which three codes have one bit each.
+        // One change removes the data. The other replaces the table before it by one in which three codes have one bit
+        // each.
         var changes = [whole, whole]
         changes[0].segments[scan].data = []
         let overfull = [component == 1 ? 0x10 : 0x11, 3] + [UInt8](repeating: 0, count: 15) + [1, 2, 3]

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Bitmaps
 
-/// libwebp takes anything that lies behind the pixels' head for pixels. So the data that it gets must end at the end of
-/// their chunk.
+/// libwebp takes all data behind the pixels' header for pixels. So the data that it gets must end at the end of their
+/// chunk.
 @Suite("WebP chunks that are too short for their pixels")
 struct ShortChunkTests {
   private struct Chunk {
@@ -126,7 +126,7 @@ struct ShortChunkTests {
     try withOwnArena { arena in
       for kind in try Self.kinds(arena: arena) {
         for (name, file) in Self.files(of: kind.chunks) {
-          // The container ends one byte ahead of the last chunk of pixels.
+          // The container ends one byte before the end of the last chunk of pixels.
           let content = kind.chunks[kind.chunks.count - 1].content
           let start = try #require((0...file.count - content.count).first { file[$0...].starts(with: content) })
           var short = file

@@ -28,7 +28,7 @@ struct WorkPaceTests {
     Case(
       name: "blur of long rows", width: 1_000, height: 2, format: .gray16, work: 2 * 2 * 1_000 * 6_001,
       body: { try $0.blurred(sigma: 1_000, arena: $1).dispose() }),
-    // Nearly all of the work is to compute the weights of an axis, before the first row.
+    // Most of the work is done before the first row: it computes the weights of an axis.
     Case(
       name: "the weights of a long axis", width: 1, height: 200_000, format: .gray8, work: 200_000 * 6 * 128,
       body: { try $0.resized(toWidth: 1, height: 150_000, filter: .lanczos3, arena: $1).dispose() }),

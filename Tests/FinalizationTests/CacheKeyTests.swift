@@ -33,7 +33,7 @@ struct CacheKeyTests {
     withExtendedLifetime(value) {}
   }
 
-  @Test("A key's hash is asked for under no lock: it may fork, and use and make caches and registries")
+  @Test("No lock is held while a key is hashed, so hashing may fork, and may use and make caches and registries")
   func hashing() async {
     await #expect(processExitsWith: .exitCode(0)) { Self.useWhileHashing() }
   }
@@ -95,7 +95,7 @@ struct CacheKeyTests {
     }
 
     @Test(
-      "A debug build says what a key's equality must not do, if a release build would wait for ever",
+      "If a key's equality does what would stop a release build for ever, a debug build ends with an explanation",
       arguments: Misuse.allCases)
     func equalityInDebugBuild(
       _ misuse: Misuse

@@ -102,7 +102,7 @@ struct CacheTableTests {
     withExtendedLifetime(kept) {}
   }
 
-  @Test("Keys whose hashes are equal are told apart")
+  @Test("The cache distinguishes keys whose hashes are equal")
   func collidingHashes() throws {
     struct Colliding: Hashable {
       let number: Int

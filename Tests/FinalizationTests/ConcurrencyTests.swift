@@ -103,8 +103,8 @@ struct ConcurrencyTests {
   }
 
   /// The target is dead and its cell is queued when one thread ends the registration, and another thread takes the cell
-  /// from the queue. The second of the two gives the cell back and uses it again, which ThreadSanitizer must see behind
-  /// what the first one did with it. So nothing else orders the two threads, as in the test above.
+  /// from the queue. The second of the two gives the cell back and uses it again. ThreadSanitizer must see that this
+  /// comes after what the first one did with the cell. So nothing else orders the two threads, as in the test above.
   @Test(
     "A cell is used again only after the thread that ended it and the reader of the queue are both done",
     arguments: [true, false])

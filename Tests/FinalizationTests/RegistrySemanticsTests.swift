@@ -325,7 +325,7 @@ struct RegistrySemanticsTests {
     _ = referrer
   }
 
-  @Test("A cleanup of a plain target never runs while its deinit does")
+  @Test("The cleanup of a plain target never runs during the target's deinit")
   func plainTargetDeinit() throws {
     final class Slow {
       let inside: @Sendable () -> Void

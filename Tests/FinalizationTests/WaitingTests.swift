@@ -21,7 +21,8 @@ struct WaitingTests {
     /// Whether the thread that should wait was over before the other thread allowed it.
     var wasEarly: Bool { early.load(ordering: .acquiring) }
 
-    /// Called just before the thread that waits is allowed to go on. Gives one that does not wait the time to be early.
+    /// Called just before the waiting thread is allowed to go on. If that thread does not wait by mistake, it has time
+    /// to end meanwhile, and this records that it was early.
     func look() {
       for _ in 0..<100 where !isOver { usleep(1_000) }
       early.store(isOver, ordering: .releasing)
@@ -41,7 +42,7 @@ struct WaitingTests {
       } else {
         while entry.isUsable(key: key) { sched_yield() }
         progress.look()
-        // The claimer is the one that releases, so nobody asks what this returns.
+        // The thread that claims the registration also releases it, so the result is not needed here.
         _ = entry.unpin()
       }
     }

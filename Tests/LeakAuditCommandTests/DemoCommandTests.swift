@@ -221,7 +221,9 @@ struct DemoCommandTests {
     #expect(outcome.errors.contains("/dev/null: is a device, which is no picture file"))
   }
 
-  @Test("An unreadable folder is named with the reason", .enabled(if: getuid() != 0, "Root may read everything."))
+  @Test(
+    "The message about an unreadable folder has its path and the reason",
+    .enabled(if: getuid() != 0, "Root may read everything."))
   func unreadableFolder() throws {
     let folder = try PictureFolder()
     let locked = folder.path + "/below"

@@ -93,7 +93,7 @@ struct ReadmeTests {
     for (line, previous) in zip(lines, [""] + lines) {
       if line.hasPrefix("/// ```") { isInDrawing.toggle() }
       guard line.hasPrefix("///     "), !isInDrawing else { continue }
-      // A list's second line is indented, too; an example stands behind an empty line.
+      // The second line of a list item is indented, too, but an example follows an empty line.
       if previous == "///" {
         examples.append([line.dropFirst(8)])
       } else if previous.hasPrefix("///     "), !examples.isEmpty {

@@ -90,7 +90,7 @@ struct ThumbnailRefusalTests {
   func fileSizeLimit(command: String) throws {
     let (folder, output) = (try PictureFolder(), Output())
     let words = command.split(separator: " ").map(String.init)
-    // The limit is 4 blocks of 512 bytes: the command prints less, and its thumbnails have more.
+    // The limit is 4 blocks of 512 bytes: the command prints less than that, and its thumbnails are larger.
     let script = "ulimit -f 4; exec \"$@\""
     let arguments = [Command.path(words[0])] + words.dropFirst() + [folder.path, "--output", output.path]
     let outcome = try Command.run("/bin/sh", ["-c", script, "sh"] + arguments)

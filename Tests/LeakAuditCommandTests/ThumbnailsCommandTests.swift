@@ -173,7 +173,7 @@ struct ThumbnailsCommandTests {
     #expect(try peak(outcome) < few + 16_000_000)
   }
 
-  @Test("Ctrl-C ends the run between two pictures, and the next one goes on where it ended")
+  @Test("Ctrl-C ends the run between two pictures, and the next run makes the remaining thumbnails")
   func interrupted() throws {
     let (folder, output) = (try PictureFolder(), Output())
     let picture = try Bitmap.drawn(width: 2_000, height: 1_500)

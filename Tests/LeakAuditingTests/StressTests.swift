@@ -20,7 +20,7 @@ struct StressTests {
 
   @Test("Audits during millions of operations of two threads have no false finding")
   func exactUnderLoad() throws {
-    // A small limit of idle blocks keeps the slow path busy as well.
+    // A small limit of idle blocks keeps the slow path busy, too.
     let arena = try Arena(name: "stress", configuration: .init(idleByteLimit: 300_000))
     let operations = Self.operations
     let seed = UInt64.random(in: 0 ... .max)

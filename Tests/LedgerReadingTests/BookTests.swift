@@ -90,7 +90,7 @@ struct BookTests {
     let ledger = try Ledger(entryCapacity: 1)
     func site(_ file: StaticString, _ line: UInt) -> SiteID { ledger.intern(file: file, line: line, function: "f()") }
     var sums = SiteSums()
-    // Numbers are given out in an order that is none of the orders asked for.
+    // The sites get their numbers in an order that differs from the expected one.
     for (file, line, count, byteCount) in [
       ("b.swift", 9, 1, 100), ("a.swift", 2, 1, 100), ("b.swift", 1, 1, 100), ("c.swift", 1, 2, 100),
       ("d.swift", 1, 1, 300), ("e.swift", 1, 5, 200),

@@ -8,8 +8,9 @@ import Testing
 @testable import NativeBuffers
 @testable import ResourceLedger
 
-// What a process gets that may map only a limited amount of memory, as after `ulimit -v`. The limit is set in a child
-// before its first use of the library. A sanitizer maps terabytes for itself, and cannot be limited in this way.
+// How the library behaves if the process may map only a limited amount of memory, as after `ulimit -v`. The limit is
+// set in a child before its first use of the library. A sanitizer maps terabytes for itself, and cannot be limited in
+// this way.
 
 @Suite(
   "A limit on address space",

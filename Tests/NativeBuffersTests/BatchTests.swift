@@ -83,7 +83,7 @@ struct BatchTests {
           let aligned = try (0..<6).map { _ in
             try NativeBuffer(uninitializedByteCount: byteCount, alignment: alignment)
           }
-          // In the thread's list, the two kinds lie in turns. All of them together would fit into one batch.
+          // In the thread's list, the two kinds alternate. All of them together would fit into one batch.
           for (first, second) in zip(usual, aligned) {
             first.dispose()
             second.dispose()

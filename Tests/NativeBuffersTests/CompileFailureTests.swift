@@ -47,7 +47,7 @@ struct CompileFailureTests {
     _ = try diagnostics("let b = try UniqueBuffer(byteCount: 1)\nlet s = b.bytes\nb.dispose()\nprint(s.byteCount)")
   }
 
-  @Test("A span of a pin cannot leave its pin")
+  @Test("A span of a pin cannot be used after the end of the pin")
   func spanEscapesPin() throws {
     _ = try diagnostics(
       "let b = try NativeBuffer(byteCount: 1)\nvar s = RawSpan()\ndo { let p = try b.pin(); s = p.bytes }\n"

@@ -15,8 +15,8 @@ struct FirstUseForkTests {
   @Test("If a process forks while a thread is in the middle of a first use, the child can use the result")
   func heldFirstUse() async {
     await #expect(processExitsWith: .success) {
-      // A first use, and everything that it leads to, is held up at each step until the thread that forks waits for it.
-      // That thread never sleeps before.
+      // A first use, and everything that it leads to, stops at each step until the forking thread sleeps. That means
+      // that it waits for the first use, because it does not sleep at any other time before the fork.
       unsafe ForkGuard.onFirstUse = {
         FirstUse.hasBegun.set()
         while ThreadStatus.of(getpid())["State"] != "S (sleeping)" { sched_yield() }
@@ -56,7 +56,7 @@ struct FirstUseForkTests {
       let late = [
         // A child cannot use this, because Dispatch does not run there.
         "10FlushQueueO6shared",
-        // This is another suite's own.
+        // This static belongs to the tests of bitmaps.
         "12BitmapsTests",
       ]
       let unmade = tokens.filter { token in !token.isDone && !late.contains { token.name.contains($0) } }.map(\.name)
@@ -71,8 +71,8 @@ struct FirstUseForkTests {
 private enum FirstUse {
   static let hasBegun = Flag()
 
-  /// The thread does nothing else, because what Swift's runtime makes at the first use of a type is not made by the
-  /// library.
+  /// The closures do nothing else: at the first use of another type, Swift's runtime would also make something, and
+  /// the library does not protect that.
   static let all: [@Sendable () -> Bool] = [
     { Ledger.shared.entryCapacity > 0 },
     { Arena.shared.isShared },

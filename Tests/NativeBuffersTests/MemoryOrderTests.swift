@@ -109,7 +109,7 @@ struct MemoryOrderTests {
       } else {
         unsafe try? buffer.withUnsafeBytes { _ in
           isPinned.wait()
-          // Before the other thread reads, so that this does not come after the read.
+          // The buffer is disposed before the other thread reads, so nothing orders the dispose after the read.
           check(buffer.dispose())
           isDisposed.set()
           isRead.wait()

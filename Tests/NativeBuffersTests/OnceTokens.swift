@@ -21,7 +21,7 @@ struct OnceTokens {
     let size = Int(lseek(file, 0, SEEK_END))
     guard let map = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, file, 0), unsafe map != MAP_FAILED else { return [] }
     defer { unsafe munmap(map, size) }
-    // SAFETY: an ELF file that the kernel has just run; its tables lie within it.
+    // SAFETY: an ELF file that the kernel has just run; its tables are within it.
     let header = unsafe map.load(as: Elf64_Ehdr.self)
     let sections = unsafe (map + Int(header.e_shoff)).assumingMemoryBound(to: Elf64_Shdr.self)
     let symbolTable = UInt32(SHT_SYMTAB)

@@ -143,7 +143,8 @@ struct OwnershipTests {
     }
   }
 
-  /// Otherwise a thread that read the word before, and the link of an entry that is another one now, would exchange it.
+  /// If the word were the same, a thread that is about to pop could put an entry on top that is not in the stack any
+  /// more: it read the word and the top entry's link before the other thread's pop, and would not notice the change.
   @Test("If an entry is popped and pushed again, the stack's word changes, although the same entry is on top")
   func countInStackWord() throws {
     let stack = EntryStack()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A reference, which two threads may pass on, to an object that is made to be released.
+/// A reference to an object. Two threads may use and release it at the same time.
 public final class Holder<Object: AnyObject>: Sendable {
   private let object: Guarded<Box>
 

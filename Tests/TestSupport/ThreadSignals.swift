@@ -3,8 +3,8 @@
 import Glibc
 import Synchronization
 
-/// Something that has happened or has not. It is relaxed: it orders nothing else between the threads, so that
-/// ThreadSanitizer sees only the order that the tested code makes.
+/// Tells other threads that something has happened. It is relaxed: it orders nothing else between the threads, so
+/// that ThreadSanitizer sees only the order that the tested code makes.
 public final class Flag: Sendable {
   private let value = Atomic(false)
 

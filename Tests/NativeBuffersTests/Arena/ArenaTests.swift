@@ -116,7 +116,7 @@ struct ArenaTests {
     try arena.destroy()
   }
 
-  @Test("The settings that an arena was created with are jemalloc's")
+  @Test("jemalloc uses the settings with which the arena was created")
   func settings() throws {
     let arena = try Arena(
       name: "settings",
