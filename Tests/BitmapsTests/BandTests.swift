@@ -54,7 +54,9 @@ struct BandTests {
     }
   }
 
-  @Test("Bands that are only read are all rows of a crop, share its pixels, and let others read", arguments: [1, 3])
+  @Test(
+    "Bands for reading have each row of a crop once, share its pixels, and allow other reads at the same time",
+    arguments: [1, 3])
   func reading(jobs: Int) throws {
     try withOwnArena { arena in
       let bitmap = try Bitmap.make(width: 60, height: 50, format: .gray8, arena: arena) {
@@ -89,7 +91,7 @@ struct BandTests {
 
   struct Own: Error { let row: Int }
 
-  @Test("The first error is thrown, and no further bands begin", arguments: [1, 4])
+  @Test("If a band throws an error, the threads stop soon, and the first error is thrown", arguments: [1, 4])
   func errors(jobs: Int) throws {
     try withOwnArena { arena in
       var bitmap = try Bitmap(width: 8, height: 10_000, format: .gray8, arena: arena)

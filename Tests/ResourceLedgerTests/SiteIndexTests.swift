@@ -22,7 +22,7 @@ struct SiteIndexTests {
     for (number, key) in keys.enumerated() { #expect(index.site(for: key)?.rawValue == UInt32(number + 1)) }
   }
 
-  @Test("When it is three quarters full, the index takes no more keys, and still finds the keys that it has")
+  @Test("If the index is three quarters full, it takes no more keys, and still finds those that it has")
   func full() throws {
     let index = try SiteIndex(siteCapacity: 64)
     let keys = (1...128).map { SiteIndex.key(file: #fileID, line: UInt($0)) }
