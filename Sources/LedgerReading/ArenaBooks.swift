@@ -50,7 +50,8 @@ public struct SizeClassBooks: Codable, Sendable, Equatable {
 public struct Retention: Codable, Sendable, Equatable {
   /// Idle blocks of the block cache.
   public let idle: Int
-  /// Resident pages that jemalloc may purge.
+  /// Unused pages that jemalloc has not given back yet. Only those that were touched are resident: a block that was
+  /// never written to leaves pages here that take no memory.
   public let dirty: Int
   /// Pages that the kernel may take.
   public let muzzy: Int

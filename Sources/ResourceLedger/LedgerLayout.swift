@@ -9,7 +9,7 @@
 //   entriesOffset    entries, 64 bytes each, grown upwards, never moved
 
 /// Where things are in a ledger's region, in bytes.
-struct LedgerLayout {
+package struct LedgerLayout {
   static let magic: UInt64 = 0x5245_4744_454C_5753  // "SWLEDGER"
   static let version: UInt32 = 1
   static let recordSize = 64
@@ -36,7 +36,8 @@ struct LedgerLayout {
   static let largestEntryCapacity = 1 << 24
   static let smallestEntryCapacity = 1 << 12
 
-  static let domainCapacity = 8_192
+  /// Every domain has a number below this one.
+  package static let domainCapacity = 8_192
   static let domainsOffset = 4_096
   static let sitesOffset = domainsOffset + domainCapacity * recordSize
 

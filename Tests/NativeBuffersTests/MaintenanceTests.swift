@@ -185,6 +185,17 @@ struct MaintenanceTests {
     }
   }
 
+  @Test("trim(keeping:) counts the blocks that the calling thread keeps for itself, and gives them back, too")
+  func trimOfOwnCache() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      Self.leaveIdle(4, of: 320 << 10, in: nil)
+      #expect(Arena.shared.depot.idleByteCount == 0, "the thread keeps them")
+      #expect(Arena.shared.trim(keeping: 640 << 10) == 640 << 10)
+      #expect(Arena.shared.depot.idleByteCount == 640 << 10)
+    }
+  }
+
   @Test("The longest times that a configuration allows do not overflow")
   func longTimes() async {
     await #expect(processExitsWith: .success) {

@@ -11,14 +11,6 @@ struct ResourceEntry: Sendable {
   @usableFromInline let key: EntryWord
   @usableFromInline let createdSite: SiteID
 
-  /// The result of a request for release: see ``ReleaseOutcome``.
-  @frozen @usableFromInline
-  enum Outcome {
-    case releaseNow
-    case deferred
-    case alreadyReleased
-  }
-
   /// The domain of resources that are created without a domain.
   private static let common = ForkSafeLazy {
     Result { () throws(LedgerError) in
@@ -122,13 +114,7 @@ struct ResourceEntry: Sendable {
 
   @inlinable
   @inline(__always)
-  func requestRelease() -> Outcome {
-    switch entry.requestRelease(key: key) {
-    case .releaseNow: .releaseNow
-    case .deferred: .deferred
-    case .alreadyReleased: .alreadyReleased
-    }
-  }
+  func requestRelease() -> ReleaseOutcome { entry.requestRelease(key: key) }
 
   /// Requests the release for a deinit, and records it as a rescue.
   /// - Returns: whether the caller must release the handle.

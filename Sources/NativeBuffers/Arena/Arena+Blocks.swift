@@ -37,8 +37,9 @@ extension Arena {
     }
   }
 
-  /// Four times the machine's memory, or what the process may map, whichever is less. A larger request is a mistake,
-  /// and no arena should lose its idle blocks for it.
+  /// Four times the machine's memory, or what the process may map, whichever is less. A larger request that fails would
+  /// fail again, and no arena should lose its idle blocks for it. The first try has no such limit: a block is address
+  /// space until it is touched, and a client may want a large block of which it touches little.
   private static var conceivableByteCount: Int {
     let machine = 4 * sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     return min(machine, ProcessMemory.nearestLimit?.byteCount ?? machine)

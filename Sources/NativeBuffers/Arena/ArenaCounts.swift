@@ -10,7 +10,7 @@ public struct ArenaCounts: Sendable, Equatable {
   public var byteCount: Int
   /// Bytes of pages in use by allocations.
   public var active: Int
-  /// Bytes of unused pages that are resident and may be purged.
+  /// Bytes of unused pages that jemalloc has not given back yet. Only those that were touched are resident.
   public var dirty: Int
   /// Bytes of unused pages that the kernel may take at any time.
   public var muzzy: Int
@@ -18,7 +18,8 @@ public struct ArenaCounts: Sendable, Equatable {
   public var retained: Int
   /// Bytes of jemalloc's own structures for this arena.
   public var metadata: Int
-  /// Bytes that are resident, as jemalloc estimates them.
+  /// Bytes that are resident at most: jemalloc cannot see which pages were touched, so it counts all active and dirty
+  /// ones.
   public var resident: Int
 
   /// Live allocations.

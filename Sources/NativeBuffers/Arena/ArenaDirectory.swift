@@ -49,12 +49,14 @@ package enum ArenaDirectory {
   static func arena(of entry: LedgerEntry) -> Arena? { byDomain.arena(at: entry.classification.domain) }
 }
 
-/// The arena of each domain number, read without a lock.
+/// The arena of each domain number, read without a lock. A thread that returns a block has only the block's ledger
+/// entry, which has the domain's number; from there it must reach the arena's depot in constant time, and must not wait
+/// for a thread that makes or destroys an arena.
 // SAFETY: slots are atomic. The directory keeps an arena for as long as its slot has it, and a thread that reads a slot
 // has a block of the arena, which keeps the arena from being destroyed.
 @safe private final class ArenasByDomain: @unchecked Sendable {
   private let slots: UnsafeMutablePointer<Atomic<UInt>>
-  private static let count = 1 << 13
+  private static var count: Int { LedgerLayout.domainCapacity }
 
   init() {
     // The kernel zeroes the memory when it is first used, so a process without buffers does not pay for it.

@@ -45,7 +45,8 @@ public final class NativeBuffer: Sendable {
 
   /// Creates a buffer of zeros.
   /// - Parameters:
-  ///   - byteCount: bytes, 0 or more. A buffer of 0 bytes is valid and empty.
+  ///   - byteCount: bytes, 0 or more. A buffer of 0 bytes is valid and empty. A size above the machine's memory may be
+  ///     granted, too: a fresh page takes memory only when it is first touched.
   ///   - alignment: of the first byte, in bytes: a power of two from 1 to 2,097,152.
   ///   - arena: the arena that the memory comes from; nil for the shared one.
   ///   - file: with `line` and `function`, the site that reports name. Leave all three to their defaults.

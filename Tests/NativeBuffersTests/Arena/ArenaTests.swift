@@ -139,6 +139,32 @@ struct ArenaTests {
     try arena.destroy()
   }
 
+  @Test("Decay leaves pages whose time is not over, and gives the others back")
+  func decay() throws {
+    let byteCount = 33_177_600
+    let cases: [(dirtyDecay: Duration?, isOver: Bool)] = [(nil, false), (.milliseconds(1), true)]
+    for (time, isOver) in cases {
+      let arena = try Arena(name: "decay", configuration: .init(dirtyDecay: time))
+      let pointer = unsafe try arena.unsafeAllocate(byteCount: byteCount)
+      unsafe arena.unsafeDeallocate(pointer)
+      try arena.decay()
+      // Nothing else gives pages back: the arena has no depot, and jemalloc's timer only runs while threads allocate.
+      if isOver { while try arena.counts().dirty > 0 { try arena.decay() } }
+      #expect(try arena.counts().dirty >= (isOver ? 0 : byteCount))
+      try arena.destroy()
+    }
+  }
+
+  @Test("Pages that were never touched count as dirty, and take no memory")
+  func untouchedPages() throws {
+    let arena = try Arena(name: "untouched", configuration: .init(dirtyDecay: nil))
+    let pointer = unsafe try arena.unsafeAllocate(byteCount: 64 << 30)
+    unsafe arena.unsafeDeallocate(pointer)
+    #expect(try arena.counts().dirty >= 64 << 30)
+    #expect(ProcessMemory.residentByteCount < 32 << 30)
+    try arena.destroy()
+  }
+
   @Test("An arena can be destroyed once, and not while blocks live; after that, it refuses every operation")
   func destroy() throws {
     let arena = try Arena(name: "doomed")
