@@ -41,13 +41,9 @@ void cnativeruntime_set_thread_name(const char *name) { pthread_setname_np(pthre
 
 bool cnativeruntime_is_barrier_one_sided = false;
 
-bool cnativeruntime_barrier_on_all_threads(void) {
-  return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
-}
-
-void cnativeruntime_heavy_barrier(void) {
-  if (__atomic_load_n(&cnativeruntime_is_barrier_one_sided, __ATOMIC_RELAXED)) {
-    if (cnativeruntime_barrier_on_all_threads()) return;
+bool cnativeruntime_heavy_barrier(void) {
+  if (cnativeruntime_has_one_sided_barrier()) {
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return true;
     // A sandbox that was set up after the start may refuse the call. From now on, light barriers are full barriers. But
     // a thread may just have passed a light barrier that was not a full one. This thread waits a millisecond, which is
     // far longer than that thread's store takes to reach memory.
@@ -56,6 +52,7 @@ void cnativeruntime_heavy_barrier(void) {
     nanosleep(&wait, NULL);
   }
   atomic_thread_fence(memory_order_seq_cst);
+  return false;
 }
 
 // Sleeping

@@ -6,22 +6,13 @@ public import Synchronization
 /// A lock that one thread, its owner, takes often, and that other threads, its visitors, take seldom. It costs the
 /// owner two plain stores and a load, and a visitor a system call.
 ///
-/// Each side first says that it is there, then passes a barrier (`Barrier.h`), and then looks for the other side. So at
-/// least one of them sees the other:
-///
-/// ```text
-/// owner                                visitor
-/// isHeld = 1                           isWanted = 1
-/// light barrier                        heavy barrier
-/// isWanted is 1?  Give way.            isHeld is 1?  Wait until it is 0.
-/// ... is inside ...                    ... is inside ...
-/// isHeld = 0                           isWanted = 0
-/// ```
-///
-/// To give way, the owner sets `isHeld` to 0, waits until `isWanted` is 0, and begins again. A visitor changes
-/// `isWanted` from 0 to 1 by an exchange, so only one visitor is inside at a time. This is Dekker's algorithm with a
-/// one-sided barrier, as in liburcu and in the Linux kernel's documentation of membarrier. The model is
+/// This is the two-flag protocol of `Barrier.h`: `isHeld` is the owner's flag, `isWanted` the visitor's. To give way,
+/// the owner sets `isHeld` to 0, waits until `isWanted` is 0, and begins again. A visitor changes `isWanted` from 0 to
+/// 1 by an exchange, so only one visitor is inside at a time, and then waits until `isHeld` is 0. The model is
 /// `Tests/Models/asymmetric-lock.pml`.
+///
+/// The threads' block caches do not use this lock: there, the pointer to the cache is the visitor's flag, so the owner
+/// pays no load for it, and if the kernel refuses the barrier, no visitor goes in, so the owner pays no fence.
 @usableFromInline
 package struct AsymmetricLock: ~Copyable {
   /// 1 while the owner is inside.

@@ -35,7 +35,7 @@ package enum ForkGuard {
       unsafe record = .allocate(capacity: 1)
       let list = unsafe list
       unsafe list.pointee.registration.lock()
-      ForkGuard.removeLeft()
+      ForkGuard.removeDeparted()
       let members = unsafe list.pointee.members
       let order = unsafe members.pointee.nextOrder()
       unsafe record.initialize(to: Record(rank: rank, order: order, take: take, giveBack: giveBack, inChild: inChild))
@@ -52,9 +52,9 @@ package enum ForkGuard {
     package func leave(_ free: @escaping () -> Void) {
       let list = unsafe list
       unsafe record.pointee.free = free
-      unsafe list.pointee.pushLeft(record)
+      unsafe list.pointee.pushDeparted(record)
       guard unsafe list.pointee.registration.tryLock() else { return }
-      ForkGuard.removeLeft()
+      ForkGuard.removeDeparted()
       unsafe list.pointee.registration.unlock()
     }
 
@@ -86,10 +86,10 @@ package enum ForkGuard {
     ///
     /// Synchronization: written before `leave` pushes the record, and read after the record is taken.
     var free: (() -> Void)?
-    /// The address of the record that left before this one and is still in the list; 0 for none.
+    /// The address of the record that departed before this one and is still in the list; 0 for none.
     ///
     /// Synchronization: as for `free`.
-    var nextLeft: UInt = 0
+    var nextDeparted: UInt = 0
   }
 
   /// The guard's state. A variable that is not atomic has an allocation of its own, to which a constant points, because
@@ -117,11 +117,11 @@ package enum ForkGuard {
     ///
     /// Synchronization: atomic; written by the only thread of a forked child.
     let generation = Atomic<Int>(0)
-    /// The records of members that left but are still in the list, the latest first.
+    /// The departed records: their members have left, and they are still in the list. The latest comes first.
     ///
     /// Synchronization: atomic. Any thread may push a record; only the thread that holds `registration` takes them, all
     /// together.
-    let left = Atomic<UInt>(0)
+    let departed = Atomic<UInt>(0)
 
     init() {
       unsafe members = .allocate(capacity: 1)
@@ -130,11 +130,11 @@ package enum ForkGuard {
       unsafe depth.initialize(to: 0)
     }
 
-    func pushLeft(_ record: UnsafeMutablePointer<Record>) {
-      var latest = left.load(ordering: .relaxed)
+    func pushDeparted(_ record: UnsafeMutablePointer<Record>) {
+      var latest = departed.load(ordering: .relaxed)
       while true {
-        unsafe record.pointee.nextLeft = latest
-        let (exchanged, original) = left.weakCompareExchange(
+        unsafe record.pointee.nextDeparted = latest
+        let (exchanged, original) = departed.weakCompareExchange(
           expected: latest, desired: UInt(bitPattern: record), successOrdering: .releasing, failureOrdering: .relaxed)
         if exchanged { return }
         latest = original
@@ -192,14 +192,14 @@ package enum ForkGuard {
     return unsafe list
   }()
 
-  /// Removes the members that left from the list, and frees them and their locks. The caller holds `registration`.
-  private static func removeLeft() {
+  /// Removes the departed records from the list, and frees them and their locks. The caller holds `registration`.
+  private static func removeDeparted() {
     let list = unsafe list
     let members = unsafe list.pointee.members
-    var address = unsafe list.pointee.left.exchange(0, ordering: .acquiring)
+    var address = unsafe list.pointee.departed.exchange(0, ordering: .acquiring)
     // SAFETY: only `leave` pushes records, and only this loop frees the records that it pushed.
     while let record = unsafe UnsafeMutablePointer<Record>(bitPattern: address) {
-      unsafe address = record.pointee.nextLeft
+      unsafe address = record.pointee.nextDeparted
       unsafe members.pointee.remove(record)
       unsafe record.pointee.free?()
       unsafe record.deinitialize(count: 1)

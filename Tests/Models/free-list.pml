@@ -92,7 +92,7 @@ inline popBatch(entry, second) {
     :: else ->
       /* code: EntryStack.swift: var rest = first.link
        *   while count < limit, rest != 0 {
-       *     last = unsafe LedgerEntry(record: records + (Int(rest) &- 1))
+       *     last = unsafe LedgerEntry(link: rest, records: records)
        *     rest = last.link
        */
       next = link[seen & 7];
@@ -131,7 +131,7 @@ inline pushChain(first, last) {
     /* code: EntryStack.swift: var expected = head.load(ordering: .relaxed)
      * code: EntryStack.swift:
      *   last.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
-     *   let desired = expected & ~Self.indexMask | index
+     *   let desired = expected & ~Self.indexMask | link
      *   let (exchanged, original) = head.weakCompareExchange(
      *   expected: expected, desired: desired, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
      */

@@ -62,8 +62,8 @@ end:
 active [2] proctype visitor() {
   lock();
   /* code: ThreadCaches+Quiescing.swift: unsafe cnativeruntime_set_cache(record, nil)
-   *   let isOpen = unsafe cnativeruntime_barrier_on_all_threads() && !cnativeruntime_uses_cache(record)
-   *   if isOpen, body() { park(cache) } else { attach(cache) }
+   *   let isOwnerOutside = unsafe cnativeruntime_heavy_barrier() && !cnativeruntime_uses_cache(record)
+   *   if isOwnerOutside, body() { park(cache) } else { attach(cache) }
    */
   isAttached = false;
 #ifndef NO_BARRIER

@@ -6,16 +6,27 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-// A one-sided barrier has two forms: threads pass the light barrier often, and it costs nothing; they pass the heavy
-// barrier seldom, and it costs a system call.
+// The two-flag protocol (Dekker's algorithm) with a one-sided barrier, as in liburcu and in the Linux kernel's
+// documentation of membarrier. It keeps two threads apart: the *owner*, which comes often, and a *visitor*, which comes
+// seldom. Each sets its own flag, passes a barrier, and then looks at the other's flag:
 //
-//   thread 1        thread 2
-//   a = 1           b = 1
-//   light barrier   heavy barrier
-//   read b          read a
+//   owner                    visitor
+//   a = 1                    b = 1
+//   light barrier            heavy barrier
+//   b is 1?  Give way.       a is 1?  Wait, or give up.
+//   ... is inside ...        ... is inside ...
+//   a = 0 (release)          b = 0 (release)
 //
-// At least one of the two threads reads 1. The heavy barrier is Linux's membarrier(2), which makes every running thread
-// of the process pass a full barrier. If the kernel refuses it, both barriers are ordinary full barriers.
+// At least one of the two sees the other. The light barrier costs nothing. The heavy barrier is Linux's membarrier(2),
+// a system call that makes every running thread of the process pass a full barrier, at some point between two of the
+// owner's instructions. If that point is after `a = 1`, the visitor sees that the owner is there; if it is before the
+// owner looks at `b`, the owner sees the visitor. If the kernel refuses the call, both barriers are ordinary full
+// barriers.
+//
+// Two mechanisms use this protocol. AsymmetricLock.swift is the plain form. The threads' block caches (Thread.h and
+// ThreadCaches+Quiescing.swift) differ from it, to save the owner a load and a possible fence: the visitor's flag is
+// the pointer to the cache, which the owner must load anyway, and which the visitor sets to NULL; and if the kernel
+// refuses the call, the owner passes no fence, because no visitor goes in.
 
 /// Whether the light barrier only keeps the compiler from reordering, and no instruction is needed.
 /// Synchronization: set before `main`; afterwards it changes only from true to false, by an atomic store.
@@ -34,11 +45,9 @@ static inline bool cnativeruntime_has_one_sided_barrier(void) {
   return __atomic_load_n(&cnativeruntime_is_barrier_one_sided, __ATOMIC_RELAXED);
 }
 
-/// Costs a system call: from 0.3 to a few microseconds.
-void cnativeruntime_heavy_barrier(void);
-
-/// Makes every other thread of the process execute a full memory barrier. Returns false if the kernel refuses. This is
-/// for callers whose other threads pass no light barrier.
-bool cnativeruntime_barrier_on_all_threads(void);
+/// Costs a system call: from 0.3 to a few microseconds. Returns whether every other thread of the process has passed a
+/// full barrier. If the kernel refuses that, light barriers are full barriers from now on: false means that only owners
+/// that pass a light barrier are kept apart from the caller.
+bool cnativeruntime_heavy_barrier(void);
 
 #endif

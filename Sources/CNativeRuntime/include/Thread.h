@@ -82,17 +82,18 @@ static inline void *_Nullable cnativeruntime_cache(void) {
   return __atomic_load_n(&cnativeruntime_thread_record.cache, __ATOMIC_ACQUIRE);
 }
 
-/// The calling thread's cache, for use until `cnativeruntime_end_cache_use()`, which must follow even if the result is
-/// NULL. Costs two plain instructions: the fence is for the compiler only, because a thread that looks into this cache
-/// makes all threads pass a barrier.
-static inline void *_Nullable cnativeruntime_begin_cache_use(void) {
+/// The calling thread's cache, for use until `cnativeruntime_leave_cache_as_owner()`, which must follow even if the
+/// result is NULL. This is the owner's side of the two-flag protocol (Barrier.h): `uses_cache` is the owner's flag, and
+/// a `cache` of NULL is the visitor's. Costs two plain instructions: the fence is for the compiler only, because a
+/// visitor goes in only if all threads have passed its heavy barrier.
+static inline void *_Nullable cnativeruntime_enter_cache_as_owner(void) {
   __atomic_store_n(&cnativeruntime_thread_record.uses_cache, 1, __ATOMIC_RELAXED);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   return __atomic_load_n(&cnativeruntime_thread_record.cache, __ATOMIC_ACQUIRE);
 }
 
-/// Ends the use of the calling thread's cache. Costs one plain instruction.
-static inline void cnativeruntime_end_cache_use(void) {
+/// Ends the use of the calling thread's cache: takes the owner's flag back. Costs one plain instruction.
+static inline void cnativeruntime_leave_cache_as_owner(void) {
   __atomic_store_n(&cnativeruntime_thread_record.uses_cache, 0, __ATOMIC_RELEASE);
 }
 

@@ -61,12 +61,7 @@ public import Synchronization
   // MARK: A thread's beginning and end
 
   // SAFETY: made once. The function runs on the ending thread, which alone uses its storage.
-  private static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    let result = unsafe pthread_key_create(&key) { unsafe ThreadStorage.end($0) }
-    precondition(result == 0, "pthread_key_create failed with \(result)")
-    return key
-  }()
+  private static let key = unsafe ThreadEnd.makeKey { unsafe ThreadStorage.end($0) }
 
   static func makeStatics() { ForkGuard.touch(key) }
 

@@ -32,16 +32,16 @@ public import ResourceLedger
       0...largestDepotByteCount ~= byteCount
     {
       let sizeClass = SizeClass.index(holding: (max(byteCount, 1) &+ 63) & ~63)
-      if let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()),
+      if let cache = unsafe ThreadCache(cnativeruntime_enter_cache_as_owner()),
         let entry = sizeClass < ThreadCacheStorage.binCount ? cache.pop(sizeClass) : cache.takeFromDepot(sizeClass)
       {
-        cnativeruntime_end_cache_use()
+        cnativeruntime_leave_cache_as_owner()
         let site = SiteCache.site(file: file, line: line, function: function)
         let block = Block(beginning: entry, byteCount: byteCount, site: site, scope: cache.scope)
         if case .zeroed = contents { block.zero() }
         return block
       }
-      cnativeruntime_end_cache_use()
+      cnativeruntime_leave_cache_as_owner()
     }
     return try acquireSlowly(
       byteCount, alignment: alignment, contents: contents, arena: arena, file: file, line: line, function: function)
@@ -171,18 +171,18 @@ public import ResourceLedger
   @inlinable
   @inline(__always)
   static func release(_ entry: LedgerEntry) {
-    if let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) {
+    if let cache = unsafe ThreadCache(cnativeruntime_enter_cache_as_owner()) {
       // The domain is in the low half, the bin in the high half. Rotating puts the domain bits on top, so
       // `bin < binCount` rejects a foreign domain too.
       let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       let bin = Int(difference >> 16 | difference << 16)
       if bin < ThreadCacheStorage.binCount, entry.endLife(as: .idle) {
         cache.push(entry, bin: bin)
-        cnativeruntime_end_cache_use()
+        cnativeruntime_leave_cache_as_owner()
         return
       }
     }
-    cnativeruntime_end_cache_use()
+    cnativeruntime_leave_cache_as_owner()
     releaseSlowly(entry)
   }
 

@@ -6,7 +6,7 @@ import ResourceLedger
 // SAFETY: the ledger's records are never freed; the entries belong only to the owner.
 @safe struct EntryChain: ~Copyable {
   private let records = unsafe Ledger.shared.firstRecord
-  /// Index plus one of the first entry; 0 for none.
+  /// The link to the first entry; 0 for none.
   private var head: UInt32 = 0
   private(set) var count = 0
   /// Bytes of the entries' blocks.
@@ -16,14 +16,14 @@ import ResourceLedger
 
   mutating func push(_ entry: LedgerEntry, capacity: Int) {
     entry.link = head
-    head = UInt32(truncatingIfNeeded: unsafe entry.record - records + 1)
+    head = unsafe entry.linkToSelf(records: records)
     count += 1
     byteCount += capacity
   }
 
   mutating func pop() -> LedgerEntry? {
     guard head != 0 else { return nil }
-    let entry = unsafe LedgerEntry(record: records + (Int(head) - 1))
+    let entry = unsafe LedgerEntry(link: head, records: records)
     head = entry.link
     count -= 1
     byteCount -= entry.capacity
@@ -56,7 +56,7 @@ extension LedgerEntry {
     var steps = 0
     var unused = 0
     while link != 0, steps < limit {
-      let entry = unsafe LedgerEntry(record: records + (Int(link) - 1))
+      let entry = unsafe LedgerEntry(link: link, records: records)
       let word = entry.word
       guard word.state == .idle, entry.classification == classification,
         alignmentLog2 == nil || entry.alignmentLog2 == alignmentLog2

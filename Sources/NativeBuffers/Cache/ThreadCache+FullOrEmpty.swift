@@ -71,7 +71,7 @@ extension ThreadCache {
     }
     var entry = first
     for index in 1...count {
-      let next = index < count ? unsafe LedgerEntry(record: storage.pointee.records + (Int(entry.link) - 1)) : entry
+      let next = index < count ? unsafe LedgerEntry(link: entry.link, records: storage.pointee.records) : entry
       arena.push(entry)
       entry = next
     }
@@ -87,7 +87,7 @@ extension ThreadCache {
 
   private func top(_ bin: Int) -> LedgerEntry? {
     let head = unsafe storage.pointee.bins[bin].head
-    return head == 0 ? nil : unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))
+    return head == 0 ? nil : unsafe LedgerEntry(link: head, records: storage.pointee.records)
   }
 
   /// For tests. Takes the lock, because maintenance may look into the cache meanwhile.
@@ -104,7 +104,7 @@ extension ThreadCache {
     for bin in 0..<ThreadCacheStorage.binCount {
       var link = unsafe storage.pointee.bins[bin].head
       while link != 0 {
-        let entry = unsafe LedgerEntry(record: storage.pointee.records + (Int(link) - 1))
+        let entry = unsafe LedgerEntry(link: link, records: storage.pointee.records)
         precondition(entry.word.state == .idle, "a cached block is \(entry.word.state)")
         precondition(Int(entry.classification.bucket) == bin, "a cached block is of another class")
         let domain = unsafe storage.pointee.domain

@@ -30,7 +30,7 @@ public import Synchronization
   @inlinable static var largestByteCount: Int { 512 << 10 }
 
   @usableFromInline struct Bin {
-    /// Index plus one of the entry on top; 0 for none.
+    /// The link to the entry on top; 0 for none.
     @usableFromInline var head: UInt32 = 0
     /// Bytes of one block of the class.
     @usableFromInline let capacity: Int
@@ -67,14 +67,15 @@ public import Synchronization
   }
 }
 
-/// A reference to a thread's cache. Its lists may be used by that thread, between `cnativeruntime_begin_cache_use()`
-/// and `cnativeruntime_end_cache_use()`, or by a thread that quiesced it.
+/// A reference to a thread's cache. Its lists may be used by that thread, between
+/// `cnativeruntime_enter_cache_as_owner()` and `cnativeruntime_leave_cache_as_owner()`, or by a thread that quiesced
+/// it.
 // SAFETY: the storage lives until its thread ends, and only one thread at a time uses its lists.
 @usableFromInline
 @safe struct ThreadCache {
   @usableFromInline let storage: UnsafeMutablePointer<ThreadCacheStorage>
 
-  /// - Parameter pointer: what `cnativeruntime_begin_cache_use()` returned on this thread; or what
+  /// - Parameter pointer: what `cnativeruntime_enter_cache_as_owner()` returned on this thread; or what
   ///   `cnativeruntime_cache()` returned, if only constants are used and not the lists.
   @inlinable
   init?(_ pointer: UnsafeMutableRawPointer?) {
@@ -88,7 +89,7 @@ public import Synchronization
   func pop(_ bin: Int) -> LedgerEntry? {
     let head = unsafe storage.pointee.bins[unchecked: bin].head
     if head == 0 { return nil }
-    let entry = unsafe LedgerEntry(record: storage.pointee.records + (Int(head) - 1))
+    let entry = unsafe LedgerEntry(link: head, records: storage.pointee.records)
     unsafe storage.pointee.bins[unchecked: bin].head = entry.link
     unsafe storage.pointee.roomByteCount &+= storage.pointee.bins[unchecked: bin].capacity
     return entry
@@ -99,9 +100,8 @@ public import Synchronization
   @inlinable
   @inline(__always)
   func push(_ entry: LedgerEntry, bin: Int) {
-    let offset = unsafe UInt(bitPattern: entry.record) &- UInt(bitPattern: storage.pointee.records)
     entry.link = unsafe storage.pointee.bins[unchecked: bin].head
-    unsafe storage.pointee.bins[unchecked: bin].head = UInt32(truncatingIfNeeded: offset >> 6 &+ 1)
+    unsafe storage.pointee.bins[unchecked: bin].head = entry.linkToSelf(records: storage.pointee.records)
     unsafe storage.pointee.roomByteCount &-= storage.pointee.bins[unchecked: bin].capacity
     if unsafe storage.pointee.roomByteCount < 0 { makeRoom(bin) }
   }

@@ -5,20 +5,19 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-// How maintenance looks into another thread's cache. The owner, which is the cache's thread, pays two plain stores for
-// each use.
+// How maintenance looks into another thread's cache: by the two-flag protocol of Barrier.h. The owner is the cache's
+// thread, which pays two plain stores for each use; the visitor is maintenance.
 //
-//      owner, every time               another thread, under ThreadCaches.lock
-//      1  busy = 1                     1  pointer = nil
-//      2  (compiler fence)             2  barrier on every thread of the process (membarrier)
-//      3  p = pointer; nil: step 6     3  busy != 0: pointer = cache, and leave the cache alone
-//      4  use p's lists                4  use the lists
-//      5  busy = 0 (release)           5  pointer = cache (release), or leave it nil: parked
-//      6  take ThreadCaches.lock, pointer = cache, go to step 4
+//      owner, every time               visitor, under ThreadCaches.lock
+//      1  uses_cache = 1               1  cache = nil
+//      2  (compiler fence)             2  heavy barrier
+//      3  c = cache; nil: step 6       3  uses_cache is 1: set cache again, and leave the lists alone
+//      4  use c's lists                4  use the lists
+//      5  uses_cache = 0 (release)     5  set cache again (release), or leave it nil: parked
+//      6  take ThreadCaches.lock, set cache again, go to step 4
 //
-// This is the two-flag protocol of Dekker's algorithm. The barrier falls between two instructions of the owner. If it
-// falls after the owner's step 1, the other thread sees that the owner is busy. If it falls before the owner's step 3,
-// the owner sees nil.
+// This is no AsymmetricLock: the pointer to the cache is the visitor's flag, so the owner pays no load for it, and if
+// the kernel refuses the barrier, no visitor goes in, so the owner pays no fence.
 //
 // The lists' contents are ordered by the owner's release and the other thread's acquire, and on the way back by the
 // release of the pointer and the owner's load of it. An owner that finds nil waits for the lock, so the lists must be
@@ -73,11 +72,11 @@ extension ThreadCaches {
       unused = .init(repeating: .max)
     } else {
       var heads = InlineArray<57, UInt32>(repeating: 0)
-      let isOpen = quiesce(cache) {
+      let hasRun = quiesce(cache) {
         for bin in heads.indices { heads[bin] = unsafe cache.storage.pointee.bins[bin].head }
         return unsafe cache.storage.pointee.roomByteCount == byteLimit
       }
-      guard isOpen else { return }
+      guard hasRun else { return }
       for bin in heads.indices where heads[bin] != 0 {
         unused[bin] = cache.countUnused(bin, from: heads[bin])
       }
@@ -86,14 +85,14 @@ extension ThreadCaches {
       var rest = unused[bin]
       while rest > 0 {
         var taken = 0
-        let isOpen = quiesce(cache) {
+        let hasRun = quiesce(cache) {
           while taken < min(rest, quiescedLinkLimit), let entry = cache.pop(bin) {
             chain.push(entry, capacity: SizeClass.byteCount(at: bin))
             taken += 1
           }
           return unsafe cache.storage.pointee.roomByteCount == byteLimit
         }
-        guard isOpen, taken == min(rest, quiescedLinkLimit) else { break }
+        guard hasRun, taken == min(rest, quiescedLinkLimit) else { break }
         rest -= taken
       }
     }
@@ -107,9 +106,9 @@ extension ThreadCaches {
     // SAFETY: a thread's record exists until the thread has taken its cache off the list, which needs the lock.
     let record = unsafe cache.storage.pointee.record
     unsafe cnativeruntime_set_cache(record, nil)
-    let isOpen = unsafe cnativeruntime_barrier_on_all_threads() && !cnativeruntime_uses_cache(record)
-    if isOpen, body() { park(cache) } else { attach(cache) }
-    return isOpen
+    let isOwnerOutside = unsafe cnativeruntime_heavy_barrier() && !cnativeruntime_uses_cache(record)
+    if isOwnerOutside, body() { park(cache) } else { attach(cache) }
+    return isOwnerOutside
   }
 }
 

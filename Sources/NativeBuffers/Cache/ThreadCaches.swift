@@ -10,7 +10,7 @@ import Synchronization
 /// the thread ends.
 ///
 /// A thread reaches its cache by a thread-local pointer. If maintenance finds a cache empty, it *parks* it: it takes
-/// the pointer away. The thread's next use of its cache then goes through ``enterSlowly()``, which calls maintenance
+/// the pointer away. The thread's next use of its cache then goes through ``attachOrMake()``, which calls maintenance
 /// again. Until then, a parked cache needs no maintenance.
 enum ThreadCaches {
   /// Bytes of idle blocks that a thread keeps at most.
@@ -32,25 +32,20 @@ enum ThreadCaches {
   }
 
   /// The key's destructor gets the thread's cache when the thread ends.
-  static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    let result = unsafe pthread_key_create(&key) { pointer in unsafe ThreadCaches.endThread(pointer) }
-    precondition(result == 0, "pthread_key_create failed with \(result)")
-    return key
-  }()
+  static let key = unsafe ThreadEnd.makeKey { unsafe ThreadCaches.endThread($0) }
 
   /// Runs a closure with the calling thread's cache, which is made now if there is none; nil if that fails. The closure
-  /// must not enter the cache again.
+  /// must not call this function or ``withExisting(_:)``.
   static func withCurrent<R>(_ body: (ThreadCache) -> R) -> R? {
-    defer { cnativeruntime_end_cache_use() }
-    guard let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) ?? enterSlowly() else { return nil }
+    defer { cnativeruntime_leave_cache_as_owner() }
+    guard let cache = unsafe ThreadCache(cnativeruntime_enter_cache_as_owner()) ?? attachOrMake() else { return nil }
     return body(cache)
   }
 
   /// As ``withCurrent(_:)``, but makes no cache: nil if the thread has had none.
   static func withExisting<R>(_ body: (ThreadCache) -> R) -> R? {
-    defer { cnativeruntime_end_cache_use() }
-    guard let cache = unsafe ThreadCache(cnativeruntime_begin_cache_use()) ?? attachExisting() else { return nil }
+    defer { cnativeruntime_leave_cache_as_owner() }
+    guard let cache = unsafe ThreadCache(cnativeruntime_enter_cache_as_owner()) ?? attachExisting() else { return nil }
     return body(cache)
   }
 
@@ -62,7 +57,7 @@ enum ThreadCaches {
   }
 
   /// Gives the calling thread, which has begun to use its cache, its parked cache or a new one.
-  private static func enterSlowly() -> ThreadCache? { attachExisting() ?? make() }
+  private static func attachOrMake() -> ThreadCache? { attachExisting() ?? make() }
 
   private static func attachExisting() -> ThreadCache? {
     Maintenance.settleInChild()

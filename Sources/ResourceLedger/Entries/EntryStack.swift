@@ -18,7 +18,7 @@ package struct EntryStack: ~Copyable, Sendable {
 
   @inlinable package init() {}
 
-  /// Index plus one of the entry on top; 0 for none. Another thread may pop it at any time.
+  /// The link to the entry on top; 0 for none. Another thread may pop it at any time.
   package var top: UInt32 { UInt32(truncatingIfNeeded: head.load(ordering: .sequentiallyConsistent) & Self.indexMask) }
 
   /// - Parameter records: the ledger's record of index 0.
@@ -32,12 +32,11 @@ package struct EntryStack: ~Copyable, Sendable {
   package func push(
     from first: LedgerEntry, to last: LedgerEntry, records: UnsafeMutablePointer<EntryRecord>
   ) {
-    let offset = unsafe UInt(bitPattern: first.record) &- UInt(bitPattern: records)
-    let index = UInt64(offset >> 6 &+ 1)
+    let link = unsafe UInt64(first.linkToSelf(records: records))
     var expected = head.load(ordering: .relaxed)
     while true {
       last.link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
-      let desired = expected & ~Self.indexMask | index
+      let desired = expected & ~Self.indexMask | link
       // Sequentially consistent, because Depot.push looks at another word afterwards.
       let (exchanged, original) = head.weakCompareExchange(
         expected: expected, desired: desired, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
@@ -51,9 +50,9 @@ package struct EntryStack: ~Copyable, Sendable {
   package func pop(records: UnsafeMutablePointer<EntryRecord>) -> LedgerEntry? {
     var expected = head.load(ordering: .acquiring)
     while true {
-      let index = expected & Self.indexMask
-      if index == 0 { return nil }
-      let entry = unsafe LedgerEntry(record: records + (Int(truncatingIfNeeded: index) &- 1))
+      let link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
+      if link == 0 { return nil }
+      let entry = unsafe LedgerEntry(link: link, records: records)
       let desired = (expected & ~Self.indexMask) &+ Self.popUnit | UInt64(entry.link)
       let (exchanged, original) = head.weakCompareExchange(
         expected: expected, desired: desired, successOrdering: .acquiring, failureOrdering: .acquiring)
@@ -70,14 +69,14 @@ package struct EntryStack: ~Copyable, Sendable {
   ) -> (first: LedgerEntry, count: Int)? {
     var expected = head.load(ordering: .acquiring)
     while true {
-      let index = expected & Self.indexMask
-      if index == 0 { return nil }
-      let first = unsafe LedgerEntry(record: records + (Int(truncatingIfNeeded: index) &- 1))
+      let link = UInt32(truncatingIfNeeded: expected & Self.indexMask)
+      if link == 0 { return nil }
+      let first = unsafe LedgerEntry(link: link, records: records)
       var last = first
       var count = 1
       var rest = first.link
       while count < limit, rest != 0 {
-        last = unsafe LedgerEntry(record: records + (Int(rest) &- 1))
+        last = unsafe LedgerEntry(link: rest, records: records)
         rest = last.link
         count += 1
       }

@@ -32,6 +32,22 @@ package struct EntryRecord: ~Copyable {
   @inlinable
   package init(record: UnsafeMutablePointer<EntryRecord>) { unsafe self.record = record }
 
+  /// The entry that a link leads to. A link is an entry's index plus one, because 0 stands for none.
+  /// - Parameter records: the ledger's record of index 0.
+  @inlinable
+  @inline(__always)
+  package init(link: UInt32, records: UnsafeMutablePointer<EntryRecord>) {
+    unsafe record = records + (Int(link) &- 1)
+  }
+
+  /// The link that leads to this entry.
+  @inlinable
+  @inline(__always)
+  package func linkToSelf(records: UnsafeMutablePointer<EntryRecord>) -> UInt32 {
+    // A record has 64 bytes.
+    UInt32(truncatingIfNeeded: unsafe (UInt(bitPattern: record) &- UInt(bitPattern: records)) >> 6 &+ 1)
+  }
+
   @inlinable package var word: EntryWord { EntryWord(rawValue: unsafe record.pointee.word.load(ordering: .acquiring)) }
 
   /// The most bytes that one resource may have: 256 TiB, more than a process can address.
