@@ -6,7 +6,7 @@ extension Ledger {
   /// Makes the statics of this module and of NativeSynchronization. Must be called before `main`: see ``ForkGuard``.
   package static func makeStatics() {
     ForkGuard.makeStatics()
-    ForkGuard.touch(lateShared)
+    ForkGuard.touch(lazyShared)
     ForkGuard.touch(Site.unknown)
     ResourceDomains.makeStatics()
     ScopeTracking.makeStatics()

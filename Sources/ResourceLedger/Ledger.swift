@@ -26,16 +26,16 @@ import Synchronization
   ///
   /// Ends the process if there is no room even for 4,096 resources. Code that can throw calls ``makeShared()`` first.
   package static var shared: Ledger {
-    switch lateShared.value {
+    switch lazyShared.value {
     case .success(let ledger): ledger
     case .failure(let error): fatalError("NativeBuffers: \(error)")
     }
   }
-  static let lateShared = ForkSafeLazy { Result { () throws(LedgerError) in try reserveShared() } }
+  static let lazyShared = ForkSafeLazy { Result { () throws(LedgerError) in try reserveShared() } }
 
   /// Makes ``shared`` if it does not exist yet.
   /// - Throws: ``LedgerError`` if there is no room for it. This is tried once: later calls throw the same error.
-  package static func makeShared() throws(LedgerError) { _ = try lateShared.value.get() }
+  package static func makeShared() throws(LedgerError) { _ = try lazyShared.value.get() }
 
   /// The number of entries that the region has room for.
   package let entryCapacity: Int

@@ -3,22 +3,22 @@
  * - Each thread's stripe has room of its own. A block that a thread returns takes room of that thread's stripe. A block
  *   that a thread takes gives room back to that thread's stripe.
  * - A stripe without room first moves unreserved room to itself, then the room of the other stripe, each by one
- *   exchange. If there is none and the maintenance thread listens, it takes unreserved room that does not exist: that
- *   is a debt. The next thread that lists a block then calls the maintenance thread, and pays the debt itself if the
- *   maintenance thread does not listen.
+ *   exchange. If there is none and the maintenance thread accepts debts, it takes unreserved room that does not exist:
+ *   that is a debt. The next thread that lists a block then calls the maintenance thread, and pays the debt itself if
+ *   the maintenance thread refuses debts.
  * - Otherwise the block is refused, and the thread gives it back.
  * - The maintenance thread pays debts when it is called: it moves the room of all stripes back, and gives blocks back
  *   until there is no debt. If it finds neither blocks nor room, the next thread that lists a block must call again.
- *   Before a step that it cannot interrupt, the maintenance thread says that it does not listen, and then pays once
- *   more. In this model, such a step ends at any moment, or outlasts all other threads.
+ *   Before a step that it cannot interrupt, the maintenance thread says that it refuses debts, and then pays once more.
+ *   In this model, such a step ends at any moment, or outlasts all other threads.
  *
  * Checked over all interleavings: there are never more idle blocks than the limit, an eighth of it (here EIGHTH blocks)
  * and one block. There are no more than the limit once no thread returns blocks any more, even if the maintenance
  * thread is in the middle of such a step. At the end, the idle blocks and all room add up to the limit.
  *
  * With -DCOUNT_LATE, a block is listed before its room is taken. With -DNO_RECHECK, a thread that called does not look
- * whether the maintenance thread still listens. With -DNO_NEXT_CALL, a thread that could not pay a debt leaves it at
- * that. The check must fail with each of them.
+ * whether the maintenance thread still accepts debts. With -DNO_NEXT_CALL, a thread that could not pay a debt leaves it
+ * at that. The check must fail with each of them.
  *
  * all atomics: Depot+Room.swift
  */
@@ -29,9 +29,9 @@
 byte listed = 0;          /* blocks in the depot's lists; any thread may take any of them */
 short unreserved = LIMIT; /* below 0: a debt */
 short room[THREADS];      /* below 0 while its thread looks for more */
-bool watched = true;      /* false: the next thread that lists a block calls the maintenance thread */
+bool needsCall = false;   /* the next thread that lists a block calls the maintenance thread */
 bool waits = false;       /* the maintenance thread was called for debts */
-bool deaf = false;
+bool refuses = false;     /* the maintenance thread accepts no debts */
 byte done = 0;
 
 /* A share of the unreserved room is more than one block in the code, and the room of the other stripe is all that it
@@ -65,11 +65,11 @@ inline moveToOwn(own, source) {
  *
  * code: Depot+Room.swift: unsafe counters.pointee.unreservedRoom.add(byteCount, ordering: .sequentiallyConsistent)
  *
- * code: Depot.swift: unsafe counters.pointee.isWatched.store(false, ordering: .sequentiallyConsistent)
+ * code: Depot.swift: unsafe counters.pointee.needsCall.store(true, ordering: .sequentiallyConsistent)
  *
  * code: Arena+Trimming.swift: let freed = payDebtOnce(depot)
  *   if freed > 0 || depot.debt == 0 { return freed }
- *   depot.unwatch()
+ *   depot.requestCall()
  *   return payDebtOnce(depot)
  *
  * code: Arena+Trimming.swift: depot.withdrawRoom()
@@ -99,7 +99,7 @@ inline payDebt() {
         break
 #else
         if
-        :: again -> again = false; watched = false
+        :: again -> again = false; needsCall = true
         :: !again -> break
         fi
 #endif
@@ -145,7 +145,7 @@ proctype thread(byte own; byte live; byte limit) {
       if
       :: found
       :: else ->
-        /* code: Depot+Room.swift: guard Maintenance.isListening else { return false }
+        /* code: Depot+Room.swift: guard Maintenance.acceptsDebts else { return false }
          *
          * code: Depot+Room.swift:
          *   var unreserved = unsafe counters.pointee.unreservedRoom.load(ordering: .relaxed)
@@ -157,43 +157,43 @@ proctype thread(byte own; byte live; byte limit) {
          *   if exchanged {
          *     unsafe counters.pointee.moveCount.add(1, ordering: .acquiringAndReleasing)
          *     unsafe room(own).pointee.add(lacked, ordering: .releasing)
-         *     unwatch()
+         *     requestCall()
          *     return true
          */
         if
-        :: deaf
-        :: !deaf ->
+        :: refuses
+        :: !refuses ->
           atomic { if :: unreserved - 1 >= -(EIGHTH + 1) -> unreserved--; found = true :: else fi };
-          if :: found -> room[own] = room[own] + 1; watched = false :: else fi
+          if :: found -> room[own] = room[own] + 1; needsCall = true :: else fi
         fi
       fi
     fi;
     if
     :: found ->
       /* code: Depot.swift: unsafe bin.pointee.push(from: first, to: last, records: records)
-       *   return unsafe counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) ? .kept : callMaintenance()
+       *   return unsafe counters.pointee.needsCall.load(ordering: .sequentiallyConsistent) ? callMaintenance() : .kept
        *
        * code: Depot.swift:
-       *   if unsafe !counters.pointee.isWatched.exchange(true, ordering: .sequentiallyConsistent)
+       *   if unsafe counters.pointee.needsCall.exchange(false, ordering: .sequentiallyConsistent)
        *   { Maintenance.call() }
        *   return debt > 0 ? .keptBeyondLimit : .kept
        *
        * code: Arena+Blocks.swift: Maintenance.callForDebts()
-       *   if !Maintenance.isListening, payWholeDebt() > 0 { noticeUnusedPages() }
+       *   if !Maintenance.acceptsDebts, payWholeDebt() > 0 { noticeUnusedPages() }
        */
 #ifndef COUNT_LATE
       listed++;
       assert(listed <= LIMIT + EIGHTH + 1);
 #endif
       if
-      :: watched
-      :: !watched ->
-        watched = true;
+      :: !needsCall
+      :: needsCall ->
+        needsCall = false;
         if
         :: unreserved < 0 ->
           waits = true;
 #ifndef NO_RECHECK
-          if :: deaf -> payDebt() :: !deaf fi
+          if :: refuses -> payDebt() :: !refuses fi
 #endif
         :: unreserved >= 0
         fi
@@ -230,27 +230,27 @@ proctype maintenance() {
   short moved;
   bool again;
   payIfCalled();
-  /* code: Maintenance+Pass.swift: isDeaf.store(true, ordering: .sequentiallyConsistent)
-   *   defer { isDeaf.store(false, ordering: .sequentiallyConsistent) }
+  /* code: Maintenance+Pass.swift: refusesDebts.store(true, ordering: .sequentiallyConsistent)
+   *   defer { refusesDebts.store(false, ordering: .sequentiallyConsistent) }
    *   payDebts()
    *   return step()
    */
-  deaf = true;
+  refuses = true;
   payDebt();
   if
   :: skip                 /* a step that ends at any moment */
   :: done == THREADS;     /* a step that outlasts all other threads */
     assert(listed <= LIMIT)
   fi;
-  deaf = false;
-  /* It watches idle blocks, so that threads which list blocks need not call any more.
+  refuses = false;
+  /* It searches the idle blocks again, so threads that list blocks need not call any more.
    *
-   * code: Depot.swift: unsafe counters.pointee.isWatched.store(true, ordering: .sequentiallyConsistent)
+   * code: Depot.swift: unsafe counters.pointee.needsCall.store(false, ordering: .sequentiallyConsistent)
    *
-   * code: Arena+Maintenance.swift: depot.watch()
+   * code: Arena+Maintenance.swift: depot.requestNoCall()
    *   _ = payWholeDebt()
    */
-  watched = true;
+  needsCall = false;
   payDebt();
   done == THREADS;
   payIfCalled();

@@ -143,12 +143,12 @@ struct IdleBoundTests {
       // A thread is pushing a block: it has found room for it, and has not put it on its list.
       unsafe depot.room(1).pointee.subtract(4_096, ordering: .relaxed)
       #expect(depot.findRoom(1, blockByteCount: 4_096))
-      #expect(depot.debt == 4_096 && !depot.isWatched)
+      #expect(depot.debt == 4_096 && depot.needsCall)
       // Another thread has called maintenance for the debt.
       depot.callMaintenance()
-      #expect(depot.isWatched)
+      #expect(!depot.needsCall)
       #expect(arena.payDebt() == 0)
-      #expect(depot.debt == 4_096 && !depot.isWatched)
+      #expect(depot.debt == 4_096 && depot.needsCall)
       // The first thread goes on: the block is on its list, and was taken again. So the debt can be paid with its room.
       unsafe depot.room(1).pointee.add(4_096, ordering: .relaxed)
       #expect(arena.payDebt() == 0)
@@ -170,13 +170,13 @@ struct IdleBoundTests {
         ThreadStatus.wait("what is beyond the limit") { Self.idleByteCount(arena) <= limit }
         // The maintenance thread now waits for the purge. A thread that disposes a block does not wait for the
         // maintenance thread.
-        ThreadStatus.wait("the thread waiting") { !Maintenance.isListening }
+        ThreadStatus.wait("the thread waiting") { !Maintenance.acceptsDebts }
         for buffer in live[20...] {
           buffer.dispose()
           #expect(Self.idleByteCount(arena) <= limit)
         }
       }
-      ThreadStatus.wait("the thread listening") { Maintenance.isListening }
+      ThreadStatus.wait("the thread accepting debts") { Maintenance.acceptsDebts }
       arena.trim()
       try arena.destroy()
     }

@@ -86,19 +86,19 @@ struct MaintenanceTests {
     }
   }
 
-  @Test("If a thread has just left an idle block, maintenance does not stop watching the arena")
-  func stopsWatching() async {
+  @Test("If a thread has just left an idle block, maintenance does not end its searches in the arena")
+  func searchesGoOn() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
-      let arena = try Arena(name: "watching")
+      let arena = try Arena(name: "searches")
       Self.leaveIdle(1, of: 3 << 20, in: arena)
       // The thread that left the block has called already, and will not call again.
-      #expect(arena.depot.isWatched)
-      arena.stopWatching()
-      #expect(arena.depot.isWatched)
+      #expect(!arena.depot.needsCall)
+      arena.endSearches()
+      #expect(!arena.depot.needsCall)
       #expect(arena.trim() == 3 << 20)
-      arena.stopWatching()
-      #expect(!arena.depot.isWatched)
+      arena.endSearches()
+      #expect(arena.depot.needsCall)
       try arena.destroy()
     }
   }

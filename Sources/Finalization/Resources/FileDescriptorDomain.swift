@@ -13,14 +13,14 @@ public import ResourceLedger
 // SAFETY: `baseline` is used under `lock`.
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   /// The domain of this process. It begins when it is first used, so use it early.
-  public static var shared: FileDescriptorDomain { lateShared.value }
-  private static let lateShared = ForkSafeLazy { FileDescriptorDomain(name: "file descriptors") }
+  public static var shared: FileDescriptorDomain { lazyShared.value }
+  private static let lazyShared = ForkSafeLazy { FileDescriptorDomain(name: "file descriptors") }
 
   public let name: String
   /// The ledger's number of the shared domain, in which ``OwnedFileDescriptor``s are created; nil if the ledger had no
   /// room for one more domain.
-  public static var sharedID: DomainID? { lateID.value }
-  private static let lateID = ForkSafeLazy { () -> DomainID? in
+  public static var sharedID: DomainID? { lazyID.value }
+  private static let lazyID = ForkSafeLazy { () -> DomainID? in
     let domain = shared
     guard let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name).id else { return nil }
     ResourceDomains.listOnly(domain, as: id)
@@ -28,8 +28,8 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   }
 
   static func makeStatics() {
-    ForkGuard.touch(lateShared)
-    ForkGuard.touch(lateID)
+    ForkGuard.touch(lazyShared)
+    ForkGuard.touch(lazyID)
   }
 
   private let lock = RankedLock(.descriptors)

@@ -82,15 +82,24 @@ extension Arena {
   /// Keeps an idle block in the depot, or gives it back to jemalloc if the depot may not keep it.
   func push(_ entry: LedgerEntry) { finishPush(of: entry, depot.push(entry, capacity: entry.capacity)) }
 
-  /// Does what a push to the depot left to its caller.
+  /// Does what a push to the depot left to its caller. Here is who pays a depot's debt (Depot+Room.swift), and when:
+  ///
+  /// 1. If no room is left and the maintenance thread accepts debts, a push makes a debt (`Depot.makeDebt`). The next
+  ///    push that lists a block, mostly the same one, has the outcome `keptBeyondLimit`.
+  /// 2. The thread of that push calls the maintenance thread (`Maintenance.callForDebts`). That thread gives blocks
+  ///    back until there is no debt (`payDebt`): before everything else, and several times during long work.
+  /// 3. If the maintenance thread does not accept debts any more, because it is turned off or began a long step just
+  ///    now, the thread of the push pays here.
+  /// 4. If there is neither a block to give back nor room, other threads have them in their hands. Then the next push
+  ///    begins again with step 2.
   func finishPush(of entry: LedgerEntry, _ outcome: Depot.PushOutcome) {
     switch outcome {
     case .kept: break
     case .keptBeyondLimit:
       Maintenance.callForDebts()
-      // If the maintenance thread was turned off or became busy just now, or could not be started, it did not see the
-      // debt.
-      if !Maintenance.isListening, payWholeDebt() > 0 { noticeUnusedPages() }
+      // The maintenance thread did not see the debt if it was turned off or began a long step just now, or could not
+      // be started.
+      if !Maintenance.acceptsDebts, payWholeDebt() > 0 { noticeUnusedPages() }
     case .refused:
       Maintenance.settleInChild()
       deallocate(entry)

@@ -11,7 +11,7 @@ extension Arena {
   ///
   /// Ends the process if there is no room for it. Creating a buffer throws an error instead.
   public static var shared: Arena {
-    switch lateShared.value {
+    switch lazyShared.value {
     case .success(let arena): arena
     case .failure(let error): fatalError("NativeBuffers: the shared arena could not be created: \(error)")
     }
@@ -20,9 +20,9 @@ extension Arena {
   /// Makes ``shared`` if it does not exist yet.
   /// - Throws: ``ArenaError`` if there is no room for it or for the ledger. Every later call throws the same error,
   ///   because this is tried only once.
-  package static func makeShared() throws(ArenaError) { _ = try lateShared.value.get() }
+  package static func makeShared() throws(ArenaError) { _ = try lazyShared.value.get() }
 
-  private static let lateShared = ForkSafeLazy {
+  private static let lazyShared = ForkSafeLazy {
     Result { () throws(ArenaError) in
       let arena = try Arena(name: "shared", configuration: Configuration(), isShared: true)
       ArenaDirectory.add(arena)
@@ -30,7 +30,7 @@ extension Arena {
     }
   }
 
-  static func makeStatics() { ForkGuard.touch(lateShared) }
+  static func makeStatics() { ForkGuard.touch(lazyShared) }
 
   /// Creates an arena.
   /// - Throws: ``ArenaError`` if a value of the configuration is not allowed, if jemalloc refuses a `mallctl` key, if
@@ -62,7 +62,7 @@ extension Arena {
       }
     }
     ArenaDirectory.remove(self)
-    number.giveBack()
+    ownedDomain.giveBack()
   }
 
   /// Gives back the entries of the arena, because another arena may get its domain's number. The caller holds `lock`,

@@ -53,35 +53,35 @@ extension Arena {
     var freed = 0
     if idleTime == 0 {
       freed = trimDepot(keeping: 0) + (isShared ? ThreadCaches.trim(takesAll: true) : 0)
-      stopWatching()
+      endSearches()
       // A block that a thread was just using is given back at the next search.
-      unsafe maintenanceState.nextSearch = depot.isWatched ? now + 1_000_000_000 : nil
+      unsafe maintenanceState.nextSearch = depot.needsCall ? nil : now + 1_000_000_000
     } else if let search = unsafe maintenanceState.nextSearch {
       if now >= search {
         freed = deallocateUnused() + (isShared ? ThreadCaches.trim() : 0)
-        if !hasIdleBlocks { stopWatching() }
-        unsafe maintenanceState.nextSearch = depot.isWatched ? now + interval : nil
+        if !hasIdleBlocks { endSearches() }
+        unsafe maintenanceState.nextSearch = depot.needsCall ? nil : now + interval
       }
-    } else if depot.isWatched || hasIdleBlocks {
-      // Keep watching even if the block is in use again; otherwise every reuse would wake the thread. The next search
-      // stops watching if there are no idle blocks.
-      keepWatching()
+    } else if !depot.needsCall || hasIdleBlocks {
+      // Search again even if the block is in use again; otherwise every reuse would wake the thread. The next search is
+      // the last one if there are no idle blocks.
+      goOnSearching()
       unsafe maintenanceState.nextSearch = now + interval
     }
     if freed > 0 { _ = depot.markDirty() }
     return freed > 0
   }
 
-  /// Stops watching: the next thread that pushes a block calls maintenance.
-  func stopWatching() {
-    depot.unwatch()
-    // A thread that saw `isWatched` still true may have pushed a block and not called.
-    if hasIdleBlocks { keepWatching() }
+  /// Makes no more searches until the next thread that pushes a block calls maintenance.
+  func endSearches() {
+    depot.requestCall()
+    // A thread that saw `needsCall` still false may have pushed a block and not called.
+    if hasIdleBlocks { goOnSearching() }
   }
 
-  private func keepWatching() {
-    depot.watch()
-    // A thread that saw `isWatched` already true may have made a debt and not called.
+  private func goOnSearching() {
+    depot.requestNoCall()
+    // A thread that saw `needsCall` already false may have made a debt and not called.
     _ = payWholeDebt()
   }
 
@@ -104,7 +104,7 @@ extension Arena {
   private func countUnused(alignmentLog2: UInt32, sizeClass: Int) -> Int {
     guard !depot.isEmpty(alignmentLog2: alignmentLog2, sizeClass: sizeClass) else { return 0 }
     let isLong = depot.idleByteCount / SizeClass.byteCount(at: sizeClass) > Self.longList
-    return Maintenance.withoutListening(if: isLong) {
+    return Maintenance.refusingDebts(if: isLong) {
       depot.countUnused(
         alignmentLog2: alignmentLog2, classification: .init(domain: domain, bucket: UInt16(sizeClass)))
     }
@@ -139,6 +139,6 @@ extension Arena {
     guard depot.isDirty else { return }
     depot.clearDirty()
     let byteCount = unpurgedByteCount.exchange(0, ordering: .relaxed)
-    Maintenance.withoutListening(if: byteCount > Self.longPurge) { purgePages() }
+    Maintenance.refusingDebts(if: byteCount > Self.longPurge) { purgePages() }
   }
 }

@@ -60,7 +60,7 @@ extension Arena {
     guard let depot = depotIfMade, depot.debt > 0 else { return 0 }
     let freed = payDebtOnce(depot)
     if freed > 0 || depot.debt == 0 { return freed }
-    depot.unwatch()
+    depot.requestCall()
     // A thread that did not see this has listed its block by now.
     return payDebtOnce(depot)
   }

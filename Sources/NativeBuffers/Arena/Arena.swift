@@ -91,8 +91,8 @@ public final class Arena: Sendable {
   /// jemalloc's number for it, as in `arena.<index>.purge`.
   public let index: UInt32
   /// The ledger's number for it.
-  public var domain: DomainID { number.id }
-  let number: OwnedDomain
+  public var domain: DomainID { ownedDomain.id }
+  let ownedDomain: OwnedDomain
   public let configuration: Configuration
 
   /// The lock of the slow path. Memory of this arena is set aside and given back only under it, together with its
@@ -137,7 +137,7 @@ public final class Arena: Sendable {
       try Mallctl.write("arena.\(index).dirty_decay_ms", ssize_t(ownDirtyDecay))
       try Mallctl.write("arena.\(index).muzzy_decay_ms", ssize_t(Configuration.milliseconds(configuration.muzzyDecay)))
       if isMappingLimited { try Mallctl.mapOnlyNeeded(arena: index) }
-      do throws(LedgerError) { number = try Ledger.shared.addDomain(.arena, name: name) } catch {
+      do throws(LedgerError) { ownedDomain = try Ledger.shared.addDomain(.arena, name: name) } catch {
         throw ArenaError(.ledger(error), arena: name)
       }
     } catch {

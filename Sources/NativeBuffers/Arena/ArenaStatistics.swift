@@ -7,12 +7,12 @@ import ResourceLedger
 /// The keys of an arena's statistics, looked up once.
 struct ArenaStatistics {
   /// The caller may hold an arena's lock, if ``prepare()`` was called before.
-  static var shared: Result<ArenaStatistics, ArenaError> { lateShared.value }
-  private static let lateShared = ForkSafeLazy { Result { () throws(ArenaError) in try ArenaStatistics() } }
-  static func makeStatics() { ForkGuard.touch(lateShared) }
+  static var shared: Result<ArenaStatistics, ArenaError> { lazyShared.value }
+  private static let lazyShared = ForkSafeLazy { Result { () throws(ArenaError) in try ArenaStatistics() } }
+  static func makeStatics() { ForkGuard.touch(lazyShared) }
 
   /// Looks the keys up if that was not done yet. The caller holds no lock.
-  static func prepare() { _ = lateShared.value }
+  static func prepare() { _ = lazyShared.value }
 
   private let smallClassCount: Int
   private let pageSize: Int

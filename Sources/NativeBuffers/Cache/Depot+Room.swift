@@ -14,9 +14,9 @@ import Synchronization
 //
 //     1  a share of the unreserved room
 //     2  the room that other stripes have and do not use
-//     3  if the maintenance thread listens: more unreserved room than there is. The unreserved room is then below 0,
-//        and that is the depot's *debt*. The thread that lists the next block calls the maintenance thread, which gives
-//        blocks back to jemalloc until the debt is paid.
+//     3  if the maintenance thread accepts debts: more unreserved room than there is. The unreserved room is then below
+//        0, and that is the depot's *debt*. The thread that lists the next block calls the maintenance thread, which
+//        gives blocks back to jemalloc until the debt is paid.
 //
 // If there is no debt, the equation says that the limit is kept, because the stripes' rooms are 0 or more. Room of
 // blocks that go back to jemalloc becomes unreserved, so it pays a debt.
@@ -58,7 +58,7 @@ extension Depot {
   /// Gives a stripe what it lacks although no room is left, if the maintenance thread will pay the debt soon and the
   /// debt stays below an eighth of the limit and one block.
   private func makeDebt(_ own: Int, blockByteCount: Int) -> Bool {
-    guard Maintenance.isListening else { return false }
+    guard Maintenance.acceptsDebts else { return false }
     let counters = unsafe counters
     let lacked = lackedRoom(own)
     let largestDebt = unsafe min(
@@ -73,7 +73,7 @@ extension Depot {
         unsafe counters.pointee.moveCount.add(1, ordering: .acquiringAndReleasing)
         unsafe room(own).pointee.add(lacked, ordering: .releasing)
         // The thread that lists the next block calls maintenance: this one, or another one.
-        unwatch()
+        requestCall()
         return true
       }
       unreserved = original

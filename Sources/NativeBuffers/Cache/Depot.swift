@@ -31,9 +31,9 @@ import Synchronization
     let unreservedRoom: Atomic<Int>
     /// How often room was moved.
     let moveCount = Atomic<Int>(0)
-    /// False if the next thread that pushes a block must call the maintenance thread: because that thread does not
-    /// watch the idle blocks, or because there is a debt. True once it was called.
-    let isWatched = Atomic<Bool>(false)
+    /// Whether the next thread that pushes a block must call the maintenance thread: because that thread does not
+    /// search the idle blocks now, or because there is a debt.
+    let needsCall = Atomic<Bool>(true)
     /// Whether the arena may have unused pages that were not purged yet.
     let isDirty = Atomic<Bool>(false)
   }
@@ -173,7 +173,7 @@ import Synchronization
   /// What became of blocks that were pushed.
   enum PushOutcome {
     case kept
-    /// Kept, but the depot has a debt now: the caller must have the maintenance thread pay it.
+    /// Kept, but the depot has a debt now: see ``Arena/finishPush(of:_:)``.
     case keptBeyondLimit
     /// Not kept: the caller must give the blocks back to jemalloc.
     case refused
@@ -198,10 +198,10 @@ import Synchronization
       first.alignmentLog2 == SizeClass.blockAlignmentLog2
       ? unsafe bin(own, sizeClass)
       : unsafe bins(alignmentLog2: first.alignmentLog2, sizeClass: sizeClass)[0]
-    // The push and the load after it are sequentially consistent: either this thread sees that `isWatched` is false, or
-    // the thread that just set it to false sees the block.
+    // The push and the load after it are sequentially consistent: either this thread sees that `needsCall` is true, or
+    // the thread that just set it to true sees the block.
     unsafe bin.pointee.push(from: first, to: last, records: records)
-    return unsafe counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) ? .kept : callMaintenance()
+    return unsafe counters.pointee.needsCall.load(ordering: .sequentiallyConsistent) ? callMaintenance() : .kept
   }
 
   @inline(__always)
@@ -240,18 +240,18 @@ import Synchronization
   @inline(never)
   @discardableResult
   func callMaintenance() -> PushOutcome {
-    if unsafe !counters.pointee.isWatched.exchange(true, ordering: .sequentiallyConsistent) { Maintenance.call() }
+    if unsafe counters.pointee.needsCall.exchange(false, ordering: .sequentiallyConsistent) { Maintenance.call() }
     return debt > 0 ? .keptBeyondLimit : .kept
   }
 
-  var isWatched: Bool { unsafe counters.pointee.isWatched.load(ordering: .sequentiallyConsistent) }
+  var needsCall: Bool { unsafe counters.pointee.needsCall.load(ordering: .sequentiallyConsistent) }
 
   /// Makes the next thread that pushes a block call maintenance.
-  func unwatch() { unsafe counters.pointee.isWatched.store(false, ordering: .sequentiallyConsistent) }
+  func requestCall() { unsafe counters.pointee.needsCall.store(true, ordering: .sequentiallyConsistent) }
 
   /// Makes threads that push blocks not call maintenance. A debt that was just made would wait then, so the caller must
   /// pay debts after this.
-  func watch() { unsafe counters.pointee.isWatched.store(true, ordering: .sequentiallyConsistent) }
+  func requestNoCall() { unsafe counters.pointee.needsCall.store(false, ordering: .sequentiallyConsistent) }
 
   /// Records that the arena has unused pages again.
   /// - Returns: whether this was not recorded before.

@@ -22,10 +22,10 @@ extension Maintenance {
     return min(due ?? next, next)
   }
 
-  /// Runs a closure that needs ``workLock``. Does not listen while it waits for that lock, because a client's purge may
+  /// Runs a closure that needs ``workLock``. Refuses debts while it waits for that lock, because a client's purge may
   /// hold it for long.
   private static func withWorkLock<R>(_ body: () -> R) -> R {
-    if !workLock.tryLock() { withoutListening(if: true) { workLock.lock() } }
+    if !workLock.tryLock() { refusingDebts(if: true) { workLock.lock() } }
     defer { workLock.unlock() }
     return body()
   }
@@ -49,12 +49,12 @@ extension Maintenance {
     }
   }
 
-  /// Runs a step of the thread's work that cannot be interrupted. If it may be long, the thread does not listen
+  /// Runs a step of the thread's work that cannot be interrupted. If it may be long, the thread refuses debts
   /// meanwhile.
-  static func withoutListening<R>(if isLong: Bool, _ step: () -> R) -> R {
+  static func refusingDebts<R>(if isLong: Bool, _ step: () -> R) -> R {
     guard isLong else { return step() }
-    isDeaf.store(true, ordering: .sequentiallyConsistent)
-    defer { isDeaf.store(false, ordering: .sequentiallyConsistent) }
+    refusesDebts.store(true, ordering: .sequentiallyConsistent)
+    defer { refusesDebts.store(false, ordering: .sequentiallyConsistent) }
     payDebts()
     return step()
   }

@@ -76,19 +76,19 @@ enum Maintenance {
 
   // MARK: Debts
   //
-  // A depot may have more idle bytes than its limit allows, for at most 100 ms: this is its debt, see Depot+Room.swift.
-  // The thread pays the debts before everything else, and several times during long work. Before a step that may be
-  // long and cannot be interrupted, the thread says that it does not listen, and then pays once more. From then on, no
-  // depot makes a debt. If a thread makes one at that very moment, either the maintenance thread sees it when it pays,
-  // or the other thread sees that the maintenance thread does not listen, and pays itself.
+  // A depot may have more idle bytes than its limit allows, for at most 100 ms: this is its debt. Arena.finishPush says
+  // who pays it, and when. Before a step that may be long and cannot be interrupted, the thread says that it refuses
+  // debts, and then pays once more. From then on, no depot makes a debt. If a thread makes one at that very moment,
+  // either the maintenance thread sees it when it pays, or the other thread sees that debts are refused, and pays
+  // itself.
 
   /// Whether a debt was made since they were last paid.
   static let debtsWait = Atomic(false)
-  /// Whether the thread does not listen now.
-  static let isDeaf = Atomic(false)
+  /// Whether the thread makes a long step now, and takes no debts.
+  static let refusesDebts = Atomic(false)
 
   /// Whether a debt may be left to the thread.
-  static var isListening: Bool { isAvailable && !isDeaf.load(ordering: .sequentiallyConsistent) }
+  static var acceptsDebts: Bool { isAvailable && !refusesDebts.load(ordering: .sequentiallyConsistent) }
 
   /// Has the thread pay the debts of all depots. Cost: as ``call()``.
   static func callForDebts() {
@@ -209,7 +209,7 @@ enum Maintenance {
       expected: Phase.forked.rawValue, desired: Phase.off.rawValue, ordering: .sequentiallyConsistent)
     guard isFirst else { return false }
     lock.withLock { unsafe thread = nil }
-    isDeaf.store(false, ordering: .relaxed)
+    refusesDebts.store(false, ordering: .relaxed)
     return true
   }
 
@@ -223,6 +223,6 @@ enum Maintenance {
     ForkGuard.touch(currentThread)
     ForkGuard.touch(callsByHand)
     ForkGuard.touch(debtsWait)
-    ForkGuard.touch(isDeaf)
+    ForkGuard.touch(refusesDebts)
   }
 }

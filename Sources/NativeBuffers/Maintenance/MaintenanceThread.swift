@@ -29,7 +29,7 @@ public enum MaintenanceThread {
     guard Maintenance.allowThread() else { return }
     var hasIdleBlocks = ThreadCaches.attachedCount > 0
     ArenaDirectory.forEachUsed { arena in
-      arena.depot.unwatch()
+      arena.depot.requestCall()
       if arena.depot.hasIdleBlocks { hasIdleBlocks = true }
     }
     if hasIdleBlocks { Maintenance.call() }
@@ -54,6 +54,6 @@ extension Maintenance {
   static func beginByHand() {
     MaintenanceThread.turnOff()
     countCalls()
-    ArenaDirectory.forEachUsed { $0.depot.unwatch() }
+    ArenaDirectory.forEachUsed { $0.depot.requestCall() }
   }
 }
