@@ -84,14 +84,14 @@ let package = Package(
     .executableTarget(
       name: "leak-audit",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "CommandSupport",
+        "Bitmaps", "CommandSupport", "LeakAuditing", "NativeBuffers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "thumbnails",
       dependencies: [
-        "Bitmaps", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "CommandSupport",
+        "Bitmaps", "CommandSupport", "LeakAuditing", "NativeBuffers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -143,7 +143,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditCommandTests",
-      dependencies: ["leak-audit", "thumbnails", "Bitmaps", "NativeBuffers", "TestSupport"],
+      dependencies: [
+        "leak-audit", "thumbnails", "Bitmaps", "CommandSupport", "LeakAuditing", "NativeBuffers", "TestSupport",
+      ],
       swiftSettings: swiftSettings),
   ]
 )

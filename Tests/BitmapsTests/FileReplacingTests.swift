@@ -153,4 +153,23 @@ struct FileReplacingTests {
       #expect(try Files.bytes("\(folder)/output") == [1, 2, 3])
     }
   }
+
+  @Test("Temporary files that a killed process of the same ID left stay as they are, and another name is taken")
+  func leftTemporaryFiles() async throws {
+    let folder = try Files.makeTemporaryFolder()
+    defer {
+      for name in Files.names(in: folder) { unsafe unlink("\(folder)/\(name)") }
+      unsafe rmdir(folder)
+    }
+    // In a process of its own, because the number in the name counts all files that a process writes.
+    await #expect(processExitsWith: .success) { [folder = folder as String] in
+      let left = (1...3).map { ".bitmap-\(getpid())-\($0).tmp" }
+      for name in left { try Files.write([7], to: "\(folder)/\(name)") }
+      let bitmap = try Bitmap.drawn(width: 8, height: 8)
+      defer { bitmap.dispose() }
+      try bitmap.writePNG(toFileAt: "\(folder)/picture.png")
+      try #require(Files.names(in: folder).sorted() == (left + ["picture.png"]).sorted())
+      for name in left { try #require(try Files.bytes("\(folder)/\(name)") == [7]) }
+    }
+  }
 }
