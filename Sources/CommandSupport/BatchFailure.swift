@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SystemPackage
+
+internal import Bitmaps
+
 /// A file or folder that could not be processed, for the report.
 package struct BatchFailure: Encodable, Sendable {
   package let path: String
@@ -19,6 +23,11 @@ package struct BatchError: Error, CustomStringConvertible {
 }
 
 extension BatchError {
+  init(cannotPutThumbnailAt path: FilePath, _ error: Errno) {
+    self.init(
+      "its thumbnail cannot be put at \(path.printable): \(fileRefusal(error.rawValue)) Or name another --output.")
+  }
+
   /// The error for a picture that `--strict-pictures` refuses, with the text of each of its warnings.
   package init(strictlyRefusedFor warnings: [String]) {
     self.init(

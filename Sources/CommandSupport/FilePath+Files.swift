@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import NativeSynchronization
 import SystemPackage
 
-extension FilePath {
-  /// What is at a path.
-  enum FileKind: Equatable {
-    case folder, file
-    /// What it is instead of a folder or a file, for a message.
-    case other(String)
-    /// The kernel's error number.
-    case unknown(Int32)
-  }
+internal import Bitmaps
 
+extension FilePath {
   /// The path as text; nil if its bytes are not text.
   var exactText: String? { String(validating: self) }
 
@@ -38,30 +30,42 @@ extension FilePath {
     return unsafe withPlatformString { unsafe fstatat(AT_FDCWD, $0, &status, flags) } == 0 ? status : nil
   }
 
-  func kind(followingLinks: Bool) -> FileKind {
-    guard let status = status(followingLinks: followingLinks) else { return .unknown(errno) }
-    switch status.st_mode & S_IFMT {
-    case S_IFDIR: return .folder
-    case S_IFREG: return .file
-    case S_IFLNK: return .other("a link")
-    case S_IFIFO: return .other("a pipe")
-    case S_IFSOCK: return .other("a socket")
-    default: return .other("a device")
+  /// What the path leads to.
+  func kind(followingLinks: Bool) throws(Errno) -> FileKind {
+    guard let status = status(followingLinks: followingLinks) else { throw Errno(rawValue: errno) }
+    return FileKind(mode: status.st_mode)
+  }
+
+  /// Whether the path leads to a folder.
+  var isFolder: Bool { (try? kind(followingLinks: true)) == .folder }
+
+  /// The path of the same file without links; nil if there is no file.
+  var withoutLinks: FilePath? {
+    guard let real = unsafe withPlatformString({ unsafe realpath($0, nil) }) else { return nil }
+    defer { unsafe free(real) }
+    return unsafe FilePath(platformString: real)
+  }
+
+  /// Makes the folder, and the folders above it, if they are missing.
+  func makeFolder() throws(Errno) {
+    do {
+      try makeOneFolder()
+    } catch .noSuchFileOrDirectory where !removingLastComponent().isEmpty {
+      try removingLastComponent().makeFolder()
+      try makeOneFolder()
     }
   }
 
-  /// What there is instead of a folder, such as "a device"; nil if there is a folder, or nothing.
-  var insteadOfFolder: String? {
-    switch kind(followingLinks: true) {
-    case .file: "a file"
-    case .other(let what): what
-    case .folder, .unknown: nil
-    }
+  private func makeOneFolder() throws(Errno) {
+    guard !isFolder, unsafe withPlatformString({ unsafe mkdir($0, 0o777) }) != 0 else { return }
+    let error = Errno(rawValue: errno)
+    // Another thread may have made it meanwhile.
+    guard error == .fileExists, isFolder else { throw error }
   }
 
-  /// The names in a folder, sorted by their bytes; nil, with `errno` set, if the folder cannot be read.
-  func names() -> [FilePath.Component]? {
-    guard let folder = unsafe withPlatformString({ unsafe opendir($0) }) else { return nil }
+  /// The names in a folder, sorted by their bytes.
+  func names() throws(Errno) -> [FilePath.Component] {
+    guard let folder = unsafe withPlatformString({ unsafe opendir($0) }) else { throw Errno(rawValue: errno) }
     defer { unsafe closedir(folder) }
     var names: [[UInt8]] = []
     while let entry = unsafe readdir(folder) {
@@ -83,16 +87,25 @@ extension FilePath {
   func withOpenablePath<R>(_ body: (String) throws -> R) throws -> R {
     if let exactText { return try body(exactText) }
     let descriptor = unsafe withPlatformString { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw BatchError("cannot be opened: \(systemMessage(errno))") }
+    guard descriptor >= 0 else { throw BatchError("the file cannot be opened: \(fileRefusal(errno))") }
     defer { close(descriptor) }
     return try body("/proc/self/fd/\(descriptor)")
   }
 
-  /// Calls a closure with the file, open for reading; nil if it cannot be opened.
-  func withDescriptor<R>(_ body: (Int32) -> R) -> R? {
+  /// Whether the file begins like a picture, of whatever format, or cannot be opened to look.
+  var mayBePicture: Bool {
+    guard let bytes = bytes(count: PictureFormat.signatureByteCount, at: 0) else { return true }
+    // SAFETY: the array holds bytes, and all of them are initialised.
+    return unsafe PictureFormat(recognizing: bytes.span.bytes) != nil
+  }
+
+  /// Some bytes of the file, fewer if it ends before or cannot be read; nil if it cannot be opened.
+  func bytes(count: Int, at offset: off_t) -> [UInt8]? {
     let descriptor = unsafe withPlatformString { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    return body(descriptor)
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+      initializedCount = unsafe max(0, pread(descriptor, buffer.baseAddress, count, offset))
+    }
   }
 }

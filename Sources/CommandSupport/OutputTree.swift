@@ -16,7 +16,7 @@ package struct OutputTree: Sendable {
   private let subfolders: [FilePath.Component?]
   private let inputs: Set<FileIdentity>
 
-  /// Makes the folder.
+  /// Makes the folder, once nothing else can be refused.
   ///
   /// - Parameter path: Nil for a folder of its own, which ``removeIfTemporary()`` removes with all that is in it.
   /// - Throws: ``BatchError`` if the folder cannot be made, if thumbnails would lie among the pictures, or if two
@@ -25,34 +25,37 @@ package struct OutputTree: Sendable {
     isTemporary = path == nil
     let path = path ?? FilePath(NSTemporaryDirectory()).appending("thumbnails-\(UUID().uuidString)").string
     folder = FilePath(path)
-    if let what = folder.insteadOfFolder {
-      throw BatchError("--output \(path) is \(what), and thumbnails go to a folder. Name another one.")
+    if let kind = try? folder.kind(followingLinks: true), kind != .folder {
+      throw BatchError("--output \(path) is \(kind.name), and thumbnails go to a folder. Name another one.")
     }
+    subfolders = try Self.subfolders(for: inputs, below: folder)
+    self.inputs = Set(inputs.compactMap { FileIdentity(FilePath($0)) })
     do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      try folder.makeFolder()
     } catch {
       throw BatchError(
-        "the folder for thumbnails, \(path), cannot be made: \(error.localizedDescription) Name another --output.")
+        "the folder for thumbnails, \(path), cannot be made: \(fileRefusal(error.rawValue)) Or name another --output.")
     }
     identity = FileIdentity(folder)
-    subfolders = try Self.subfolders(for: inputs, below: path)
-    self.inputs = Set(inputs.compactMap { FileIdentity(FilePath($0)) })
   }
 
   private static func subfolders(
-    for inputs: [String], below path: String
+    for inputs: [String], below output: FilePath
   ) throws(BatchError) -> [FilePath.Component?] {
-    let folders = inputs.filter { FilePath($0).kind(followingLinks: true) == .folder }
-    // The folder itself, or one below the output folder.
-    for folder in folders where resolved(folder).starts(with: resolved(path)) {
-      throw BatchError(
-        "thumbnails in \(path) would lie among the pictures of \(folder). Name a folder beside or below it.")
+    let folders = inputs.filter { FilePath($0).isFolder }
+    // The folder itself, or one below the output folder. If the output folder is missing, no folder lies below it.
+    if let real = output.withoutLinks {
+      for folder in folders where FilePath(folder).withoutLinks?.starts(with: real) == true {
+        throw BatchError(
+          "thumbnails in \(output) would lie among the pictures of \(folder). Name a folder beside or below it.")
+      }
     }
     var names: [String: String] = [:]
     var subfolders: [FilePath.Component?] = []
     for input in inputs {
       let isFolder = folders.contains(input)
-      let component = resolved(input).lastComponent
+      // A folder can be named "." or "..".
+      let component = (isFolder ? FilePath(input).withoutLinks : nil)?.lastComponent ?? FilePath(input).lastComponent
       let name = component?.string ?? ""
       subfolders.append(isFolder && inputs.count > 1 ? component : nil)
       if let other = names.updateValue(input, forKey: isFolder ? name : OutputName.name(for: name)) {
@@ -121,8 +124,11 @@ package struct OutputTree: Sendable {
         "its thumbnail would be \(thumbnail.width)×\(thumbnail.height), and a JPEG has at most \(Self.largestSide) "
           + "rows. Name a smaller --width, or leave this picture out.")
     }
-    try FileManager.default.createDirectory(
-      atPath: target.removingLastComponent().string, withIntermediateDirectories: true)
+    do {
+      try target.removingLastComponent().makeFolder()
+    } catch {
+      throw BatchError(cannotPutThumbnailAt: target, error)
+    }
     let mark = ThumbnailMark(hasWarnings: !thumbnail.decodingWarnings.isEmpty)
     try thumbnail.writeJPEG(toFileAt: target.string, quality: quality, comment: mark.comment, arena: arena)
   }
@@ -133,8 +139,4 @@ package struct OutputTree: Sendable {
 
   /// The largest height or width of a JPEG that libjpeg writes.
   private static let largestSide = 65_500
-
-  private static func resolved(_ path: String) -> FilePath {
-    FilePath(URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path)
-  }
 }

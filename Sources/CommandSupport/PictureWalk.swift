@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import NativeSynchronization
 import SystemPackage
+
+internal import Bitmaps
 
 /// The files below some folders, one after the other, in a fixed order.
 ///
@@ -31,18 +32,21 @@ struct PictureWalk {
     /// The folder's path below the folder that was named; empty if it is that folder.
     let relative: FilePath
     let names: [FilePath.Component]
+    /// Whether it is the folder for thumbnails, or lies below it.
+    let isForThumbnails: Bool
     var next = 0
   }
 
   private let roots: [FilePath]
-  private let excluded: FileIdentity?
+  private let output: FileIdentity?
   private var nextRoot = 0
   private var frames: [Frame] = []
 
-  /// - Parameter excluded: a folder for results, which is not walked if it lies below another folder.
-  init(_ paths: [String], excluding excluded: FileIdentity?) {
+  /// - Parameter output: The folder for thumbnails. If it lies below another folder, thumbnails in it are left out, and
+  ///   pictures in it are failures.
+  init(_ paths: [String], output: FileIdentity?) {
     roots = paths.map { FilePath($0) }
-    self.excluded = excluded
+    self.output = output
   }
 
   /// The next file, or a failure if something could not be read; nil at the end.
@@ -56,13 +60,16 @@ struct PictureWalk {
   private mutating func stepToRoot() -> Step? {
     let path = roots[nextRoot]
     nextRoot += 1
-    switch path.kind(followingLinks: true) {
-    case .folder: return enter(path, relative: FilePath())
-    case .file:
-      let name = FilePath(root: nil, path.components.suffix(1))
-      return .file(File(path: path, root: nextRoot - 1, relative: name))
-    case .other(let what): return fail(path, "is \(what), which is no picture file")
-    case .unknown(let code): return fail(path, "cannot be read: \(systemMessage(code))")
+    do {
+      switch try path.kind(followingLinks: true) {
+      case .folder: return enter(path, relative: FilePath(), isForThumbnails: false)
+      case .file:
+        let name = FilePath(root: nil, path.components.suffix(1))
+        return .file(File(path: path, root: nextRoot - 1, relative: name))
+      case let other: return failure(of: path, whichIs: other)
+      }
+    } catch {
+      return failure(of: path, "cannot be read: \(fileRefusal(error.rawValue))")
     }
   }
 
@@ -76,28 +83,49 @@ struct PictureWalk {
     frames[frames.count - 1].next += 1
     let path = frame.folder.appending(name)
     let file = File(path: path, root: nextRoot - 1, relative: frame.relative.appending(name))
-    switch path.kind(followingLinks: false) {
-    case .folder: return excluded == nil || FileIdentity(path) != excluded ? enter(path, relative: file.relative) : nil
-    case .file: return .file(file)
-    case .other("a link"):
-      switch path.kind(followingLinks: true) {
+    do {
+      let kind = try path.kind(followingLinks: false)
+      if kind == .folder {
+        let isForThumbnails = frame.isForThumbnails || output != nil && FileIdentity(path) == output
+        return enter(path, relative: file.relative, isForThumbnails: isForThumbnails)
+      }
+      let target = kind == .link ? try path.kind(followingLinks: true) : kind
+      if frame.isForThumbnails { return target == .file ? failureOfPicture(amongThumbnails: path) : nil }
+      switch target {
       case .file: return .file(file)
       case .folder: return nil
-      case .other(let what): return fail(path, "is \(what), which is no picture file")
-      case .unknown(let code): return fail(path, "is a link that leads nowhere: \(systemMessage(code))")
+      case let other: return failure(of: path, whichIs: other)
       }
-    case .other(let what): return fail(path, "is \(what), which is no picture file")
-    case .unknown(let code): return fail(path, "cannot be read: \(systemMessage(code))")
+    } catch {
+      return failure(of: path, "cannot be read: \(fileRefusal(error.rawValue))")
     }
   }
 
-  private mutating func enter(_ folder: FilePath, relative: FilePath) -> Step? {
-    guard let names = folder.names() else { return fail(folder, "unreadable folder: \(systemMessage(errno))") }
-    frames.append(Frame(folder: folder, relative: relative, names: names))
-    return nil
+  private mutating func enter(_ folder: FilePath, relative: FilePath, isForThumbnails: Bool) -> Step? {
+    do {
+      frames.append(
+        Frame(folder: folder, relative: relative, names: try folder.names(), isForThumbnails: isForThumbnails))
+      return nil
+    } catch {
+      return failure(of: folder, "the folder cannot be read: \(fileRefusal(error.rawValue))")
+    }
   }
 
-  private func fail(_ path: FilePath, _ reason: String) -> Step {
+  /// The failure for a file in the folder for thumbnails; nil if it is a thumbnail, or no picture.
+  ///
+  /// No thumbnail is made of such a picture, because pictures and thumbnails must not lie in the same folder.
+  private func failureOfPicture(amongThumbnails path: FilePath) -> Step? {
+    guard !ThumbnailMark.isMarked(path), path.mayBePicture else { return nil }
+    return failure(
+      of: path,
+      "lies in the folder for thumbnails, and this program did not make it. Move it away, or name another --output.")
+  }
+
+  private func failure(of path: FilePath, whichIs kind: FileKind) -> Step {
+    failure(of: path, "is \(kind.name), which is no picture file")
+  }
+
+  private func failure(of path: FilePath, _ reason: String) -> Step {
     .failure(BatchFailure(path: path.printable, reason: reason))
   }
 }

@@ -72,7 +72,7 @@ package final class ThumbnailJob: Sendable {
 
   /// Makes the thumbnails of all pictures in the inputs, until the end or an interruption.
   package func run(_ inputs: [String], threadCount: Int) {
-    let walk = PictureWalk(inputs, excluding: tree.identity)
+    let walk = PictureWalk(inputs, output: tree.identity)
     let progress = ProgressLine(total: StandardError.isTerminal ? Self.fileCount(walk) : 0)
     state.withLock { state in
       state.walk = walk

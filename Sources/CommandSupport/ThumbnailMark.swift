@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import NativeSynchronization
 import SystemPackage
+
+internal import Bitmaps
 
 /// A comment in a JPEG's header that tells a file written by these commands from any other file.
 ///
@@ -23,13 +24,12 @@ enum ThumbnailMark: String, CaseIterable {
   /// commands write files whole or not at all.
   /// - Throws: ``BatchError`` if there can be no file at that path.
   static func isForeign(_ path: FilePath) throws(BatchError) -> Bool {
-    switch path.kind(followingLinks: false) {
-    case .unknown(ENOENT): return false
-    case .file: return !isMarked(path)
-    case .unknown(let code):
-      throw BatchError(
-        "its thumbnail cannot be put at \(path.printable): \(systemMessage(code)). Name another --output.")
-    default: return true
+    do {
+      return try path.kind(followingLinks: false) != .file || !isMarked(path)
+    } catch .noSuchFileOrDirectory {
+      return false
+    } catch {
+      throw BatchError(cannotPutThumbnailAt: path, error)
     }
   }
 
@@ -39,15 +39,11 @@ enum ThumbnailMark: String, CaseIterable {
   /// pixels, so a file that was cut short does not end with it.
   static func isOrdinaryAndWhole(_ path: FilePath) -> Bool {
     guard let size = path.status()?.st_size, size > 2, mark(of: path) == .ordinary else { return false }
-    return path.withDescriptor { descriptor in
-      read(descriptor, count: 2, at: size - 2) == [0xFF, 0xD9]
-    } ?? false
+    return path.bytes(count: 2, at: size - 2) == [0xFF, 0xD9]
   }
 
   private static func mark(of path: FilePath) -> ThumbnailMark? {
-    path.withDescriptor { descriptor in
-      mark(in: read(descriptor, count: 256, at: 0))
-    } ?? nil
+    path.bytes(count: 256, at: 0).flatMap { mark(in: $0) }
   }
 
   /// Looks for the mark in the segments at the start of a JPEG.
@@ -65,11 +61,5 @@ enum ThumbnailMark: String, CaseIterable {
       position = end
     }
     return nil
-  }
-
-  private static func read(_ descriptor: Int32, count: Int, at offset: off_t) -> [UInt8] {
-    unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initializedCount in
-      initializedCount = unsafe max(0, pread(descriptor, buffer.baseAddress, count, offset))
-    }
   }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Bitmaps
 import CommandSupport
 import Glibc
 import LeakAuditing
-import NativeSynchronization
 
 /// `leak-audit demo`: makes thumbnails of real pictures, then audits.
 struct DemoCommand: ParsableCommand {
@@ -46,6 +46,7 @@ struct DemoCommand: ParsableCommand {
   var format = Format.text
 
   func validate() throws {
+    if let refusal = CommandArguments.refusal { throw ValidationError(refusal) }
     guard !folders.contains("") else { throw ValidationError("A path is empty. Name a folder or a file.") }
     guard output?.isEmpty != true else {
       throw ValidationError("--output is empty. Name a folder, for example --output thumbnails.")
@@ -65,7 +66,7 @@ struct DemoCommand: ParsableCommand {
     }
     let text = format == .json ? try report.json() : report.text
     guard StandardOutput.write(text + "\n") else {
-      StandardError.write("leak-audit: the report could not be written: \(systemMessage(errno))\n")
+      StandardError.write("leak-audit: the report could not be written: \(fileRefusal(errno))\n")
       throw ExitCode(2)
     }
     // The exit code that a shell reports for a command that a signal ended.

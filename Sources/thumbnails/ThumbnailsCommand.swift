@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Bitmaps
 import CommandSupport
 import Glibc
 import LeakAuditing
 import NativeBuffers
-import NativeSynchronization
 
 /// `thumbnails`: makes a JPEG thumbnail of every picture, and audits the memory that it took.
 @main
@@ -16,7 +16,8 @@ struct ThumbnailsCommand: ParsableCommand {
     discussion: """
       Folders are searched with all folders inside them; links to folders are not followed. The output folder gets \
       the same tree of folders. If you name several folders, each has a folder of its own name there. The thumbnail \
-      of photo.jpg is photo.jpg, and the thumbnail of drawing.png is drawing.png.jpg.
+      of photo.jpg is photo.jpg, and the thumbnail of drawing.png is drawing.png.jpg. If the output folder lies in a \
+      folder that is searched, its thumbnails are left out, and other pictures in it are refused.
 
       Each thumbnail carries a mark, a comment in its header. A thumbnail is left as it is if it is whole, newer \
       than its picture and as wide as wanted, so an interrupted run continues where it ended. Other thumbnails with \
@@ -50,6 +51,7 @@ struct ThumbnailsCommand: ParsableCommand {
   var strictPictures = false
 
   func validate() throws {
+    if let refusal = CommandArguments.refusal { throw ValidationError(refusal) }
     guard !inputs.isEmpty else { throw ValidationError("Name at least one folder or picture.") }
     guard !inputs.contains("") else { throw ValidationError("A path is empty. Name a folder or a picture.") }
     guard !output.isEmpty else {
@@ -70,7 +72,7 @@ struct ThumbnailsCommand: ParsableCommand {
       throw ExitCode(2)
     }
     guard StandardOutput.write(summary.text + "\n") else {
-      StandardError.write("thumbnails: the summary could not be written: \(systemMessage(errno))\n")
+      StandardError.write("thumbnails: the summary could not be written: \(fileRefusal(errno))\n")
       throw ExitCode(2)
     }
     // The exit code that a shell reports for a command that a signal ended.

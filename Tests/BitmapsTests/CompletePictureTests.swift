@@ -87,6 +87,19 @@ struct CompletePictureTests {
     }
   }
 
+  @Test("A warning says that data was not used only if such data is used otherwise")
+  func consequence() {
+    for part in ["iCCP", "ICCP", "ICC data", "eXIf", "EXIF"] {
+      #expect(PictureWarning.damaged(part, "it is cut").reason == "\(part): it is cut; it was not used.")
+      #expect(PictureWarning.misplaced(part, "it is late").reason == "\(part): it is late; it was not used.")
+    }
+    for part in ["gAMA", "tEXt", "XMP "] {
+      let rest = "it is never used, and no pixel depends on it."
+      #expect(PictureWarning.damaged(part, "it is cut").reason == "\(part): it is cut; \(rest)")
+      #expect(PictureWarning.misplaced(part, "it is late").reason == "\(part): it is late; \(rest)")
+    }
+  }
+
   @Test(
     "A wrong checksum in a chunk that makes pixels is an error, even if all pixels are there",
     arguments: ["PLTE", "tRNS", "IDAT"])

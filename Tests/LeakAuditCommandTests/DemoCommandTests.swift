@@ -231,7 +231,9 @@ struct DemoCommandTests {
     defer { _ = unsafe chmod(locked, 0o700) }
     let outcome = try demo(folder.path)
     #expect(outcome.exitCode == 2)
-    #expect(outcome.errors == "\(locked): unreadable folder: Permission denied\n")
+    #expect(
+      outcome.errors == "\(locked): the folder cannot be read: permission denied. Look at the rights of the file, and "
+        + "of the folders in its path.\n")
   }
 
   @Test("A report that cannot be written is an error, not a success")
@@ -240,7 +242,7 @@ struct DemoCommandTests {
     let outcome = try Command.run(
       "/bin/sh", ["-c", "exec \"$0\" demo \"$1\" >/dev/full", Command.path("leak-audit"), folder.path])
     #expect(outcome.exitCode == 2)
-    #expect(outcome.errors.contains("the report could not be written: No space left on device"))
+    #expect(outcome.errors.contains("the report could not be written: the disk is full."))
   }
 
   @Test("A terminal shows progress on standard error, and the progress is removed at the end")

@@ -48,13 +48,22 @@ extension PictureWarning.Code: CustomStringConvertible {
 
 extension PictureWarning {
   static func damaged(_ part: String, _ what: String) -> PictureWarning {
-    PictureWarning(code: .damagedMetadata, part: part, reason: "\(part): \(what); it was not used.")
+    PictureWarning(code: .damagedMetadata, part: part, reason: "\(part): \(what); \(consequence(of: part)).")
   }
 
   static let damagedExif = damaged("EXIF", "the orientation in this data cannot be read")
 
   static func misplaced(_ part: String, _ what: String) -> PictureWarning {
-    PictureWarning(code: .misplacedMetadata, part: part, reason: "\(part): \(what); it was not used.")
+    PictureWarning(code: .misplacedMetadata, part: part, reason: "\(part): \(what); \(consequence(of: part)).")
+  }
+
+  /// Most parts are never used, whether they are damaged or not. To say "it was not used" of such a part would suggest
+  /// that a part without damage is used.
+  private static func consequence(of part: String) -> String {
+    switch part {
+    case "EXIF", "eXIf", "ICC data", "ICCP", "iCCP", "PLTE", "tRNS", "acTL", "fcTL", "ANMF": "it was not used"
+    default: "it is never used, and no pixel depends on it"
+    }
   }
 
   static func missingEnd(_ format: PictureFormat) -> PictureWarning {

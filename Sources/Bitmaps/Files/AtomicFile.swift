@@ -48,17 +48,12 @@ enum AtomicFile {
       }
       return nil
     }
-    let kind: String
-    switch status.st_mode & S_IFMT {
-    case S_IFREG:
-      try refuseSpecialLink(at: path)
-      return status
-    case S_IFDIR: kind = "a folder"
-    case S_IFIFO: kind = "a pipe"
-    case S_IFSOCK: kind = "a socket"
-    default: kind = "a device"
+    let kind = FileKind(mode: status.st_mode)
+    guard kind == .file else {
+      throw BitmapError(.unwritableFile, "this is \(kind.name), which is not replaced by a file. Give another path.")
     }
-    throw BitmapError(.unwritableFile, "this is \(kind), which is not replaced by a file. Give another path.")
+    try refuseSpecialLink(at: path)
+    return status
   }
 
   /// Refuses links into `/proc` and `/dev`. For example, `/dev/stdout` is a link into `/proc`, and can lead to a
@@ -113,6 +108,6 @@ enum AtomicFile {
   }
 
   private static func failure(_ what: String) -> BitmapError {
-    BitmapError(.unwritableFile, what, systemErrorNumber: errno).explained()
+    BitmapError(.unwritableFile, what, refusedWith: errno)
   }
 }

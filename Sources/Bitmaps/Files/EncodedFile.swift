@@ -2,7 +2,6 @@
 
 import Glibc
 import NativeBuffers
-import NativeSynchronization
 
 /// Reads a picture's file whole, into a native buffer.
 ///
@@ -51,7 +50,7 @@ enum EncodedFile {
     // O_NONBLOCK: opening a FIFO must not wait for a writer. The flag changes nothing for regular files.
     let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {
-      throw BitmapError(.unreadableFile, "the file cannot be opened", systemErrorNumber: errno).explained()
+      throw BitmapError(.unreadableFile, "the file cannot be opened", refusedWith: errno)
     }
     return descriptor
   }
@@ -59,17 +58,11 @@ enum EncodedFile {
   private static func regularFileByteCount(of descriptor: Int32) throws(BitmapError) -> Int {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {
-      throw BitmapError(.unreadableFile, "the file cannot be examined", systemErrorNumber: errno).explained()
+      throw BitmapError(.unreadableFile, "the file cannot be examined", refusedWith: errno)
     }
-    let kind: String
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: return Int(status.st_size)
-    case S_IFDIR: kind = "a folder"
-    case S_IFIFO: kind = "a pipe"
-    case S_IFCHR, S_IFBLK: kind = "a device"
-    default: kind = "something else"
-    }
-    throw BitmapError(.unreadableFile, "this is \(kind), not a file. Give the path of a picture.")
+    let kind = FileKind(mode: status.st_mode)
+    if kind == .file { return Int(status.st_size) }
+    throw BitmapError(.unreadableFile, "this is \(kind.name), not a file. Give the path of a picture.")
   }
 
   /// The first bytes of a file, and the format that they announce. They are kept, so that the format stays that of the
@@ -86,7 +79,7 @@ enum EncodedFile {
         retryingInterrupted { unsafe pread(descriptor, bytes.baseAddress, bytes.count, 0) }
       }
       guard result >= 0 else {
-        throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
+        throw BitmapError(.unreadableFile, "the file cannot be read", refusedWith: errno)
       }
       byteCount = result
       // SAFETY: the array holds bytes, and all of them are initialised.
@@ -115,7 +108,7 @@ enum EncodedFile {
       }
       try watch.check()
       if result < 0 {
-        throw BitmapError(.unreadableFile, "the file cannot be read", systemErrorNumber: errno).explained()
+        throw BitmapError(.unreadableFile, "the file cannot be read", refusedWith: errno)
       }
       if result == 0 { break }
       count += result
@@ -133,23 +126,8 @@ func retryingInterrupted(_ call: () -> Int) -> Int {
 }
 
 extension BitmapError {
-  /// The same error, with the system's reason and advice in words.
-  func explained() -> BitmapError {
-    guard let number = systemErrorNumber else { return self }
-    let explanation: String
-    switch number {
-    case ENOENT: explanation = "there is no such file. Look whether the path is right, or the file was moved meanwhile"
-    case ENOTDIR: explanation = "a part of its path is not a folder"
-    case EACCES, EPERM: explanation = "permission denied. Look at the rights of the file and of its folder"
-    case EMFILE, ENFILE: explanation = "too many files are open"
-    case ENOSPC, EDQUOT: explanation = "the disk is full"
-    case EROFS: explanation = "the file system is read-only"
-    case ENAMETOOLONG: explanation = "the name is too long"
-    case EISDIR: explanation = "there is a folder of that name"
-    default: explanation = systemMessage(number)
-    }
-    var copy = self
-    copy.reason = "\(reason): \(explanation)."
-    return copy
+  /// The error for a system call that failed with this `errno`. `what` says what could not be done.
+  init(_ code: Code, _ what: String, refusedWith errorNumber: Int32) {
+    self.init(code, "\(what): \(fileRefusal(errorNumber))", systemErrorNumber: errorNumber)
   }
 }
