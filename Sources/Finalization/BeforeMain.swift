@@ -21,5 +21,6 @@ func makeStaticsBeforeMain() {
   FileDescriptorDomain.makeStatics()
   ResourceEntry.makeStatics()
   RegistryNumber.makeStatics()
+  OverdueDeliveries.makeStatics()
   ForkGuard.touch(RegistryCore.queueKey)
 }

@@ -45,8 +45,10 @@ extension LeakAuditor {
   }
 
   private static func report(_ name: String, closing scope: UInt32) -> ScopeReport {
-    let ledger = Ledger.shared
     let (scopes, rescues) = ScopeTracking.close(scope)
+    // Without a ledger, no resource was ever created.
+    guard (try? Ledger.makeShared()) != nil else { return ScopeReport(name: name, findings: []) }
+    let ledger = Ledger.shared
     var buffers = SiteSums()
     var others: [DomainNumber: SiteSums] = [:]
     ledger.forEachResource { _, entry in

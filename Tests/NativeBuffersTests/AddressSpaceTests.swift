@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -18,20 +18,6 @@ import Testing
     if: ProcessMalloc.owner != .another, "A sanitizer maps terabytes for itself, and mimalloc reserves gigabytes."))
 struct AddressSpaceTests {
   private static let block = 4 << 20
-
-  enum Resource { case addressSpace, data }
-
-  /// Lets this process map this many bytes more.
-  private static func limit(_ resource: Resource = .addressSpace, to byteCount: Int) {
-    // These are the first and the sixth field of statm.
-    let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-    let pages = text.split(separator: " ").compactMap { Int($0.filter(\.isNumber)) }
-    let used = pages[resource == .addressSpace ? 0 : 5] * 4_096
-    var limit = rlimit(rlim_cur: rlim_t(used + byteCount), rlim_max: .max)
-    let number = resource == .addressSpace ? RLIMIT_AS : RLIMIT_DATA
-    let result = unsafe setrlimit(__rlimit_resource_t(number.rawValue), &limit)
-    precondition(result == 0, "setrlimit failed with \(errno)")
-  }
 
   /// Buffers until there is no room for more, and the error that said so.
   private static func exhaust() -> (buffers: [NativeBuffer], error: NativeBufferError?) {
@@ -74,7 +60,7 @@ struct AddressSpaceTests {
     var result = 0
     let child = Forking.fork(secondsOfChild: 60)
     if child == 0 {
-      limit(to: byteCount)
+      MemoryLimit.set(to: byteCount)
       result = body()
       _exit(unsafe write(ends[1], &result, MemoryLayout<Int>.size) == MemoryLayout<Int>.size ? 0 : 1)
     }
@@ -146,14 +132,14 @@ struct AddressSpaceTests {
   @Test("The error says whether address space or private memory is short, and how much the process may have")
   func shortage() async {
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 300 << 20)
+      MemoryLimit.set(to: 300 << 20)
       let error = Self.exhaust().error
       guard case .addressSpace(let limit)? = error?.shortage else { fatalError("\(String(describing: error))") }
       #expect(String(describing: error).contains("address space is short: the process may map \(limit) bytes"))
       #expect(error?.reason == .outOfMemory(byteCount: Self.block, alignment: 64))
     }
     await #expect(processExitsWith: .success) {
-      Self.limit(.data, to: 300 << 20)
+      MemoryLimit.set(.data, to: 300 << 20)
       let error = Self.exhaust().error
       guard case .privateMemory? = error?.shortage else { fatalError("\(String(describing: error))") }
     }
@@ -178,7 +164,7 @@ struct AddressSpaceTests {
   @Test("If there is no room for the smallest ledger, or for the shared arena, a buffer is refused with an error")
   func noLedger() async {
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 2 << 20)
+      MemoryLimit.set(to: 2 << 20)
       var refusal: NativeBufferError?
       do throws(NativeBufferError) { _ = try NativeBuffer(byteCount: 100) } catch { refusal = error }
       guard case .ledger(let ledger)? = refusal?.reason, case .reservationFailed = ledger.reason else { exit(2) }
@@ -188,7 +174,7 @@ struct AddressSpaceTests {
     }
     // There is room for the ledger, but not for the memory that is reserved for malloc.
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 8 << 20)
+      MemoryLimit.set(to: 8 << 20)
       var refusal: NativeBufferError?
       do throws(NativeBufferError) { _ = try NativeBuffer(byteCount: 100) } catch { refusal = error }
       switch refusal?.reason {
@@ -202,7 +188,7 @@ struct AddressSpaceTests {
   @Test("The idle memory of one arena is given back if another arena needs memory")
   func otherArenas() async {
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 600 << 20)
+      MemoryLimit.set(to: 600 << 20)
       MaintenanceThread.turnOff()
       let first = try Arena(name: "first", configuration: .init(idleByteLimit: .max))
       let live = try (0..<60).map { _ in try NativeBuffer(uninitializedByteCount: Self.block, arena: first) }
@@ -218,7 +204,7 @@ struct AddressSpaceTests {
   @Test("A full ledger gets entries back from the idle blocks of all arenas")
   func idleEntries() async {
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 32 << 20)
+      MemoryLimit.set(to: 32 << 20)
       Maintenance.beginByHand()
       #expect(Ledger.shared.entryCapacity == 4_096)
       let first = try Arena(name: "first")
@@ -235,7 +221,7 @@ struct AddressSpaceTests {
     "malloc can get as much memory as is idle; after that, the next look gives idle blocks back, and malloc gets more")
   func mallocBesideIdle() async {
     await #expect(processExitsWith: .success) {
-      Self.limit(to: 800 << 20)
+      MemoryLimit.set(to: 800 << 20)
       Maintenance.beginByHand()
       let live = Self.exhaust().buffers
       let obtained = live.count * Self.block

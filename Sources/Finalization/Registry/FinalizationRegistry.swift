@@ -38,7 +38,9 @@ import Synchronization
 /// such deaths takes one sweep for each.
 ///
 /// In a forked child nothing is delivered in the background, whatever the delivery: call ``drain()`` or
-/// ``flush()`` there.
+/// ``flush()`` there. The same holds for ``Delivery/background`` while the process may not map enough memory for one
+/// more thread (`ulimit -v`, `ulimit -d`). There is no timer then, either. Both are tried again later, when registries
+/// or weak references are used.
 ///
 /// Any thread may call any method at any time.
 public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
@@ -96,16 +98,16 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   ///
   /// The call drains the registry instead if the registry delivers manually; if the call is made inside a cleanup or on
   /// the registry's own queue, where it would wait for itself; and in a forked child, where queues and executors do not
-  /// run. Errors go to the registry's handler. On the thread of the executor that the registry delivers to, or on a
+  /// run. If there is no room for the thread of ``Delivery/background``, the call delivers on its own thread. Errors go to the registry's handler. On the thread of the executor that the registry delivers to, or on a
   /// queue that its queue targets, the call would wait for ever: use the asynchronous `flush` there.
   @available(*, noasync, message: "await flush() does not block the thread")
   public func flush() { core.flush() }
 
   /// Waits until every death that happened before the call is delivered, without blocking a thread of the
-  /// concurrency pool.
+  /// concurrency pool, unless there is no room for another thread.
   public func flush() async {
     let core = core
-    if ForkGuard.isForkedChild { return core.flush() }
+    if ForkGuard.isForkedChild || !ThreadRoom.isAvailable { return core.flush() }
     await withCheckedContinuation { continuation in
       FlushQueue.shared.async {
         core.flush()

@@ -63,7 +63,11 @@ extension RegistryCore {
     unsafe record.pointee.flags.store(CellRecord.Flags.isMark, ordering: .relaxed)
     if deaths.push(unsafe Cell(record: record)) { schedule() }
     var backOff = BackOff()
-    while unsafe record.pointee.flags.load(ordering: .acquiring) & CellRecord.Flags.isReached == 0 { backOff.pause() }
+    while unsafe record.pointee.flags.load(ordering: .acquiring) & CellRecord.Flags.isReached == 0 {
+      // No other thread delivers if there was no room to start one.
+      if isOverdue.load(ordering: .sequentiallyConsistent) { deliverScheduled() }
+      backOff.pause()
+    }
     unsafe record.deinitialize(count: 1)
     unsafe record.deallocate()
   }

@@ -14,6 +14,7 @@ extension RegistryCore {
     }
     while true {
       if let cell = stripes.begin(byteCount: byteCount, site: site, slot: slot) { return cell }
+      OverdueDeliveries.retry()
       do throws(LedgerError) { try pool.refill(for: self) } catch {
         throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))
       }

@@ -56,6 +56,10 @@ final class RegistryCore: CellOwner, @unchecked Sendable {
   let epoch = Atomic<Int>(0)
   let evenSessions = Atomic<Int>(0)
   let oddSessions = Atomic<Int>(0)
+  /// Whether deaths are due and no thread could be started to deliver them.
+  let isOverdue = Atomic<Bool>(false)
+  /// The address of the next registry of ``OverdueDeliveries``; 0 for none.
+  let nextOverdue = Atomic<UInt>(0)
   /// Lets one flush at a time wait.
   let flushing = DispatchSemaphore(value: 1)
 
@@ -147,7 +151,16 @@ final class RegistryCore: CellOwner, @unchecked Sendable {
   @inline(never)
   private func keepForScheduling() { _ = unsafe Unmanaged.passRetained(self) }
 
+  /// Whether the queue is the library's own. For a queue or an executor of a client, the client sees to the threads.
+  private var hasOwnQueue: Bool {
+    switch delivery.kind {
+    case .background, .manual: true
+    case .queue, .serialExecutor, .taskExecutor, .inline: false
+    }
+  }
+
   private func scheduleIfNeeded() {
+    OverdueDeliveries.retry()
     if !delivery.isManual || isOrphaned.load(ordering: .sequentiallyConsistent) { schedule() }
   }
 
@@ -155,6 +168,7 @@ final class RegistryCore: CellOwner, @unchecked Sendable {
     // Nothing runs in the background in a forked child.
     if ForkGuard.isForkedChild { return }
     if let queue {
+      if hasOwnQueue, !ThreadRoom.isAvailable { return OverdueDeliveries.add(self) }
       queue.async { self.deliverScheduled() }
     } else if let host {
       Task { await host.run { self.deliverScheduled() } }
@@ -165,7 +179,7 @@ final class RegistryCore: CellOwner, @unchecked Sendable {
 
   // MARK: Delivering
 
-  private func deliverScheduled() {
+  func deliverScheduled() {
     while deliverQueued(limit: 256, using: heldValues.cleanUp, failing: { report($0) }) {}
   }
 
@@ -242,7 +256,8 @@ final class RegistryCore: CellOwner, @unchecked Sendable {
   @usableFromInline
   func orphan() {
     isOrphaned.store(true, ordering: .sequentiallyConsistent)
-    if delivery.isManual || ForkGuard.isForkedChild { drainReporting() }
+    let isOverdue = isOverdue.load(ordering: .sequentiallyConsistent)
+    if delivery.isManual || isOverdue || ForkGuard.isForkedChild { drainReporting() }
     if stripes.orphan() { unsafe Unmanaged.passUnretained(self).release() }
   }
 }

@@ -22,7 +22,9 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   public static var sharedID: DomainID? { lazyID.value }
   private static let lazyID = ForkSafeLazy { () -> DomainID? in
     let domain = shared
-    guard let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name).id else { return nil }
+    guard (try? Ledger.makeShared()) != nil,
+      let id = try? Ledger.shared.addDomain(.fileDescriptor, name: domain.name).id
+    else { return nil }
     ResourceDomains.listOnly(domain, as: id)
     return id
   }

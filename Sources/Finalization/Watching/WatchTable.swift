@@ -60,6 +60,7 @@ final class WatchTable: Sendable {
     let watch = shards.with(shardOf: object) { $0.watch(for: object) { isNew = true } }
     guard isNew else { return watch }
     startTimer()
+    OverdueDeliveries.retry()
     if Self.countWatch() % Self.watchesPerShare == 0 { sweepShare() }
     return watch
   }
@@ -124,6 +125,8 @@ final class WatchTable: Sendable {
       gate.unlock()
       DeliveringThread.releasePending()
     } while index < Self.shardCount
+    if !timer.load(ordering: .relaxed), count > 0 { startTimer() }
+    OverdueDeliveries.retry()
   }
 
   private func sweepShare() {
@@ -143,13 +146,16 @@ final class WatchTable: Sendable {
 
   // MARK: The timer
 
-  /// Seconds between two sweeps by the timer, which runs while any object is watched.
+  /// Seconds between two sweeps by the timer, which runs while any object is watched, and if there was room to start it.
   static let sweepInterval = 1
 
+  /// Starts the timer if it does not run and there is room for its thread. Otherwise it is tried again when the next
+  /// object is watched, and at the next sweep by a drain or a flush.
   private func startTimer() {
     // Nothing runs in the background in a forked child.
     if ForkGuard.isForkedChild { return }
-    guard !timer.load(ordering: .relaxed), !timer.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    guard !timer.load(ordering: .relaxed), ThreadRoom.isAvailable else { return }
+    guard !timer.exchange(true, ordering: .acquiringAndReleasing) else { return }
     scheduleSweep()
   }
 

@@ -126,21 +126,8 @@ enum Maintenance {
     }
   }
 
-  /// Bytes of address space that a start needs: for the thread's stack and for what jemalloc maps at a thread's first
-  /// allocation, with some to spare.
-  private static var neededAddressSpace: Int { 32 << 20 }
-
-  /// Whether there is as much address space as a start needs. This is checked first, because jemalloc 5.3 ends the
-  /// process if it has no room for what a thread's first allocation needs.
-  private static var hasAddressSpace: Bool {
-    let region = unsafe mmap(nil, neededAddressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    guard let region = unsafe region, unsafe region != MAP_FAILED else { return false }
-    unsafe munmap(region, neededAddressSpace)
-    return true
-  }
-
   private static func create(_ thread: Thread, _ object: UnsafeMutableRawPointer) -> Bool {
-    guard hasAddressSpace else { return false }
+    guard ThreadRoom.isAvailable else { return false }
     // The new thread inherits this thread's signal mask: a client's signal handlers must not run on it.
     var all = sigset_t()
     var before = sigset_t()

@@ -55,13 +55,15 @@ public enum ResourceDomains {
   /// If the domain is already listed, this returns its identifier, whichever thread calls. Only ``remove(_:)`` takes
   /// the number back: if a domain goes away without it, the number stays in use, because entries may still carry it. An
   /// arena and a registry have their own numbers from the start and are not listed under a second one.
-  /// - Throws: ``LedgerError`` if all domain records are in use, or if only the library makes entries of the kind
-  ///   (``DomainKind/arena``, ``DomainKind/adoptedMemory``, ``DomainKind/finalizationRegistry``).
+  /// - Throws: ``LedgerError`` if there is no room for a ledger, if all domain records are in use, or if only the library
+  ///   makes entries of the kind (``DomainKind/arena``, ``DomainKind/adoptedMemory``,
+  ///   ``DomainKind/finalizationRegistry``).
   public static func add(_ domain: any ResourceDomain, kind: DomainKind = .custom) throws(LedgerError) -> DomainID {
     if let id = id(of: domain) { return id }
     guard kind.isOfClients else { throw LedgerError(.reservedKind(kind)) }
     let owned: OwnedDomain
     do throws(LedgerError) {
+      try Ledger.makeShared()
       owned = try Ledger.shared.addDomain(kind, name: domain.name, isOneOfMany: true)
     } catch {
       // Another thread may have added it meanwhile, with the last number.
