@@ -70,6 +70,30 @@ struct FileDescriptorTests {
     }
   }
 
+  @Test("A descriptor is counted even if another file was open under its number when the domain began")
+  func reusedNumber() async {
+    // This has a process of its own, because other tests open files, too.
+    await #expect(processExitsWith: .exitCode(0)) {
+      let null = try FileDescriptor.open(FilePath("/dev/null"), .readOnly)
+      let (reader, writer) = try FileDescriptor.pipe()
+      let number: Int32 = 200
+      func refer(to file: FileDescriptor) { if dup2(file.rawValue, number) != number { exit(2) } }
+      refer(to: null)
+      let domain = FileDescriptorDomain.shared
+      // The test library opens and closes descriptors of its own in this process. If the counts before and after
+      // differ, the comparison is made again.
+      for _ in 0..<50 {
+        let before = try domain.census().count
+        refer(to: reader)
+        let other = try domain.census().count
+        refer(to: null)
+        if try domain.census().count == before { exit(other == before + 1 ? 0 : 3) }
+      }
+      try writer.close()
+      exit(4)
+    }
+  }
+
   @Test("A forgotten descriptor is closed by a registry")
   func forgottenDescriptor() throws {
     let (reader, writer) = try OwnedFileDescriptor.pipe()

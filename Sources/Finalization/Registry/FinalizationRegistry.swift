@@ -98,8 +98,9 @@ public final class FinalizationRegistry<HeldValue: Sendable>: Sendable {
   ///
   /// The call drains the registry instead if the registry delivers manually; if the call is made inside a cleanup or on
   /// the registry's own queue, where it would wait for itself; and in a forked child, where queues and executors do not
-  /// run. If there is no room for the thread of ``Delivery/background``, the call delivers on its own thread. Errors go to the registry's handler. On the thread of the executor that the registry delivers to, or on a
-  /// queue that its queue targets, the call would wait for ever: use the asynchronous `flush` there.
+  /// run. If there is no room for the thread of ``Delivery/background``, the call delivers on its own thread. Errors go
+  /// to the registry's handler. On the thread of the executor that the registry delivers to, or on a queue that its
+  /// queue targets, the call would wait for ever: use the asynchronous `flush` there.
   @available(*, noasync, message: "await flush() does not block the thread")
   public func flush() { core.flush() }
 

@@ -146,7 +146,7 @@ final class WatchTable: Sendable {
 
   // MARK: The timer
 
-  /// Seconds between two sweeps by the timer, which runs while any object is watched, and if there was room to start it.
+  /// Seconds between two sweeps by the timer, which runs while any object is watched, if there was room to start it.
   static let sweepInterval = 1
 
   /// Starts the timer if it does not run and there is room for its thread. Otherwise it is tried again when the next

@@ -55,8 +55,8 @@ public enum ResourceDomains {
   /// If the domain is already listed, this returns its identifier, whichever thread calls. Only ``remove(_:)`` takes
   /// the number back: if a domain goes away without it, the number stays in use, because entries may still carry it. An
   /// arena and a registry have their own numbers from the start and are not listed under a second one.
-  /// - Throws: ``LedgerError`` if there is no room for a ledger, if all domain records are in use, or if only the library
-  ///   makes entries of the kind (``DomainKind/arena``, ``DomainKind/adoptedMemory``,
+  /// - Throws: ``LedgerError`` if there is no room for a ledger, if all domain records are in use, or if only the
+  ///   library makes entries of the kind (``DomainKind/arena``, ``DomainKind/adoptedMemory``,
   ///   ``DomainKind/finalizationRegistry``).
   public static func add(_ domain: any ResourceDomain, kind: DomainKind = .custom) throws(LedgerError) -> DomainID {
     if let id = id(of: domain) { return id }
@@ -117,6 +117,9 @@ public enum ResourceDomains {
       unsafe nextPruning = max(64, 2 * slots.count)
     }
   }
+
+  /// For tests: the length of the list, with the domains that no longer exist and were not taken off yet.
+  static var listLength: Int { lock.withLock { unsafe slots.count } }
 
   /// The identifier of a listed domain; nil if the domain is not listed.
   public static func id(of domain: any ResourceDomain) -> DomainID? {
