@@ -39,7 +39,7 @@ extension Verdict {
 
 extension Finding {
   /// A heading, and lines for each finding and each site; nothing if there are no findings.
-  public static func textLines(_ findings: [Finding]) -> [String] {
+  package static func textLines(_ findings: [Finding]) -> [String] {
     guard !findings.isEmpty else { return [] }
     var lines = ["findings"]
     for finding in findings {
@@ -72,7 +72,7 @@ extension SiteTotals {
 
 extension DomainBooks {
   /// A table with a row for each domain; if a domain's books differ, also the lines that created what the ledger has.
-  public static func textLines(_ domains: [DomainBooks]) -> [String] {
+  package static func textLines(_ domains: [DomainBooks]) -> [String] {
     guard !domains.isEmpty else { return [] }
     let rows = domains.map { domain in
       [
@@ -91,7 +91,7 @@ extension DomainBooks {
 
 extension ArenaBooks {
   /// The two books, the difference between them, and the memory that is kept.
-  public var textLines: [String] {
+  package var textLines: [String] {
     let ledger = [live, idle, quarantined, detached]
     let ledgerCount = Int.clampedSum(ledger.map(\.count))
     let ledgerBytes = Int.clampedSum(ledger.map(\.byteCount))

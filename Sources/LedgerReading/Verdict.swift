@@ -9,7 +9,7 @@ public enum Verdict: String, Codable, Sendable {
   /// At least one fault: `held`, `orphan`, `ghost`, `uncounted` or `stuck`.
   case faults
 
-  public init(_ findings: [Finding]) {
+  package init(_ findings: [Finding]) {
     self = findings.contains { $0.kind.isFault } ? .faults : findings.isEmpty ? .clean : .notes
   }
 

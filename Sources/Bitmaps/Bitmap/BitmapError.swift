@@ -42,27 +42,27 @@ public struct BitmapError: Error, Sendable {
   /// A limit, what the picture would have needed, and what was allowed.
   public struct ExceededLimit: Hashable, Sendable {
     /// The name of the property of ``DecodingLimits``, or of the argument, that set the limit.
-    public var name: String
+    public let name: String
     /// Nil if the codec stopped at the limit and did not say how much more it needed. For a time limit, the time that
     /// had passed when the work stopped, rounded up.
-    public var needed: Int?
-    public var allowed: Int
+    public let needed: Int?
+    public let allowed: Int
     /// "pixels", "bytes", "scans" or "milliseconds".
-    public var unit: String
+    public let unit: String
   }
 
-  public var code: Code
+  public internal(set) var code: Code
   /// The format of the picture, if it was known.
-  public var format: PictureFormat?
+  public internal(set) var format: PictureFormat?
   /// The path of the file, if there was a file.
-  public var path: String?
+  public internal(set) var path: String?
   /// What happened and what helps, without the path.
-  public var reason: String
-  public var exceededLimit: ExceededLimit?
+  public internal(set) var reason: String
+  public internal(set) var exceededLimit: ExceededLimit?
   /// The `errno` of a failed system call.
-  public var systemErrorNumber: Int32?
+  public internal(set) var systemErrorNumber: Int32?
   /// The error of a lower layer, such as the allocator's.
-  public var underlyingError: (any Error)?
+  public internal(set) var underlyingError: (any Error)?
 
   init(
     _ code: Code, _ reason: String, format: PictureFormat? = nil, path: String? = nil, systemErrorNumber: Int32? = nil,

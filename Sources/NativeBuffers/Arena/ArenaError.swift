@@ -31,7 +31,7 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     /// No address space, or no memory, for another arena.
     public static var noRoomForArena: Code { Code("noRoomForArena") }
     /// The process's malloc is not this jemalloc, so its allocations cannot be captured.
-    public static var captureUnavailable: Code { Code("captureUnavailable") }
+    package static var captureUnavailable: Code { Code("captureUnavailable") }
 
     /// Its name, as in this type.
     public let description: String
@@ -116,8 +116,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case .mallctl(let key, let code):
       "jemalloc refused \"\(key)\" with errno \(code) (\(systemMessage(code)))."
     case .outOfMemory(let byteCount, let alignment):
-      "no room for a block of \(byteCount) bytes aligned to \(alignment): \(shortage ?? .memory). "
-        + (shortage ?? .memory).advice(or: "ask for less")
+      "no room for a block of \(byteCount) bytes aligned to \(alignment): \(shortage ?? .init(.memory)). "
+        + (shortage ?? .init(.memory)).advice(or: "ask for less")
     case .invalidByteCount(let byteCount):
       "\(byteCount) is no size for a block: sizes go from 0 to what the address space holds."
     case .invalidAlignment(let alignment):
@@ -135,8 +135,9 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
         + "count, too, whose last reference was dropped: only destroy() ends an arena, once its buffers are gone. "
         + "Destroy arenas that are no longer needed, or let several purposes share one."
     case .noRoomForArena:
-      "no room for another arena, which takes 2 MiB of address space before its first block: \(shortage ?? .memory). "
-        + (shortage ?? .memory).advice(or: "let several purposes share an arena")
+      "no room for another arena, which takes 2 MiB of address space before its first block: "
+        + "\(shortage ?? .init(.memory)). "
+        + (shortage ?? .init(.memory)).advice(or: "let several purposes share an arena")
     case .captureUnavailable:
       "malloc calls cannot be captured: this process's malloc is not the jemalloc that the arenas use."
     }

@@ -3,30 +3,69 @@
 import ResourceLedger
 
 /// What was short when memory was refused.
-public enum MemoryShortage: Equatable, Sendable, CustomStringConvertible {
-  /// Address space: the process may map this many bytes in all (`ulimit -v`).
-  case addressSpace(limit: Int)
-  /// Private memory: the process may have this many bytes of it in all (`ulimit -d`).
-  case privateMemory(limit: Int)
-  /// Memory of the system: no limit of the process is near.
-  case memory
-  /// Addresses: the request alone needs as many as a process can have, or more, under any limits.
-  case addresses
+public struct MemoryShortage: Equatable, Sendable, CustomStringConvertible {
+  /// What was short, for programs to act on. Later versions may have more codes.
+  public struct Code: Hashable, Sendable, CustomStringConvertible {
+    /// Address space (`ulimit -v`). ``MemoryShortage/limit`` says how many bytes the process may map in all.
+    public static var addressSpace: Code { Code("addressSpace") }
+    /// Private memory (`ulimit -d`). ``MemoryShortage/limit`` says how many bytes of it the process may have in all.
+    public static var privateMemory: Code { Code("privateMemory") }
+    /// Memory of the system: no limit of the process is near.
+    public static var memory: Code { Code("memory") }
+    /// Addresses: the request alone needs as many as a process can have, or more, under any limits.
+    public static var addresses: Code { Code("addresses") }
+
+    /// Its name, as in this type.
+    public let description: String
+
+    private init(_ name: String) { description = name }
+  }
+
+  /// The code together with the number that the description shows.
+  package enum Reason: Equatable, Sendable {
+    case addressSpace(limit: Int)
+    case privateMemory(limit: Int)
+    case memory
+    case addresses
+  }
+
+  package let reason: Reason
+
+  package init(_ reason: Reason) { self.reason = reason }
+
+  public var code: Code {
+    switch reason {
+    case .addressSpace: .addressSpace
+    case .privateMemory: .privateMemory
+    case .memory: .memory
+    case .addresses: .addresses
+    }
+  }
+
+  /// The process's limit, in bytes; nil if no limit of the process is near.
+  public var limit: Int? {
+    switch reason {
+    case .addressSpace(let limit), .privateMemory(let limit): limit
+    case .memory, .addresses: nil
+    }
+  }
 
   /// What was short for a request for this many bytes, as far as it can be seen right after the request failed.
   static func afterRequest(of byteCount: Int) -> MemoryShortage {
     // This is all that a process has on x86-64, and half of what it has on arm64.
-    if byteCount >= 1 << 47 { return .addresses }
+    if byteCount >= 1 << 47 { return MemoryShortage(.addresses) }
     // The 16 MiB are what is reserved for `malloc`, and what jemalloc maps for its own books.
-    guard let nearest = ProcessMemory.nearestLimit, nearest.left < byteCount + 16 << 20 else { return .memory }
+    guard let nearest = ProcessMemory.nearestLimit, nearest.left < byteCount + 16 << 20 else {
+      return MemoryShortage(.memory)
+    }
     return switch nearest.limit {
-    case .addressSpace: .addressSpace(limit: nearest.byteCount)
-    case .data: .privateMemory(limit: nearest.byteCount)
+    case .addressSpace: MemoryShortage(.addressSpace(limit: nearest.byteCount))
+    case .data: MemoryShortage(.privateMemory(limit: nearest.byteCount))
     }
   }
 
   public var description: String {
-    switch self {
+    switch reason {
     case .addressSpace(let limit):
       "address space is short: the process may map \(limit) bytes in all (ulimit -v), and too few are left"
     case .privateMemory(let limit):
@@ -39,7 +78,7 @@ public enum MemoryShortage: Equatable, Sendable, CustomStringConvertible {
   /// What helps, as a sentence for the end of an error.
   /// - Parameter alternative: what helps besides more room.
   package func advice(or alternative: String) -> String {
-    switch self {
+    switch reason {
     case .addressSpace, .privateMemory: "Dispose buffers, raise the limit, or \(alternative)."
     case .memory: "Dispose buffers, or \(alternative)."
     case .addresses: "It can only help to \(alternative)."

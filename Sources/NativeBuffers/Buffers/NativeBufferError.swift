@@ -115,8 +115,9 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     case .invalidAlignment(let alignment):
       "\(alignment) is no alignment for a buffer (at \(created)): it must be a power of two from 1 to 2,097,152."
     case .outOfMemory(let byteCount, let alignment):
-      "no room for a buffer of \(byteCount) bytes aligned to \(alignment) (at \(created)): \(shortage ?? .memory). "
-        + (shortage ?? .memory).advice(or: "ask for less")
+      "no room for a buffer of \(byteCount) bytes aligned to \(alignment) (at \(created)): "
+        + "\(shortage ?? .init(.memory)). "
+        + (shortage ?? .init(.memory)).advice(or: "ask for less")
     case .outOfBounds(let range, let byteCount):
       "the range \(range) does not lie inside the \(byteCount) bytes of the buffer created at \(created)."
     case .arena(let error): "no buffer (at \(created)): \(error)"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What sort of resource a domain counts.
-public struct DomainKind: RawRepresentable, Hashable, Sendable {
-  public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
+public struct DomainKind: Hashable, Sendable {
+  /// The number of the kind in the ledger.
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// A jemalloc arena; the bucket of its entries is a size class index.
   public static var arena: DomainKind { DomainKind(rawValue: 1) }

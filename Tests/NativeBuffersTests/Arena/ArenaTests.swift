@@ -199,7 +199,7 @@ struct ArenaTests {
     for size in [-1, Int.min, Int.max, Int.max - 63] {
       #expect(throws: ArenaError(.invalidByteCount(size))) { _ = unsafe try arena.unsafeAllocate(byteCount: size) }
     }
-    let shortage = MemoryShortage.addresses
+    let shortage = MemoryShortage(.addresses)
     #expect(throws: ArenaError(.outOfMemory(byteCount: 1 << 47, alignment: 64), arena: "bad", shortage: shortage)) {
       _ = unsafe try arena.unsafeAllocate(byteCount: 1 << 47)
     }
