@@ -5,7 +5,7 @@ import Testing
 
 @testable import ResourceLedger
 
-@Suite("The article about the ledger's bytes")
+@Suite("The articles about the ledger's bytes")
 struct LayoutArticleTests {
   private struct Row {
     let heading: String
@@ -13,16 +13,17 @@ struct LayoutArticleTests {
     let byteCount: Int
   }
 
-  /// The rows of the article's tables that begin with an offset and a number of bytes, table by table.
+  /// The rows of the articles' tables that begin with an offset and a number of bytes, table by table.
   private func tables() throws -> [[Row]] {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    let article = root.appending(path: "Sources/ResourceLedger/ResourceLedger.docc/Ledger-Layout.md")
+    let articles = root.appending(path: "Sources/ResourceLedger/ResourceLedger.docc")
     var tables: [[Row]] = []
     var version = ""
     var heading = ""
     var isInTable = false
-    let text = try String(contentsOf: article, encoding: .utf8)
+    let text = try ["Ledger-Layout.md", "Ledger-Layout-2.md"]
+      .map { try String(contentsOf: articles.appending(path: $0), encoding: .utf8) }.joined(separator: "\n")
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       if line.hasPrefix("## ") { version = String(line.dropFirst(3)) }
       if line.hasPrefix("### ") { heading = "\(version), \(line.dropFirst(4))" }
