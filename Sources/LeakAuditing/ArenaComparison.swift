@@ -41,7 +41,7 @@ struct ArenaComparison {
     var findings: [Finding] = []
     var books: [ArenaBooks] = []
     for (position, arena) in arenas.enumerated() {
-      DetachedBlocks.settle(of: arena, counts: counts[position], totals: &totals[position], in: ledger)
+      DetachedBlocks.removeFreed(of: arena, counts: counts[position], totals: &totals[position], in: ledger)
       let arenaBooks = ArenaBooks(arena, counts[position], totals[position])
       findings += arenaBooks.findings { books in
         Self.sites(of: arena, bucket: SizeClass.index(holding: books.sizeClass), in: ledger)

@@ -3,11 +3,10 @@
 import NativeBuffers
 import ResourceLedger
 
-/// Settles the blocks that `unsafeDetach()` gave to C: the allocator knows when they are freed, and the ledger does
-/// not.
+/// The blocks that `unsafeDetach()` gave to C: the allocator knows when they are freed, and the ledger does not.
 enum DetachedBlocks {
   /// Takes out of the ledger the detached blocks that the allocator no longer has. The caller holds the arena's lock.
-  static func settle(of arena: Arena, counts: ArenaCounts, totals: inout BucketTotals, in ledger: Ledger) {
+  static func removeFreed(of arena: Arena, counts: ArenaCounts, totals: inout BucketTotals, in ledger: Ledger) {
     var freed: [Int: Int] = [:]
     for bucket in totals.buckets {
       let count = min(totals[bucket].detachedCount, max(0, totals[bucket].count - counts.liveCounts[bucket]))

@@ -49,7 +49,7 @@ struct DomainComparison {
   /// Microseconds to wait before each look.
   private static var pauses: [UInt32] { [0, 1_000, 2_000, 4_000, 8_000, 16_000] }
   /// The number, from 0, of the look that reads the whole ledger while a steady domain's books are held.
-  private static let heldLook = 2
+  private static var heldLook: Int { 2 }
 
   private let ledger: Ledger
   let listings: [ResourceDomains.Listing]

@@ -8,8 +8,8 @@ public struct DomainBooks: Codable, Sendable, Equatable {
   /// What sort of domain it is: "file descriptors", "finalization registry", "custom", ….
   public let kind: String
   /// What the domain counts; nil if its census threw, or counts too many bytes for a comparison. If a book has more
-  /// bytes than an `Int` can hold, the greater book says `Int.max`, and the lesser book says as much less as it has
-  /// less.
+  /// bytes than an `Int` can hold, the greater of the two numbers is shown as `Int.max`, and the lesser one as
+  /// `Int.max` minus their difference.
   public let census: BookTotals?
   /// Why `census` is nil: the error that the census threw, or that it counts too many bytes.
   public let censusError: String?

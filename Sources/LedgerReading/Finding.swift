@@ -53,8 +53,8 @@ public struct Finding: Codable, Sendable, Equatable {
       }
     }
 
-    /// What both books say, and what usually causes it. If arenas and other domains differ in this, it is said of an
-    /// arena.
+    /// What both books say, and what usually causes it. For `orphan` and `ghost`, this is the text for an arena;
+    /// ``Finding/explanation`` has another text for any other domain.
     public var explanation: String {
       switch code {
       case .held: "live after the scope that should have released it: a live reference or a retain cycle"
@@ -64,7 +64,7 @@ public struct Finding: Codable, Sendable, Equatable {
       case .unsettled: "the books differed each time they were compared, and moved meanwhile: audit again in quiet"
       case .uncounted: "the domain could not count itself: nothing to compare the ledger with"
       case .stuck: "a cleanup runs for too long, and those behind it wait: a cleanup that blocks"
-      case .unrecorded: "created on lines that the ledger had no room to record: reports say (unknown):0 of them"
+      case .unrecorded: "created on lines that the ledger had no room to record: reports show (unknown):0 instead"
       }
     }
 

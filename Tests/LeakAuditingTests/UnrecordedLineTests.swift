@@ -20,7 +20,7 @@ struct UnrecordedLineTests {
     #expect(
       Finding.textLines([finding]) == [
         "findings", "  unrecorded (note): 5",
-        "    created on lines that the ledger had no room to record: reports say (unknown):0 of them",
+        "    created on lines that the ledger had no room to record: reports show (unknown):0 instead",
         "    4,095 lines are recorded, the first ones that created or disposed something", "",
       ])
   }

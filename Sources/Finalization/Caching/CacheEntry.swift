@@ -35,7 +35,7 @@ import Synchronization
   }
 
   /// Gives the entry the value of its load, which is over.
-  func settle(
+  func finishLoad(
     _ watch: Watch, registration: FinalizationRegistry<CacheDeath>.Registration, byteCount: Int
   ) {
     load = nil
@@ -48,7 +48,7 @@ import Synchronization
   /// The value; nil if it is not alive.
   var value: Value? {
     guard let retained = unsafe retainedValue() else { return nil }
-    // SAFETY: retained just now; it is a `Value`, because `settle` got the watch of one.
+    // SAFETY: retained just now; it is a `Value`, because `finishLoad` got the watch of one.
     return unsafe Unmanaged<Value>.fromOpaque(retained).takeRetainedValue()
   }
 

@@ -136,7 +136,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     var isFull = false
     let isKept = write {
       guard let entry = unsafe table.find(serial: serial, hash: hash) else { return false }
-      entry.settle(watch, registration: registration, byteCount: size)
+      entry.finishLoad(watch, registration: registration, byteCount: size)
       if strongByteLimit > 0, size <= strongByteLimit { tier.admit(entry, value: value, stamp: cnativeruntime_ticks()) }
       isFull = tier.byteCount > strongByteLimit
       return true

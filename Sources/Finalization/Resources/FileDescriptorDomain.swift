@@ -54,7 +54,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   }
 
   /// Counts a descriptor from now on, because an ``OwnedFileDescriptor`` owns it.
-  func adopt(_ descriptor: Int32) { lock.withLock { baseline[descriptor] = nil } }
+  func count(_ descriptor: Int32) { lock.withLock { baseline[descriptor] = nil } }
 
   private static func open() throws(FinalizationError) -> [Int32: String] {
     guard let directory = unsafe opendir("/proc/self/fd") else { throw FinalizationError(.system(errno: errno)) }

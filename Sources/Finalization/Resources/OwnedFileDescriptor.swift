@@ -22,7 +22,7 @@ extension NativeResource where Handle == FileDescriptor {
     ) { descriptor in
       try? descriptor.close()
     }
-    FileDescriptorDomain.shared.adopt(descriptor.rawValue)
+    FileDescriptorDomain.shared.count(descriptor.rawValue)
   }
 
   /// Opens a file. Parameters as for `FileDescriptor.open`.
@@ -34,7 +34,7 @@ extension NativeResource where Handle == FileDescriptor {
     // Before the descriptor exists, so that the domain does not take it for one that was open when the domain began.
     _ = FileDescriptorDomain.shared
     let descriptor = try FileDescriptor.open(path, mode, options: options, permissions: permissions)
-    return try adopt(descriptor, file: file, line: line, function: function)
+    return try own(descriptor, file: file, line: line, function: function)
   }
 
   /// Makes a pipe.
@@ -44,18 +44,18 @@ extension NativeResource where Handle == FileDescriptor {
     _ = FileDescriptorDomain.shared
     let (readEnd, writeEnd) = try FileDescriptor.pipe()
     let reader: OwnedFileDescriptor
-    do { reader = try adopt(readEnd, file: file, line: line, function: function) } catch {
+    do { reader = try own(readEnd, file: file, line: line, function: function) } catch {
       try? writeEnd.close()
       throw error
     }
-    return (reader, try adopt(writeEnd, file: file, line: line, function: function))
+    return (reader, try own(writeEnd, file: file, line: line, function: function))
   }
 
   /// Closes the descriptor, and throws the error of the kernel, for example if the disk is full.
   /// - Throws: `Errno` from the kernel; ``FinalizationError`` after dispose or detach, and while it is in use.
   public func close() throws { try detach().close() }
 
-  private static func adopt(
+  private static func own(
     _ descriptor: FileDescriptor, file: StaticString, line: UInt, function: StaticString
   ) throws -> OwnedFileDescriptor {
     do {

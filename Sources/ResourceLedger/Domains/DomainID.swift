@@ -14,8 +14,8 @@ package struct DomainNumber: Hashable, Sendable {
 /// added with ``ResourceDomains/add(_:kind:)``, and with that of the file descriptors.
 public struct DomainID: Hashable, Sendable {
   package let number: DomainNumber
-  /// How many times the number had been given out or given back when this domain got it, that time included; always
-  /// odd.
+  /// Counts how often the number was given out or given back, up to and including the time when this domain got it. It
+  /// is always odd.
   package let turn: UInt32
 
   package init(number: DomainNumber, turn: UInt32) {

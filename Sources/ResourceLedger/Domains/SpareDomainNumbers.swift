@@ -10,7 +10,7 @@ struct SpareDomainNumbers {
   var ofClients: [UInt16] = []
   /// Numbers of clients' domains that may still be carried, by entries of resources that were not released.
   var carried: [UInt16] = []
-  /// The length of `carried` from which it is worth looking which of its numbers no entry carries any more.
+  /// When `carried` has this many numbers, the ledger looks which of them no entry carries any more.
   var firstLook = Self.shortestLook
 
   static let shortestLook = 64

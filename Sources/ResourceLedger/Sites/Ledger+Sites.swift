@@ -134,8 +134,8 @@ extension Ledger {
   /// The record of site 0. The other records follow it in order.
   package var siteRecords: UnsafeMutableRawPointer { unsafe base + LedgerLayout.sitesOffset }
 
-  /// The same for a caller that already has ``siteRecords``. Once the bytes are 2^63 or slightly more, they no longer
-  /// grow.
+  /// The same for a caller that already has ``siteRecords``. The sum of the bytes stops growing
+  /// when it has reached 2^63.
   /// Cost: two atomic additions.
   @inline(__always)
   package static func recordRescue(at site: SiteID, byteCount: Int, siteRecords: UnsafeMutableRawPointer) {
