@@ -104,6 +104,7 @@ final class WatchTable: Sendable {
   func sweep(tidying: Bool = false) {
     var index = 0
     var position = ShardPosition()
+    var isAnyWatched = false
     // At least one piece, even if the table is empty: another sweep may have emptied it, and not queued the deaths yet.
     repeat {
       gate.lock()
@@ -112,6 +113,7 @@ final class WatchTable: Sendable {
       var rest = Self.piece
       while rest > 0, index < Self.shardCount {
         if position.slot > 0 || shards.with(index, { $0.liveCount }) > 0 {
+          isAnyWatched = true
           rest -= shards.with(index) { $0.removeDead(from: &position, limit: rest, tidying: tidying) }
         } else {
           position.isAtEnd = true
@@ -125,7 +127,7 @@ final class WatchTable: Sendable {
       gate.unlock()
       DeliveringThread.releasePending()
     } while index < Self.shardCount
-    if !timer.load(ordering: .relaxed), count > 0 { startTimer() }
+    if isAnyWatched { startTimer() }
     OverdueDeliveries.retry()
   }
 
