@@ -130,7 +130,7 @@ package struct OutputTree: Sendable {
       throw BatchError(cannotPutThumbnailAt: target, error)
     }
     let mark = ThumbnailMark(hasWarnings: !thumbnail.decodingWarnings.isEmpty)
-    try thumbnail.writeJPEG(toFileAt: target.string, quality: quality, comment: mark.comment, arena: arena)
+    try thumbnail.writeJPEG(toFileAt: target.string, quality: quality, comment: mark.rawValue, arena: arena)
   }
 
   package func removeIfTemporary() {

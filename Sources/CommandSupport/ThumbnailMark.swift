@@ -7,6 +7,7 @@ internal import Bitmaps
 
 /// A comment in a JPEG's header that tells a file written by these commands from any other file.
 ///
+/// The mark's text is the comment. It is right behind the JFIF header, so that it survives if the file is cut short.
 /// Only files that carry the mark are ever replaced, whatever their width is, and even if the rest of the file is
 /// damaged.
 enum ThumbnailMark: String, CaseIterable {
@@ -16,9 +17,6 @@ enum ThumbnailMark: String, CaseIterable {
   case ofWarned = "Thumbnail made by native-buffers, with warnings; may be replaced by it"
 
   init(hasWarnings: Bool) { self = hasWarnings ? .ofWarned : .ordinary }
-
-  /// The comment is right behind the JFIF header, so that it survives if the file is cut short.
-  var comment: String { rawValue }
 
   /// Whether there is a file that must stay: any file without the mark. That includes an empty file, because these
   /// commands write files whole or not at all.
@@ -54,7 +52,7 @@ enum ThumbnailMark: String, CaseIterable {
       let end = position + 2 + Int(bytes[position + 2]) << 8 + Int(bytes[position + 3])
       guard end > position + 3, end <= bytes.count else { return nil }
       if bytes[position + 1] == 0xFE,
-        let mark = allCases.first(where: { bytes[position + 4..<end].elementsEqual($0.comment.utf8) })
+        let mark = allCases.first(where: { bytes[position + 4..<end].elementsEqual($0.rawValue.utf8) })
       {
         return mark
       }

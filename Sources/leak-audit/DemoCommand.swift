@@ -34,7 +34,7 @@ struct DemoCommand: ParsableCommand {
     help: ArgumentHelp(
       "Commit this fault once, on purpose, to see what the audit says. May be given several times.",
       valueName: "kind"))
-  var plants: [InjectedFault] = []
+  var faults: [InjectedFault] = []
 
   @Flag(help: "Make the exit code 1 for notes (rescued), too.")
   var strict = false
@@ -58,7 +58,7 @@ struct DemoCommand: ParsableCommand {
     let report: DemoReport
     do {
       report = try DemoRun(
-        folders: folders, output: output, plants: plants, isStrict: strictPictures
+        folders: folders, output: output, faults: faults, isStrict: strictPictures
       ).report()
     } catch let error as BatchError {
       StandardError.write("leak-audit: \(error)\n")

@@ -8,7 +8,7 @@ import LeakAuditing
 struct DemoRun {
   let folders: [String]
   let output: String?
-  let plants: [InjectedFault]
+  let faults: [InjectedFault]
   /// Whether a picture with warnings is refused.
   let isStrict: Bool
 
@@ -29,10 +29,10 @@ struct DemoRun {
       } else {
         job.run(folders, threadCount: 1)
       }
-      for plant in plants where plant.isInsideScope { try plant.commit() }
+      for fault in faults where fault.isInsideScope { try fault.commit() }
     }
     let usage = ProcessUsage.now().since(start)
-    for plant in plants where !plant.isInsideScope { try plant.commit() }
+    for fault in faults where !fault.isInsideScope { try fault.commit() }
     let audit = try LeakAuditor.audit()
     // Only `held` is taken from the scope: what was rescued there is also among the rescues of the process.
     let findings = scope.findings.filter { $0.kind == .held } + audit.findings

@@ -106,7 +106,7 @@ struct HostileStreamTests {
       var (header, infos) = (IncrementalHeaderParser(limits: .default), [PictureInfo]())
       for count in 1...file.count {
         try unsafe file.withUnsafeBytes { bytes in
-          try unsafe header.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), watch: WorkDeadline())
+          try unsafe header.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), deadline: WorkDeadline())
         }
         guard let info = header.info, info != infos.last else { continue }
         infos.append(info)

@@ -131,7 +131,7 @@ struct JPEGDecodingTests {
         let info = try WorkDeadline.$questionHook.withValue({ asked.add(1, ordering: .relaxed) }) {
           try unsafe long.withUnsafeBytes { bytes in
             try unsafe JPEGCodec(limits: .default, isProbing: true).inspect(
-              bytes, endsAtSize: false, watch: WorkDeadline())
+              bytes, endsAtSize: false, deadline: WorkDeadline())
           }
         }
         #expect(info.width == 30 && asked.load(ordering: .relaxed) >= long.count / 65_537 - 1)

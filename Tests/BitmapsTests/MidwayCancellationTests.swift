@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bitmaps
 
-/// A task is cancelled while the work is under way: when its watch is asked for the nth time, for every n. The tests
+/// A task is cancelled while the work is under way: when its deadline is asked for the nth time, for every n. The tests
 /// count questions and do not measure time, so that each run stops at the same places.
 @Suite("Cancellation in the middle of the work")
 struct MidwayCancellationTests {
@@ -30,8 +30,8 @@ struct MidwayCancellationTests {
     ("difference", { bitmap, _ in _ = try bitmap.difference(from: bitmap) }),
   ]
 
-  /// Runs `body` in a task of its own, which is cancelled when its watch is asked for the `n`th time. Returns how often
-  /// it was asked, and the error.
+  /// Runs `body` in a task of its own, which is cancelled when its deadline is asked for the `n`th time. Returns how
+  /// often it was asked, and the error.
   static func run(
     cancellingAt n: Int, _ body: @escaping @Sendable () throws -> Void
   ) async -> (questions: Int, error: BitmapError?) {

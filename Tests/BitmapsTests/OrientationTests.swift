@@ -195,7 +195,7 @@ struct OrientationTests {
         let part = Array(file[..<cut])
         var codec = JPEGCodec(limits: .default, isProbing: true)
         try unsafe part.withUnsafeBytes { bytes in
-          while try unsafe codec.reachesMilestone(in: bytes, watch: WorkDeadline()) {}
+          while try unsafe codec.reachesMilestone(in: bytes, deadline: WorkDeadline()) {}
         }
         let orientation = codec.metadata.orientation ?? .upright
         #expect(orientation == (cut < 2 + 4 + 6 + 38 ? .upright : .rotated90), "\(cut)")

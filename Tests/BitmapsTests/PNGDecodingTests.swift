@@ -136,7 +136,7 @@ struct PNGDecodingTests {
       defer { bitmap.dispose() }
       for cut in stride(from: 0, through: file.count, by: 97) + [file.count] {
         let outcome = try unsafe Array(file[..<cut]).withUnsafeBytes { bytes in
-          try unsafe PNGCodec(limits: .default, isProbing: false).attempt(bytes, watch: WorkDeadline(), into: bitmap)
+          try unsafe PNGCodec(limits: .default, isProbing: false).attempt(bytes, deadline: WorkDeadline(), into: bitmap)
         }
         #expect(outcome.outstandingBlockCount == 0)
         #expect((outcome.error == nil) == (cut >= file.count - 20))  // the end, and the two checksums of the pixels

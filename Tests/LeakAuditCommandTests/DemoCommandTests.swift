@@ -48,8 +48,8 @@ struct DemoCommandTests {
     #expect(lines[13...].joined(separator: "\n") == "\nverdict: clean. Both books agree, and nothing was left.\n")
   }
 
-  @Test("Each planted fault is a finding of its own, with bytes and size class, and with its line if it has one")
-  func plants() throws {
+  @Test("Each injected fault is a finding of its own, with bytes and size class, and with its line if it has one")
+  func injectedFaults() throws {
     let folder = try PictureFolder()
     let kinds = ["held", "rescued", "orphan", "ghost", "orphan"].flatMap { ["--plant", $0] }
     let outcome = try Command.run("leak-audit", ["demo", folder.path] + kinds)

@@ -60,51 +60,9 @@ struct AllocationContext {
   }
 }
 
-extension NativeBuffer {
-  /// `withUnsafeBytes`, with errors of this module.
-  func reading<R>(_ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
-    do {
-      return try unsafe withUnsafeBytes { bytes in try unsafe body(bytes) }
-    } catch let error as BitmapError {
-      throw error
-    } catch {
-      throw BitmapError(accessFailedWith: error)
-    }
-  }
-
-  /// `withUnsafeMutableBytes`, with errors of this module.
-  func writing<R>(_ body: (UnsafeMutableRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
-    do {
-      return try unsafe withUnsafeMutableBytes { bytes in try unsafe body(bytes) }
-    } catch let error as BitmapError {
-      throw error
-    } catch {
-      throw BitmapError(accessFailedWith: error)
-    }
-  }
-}
-
-extension RawSpan {
-  /// `withUnsafeBytes`, with errors of this module.
-  func reading<R>(_ body: (UnsafeRawBufferPointer) throws(BitmapError) -> R) throws(BitmapError) -> R {
-    let result: Result<R, BitmapError> = unsafe withUnsafeBytes { bytes in
-      do throws(BitmapError) {
-        return .success(try unsafe body(bytes))
-      } catch {
-        return .failure(error)
-      }
-    }
-    return try result.get()
-  }
-}
-
 extension BitmapError {
   init(allocationOf byteCount: Int, of purpose: String = "pixels", failedWith error: any Error) {
     self.init(
       .outOfMemory, "there is no memory for \(byteCount) bytes of \(purpose) (\(error)).", underlyingError: error)
-  }
-
-  init(accessFailedWith error: any Error) {
-    self.init(.pixelsUnavailable, "the pixels cannot be reached (\(error)).", underlyingError: error)
   }
 }

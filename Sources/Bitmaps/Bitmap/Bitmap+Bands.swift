@@ -141,7 +141,7 @@ private struct ReadOnlyMemory: @unchecked Sendable {
 final class ConcurrentBands: Sendable {
   private let height: Int
   private let rowCount: Int
-  private let watch = WorkDeadline()
+  private let deadline = WorkDeadline()
   private let next = Atomic<Int>(0)
   private let hasFailed = Atomic<Bool>(false)
   private let isStopped = Atomic<Bool>(false)
@@ -171,7 +171,7 @@ final class ConcurrentBands: Sendable {
       guard start < height else { return }
       do {
         // On the caller's thread this asks the caller's task; Dispatch's threads have no task.
-        try watch.check()
+        try deadline.check()
         try body(start..<min(height, start + rowCount))
       } catch {
         guard !hasFailed.exchange(true, ordering: .relaxed) else { return }

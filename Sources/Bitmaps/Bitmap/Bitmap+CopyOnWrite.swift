@@ -30,10 +30,10 @@ extension Bitmap {
   /// Fills a new bitmap of the same size and format.
   func copyRows(to result: Bitmap) throws(BitmapError) {
     let count = rowByteCount
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
       for y in 0..<height {
-        try watch.check(row: y)
+        try deadline.check(row: y)
         unsafe target[y].update(from: source[y], count: count)
       }
     }

@@ -22,13 +22,13 @@ protocol PictureCodec: Sendable {
 
   /// Continues the walk over the file's segments or chunks where it ended. `file` is the same file, of which more may
   /// have arrived. Pauses at each milestone.
-  mutating func walk(_ file: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError)
+  mutating func walk(_ file: UnsafeRawBufferPointer, deadline: WorkDeadline) throws(BitmapError)
 
   /// Reads what the header says about the pixels. Throws `truncated` if that needs more bytes.
   ///
   /// - Parameter endsAtSize: The bytes are no more than the part of the header that has the size.
   func inspect(
-    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, watch: WorkDeadline
+    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, deadline: WorkDeadline
   ) throws(BitmapError) -> PictureInfo
 
   /// Reads the ICC data that the walk has found; nil if there is none or it cannot be read. Throws if it exceeds its
@@ -40,9 +40,9 @@ protocol PictureCodec: Sendable {
   func checkByteCount(of file: UnsafeRawBufferPointer) throws(BitmapError)
 
   /// Writes every pixel of `bitmap`, which has the picture's size over `denominator`, and one of the formats that
-  /// ``inspect(_:endsAtSize:watch:)`` named. Returns what is wrong with the file although all pixels are there.
+  /// ``inspect(_:endsAtSize:deadline:)`` named. Returns what is wrong with the file although all pixels are there.
   func decode(
-    _ file: UnsafeRawBufferPointer, denominator: Int, watch: WorkDeadline, into bitmap: Bitmap
+    _ file: UnsafeRawBufferPointer, denominator: Int, deadline: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning]
 }
 
@@ -52,9 +52,9 @@ extension PictureCodec {
   func checkByteCount(of file: UnsafeRawBufferPointer) {}
 
   /// Continues the walk. Returns true if it pauses at a milestone, so that it can go on.
-  mutating func reachesMilestone(in file: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError) -> Bool {
+  mutating func reachesMilestone(in file: UnsafeRawBufferPointer, deadline: WorkDeadline) throws(BitmapError) -> Bool {
     let last = metadata.milestone
-    try unsafe walk(file, watch: watch)
+    try unsafe walk(file, deadline: deadline)
     return metadata.milestone != last
   }
 }

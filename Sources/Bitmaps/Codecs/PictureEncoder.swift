@@ -31,9 +31,3 @@ extension PictureEncoder {
 
   func check() {}
 }
-
-/// The result of an attempt to encode into bounded memory.
-enum EncodingResult {
-  case fits(byteCount: Int)
-  case needs(byteCount: Int)
-}

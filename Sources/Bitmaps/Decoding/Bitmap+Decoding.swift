@@ -62,16 +62,16 @@ extension Bitmap {
     _ bytes: UnsafeRawBufferPointer, _ recognition: Recognition, _ options: DecodingOptions,
     context: AllocationContext
   ) throws(BitmapError) {
-    let watch = WorkDeadline(wallTime: options.limits.wallTime, format: recognition.format)
+    let deadline = WorkDeadline(wallTime: options.limits.wallTime, format: recognition.format)
     let parser = IncrementalHeaderParser(recognition, minimumWidth: options.minimumWidth, limits: options.limits)
-    let header = try unsafe PictureHeader(bytes, parser, options, watch: watch)
-    try unsafe self.init(bytes, header, options, context: context, watch: watch)
+    let header = try unsafe PictureHeader(bytes, parser, options, deadline: deadline)
+    try unsafe self.init(bytes, header, options, context: context, deadline: deadline)
   }
 
   /// Decodes the pixels of a picture whose header was read.
   init(
     _ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, _ options: DecodingOptions,
-    context: AllocationContext, watch: WorkDeadline
+    context: AllocationContext, deadline: WorkDeadline
   ) throws(BitmapError) {
     let (info, limits) = (header.info, options.limits)
     if let minimumWidth = options.minimumWidth, minimumWidth < 1 {
@@ -86,9 +86,9 @@ extension Bitmap {
     let decoded = try context.bitmap(width: width, height: height, format: info.codecFormat(for: options.format)) {
       bitmap throws(BitmapError) in
       warnings = try unsafe header.decodePixels(
-        of: bytes, denominator: denominator, limits: limits, watch: watch, into: bitmap)
+        of: bytes, denominator: denominator, limits: limits, deadline: deadline, into: bitmap)
     }
-    var stored = try decoded.taken(as: options.format, context: context)
+    var stored = try decoded.convertedIfNeeded(to: options.format, context: context)
     // A CMYK profile does not fit the RGB pixels that CMYK becomes.
     stored.colorProfile = info.colorProfile.fitting(stored.format)
     if !options.appliesOrientation || info.orientation == .upright {
@@ -102,7 +102,7 @@ extension Bitmap {
 
   /// Returns this bitmap if it has the format or `format` is nil. Otherwise returns a converted bitmap, and disposes
   /// this one.
-  private func taken(as format: PixelFormat?, context: AllocationContext) throws(BitmapError) -> Bitmap {
+  private func convertedIfNeeded(to format: PixelFormat?, context: AllocationContext) throws(BitmapError) -> Bitmap {
     guard let format, format != self.format else { return self }
     defer { context.dispose(self) }
     return try converted(to: format, context: context)

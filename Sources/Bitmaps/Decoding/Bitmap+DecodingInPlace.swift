@@ -24,12 +24,12 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
-    let watch = WorkDeadline(wallTime: limits.wallTime)
+    let deadline = WorkDeadline(wallTime: limits.wallTime)
     let format = format
     let options = DecodingOptions(format: format, appliesOrientation: appliesOrientation, limits: limits)
     let header = try unsafe bytes.reading { bytes throws(BitmapError) in
       try unsafe PictureHeader(
-        bytes, IncrementalHeaderParser(Recognition(of: bytes.bytes), limits: limits), options, watch: watch)
+        bytes, IncrementalHeaderParser(Recognition(of: bytes.bytes), limits: limits), options, deadline: deadline)
     }
     let info = header.info
     let isUpright = info.orientation == .upright || !appliesOrientation
@@ -48,9 +48,10 @@ extension Bitmap {
     let target = self
     decodingWarnings = try unsafe bytes.reading { bytes throws(BitmapError) in
       if isDirect {
-        return try unsafe header.decodePixels(of: bytes, denominator: 1, limits: limits, watch: watch, into: target)
+        return try unsafe header.decodePixels(
+          of: bytes, denominator: 1, limits: limits, deadline: deadline, into: target)
       }
-      let decoded = try unsafe Bitmap(bytes, header, options, context: context, watch: watch)
+      let decoded = try unsafe Bitmap(bytes, header, options, context: context, deadline: deadline)
       defer { context.dispose(decoded) }
       try decoded.copyRows(to: target)
       return decoded.decodingWarnings

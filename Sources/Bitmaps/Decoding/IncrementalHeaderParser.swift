@@ -37,7 +37,7 @@ struct IncrementalHeaderParser {
   }
 
   /// `arrived` begins with the bytes of the last look. Throws if the bytes exceed a limit or are not a picture.
-  mutating func look(at arrived: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError) {
+  mutating func look(at arrived: UnsafeRawBufferPointer, deadline: WorkDeadline) throws(BitmapError) {
     if codec == nil {
       if recognition == .open { recognition = unsafe Recognition(of: arrived.bytes, isWhole: false) }
       codec = try recognition.codecIfDecided()?.init(limits: limits, isProbing: isProbing)
@@ -45,13 +45,13 @@ struct IncrementalHeaderParser {
     // Taken out of `self`, so that a step changes it in place and does not copy it first.
     guard var codec = codec.take() else { return }
     defer { self.codec = codec }
-    while try unsafe codec.reachesMilestone(in: arrived, watch: watch) {
+    while try unsafe codec.reachesMilestone(in: arrived, deadline: deadline) {
       if info == nil {
-        if let whole = try unsafe wholeHeader(arrived, from: codec, watch) {
+        if let whole = try unsafe wholeHeader(arrived, from: codec, deadline) {
           codec = whole.codec
           info = whole.info
         } else {
-          info = try unsafe inspect(arrived, codec, watch)
+          info = try unsafe inspect(arrived, codec, deadline)
         }
       }
       try unsafe takeMetadata(of: codec, in: arrived)
@@ -61,9 +61,9 @@ struct IncrementalHeaderParser {
 
   /// Looks at a file of which no more will come. If it ends within its header, the codec says what is missing.
   mutating func finish(
-    _ file: UnsafeRawBufferPointer, watch: WorkDeadline
+    _ file: UnsafeRawBufferPointer, deadline: WorkDeadline
   ) throws(BitmapError) -> (codec: any PictureCodec, info: PictureInfo) {
-    try unsafe look(at: file, watch: watch)
+    try unsafe look(at: file, deadline: deadline)
     if let codec, let info { return (codec, info) }
     let codec: any PictureCodec
     if let known = self.codec {
@@ -71,20 +71,20 @@ struct IncrementalHeaderParser {
     } else {
       codec = try unsafe Recognition(of: file.bytes).codec().init(limits: limits, isProbing: isProbing)
     }
-    return try unsafe (codec, codec.inspect(file, endsAtSize: false, watch: watch))
+    return try unsafe (codec, codec.inspect(file, endsAtSize: false, deadline: deadline))
   }
 
   /// The header, and the codec that has walked to its end, if it has arrived whole and nothing is wrong with it. If
   /// something is wrong, nil: which error comes first is found by looking at one part after the other. Throws only if
   /// the work must end.
   private func wholeHeader(
-    _ arrived: UnsafeRawBufferPointer, from codec: any PictureCodec, _ watch: WorkDeadline
+    _ arrived: UnsafeRawBufferPointer, from codec: any PictureCodec, _ deadline: WorkDeadline
   ) throws(BitmapError) -> (codec: any PictureCodec, info: PictureInfo)? {
     guard codec.metadata.milestone == .size else { return nil }
     var ahead = codec
     do throws(BitmapError) {
-      guard try unsafe ahead.reachesMilestone(in: arrived, watch: watch),
-        let info = try unsafe inspect(arrived, ahead, watch)
+      guard try unsafe ahead.reachesMilestone(in: arrived, deadline: deadline),
+        let info = try unsafe inspect(arrived, ahead, deadline)
       else { return nil }
       return (ahead, info)
     } catch {
@@ -95,12 +95,12 @@ struct IncrementalHeaderParser {
 
   /// Reads the header up to the milestone; nil if that is too little of it.
   private func inspect(
-    _ arrived: UnsafeRawBufferPointer, _ codec: any PictureCodec, _ watch: WorkDeadline
+    _ arrived: UnsafeRawBufferPointer, _ codec: any PictureCodec, _ deadline: WorkDeadline
   ) throws(BitmapError) -> PictureInfo? {
     let metadata = codec.metadata
     let header = unsafe UnsafeRawBufferPointer(rebasing: arrived[..<min(arrived.count, metadata.headerByteCount)])
     do throws(BitmapError) {
-      let found = try unsafe codec.inspect(header, endsAtSize: metadata.milestone == .size, watch: watch)
+      let found = try unsafe codec.inspect(header, endsAtSize: metadata.milestone == .size, deadline: deadline)
       // The size is checked even if the header is not whole yet, because the size is known already.
       try check(found)
       return found.isHeaderWhole ? found : nil

@@ -71,9 +71,9 @@ public struct PictureDecoder: ~Copyable {
   ///   it; `outOfMemory` if there is no memory for the bytes; `cancelled` if the calling task is cancelled. After an
   ///   error the decoder cannot be used any more, and should be discarded.
   public mutating func append(_ bytes: RawSpan) throws(BitmapError) {
-    let watch = WorkDeadline(wallTime: limits.wallTime, format: info?.format, spent: spent)
-    defer { spent = watch.elapsed }
-    try watch.check()
+    let deadline = WorkDeadline(wallTime: limits.wallTime, format: info?.format, spent: spent)
+    defer { spent = deadline.elapsed }
+    try deadline.check()
     guard bytes.byteCount > 0 else { return }
     guard bytes.byteCount <= limits.encodedByteCount - byteCount else {
       throw BitmapError(
@@ -92,7 +92,7 @@ public struct PictureDecoder: ~Copyable {
       }
     }
     byteCount += bytes.byteCount
-    try look(watch)
+    try look(deadline)
   }
 
   /// Decodes the bytes that have arrived, like
@@ -104,11 +104,11 @@ public struct PictureDecoder: ~Copyable {
     let (count, parser, context) = (byteCount, header, context)
     let options = DecodingOptions(
       format: format, minimumWidth: minimumWidth, appliesOrientation: appliesOrientation, limits: limits)
-    let watch = WorkDeadline(wallTime: limits.wallTime, format: parser.format, spent: spent)
+    let deadline = WorkDeadline(wallTime: limits.wallTime, format: parser.format, spent: spent)
     return try unsafe buffer.reading { bytes throws(BitmapError) in
       let bytes = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
-      let header = try unsafe PictureHeader(bytes, parser, options, watch: watch)
-      return try unsafe Bitmap(bytes, header, options, context: context, watch: watch)
+      let header = try unsafe PictureHeader(bytes, parser, options, deadline: deadline)
+      return try unsafe Bitmap(bytes, header, options, context: context, deadline: deadline)
     }
   }
 
@@ -134,12 +134,12 @@ public struct PictureDecoder: ~Copyable {
     capacity = newCapacity
   }
 
-  private mutating func look(_ watch: WorkDeadline) throws(BitmapError) {
+  private mutating func look(_ deadline: WorkDeadline) throws(BitmapError) {
     guard let buffer else { return }
     let (count, known) = (byteCount, header)
     header = try unsafe buffer.reading { bytes throws(BitmapError) in
       var newer = known
-      try unsafe newer.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), watch: watch)
+      try unsafe newer.look(at: UnsafeRawBufferPointer(rebasing: bytes[..<count]), deadline: deadline)
       return newer
     }
   }

@@ -10,9 +10,9 @@ struct PictureHeader {
   /// - Parameter parser: Has read the header as far as it has arrived, or nothing yet.
   init(
     _ bytes: UnsafeRawBufferPointer, _ parser: IncrementalHeaderParser, _ options: DecodingOptions,
-    watch: WorkDeadline
+    deadline: WorkDeadline
   ) throws(BitmapError) {
-    try watch.check()
+    try deadline.check()
     let limits = options.limits
     guard bytes.count <= limits.encodedByteCount else {
       throw BitmapError(
@@ -21,7 +21,7 @@ struct PictureHeader {
         format: nil, subject: "this picture")
     }
     var parser = parser
-    (codec, info) = try unsafe parser.finish(bytes, watch: watch)
+    (codec, info) = try unsafe parser.finish(bytes, deadline: deadline)
     // The orientation is known by now, so the exact denominator can be checked.
     try limits.check(info, denominator: denominator(options))
     try BitmapError.check(info.warnings, of: info.format, limits: limits)
@@ -35,10 +35,10 @@ struct PictureHeader {
   /// Makes the codec write every pixel of a bitmap. It has the picture's size over `denominator`, and the format of
   /// ``PictureInfo/codecFormat(for:)``. Returns all warnings about the file.
   func decodePixels(
-    of bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, watch: WorkDeadline,
+    of bytes: UnsafeRawBufferPointer, denominator: Int, limits: DecodingLimits, deadline: WorkDeadline,
     into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
-    let found = try unsafe codec.decode(bytes, denominator: denominator, watch: watch, into: bitmap)
+    let found = try unsafe codec.decode(bytes, denominator: denominator, deadline: deadline, into: bitmap)
     var warnings = info.warnings
     for warning in found { PictureWarning.add(warning, to: &warnings) }
     try BitmapError.check(warnings, of: info.format, limits: limits)

@@ -39,7 +39,7 @@ extension PictureInfo {
     probing bytes: UnsafeRawBufferPointer, _ recognition: Recognition, _ limits: DecodingLimits
   ) throws(BitmapError) {
     var parser = IncrementalHeaderParser(recognition, limits: limits, isProbing: true)
-    self = try unsafe parser.finish(bytes, watch: WorkDeadline()).info
+    self = try unsafe parser.finish(bytes, deadline: WorkDeadline()).info
   }
 
   /// The EXIF data of an encoded picture, a TIFF structure; nil if there is none that counts (<doc:Damaged-Files>). The
@@ -50,10 +50,10 @@ extension PictureInfo {
   public static func exifData(of bytes: RawSpan, limits: DecodingLimits = .default) throws(BitmapError) -> [UInt8]? {
     let type = try Recognition(of: bytes).codec()
     guard type.holdsMetadata else { return nil }
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     let exif = try unsafe bytes.reading { bytes throws(BitmapError) in
       var codec = type.init(limits: limits, isProbing: true)
-      while try unsafe codec.reachesMilestone(in: bytes, watch: watch) {}
+      while try unsafe codec.reachesMilestone(in: bytes, deadline: deadline) {}
       return codec.metadata.exif
     }
     guard let exif else { return nil }

@@ -44,7 +44,7 @@ struct PictureMetadata {
     self.limits = limits
   }
 
-  /// The work that one step counts as: the watch is asked once for every 4,096 steps.
+  /// The work that one step counts as: the deadline is asked once for every 4,096 steps.
   static let stepWork = 1024
 
   /// Returns true if the milestone was not reached before: then the walk pauses.
@@ -76,9 +76,9 @@ struct PictureMetadata {
     takeExif(content.lowerBound + (hasLead ? 6 : 0)..<content.upperBound, reader)
   }
 
-  /// `length` is what a segment or chunk declares; `there` bytes of it have arrived.
-  func check(adding length: Int, there: Int) throws(BitmapError) {
-    guard let limits, byteCount + min(length, there) > limits.embeddedByteCount else { return }
+  /// `length` is what a segment or chunk declares; `arrived` bytes of it have arrived.
+  func check(adding length: Int, arrived: Int) throws(BitmapError) {
+    guard let limits, byteCount + min(length, arrived) > limits.embeddedByteCount else { return }
     throw BitmapError(
       exceeding: .init(
         name: "embeddedByteCount", needed: byteCount + length, allowed: limits.embeddedByteCount, unit: "bytes"),
@@ -97,7 +97,7 @@ extension PictureMetadata {
   ) throws(BitmapError) -> ColorProfile? {
     guard !icc.isEmpty else { return nil }
     let storedByteCount = icc.reduce(0) { $0 + $1.count }
-    try checkProfile(storedByteCount, there: storedByteCount, limits)
+    try checkProfile(storedByteCount, arrived: storedByteCount, limits)
     var data: [UInt8] = []
     data.reserveCapacity(storedByteCount)
     for range in icc { unsafe data.append(contentsOf: file[range]) }
@@ -106,14 +106,14 @@ extension PictureMetadata {
   }
 
   /// Throws if more of the ICC data has arrived than `limits` allow; never if they are nil. `storedByteCount` is the
-  /// length that the chunk declares; `there` bytes of it have arrived. `slack` is what the stored data may have more
+  /// length that the chunk declares; `arrived` bytes of it have arrived. `slack` is what the stored data may have more
   /// than the profile.
   func checkProfile(
-    _ storedByteCount: Int, there: Int, _ limits: DecodingLimits?, slack: Int = 0
+    _ storedByteCount: Int, arrived: Int, _ limits: DecodingLimits?, slack: Int = 0
   ) throws(BitmapError) {
     guard let limits else { return }
     let (most, overflows) = max(0, limits.colorProfileByteCount).addingReportingOverflow(slack)
-    guard !overflows, there > most else { return }
+    guard !overflows, arrived > most else { return }
     throw BitmapError(exceedingProfile: storedByteCount, limits: limits, format: format)
   }
 }

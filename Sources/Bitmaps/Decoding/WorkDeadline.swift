@@ -4,15 +4,16 @@ import CImageCodecs
 
 /// Says whether a long call may continue. It may not if its task was cancelled, or if it has taken longer than allowed.
 ///
-/// A watch is made once per call. Operations on pixels ask it through a ``WorkPace``, codecs in C through
+/// A deadline is made once per call. Operations on pixels ask it through a ``WorkPace``, codecs in C through
 /// ``withCodecWatch(_:)``. Outside of a task, nothing is ever cancelled.
 struct WorkDeadline {
   private static let clock = ContinuousClock()
 
-  /// For tests: called before every answer of the watches that are made while it is set. Read once per watch.
+  /// For tests: called before every answer of the deadlines that are made while it is set. Read once per
+  /// deadline.
   @TaskLocal static var questionHook: (@Sendable () -> Void)?
 
-  /// For tests: the clock of the watches that are made while it is set. Read once per watch.
+  /// For tests: the clock of the deadlines that are made while it is set. Read once per deadline.
   @TaskLocal static var clockHook: (@Sendable () -> ContinuousClock.Instant)?
 
   private let start: ContinuousClock.Instant
@@ -71,15 +72,15 @@ struct WorkDeadline {
     return CIMAGE_OK
   }
 
-  /// Calls `body` with the watch in the form that C code asks. It is valid until `body` returns.
+  /// Calls `body` with the deadline in the form that C code asks. It is valid until `body` returns.
   func withCodecWatch<R>(_ body: (cimage_watch) throws(BitmapError) -> R) throws(BitmapError) -> R {
     var copy = self
     let result: Result<R, BitmapError> = unsafe withUnsafeMutablePointer(to: &copy) { pointer in
       let watch = unsafe cimage_watch(
         ask: { context in
           // SAFETY: the context is the copy above, which lives until `body` has returned.
-          guard let watch = unsafe context?.assumingMemoryBound(to: WorkDeadline.self) else { return CIMAGE_OK }
-          return unsafe watch.pointee.answer
+          guard let deadline = unsafe context?.assumingMemoryBound(to: WorkDeadline.self) else { return CIMAGE_OK }
+          return unsafe deadline.pointee.answer
         }, context: pointer)
       do throws(BitmapError) {
         return .success(try unsafe body(watch))
@@ -91,49 +92,9 @@ struct WorkDeadline {
   }
 }
 
-/// Asks a watch after a certain amount of work, whether that is many rows or only a part of a row.
-struct WorkPace {
-  /// The work between two questions: about a millisecond of the kernels' loops, so that the cost of a question does not
-  /// matter. Tests lower it, so that small pictures ask many times. Read once per pace.
-  @TaskLocal static var interval = 1 << 22
-
-  private let watch: WorkDeadline
-  private let interval = WorkPace.interval
-  private var left = 0
-
-  init(_ watch: WorkDeadline) { self.watch = watch }
-
-  /// Call this before the work. It asks the watch at the first call, and then whenever enough work was done.
-  ///
-  /// - Parameter work: How many numbers are read to be multiplied and added: pixels times channels times taps.
-  mutating func spend(_ work: Int) throws(BitmapError) {
-    left -= work
-    guard left < 0 else { return }
-    left = interval
-    try watch.check()
-  }
-
-  /// How many elements make up the work between two questions if each element costs `work`. A multiple of `step`.
-  func elementCount(costing work: Int, step: Int) -> Int {
-    max(step, interval / max(work, 1) / step * step)
-  }
-}
-
 extension BitmapError {
   static func cancelled(format: PictureFormat?) -> BitmapError {
     BitmapError(
       .cancelled, "the task was cancelled before the picture was done. Nothing of it is left.", format: format)
-  }
-}
-
-extension Duration {
-  /// Rounded down. Saturates.
-  fileprivate var wholeMilliseconds: Int {
-    // One second less than `Int` holds in milliseconds, and far less than `components` holds.
-    let limit = Duration.seconds(Int.max / 1_000 - 1)
-    guard self < limit else { return .max }
-    guard self > .zero - limit else { return .min }
-    let (seconds, attoseconds) = components
-    return Int(seconds) * 1_000 + Int(attoseconds / 1_000_000_000_000_000)
   }
 }

@@ -16,8 +16,8 @@ enum EncodedFile {
     _ body: (UnsafeRawBufferPointer, Recognition) throws(BitmapError) -> R
   ) throws(BitmapError) -> R {
     do throws(BitmapError) {
-      let watch = WorkDeadline()
-      try watch.check()
+      let deadline = WorkDeadline()
+      try deadline.check()
       let descriptor = try open(path)
       defer { close(descriptor) }
       let byteCount = try regularFileByteCount(of: descriptor)
@@ -32,7 +32,7 @@ enum EncodedFile {
       let buffer = try context.buffer(byteCount: byteCount)
       defer { context.dispose(buffer) }
       let readCount = try unsafe buffer.writing { bytes throws(BitmapError) in
-        try unsafe read(descriptor, into: bytes, after: lead, watch)
+        try unsafe read(descriptor, into: bytes, after: lead, deadline)
       }
       return try unsafe buffer.reading { bytes throws(BitmapError) in
         // Fewer bytes than expected if the file was cut meanwhile; then the codec reports that the data ends early.
@@ -97,16 +97,16 @@ enum EncodedFile {
 
   /// Reads the file from the end of its first bytes on, which are known already.
   private static func read(
-    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, after lead: Lead, _ watch: WorkDeadline
+    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, after lead: Lead, _ deadline: WorkDeadline
   ) throws(BitmapError) -> Int {
     var count = unsafe lead.copy(to: bytes)
-    try watch.check()
+    try deadline.check()
     while count < bytes.count {
       let most = min(bytes.count - count, 16 << 20)
       let result = retryingInterrupted {
         unsafe pread(descriptor, bytes.baseAddress?.advanced(by: count), most, off_t(count))
       }
-      try watch.check()
+      try deadline.check()
       if result < 0 {
         throw BitmapError(.unreadableFile, "the file cannot be read", refusedWith: errno)
       }

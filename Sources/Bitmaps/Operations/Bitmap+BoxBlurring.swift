@@ -82,10 +82,10 @@ private struct BoxPass {
   func run(into target: UnsafeMutableRows) throws(BitmapError) {
     let count = width * samples.channels
     let side = 2 * Double(radius) + 1
-    let watch = WorkDeadline()
-    try addFirstRows(count, watch)
+    let deadline = WorkDeadline()
+    try addFirstRows(count, deadline)
     for y in 0..<height {
-      try watch.check(row: y)
+      try deadline.check(row: y)
       unsafe cpixel_box_columns(columns, samples.channels, width, radius, 1 / (side * side), blurred)
       unsafe cpixel_store_row(blurred, samples, width, target[y])
       unsafe cpixel_load_row(source[min(y + 1 + radius, height - 1)], samples, width, entering)
@@ -95,10 +95,10 @@ private struct BoxPass {
   }
 
   /// Adds the rows around row 0. Rows above it are row 0 again, and rows beyond the last row are the last row again.
-  private func addFirstRows(_ count: Int, _ watch: WorkDeadline) throws(BitmapError) {
+  private func addFirstRows(_ count: Int, _ deadline: WorkDeadline) throws(BitmapError) {
     let below = min(radius, height - 1)
     for y in 0...below {
-      try watch.check(row: y)
+      try deadline.check(row: y)
       let weight = (y == 0 ? radius + 1 : 1) + (y == height - 1 ? radius - below : 0)
       unsafe cpixel_load_row(source[y], samples, width, entering)
       unsafe cpixel_box_add(entering, Double(weight), count, columns)

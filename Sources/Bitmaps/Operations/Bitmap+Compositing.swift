@@ -65,7 +65,7 @@ extension Bitmap {
   private func lay(
     _ overlay: Bitmap, _ overlap: Overlap, opacity: Double, context: AllocationContext
   ) throws(BitmapError) {
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     var layout = ScratchLayout()
     let under = layout.add(Float.self, count: overlap.width * format.channelCount)
     let over = layout.add(Float.self, count: overlap.width * overlay.format.channelCount)
@@ -74,7 +74,7 @@ extension Bitmap {
       let over = unsafe over.zeroed(in: scratch)
       try unsafe overlay.withUnsafeRows(to: self) { top, bottom throws(BitmapError) in
         for y in 0..<overlap.height {
-          try watch.check(row: y)
+          try deadline.check(row: y)
           // SAFETY: the overlap lies within both pictures.
           let source = unsafe top[overlap.top + y] + overlap.left * overlay.format.bytesPerPixel
           let target = unsafe bottom[overlap.y + y] + overlap.x * format.bytesPerPixel

@@ -61,13 +61,13 @@ extension Bitmap {
   }
 
   func converted(to format: PixelFormat, context: AllocationContext) throws(BitmapError) -> Bitmap {
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     return try context.bitmap(
       width: width, height: height, format: format, colorProfile: colorProfile.fitting(format)
     ) { result throws(BitmapError) in
       try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
         for y in 0..<height {
-          try watch.check(row: y)
+          try deadline.check(row: y)
           unsafe cpixel_convert_row(
             source[y], self.format.kernelFormat, target[y], format.kernelFormat, width)
         }

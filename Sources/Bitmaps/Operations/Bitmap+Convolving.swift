@@ -94,10 +94,10 @@ private struct ConvolutionPass {
 
   func run(into target: UnsafeMutableRows) throws(BitmapError) {
     let reach = side / 2
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     for y in -reach..<reach { load(y) }
     for y in 0..<height {
-      try watch.check(row: y)
+      try deadline.check(row: y)
       load(y + reach)
       unsafe cpixel_convolve_rows(
         rows, rowStride, slot(y - reach), side, weights, samples.channels, width, result)

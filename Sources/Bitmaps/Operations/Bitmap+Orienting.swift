@@ -21,14 +21,14 @@ extension Bitmap {
 
   func oriented(_ orientation: Orientation, context: AllocationContext) throws(BitmapError) -> Bitmap {
     let (newWidth, newHeight) = orientation.swapsSides ? (height, width) : (width, height)
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     return try context.bitmap(width: newWidth, height: newHeight, format: format, colorProfile: colorProfile) {
       result throws(BitmapError) in
       try unsafe withUnsafeRows(to: result) { source, target throws(BitmapError) in
         let path = OrientedPath(orientation, of: self)
         // Works in bands, and checks for cancellation before each of them.
         for y in stride(from: 0, to: newHeight, by: 256) {
-          try watch.check()
+          try deadline.check()
           // SAFETY: the path starts at a corner of the source and ends at the opposite one, never outside.
           unsafe cpixel_gather(
             source[0] + path.start + y * path.stepY, path.stepX, path.stepY, format.bytesPerPixel, target[y],

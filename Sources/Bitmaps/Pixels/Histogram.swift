@@ -27,11 +27,11 @@ extension Bitmap {
   /// - Throws: `pixelsUnavailable` if the bitmap was disposed or is being written; `cancelled` if the calling task is
   ///   cancelled.
   public func histogram() throws(BitmapError) -> Histogram {
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     var counts = [UInt64](repeating: 0, count: 256 * format.channelCount)
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       for y in 0..<height {
-        try watch.check(row: y)
+        try deadline.check(row: y)
         unsafe cpixel_count_row(rows[y], format.samples, width, &counts)
       }
     }

@@ -38,13 +38,13 @@ extension Bitmap {
   }
 
   private func compareBytes(with other: Bitmap) throws(BitmapError) -> PixelDifference {
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     var squareSum: UInt64 = 0
     var maximum: UInt8 = 0
     try unsafe withUnsafeRows { own throws(BitmapError) in
       try unsafe other.withUnsafeRows { others throws(BitmapError) in
         for y in 0..<height {
-          try watch.check(row: y)
+          try deadline.check(row: y)
           unsafe cpixel_compare_row(own[y], others[y], rowByteCount, &squareSum, &maximum)
         }
       }
@@ -53,12 +53,12 @@ extension Bitmap {
   }
 
   private func compareSamples(with other: Bitmap) throws(BitmapError) -> PixelDifference {
-    let watch = WorkDeadline()
+    let deadline = WorkDeadline()
     var (squareSum, maximum) = (0.0, 0.0)
     try unsafe withUnsafeRows { own throws(BitmapError) in
       try unsafe other.withUnsafeRows { others throws(BitmapError) in
         for y in 0..<height {
-          try watch.check(row: y)
+          try deadline.check(row: y)
           unsafe cpixel_compare_samples(
             own[y], others[y], format.samples.depth, width * format.channelCount, &squareSum, &maximum)
         }

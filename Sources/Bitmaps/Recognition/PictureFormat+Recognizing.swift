@@ -23,14 +23,15 @@ enum Recognition: Equatable {
   case format(PictureFormat)
   /// With more bytes, it could still become a format.
   case open
-  case none
+  /// No format that is known.
+  case unknown
   /// The file has no bytes.
-  case nothing
+  case empty
 
   /// If the bytes are not the whole file, more may come.
   init(of bytes: RawSpan, isWhole: Bool = true) {
     guard bytes.byteCount > 0 || !isWhole else {
-      self = .nothing
+      self = .empty
       return
     }
     let count = min(bytes.byteCount, PictureFormat.signatureByteCount)
@@ -40,7 +41,7 @@ enum Recognition: Equatable {
     self = candidates.result
   }
 
-  /// Nil if it is not known, or none.
+  /// Nil if it is not known, or if there is none.
   var format: PictureFormat? {
     guard case .format(let format) = self else { return nil }
     return format
@@ -56,8 +57,8 @@ enum Recognition: Equatable {
   func codecIfDecided() throws(BitmapError) -> (any PictureCodec.Type)? {
     switch self {
     case .open: return nil
-    case .none: throw .noPicture
-    case .nothing: throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
+    case .unknown: throw .noPicture
+    case .empty: throw BitmapError(.notAPicture, "there is nothing in it: 0 bytes.")
     case .format(let format):
       guard let codec = PictureCodecs.all.first(where: { $0.format == format }) else {
         throw BitmapError(
@@ -80,7 +81,7 @@ extension BitmapError {
 private struct Candidates: ~Escapable {
   private let lead: LeadingBytes
   private let isWhole: Bool
-  private(set) var result = Recognition.none
+  private(set) var result = Recognition.unknown
 
   @_lifetime(copy lead)
   init(_ lead: LeadingBytes, isWhole: Bool) {
@@ -89,7 +90,7 @@ private struct Candidates: ~Escapable {
   }
 
   private mutating func take(_ kind: PictureFormat.Kind, _ match: LeadingBytes.Match) {
-    guard result == .none else { return }
+    guard result == .unknown else { return }
     switch match {
     case .yes: result = .format(PictureFormat(kind: kind))
     case .open: if !isWhole { result = .open }
@@ -108,7 +109,7 @@ private struct Candidates: ~Escapable {
   /// In each group, the more specific ones come first.
   mutating func consider() {
     considerDecodable()
-    guard result == .none else { return }
+    guard result == .unknown else { return }
     considerOtherPictures()
     considerRawPhotos()
     considerDocumentsAndVideos()
@@ -119,7 +120,7 @@ private struct Candidates: ~Escapable {
     // libjpeg reads its header.
     take(.jpegLS, lead.starts(with: [0xFF, 0xD8, 0xFF, 0xF7]))
     take(.cgbi, PNGCodec.match(lead) && lead.has("CgBI", at: 12))
-    for codec in PictureCodecs.all where result == .none { take(codec.format.kind, codec.match(lead)) }
+    for codec in PictureCodecs.all where result == .unknown { take(codec.format.kind, codec.match(lead)) }
   }
 
   private mutating func considerOtherPictures() {

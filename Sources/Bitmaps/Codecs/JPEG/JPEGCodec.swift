@@ -18,19 +18,19 @@ struct JPEGCodec: PictureCodec {
 
   var metadata: PictureMetadata { segments.metadata }
 
-  mutating func walk(_ file: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError) {
-    try unsafe segments.walk(BoundedReader(bytes: file.bytes), WorkPace(watch))
+  mutating func walk(_ file: UnsafeRawBufferPointer, deadline: WorkDeadline) throws(BitmapError) {
+    try unsafe segments.walk(BoundedReader(bytes: file.bytes), WorkPace(deadline))
   }
 
   func inspect(
-    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, watch: WorkDeadline
+    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, deadline: WorkDeadline
   ) throws(BitmapError) -> PictureInfo {
     var info = cimage_jpeg_info()
     var report = cimage_report()
-    try unsafe watch.withCodecWatch { watch in
+    try unsafe deadline.withCodecWatch { watch in
       _ = unsafe cimage_jpeg_inspect(header.baseAddress, header.count, endsAtSize, watch, &info, &report)
     }
-    if let error = BitmapError(report, format: .jpeg, limits: limits, watch: watch) { throw error }
+    if let error = BitmapError(report, format: .jpeg, limits: limits, deadline: deadline) { throw error }
     var found = PictureInfo(
       format: .jpeg, width: Int(info.width), height: Int(info.height),
       pixelFormat: info.color == CIMAGE_JPEG_GRAY ? .gray8 : .rgb8, isProgressive: info.progressive,
@@ -48,15 +48,15 @@ struct JPEGCodec: PictureCodec {
   }
 
   func decode(
-    _ file: UnsafeRawBufferPointer, denominator: Int, watch: WorkDeadline, into bitmap: Bitmap
+    _ file: UnsafeRawBufferPointer, denominator: Int, deadline: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
     var report = cimage_report()
-    try unsafe bitmap.withCodecRows(watch) { rows, watch in
+    try unsafe bitmap.withCodecRows(deadline) { rows, watch in
       _ = unsafe cimage_jpeg_decode(
         file.baseAddress, file.count, UInt32(denominator), limits.workingMemoryByteCount,
         UInt32(clamping: limits.scanCount), watch, rows, &report)
     }
-    if let error = BitmapError(report, format: .jpeg, limits: limits, watch: watch) { throw error }
+    if let error = BitmapError(report, format: .jpeg, limits: limits, deadline: deadline) { throw error }
     return report.pictureWarnings(of: .jpeg)
   }
 }

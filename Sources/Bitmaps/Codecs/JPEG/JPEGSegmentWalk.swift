@@ -39,7 +39,7 @@ struct JPEGSegmentWalk {
     guard let length = reader.integer(at: position + 2, byteCount: 2).map({ max($0, 2) }) else { return false }
     let isEmbedded = (0xE0...0xEF).contains(marker) || marker == 0xFE
     let content = position + 4..<position + 2 + length
-    if isEmbedded { try metadata.check(adding: length, there: reader.count - position - 2) }
+    if isEmbedded { try metadata.check(adding: length, arrived: reader.count - position - 2) }
     guard content.upperBound <= reader.count else { return false }
     if isEmbedded { metadata.byteCount += length }
     position = content.upperBound

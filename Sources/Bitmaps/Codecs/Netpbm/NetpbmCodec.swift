@@ -22,8 +22,8 @@ struct NetpbmCodec: PictureCodec {
     lead.starts(with: "P") && lead.has(anyOf: 0x31...0x37, at: 1) && lead.has(anyOf: [9, 10, 13, 32, 35], at: 2)
   }
 
-  mutating func walk(_ file: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError) {
-    guard header == nil, let found = try unsafe reader.read(file, limits: limits, watch: watch) else { return }
+  mutating func walk(_ file: UnsafeRawBufferPointer, deadline: WorkDeadline) throws(BitmapError) {
+    guard header == nil, let found = try unsafe reader.read(file, limits: limits, deadline: deadline) else { return }
     header = found
     metadata.byteCount = found.surplusByteCount
     metadata.reach(.pixels, headerByteCount: found.offset)
@@ -35,7 +35,7 @@ struct NetpbmCodec: PictureCodec {
   }
 
   func inspect(
-    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, watch: WorkDeadline
+    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, deadline: WorkDeadline
   ) throws(BitmapError) -> PictureInfo {
     let header = try wholeHeader()
     var found = PictureInfo(
@@ -59,13 +59,13 @@ struct NetpbmCodec: PictureCodec {
 
   /// `bitmap` has the header's own format, or the format with 16 bits in its place.
   func decode(
-    _ file: UnsafeRawBufferPointer, denominator: Int, watch: WorkDeadline, into bitmap: Bitmap
+    _ file: UnsafeRawBufferPointer, denominator: Int, deadline: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
     try unsafe checkByteCount(of: file)
     let header = try wholeHeader()
-    var samples = unsafe NetpbmSamples(header, file, watch)
+    var samples = unsafe NetpbmSamples(header, file, deadline)
     let isWide = bitmap.format.channel == .uint16
-    var pace = WorkPace(watch)
+    var pace = WorkPace(deadline)
     try unsafe bitmap.withUnsafeMutableRows { rows throws(BitmapError) in
       for y in 0..<header.height {
         // A sample is parsed, which costs as much as about a dozen additions of samples.

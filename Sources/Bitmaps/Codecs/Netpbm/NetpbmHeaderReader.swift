@@ -32,12 +32,12 @@ struct NetpbmHeaderReader {
   }
 
   /// Continues to read; nil if the bytes end before the header does. `bytes` begins with the bytes of the last call.
-  /// Asks the watch for each 64 KiB.
+  /// Asks the deadline for each 64 KiB.
   ///
   /// - Throws: `corrupt` or `unsupported` if the header is not one that can be read; `limitExceeded` as soon as more
-  ///   than `limits.embeddedByteCount` and 256 bytes belong to the header; the error of the watch.
+  ///   than `limits.embeddedByteCount` and 256 bytes belong to the header; the error of the deadline.
   mutating func read(
-    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, watch: WorkDeadline
+    _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits, deadline: WorkDeadline
   ) throws(BitmapError) -> NetpbmHeader? {
     let sum = NetpbmHeader.plainByteCount.addingReportingOverflow(max(0, limits.embeddedByteCount))
     let most = sum.overflow ? .max : sum.partialValue
@@ -48,7 +48,7 @@ struct NetpbmHeaderReader {
           exceeding: .init(name: "embeddedByteCount", needed: nil, allowed: limits.embeddedByteCount, unit: "bytes"),
           format: .netpbm, subject: "the header of this Netpbm, with its comments and white space,")
       }
-      try watch.check()
+      try deadline.check()
       let end = min(bytes.count, most, header.offset + max(1, WorkPace.interval >> 6))
       while header.offset < end, place != .done {
         let byte = unsafe bytes[header.offset]

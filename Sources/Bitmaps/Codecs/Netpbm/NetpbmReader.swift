@@ -5,15 +5,15 @@
 @safe
 struct NetpbmReader {
   private let bytes: UnsafeRawBufferPointer
-  private let watch: WorkDeadline
+  private let deadline: WorkDeadline
   /// How many bytes there are between two questions while nothing else is done: in white space, comments and zeros.
   private let interval = max(1, WorkPace.interval >> 6)
   private var position: Int
   private var nextQuestion: Int
 
-  init(bytes: UnsafeRawBufferPointer, at position: Int, watch: WorkDeadline) {
+  init(bytes: UnsafeRawBufferPointer, at position: Int, deadline: WorkDeadline) {
     unsafe self.bytes = unsafe bytes
-    self.watch = watch
+    self.deadline = deadline
     self.position = position
     nextQuestion = position + interval
   }
@@ -27,7 +27,7 @@ struct NetpbmReader {
   private mutating func pause() throws(BitmapError) {
     guard position >= nextQuestion else { return }
     nextQuestion = position + interval
-    try watch.check()
+    try deadline.check()
   }
 
   private var count: Int { unsafe bytes.count }

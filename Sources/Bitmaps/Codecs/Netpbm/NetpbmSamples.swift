@@ -7,9 +7,9 @@ struct NetpbmSamples {
   private var bits: UInt8 = 0
   private var bitsLeft = 0
 
-  init(_ header: NetpbmHeader, _ bytes: UnsafeRawBufferPointer, _ watch: WorkDeadline) {
+  init(_ header: NetpbmHeader, _ bytes: UnsafeRawBufferPointer, _ deadline: WorkDeadline) {
     self.header = header
-    reader = unsafe NetpbmReader(bytes: bytes, at: header.offset, watch: watch)
+    reader = unsafe NetpbmReader(bytes: bytes, at: header.offset, deadline: deadline)
   }
 
   /// Fills a row with samples of 8 bits, as many as the header says.

@@ -28,12 +28,12 @@ struct PNGChunkWalk {
       }
       if name == PNGChunkName.data, metadata.reach(.pixels, headerByteCount: position + 8) { return }
       let content = position + 8..<position + 8 + length
-      let there = min(length, reader.count - content.lowerBound)
+      let arrived = min(length, reader.count - content.lowerBound)
       let isAncillary = name & 0x2000_0000 != 0  // the first letter is small
       let isEmbedded = isAncillary && !PNGChunkName.ofAnimation.contains(name)
-      if isEmbedded { try metadata.check(adding: length, there: there) }
+      if isEmbedded { try metadata.check(adding: length, arrived: arrived) }
       if name == PNGChunkName.profile, metadata.icc.isEmpty, let limits = metadata.limits {
-        try metadata.checkProfile(length, there: there, limits, slack: Self.profileSlack(limits))
+        try metadata.checkProfile(length, arrived: arrived, limits, slack: Self.profileSlack(limits))
       }
       guard length <= reader.count - position - 12 else { return }
       if isEmbedded { metadata.byteCount += length }

@@ -8,7 +8,7 @@ extension PNGCodec {
   /// The profile is whole if it is as long as its own head says. The checksum of the compressed data does not matter.
   func colorProfile(in file: UnsafeRawBufferPointer) throws(BitmapError) -> ColorProfile? {
     guard let range = metadata.icc.first else { return nil }
-    try metadata.checkProfile(range.count, there: range.count, limits, slack: PNGChunkWalk.profileSlack(limits))
+    try metadata.checkProfile(range.count, arrived: range.count, limits, slack: PNGChunkWalk.profileSlack(limits))
     let chunk = unsafe file[range]
     guard let end = unsafe chunk.prefix(80).firstIndex(of: 0), unsafe chunk.endIndex - end > 2,
       unsafe chunk[end + 1] == 0

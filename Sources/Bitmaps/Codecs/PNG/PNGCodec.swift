@@ -19,20 +19,20 @@ struct PNGCodec: PictureCodec {
 
   var metadata: PictureMetadata { chunks.metadata }
 
-  mutating func walk(_ file: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError) {
-    try unsafe chunks.walk(BoundedReader(bytes: file.bytes), WorkPace(watch))
+  mutating func walk(_ file: UnsafeRawBufferPointer, deadline: WorkDeadline) throws(BitmapError) {
+    try unsafe chunks.walk(BoundedReader(bytes: file.bytes), WorkPace(deadline))
   }
 
   func inspect(
-    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, watch: WorkDeadline
+    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, deadline: WorkDeadline
   ) throws(BitmapError) -> PictureInfo {
     var info = cimage_png_info()
     var report = cimage_report()
-    try unsafe watch.withCodecWatch { watch in
+    try unsafe deadline.withCodecWatch { watch in
       _ = unsafe cimage_png_inspect(
         header.baseAddress, header.count, limits.workingMemoryByteCount, watch, &info, &report)
     }
-    if let error = BitmapError(report, format: .png, limits: limits, watch: watch) { throw error }
+    if let error = BitmapError(report, format: .png, limits: limits, deadline: deadline) { throw error }
     // The codec takes two rows and zlib's window, and libpng's callbacks keep the limit exactly. So it has no
     // `codecByteCount`.
     var found = PictureInfo(
@@ -58,22 +58,22 @@ struct PNGCodec: PictureCodec {
   }
 
   func decode(
-    _ file: UnsafeRawBufferPointer, denominator: Int, watch: WorkDeadline, into bitmap: Bitmap
+    _ file: UnsafeRawBufferPointer, denominator: Int, deadline: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
-    let outcome = try unsafe attempt(file, watch: watch, into: bitmap)
+    let outcome = try unsafe attempt(file, deadline: deadline, into: bitmap)
     if let error = outcome.error { throw error }
     return outcome.warnings
   }
 
   func attempt(
-    _ file: UnsafeRawBufferPointer, watch: WorkDeadline, into bitmap: Bitmap
+    _ file: UnsafeRawBufferPointer, deadline: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> Outcome {
     var report = cimage_report()
-    try unsafe bitmap.withCodecRows(watch) { rows, watch in
+    try unsafe bitmap.withCodecRows(deadline) { rows, watch in
       _ = unsafe cimage_png_decode(file.baseAddress, file.count, limits.workingMemoryByteCount, watch, rows, &report)
     }
     return Outcome(
-      error: BitmapError(report, format: .png, limits: limits, watch: watch),
+      error: BitmapError(report, format: .png, limits: limits, deadline: deadline),
       warnings: report.pictureWarnings(of: .png), peakByteCount: report.peak_bytes,
       outstandingBlockCount: report.outstanding_blocks)
   }

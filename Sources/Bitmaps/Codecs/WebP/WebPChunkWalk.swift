@@ -38,10 +38,10 @@ struct WebPChunkWalk {
         }
         return
       }
-      let there = min(length, reader.count - content.lowerBound)
-      if !isForPixels { try metadata.check(adding: length, there: there) }
+      let arrived = min(length, reader.count - content.lowerBound)
+      if !isForPixels { try metadata.check(adding: length, arrived: arrived) }
       if name == WebPChunkName.profile, metadata.icc.isEmpty {
-        try metadata.checkProfile(length, there: there, metadata.limits)
+        try metadata.checkProfile(length, arrived: arrived, metadata.limits)
       }
       guard content.upperBound <= reader.count else { return }
       if !isForPixels { metadata.byteCount += length }

@@ -18,12 +18,12 @@ struct WebPCodec: PictureCodec {
 
   var metadata: PictureMetadata { chunks.metadata }
 
-  mutating func walk(_ file: UnsafeRawBufferPointer, watch: WorkDeadline) throws(BitmapError) {
-    try unsafe chunks.walk(BoundedReader(bytes: file.bytes), WorkPace(watch))
+  mutating func walk(_ file: UnsafeRawBufferPointer, deadline: WorkDeadline) throws(BitmapError) {
+    try unsafe chunks.walk(BoundedReader(bytes: file.bytes), WorkPace(deadline))
   }
 
   func inspect(
-    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, watch: WorkDeadline
+    _ header: UnsafeRawBufferPointer, endsAtSize: Bool, deadline: WorkDeadline
   ) throws(BitmapError) -> PictureInfo {
     var info = cimage_webp_info()
     var report = cimage_report()
@@ -44,13 +44,13 @@ struct WebPCodec: PictureCodec {
   }
 
   func decode(
-    _ file: UnsafeRawBufferPointer, denominator: Int, watch: WorkDeadline, into bitmap: Bitmap
+    _ file: UnsafeRawBufferPointer, denominator: Int, deadline: WorkDeadline, into bitmap: Bitmap
   ) throws(BitmapError) -> [PictureWarning] {
     var report = cimage_report()
-    try unsafe bitmap.withCodecRows(watch) { rows, watch in
+    try unsafe bitmap.withCodecRows(deadline) { rows, watch in
       _ = unsafe cimage_webp_decode(file.baseAddress, file.count, watch, rows, &report)
     }
-    if let error = BitmapError(report, format: .webp, limits: limits, watch: watch) { throw error }
+    if let error = BitmapError(report, format: .webp, limits: limits, deadline: deadline) { throw error }
     // The missing part can be the EXIF data with the orientation. Bytes behind the container are allowed.
     let announced = unsafe BoundedReader(bytes: file.bytes).integer(at: 4, byteCount: 4, isLittle: true) ?? 0
     return announced + 8 > file.count ? [.missingEnd(.webp)] : []
