@@ -23,7 +23,10 @@ active [2] proctype delivery() {
 end:
   do
   :: nempty(queue) ->
-    /* code: RegistryCore.swift: let session = epochNow
+    /* If no thread could be started, the flush delivers itself, like any other delivery, while it waits for its mark.
+     *
+     * code: RegistryCore+Flush.swift: if isOverdue.load(ordering: .sequentiallyConsistent) { deliverScheduled() }
+     * code: RegistryCore.swift: let session = epochNow
      *   beginSession(session)
      *   defer { endSession(session) }
      * code: RegistryCore+Flush.swift: var epochNow: Int { epoch.load(ordering: .sequentiallyConsistent) }
