@@ -58,15 +58,7 @@ struct FileDescriptorTests {
         }
         return try domain.census().count == start ? 0 : 6
       }
-      // The test library opens and closes descriptors of its own in this process. If an attempt meets one of those, it
-      // is made again.
-      var step: Int32 = 0
-      for _ in 0..<50 {
-        step = try attempt()
-        if step == 0 { break }
-        usleep(20_000)
-      }
-      exit(step)
+      exit(try untilUndisturbed(attempt))
     }
   }
 

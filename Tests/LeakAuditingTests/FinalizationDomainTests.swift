@@ -161,15 +161,7 @@ struct FinalizationDomainTests {
         guard found == start + 1 else { return 4 }
         return try orphans() == start ? 0 : 5
       }
-      // The test library opens and closes descriptors of its own in this process. If a step meets one of those, it is
-      // tried again.
-      var step: Int32 = 0
-      for _ in 0..<50 {
-        step = try attempt()
-        if step == 0 { break }
-        usleep(20_000)
-      }
-      exit(step)
+      exit(try untilUndisturbed(attempt))
     }
   }
 }

@@ -46,5 +46,19 @@ public func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   for worker in workers { worker.wait() }
 }
 
+/// Makes an attempt up to 50 times, until it succeeds. For tests that count the open descriptors of their process: the
+/// test library opens and closes some of its own, and an attempt may meet one of those.
+/// - Parameter attempt: returns 0, or the number of the step that failed.
+/// - Returns: what the last attempt returned.
+public func untilUndisturbed(_ attempt: () throws -> Int32) rethrows -> Int32 {
+  var step: Int32 = 0
+  for _ in 0..<50 {
+    step = try attempt()
+    if step == 0 { break }
+    usleep(20_000)
+  }
+  return step
+}
+
 /// For code in an asynchronous context that may block its thread.
 public func wait(for semaphore: DispatchSemaphore) { semaphore.wait() }

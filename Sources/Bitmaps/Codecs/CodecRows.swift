@@ -35,20 +35,26 @@ extension Bitmap {
     }
   }
 
-  /// The ICC data is passed along if it fits the colours.
-  func withReadOnlyCodecRows(
-    _ deadline: WorkDeadline, _ body: (cimage_rows, cimage_profile, cimage_watch) -> Void
-  ) throws(BitmapError) {
+  /// Encodes the bitmap by a codec's library. `body` calls the library, which sets the report, and how many bytes the
+  /// picture takes. The ICC data is passed along if it fits the colours.
+  func encoded(
+    as format: PictureFormat,
+    by body: (cimage_rows, cimage_profile, cimage_watch, _ needed: inout Int, inout cimage_report) -> Void
+  ) throws(BitmapError) -> EncodingResult {
+    var report = cimage_report()
+    var needed = 0
     try unsafe withUnsafeRows { rows throws(BitmapError) in
       // SAFETY: C has one type for both directions; the encoder only reads.
       let rows = unsafe try codecRows(at: UnsafeMutableRawPointer(mutating: rows.base))
-      let data = colorProfile.fitting(format).iccData ?? []
-      try unsafe deadline.withCodecWatch { watch in
+      let data = colorProfile.fitting(self.format).iccData ?? []
+      try unsafe WorkDeadline().withCodecWatch { watch in
         unsafe data.withUnsafeBytes { bytes in
-          unsafe body(rows, cimage_profile(bytes: bytes.baseAddress, count: bytes.count), watch)
+          let profile = unsafe cimage_profile(bytes: bytes.baseAddress, count: bytes.count)
+          unsafe body(rows, profile, watch, &needed, &report)
         }
       }
     }
+    return try EncodingResult(report, needed: needed, format: format)
   }
 
   private func codecRows(at base: UnsafeMutableRawPointer) throws(BitmapError) -> cimage_rows {

@@ -17,6 +17,9 @@ protocol PictureCodec: Sendable {
   /// - Parameter isProbing: Whether only the header is asked for. Then the data beside the pixels is not limited.
   init(limits: DecodingLimits, isProbing: Bool)
 
+  /// What a picture that is decoded may cost.
+  var limits: DecodingLimits { get }
+
   /// What the walk has found so far.
   var metadata: PictureMetadata { get }
 
@@ -48,6 +51,11 @@ protocol PictureCodec: Sendable {
 
 extension PictureCodec {
   static var holdsMetadata: Bool { true }
+
+  /// For formats that store ICC data as it is.
+  func colorProfile(in file: UnsafeRawBufferPointer) throws(BitmapError) -> ColorProfile? {
+    try unsafe metadata.storedColorProfile(in: file, limits)
+  }
 
   func checkByteCount(of file: UnsafeRawBufferPointer) {}
 

@@ -6,7 +6,7 @@ import CImageCodecs
 struct JPEGCodec: PictureCodec {
   static let format = PictureFormat.jpeg
 
-  private let limits: DecodingLimits
+  let limits: DecodingLimits
   private var segments: JPEGSegmentWalk
 
   init(limits: DecodingLimits, isProbing: Bool) {
@@ -41,10 +41,6 @@ struct JPEGCodec: PictureCodec {
     found.canShrink = true
     found.isHeaderWhole = !endsAtSize
     return found
-  }
-
-  func colorProfile(in file: UnsafeRawBufferPointer) throws(BitmapError) -> ColorProfile? {
-    try unsafe metadata.storedColorProfile(in: file, limits)
   }
 
   func decode(

@@ -26,13 +26,10 @@ struct JPEGEncoder: PictureEncoder {
   }
 
   func encode(_ bitmap: Bitmap, into bytes: UnsafeMutableRawBufferPointer) throws(BitmapError) -> EncodingResult {
-    var report = cimage_report()
-    var needed = 0
-    try unsafe bitmap.withReadOnlyCodecRows(WorkDeadline()) { rows, profile, watch in
+    try unsafe bitmap.encoded(as: Self.format) { rows, profile, watch, needed, report in
       _ = unsafe cimage_jpeg_encode(
         rows, Int32(quality), profile, comment, watch, bytes.baseAddress, bytes.count, &needed, &report)
     }
-    return try EncodingResult(report, needed: needed, format: .jpeg)
   }
 }
 

@@ -6,7 +6,7 @@ struct NetpbmCodec: PictureCodec {
   static let format = PictureFormat.netpbm
   static let holdsMetadata = false
 
-  private let limits: DecodingLimits
+  let limits: DecodingLimits
   private(set) var metadata: PictureMetadata
   private var reader = NetpbmHeaderReader()
   /// Nil until it has arrived whole.
@@ -45,8 +45,6 @@ struct NetpbmCodec: PictureCodec {
     if 255 % header.maximum != 0 { found.richestFormat = header.channels == 1 ? .gray16 : .rgba16 }
     return found
   }
-
-  func colorProfile(in file: UnsafeRawBufferPointer) -> ColorProfile? { nil }
 
   func checkByteCount(of file: UnsafeRawBufferPointer) throws(BitmapError) {
     let header = try wholeHeader()

@@ -6,7 +6,7 @@ import CImageCodecs
 struct WebPCodec: PictureCodec {
   static let format = PictureFormat.webp
 
-  private let limits: DecodingLimits
+  let limits: DecodingLimits
   private var chunks: WebPChunkWalk
 
   init(limits: DecodingLimits, isProbing: Bool) {
@@ -37,10 +37,6 @@ struct WebPCodec: PictureCodec {
     found.canShrink = !info.partial
     found.isHeaderWhole = info.headed
     return found
-  }
-
-  func colorProfile(in file: UnsafeRawBufferPointer) throws(BitmapError) -> ColorProfile? {
-    try unsafe metadata.storedColorProfile(in: file, limits)
   }
 
   func decode(
