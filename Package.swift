@@ -47,7 +47,8 @@ let package = Package(
     .target(
       name: "ResourceLedger", dependencies: ["CNativeRuntime", "NativeSynchronization"], swiftSettings: swiftSettings),
     // Floor 2
-    .target(name: "LedgerReading", dependencies: ["ResourceLedger"], swiftSettings: swiftSettings),
+    .target(
+      name: "LedgerReading", dependencies: ["NativeSynchronization", "ResourceLedger"], swiftSettings: swiftSettings),
     .target(
       name: "Finalization",
       dependencies: [

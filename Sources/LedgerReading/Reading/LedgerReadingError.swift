@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NativeSynchronization
+
+/// Why a ledger could not be read.
+package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What kind of refusal it is, for programs to act on.
+  package enum Code: String, Sendable, CaseIterable {
+    /// There is no process with this id, or it ended meanwhile.
+    case noSuchProcess
+    /// There is no file with this name.
+    case noSuchFile
+    /// The kernel refuses: the process or file belongs to another user, or the process may not be looked at.
+    case notPermitted
+    /// The process has no ledger.
+    case noLedger
+    /// The bytes are no ledger.
+    case notALedger
+    /// A ledger of a version that this reader does not know.
+    case unknownVersion
+    /// A ledger whose bytes contradict each other.
+    case damaged
+    /// The file became longer or shorter while it was read.
+    case changedWhileRead
+    /// The kernel could not read for another reason.
+    case inputOutput
+  }
+
+  /// The code together with what the description shows.
+  package enum Reason: Equatable, Sendable {
+    case noSuchProcess
+    case noSuchFile
+    case notPermitted(errno: Int32)
+    /// `usesLibrary` says whether the program has this library in it; nil if that could not be found out.
+    case noLedger(usesLibrary: Bool?)
+    case notALedger(byteCount: Int)
+    case unknownVersion(UInt32)
+    case damaged(what: String, offset: Int)
+    case changedWhileRead(what: String)
+    case inputOutput(call: String, errno: Int32)
+
+    var code: Code {
+      switch self {
+      case .noSuchProcess: .noSuchProcess
+      case .noSuchFile: .noSuchFile
+      case .notPermitted: .notPermitted
+      case .noLedger: .noLedger
+      case .notALedger: .notALedger
+      case .unknownVersion: .unknownVersion
+      case .damaged: .damaged
+      case .changedWhileRead: .changedWhileRead
+      case .inputOutput: .inputOutput
+      }
+    }
+  }
+
+  package let reason: Reason
+  package let subject: LedgerSubject
+
+  package init(_ reason: Reason, of subject: LedgerSubject) {
+    self.reason = reason
+    self.subject = subject
+  }
+
+  package var code: Code { reason.code }
+
+  /// The `errno` of the system call that failed.
+  package var systemErrorNumber: Int32? {
+    switch reason {
+    case .notPermitted(let errno), .inputOutput(_, let errno): errno
+    default: nil
+    }
+  }
+
+  /// What happened, where, and what to do next.
+  package var description: String {
+    switch reason {
+    case .noSuchProcess:
+      "there is no \(subject): it has ended, or it is in another pid namespace. `leak-audit list` shows the processes "
+        + "with a ledger."
+    case .noSuchFile: "there is no \(subject). Check the path."
+    case .notPermitted(let errno):
+      "the kernel does not let this user read the ledger of \(subject) (\(systemMessage(errno))). Run the command as "
+        + "the user of that process, or as root."
+    case .noLedger(usesLibrary: false?):
+      "\(subject) has no ledger: its program does not seem to use NativeBuffers. Check the process id; `leak-audit "
+        + "list` shows the processes with a ledger."
+    case .noLedger(usesLibrary: true?):
+      "\(subject) has no ledger that others can read: it has created no buffer yet, its ledger is private memory (its "
+        + "standard error says why), or it closed the ledger's descriptor. Set NATIVE_BUFFERS_LEDGER to a path, and "
+        + "start it again."
+    case .noLedger(usesLibrary: nil):
+      "\(subject) has no ledger that others can read. `leak-audit list` shows the processes with a ledger."
+    case .notALedger(let byteCount):
+      "\(subject) is no ledger: its \(byteCount.grouped) bytes do not begin like one. Check the path."
+    case .unknownVersion(let version):
+      "the ledger of \(subject) has version \(version), and this program reads version 2. Use the leak-audit that was "
+        + "built with the same version of NativeBuffers as the program."
+    case .damaged(let what, let offset):
+      "the ledger of \(subject) is damaged: \(what), at byte \(offset.grouped). If the program that wrote it still runs, "
+        + "something in it writes over the ledger's memory; if this is a copy, copy it again."
+    case .changedWhileRead(let what):
+      "the ledger of \(subject) changed while it was read: \(what). Another program writes to the file. Copy the file, "
+        + "and read the copy."
+    case .inputOutput(let call, let errno):
+      "the ledger of \(subject) could not be read: \(call) failed (\(systemMessage(errno)))."
+    }
+  }
+}
+
+/// Whose ledger a message is about.
+package enum LedgerSubject: Equatable, Sendable, CustomStringConvertible {
+  case process(Int)
+  case file(String)
+
+  package var description: String {
+    switch self {
+    case .process(let id): "process \(id)"
+    case .file(let path): "file \"\(path.shownOnTerminals)\""
+    }
+  }
+}
