@@ -114,7 +114,8 @@ let package = Package(
     .testTarget(
       name: "ResourceLedgerTests", dependencies: ["ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "LedgerReadingTests", dependencies: ["LedgerReading", "ResourceLedger"], swiftSettings: swiftSettings),
+      name: "LedgerReadingTests", dependencies: ["LedgerReading", "ResourceLedger", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "FinalizationTests",
       dependencies: [

@@ -121,7 +121,7 @@ extension LedgerSnapshot {
   }
 
   /// Whether every position in a row is one of ``sites``, ``domains`` and ``ageBoundaries``.
-  private var refersOnlyToWhatIsThere: Bool {
+  var refersOnlyToWhatIsThere: Bool {
     let sites = sites.indices, domains = domains.indices
     return !sites.isEmpty && !domains.isEmpty
       && sums.allSatisfy {

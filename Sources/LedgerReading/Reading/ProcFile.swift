@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// Reads files and links of `/proc`.
+enum ProcFile {
+  /// A whole file, of which at most 64 MiB are read; nil if it cannot be read. `errno` then says why.
+  static func contents(_ path: String) -> [UInt8]? {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var contents: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 14)
+    while contents.count < 64 << 20 {
+      let count = unsafe read(file, &piece, piece.count)
+      if count < 0 { return nil }
+      if count == 0 { break }
+      contents += piece[..<count]
+    }
+    return contents
+  }
+
+  static func text(_ path: String) -> String? { contents(path).map { String(decoding: $0, as: UTF8.self) } }
+
+  /// Where a symbolic link leads; nil if it cannot be read.
+  static func link(_ path: String) -> String? {
+    var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe readlink(path, &bytes, bytes.count)
+    return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
+  }
+
+  /// The names in a folder that are numbers, ascending; nil if the folder cannot be read. `errno` then says why.
+  static func numbers(in path: String) -> [Int]? {
+    guard let folder = unsafe opendir(path) else { return nil }
+    defer { unsafe closedir(folder) }
+    var numbers: [Int] = []
+    while let entry = unsafe readdir(folder) {
+      // SAFETY: the kernel ends the name by a zero.
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if let number = Int(name), number > 0 || name == "0" { numbers.append(number) }
+    }
+    return numbers.sorted()
+  }
+
+  private static func contains(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+    let length = text.utf8CodeUnitCount
+    let wanted = unsafe text.utf8Start
+    var rest = unsafe bytes[...]
+    while unsafe rest.count >= length {
+      guard let start = unsafe rest.firstIndex(of: wanted[0]), start + length <= bytes.count else { return false }
+      if unsafe memcmp(bytes.baseAddress! + start, wanted, length) == 0 { return true }
+      unsafe rest = bytes[(start + 1)...]
+    }
+    return false
+  }
+
+  /// Whether a file has these bytes anywhere; nil if it cannot be read. At most 1 GiB of it is read.
+  static func file(_ path: String, contains text: StaticString) -> Bool? {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    let overlap = text.utf8CodeUnitCount
+    var piece = [UInt8](repeating: 0, count: 1 << 20)
+    var kept = 0
+    for _ in 0..<1_024 {
+      let count = unsafe piece.withUnsafeMutableBytes { bytes in
+        unsafe Glibc.read(file, bytes.baseAddress! + kept, bytes.count - kept)
+      }
+      if count < 0 { return nil }
+      if count == 0 { return false }
+      let end = kept + count
+      let isFound = unsafe piece.withUnsafeBytes { bytes in
+        unsafe contains(UnsafeRawBufferPointer(rebasing: bytes[..<end]), text)
+      }
+      if isFound { return true }
+      // The text may begin at the end of this piece.
+      kept = min(end, overlap - 1)
+      piece.replaceSubrange(0..<kept, with: Array(piece[end - kept..<end]))
+    }
+    return false
+  }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// A process as `/proc` shows it to this one. Nothing but `/proc/PID` is needed of it, so it may have other mounts,
+/// another root and other namespaces.
+struct SeenProcess: Sendable {
+  /// The start of the memfd's name.
+  private static var memfdName: StaticString { "native-buffers-ledger" }
+
+  /// Its id in the pid namespace to which this process's `/proc` belongs.
+  let id: Int
+  /// Field 22 of its `stat`: another process with the same id has another one.
+  private let startTime: UInt64?
+
+  /// - Throws: ``LedgerReadingError`` if there is no such process.
+  init(_ id: Int) throws(LedgerReadingError) {
+    guard let status = ProcessStatus(id), status.isRunning else {
+      throw LedgerReadingError(.noSuchProcess, of: .process(id))
+    }
+    self.id = id
+    startTime = status.startTime
+  }
+
+  /// Whether the process has not ended.
+  var isRunning: Bool {
+    guard let status = ProcessStatus(id) else { return false }
+    return status.isRunning && status.startTime == startTime
+  }
+
+  private var folder: String { "/proc/\(id)" }
+  private var subject: LedgerSubject { .process(id) }
+
+  /// The process's effective user; nil if it is gone.
+  var userID: Int? { ProcessStatus.owner(id) }
+  /// The name of its command, of at most 15 bytes.
+  var command: String {
+    (ProcFile.contents("\(folder)/comm") ?? []).prefix { $0 != 0x0A }.isEmpty
+      ? "?" : String(ledgerText: (ProcFile.contents("\(folder)/comm") ?? []).prefix { $0 != 0x0A })
+  }
+
+  // MARK: Its ledger
+
+  /// Opens the process's own ledger: a memfd with the name above, or else a file that it has mapped shared and that
+  /// begins like a ledger.
+  /// - Throws: ``LedgerReadingError`` if there is none, or it may not be read.
+  func openLedger() throws(LedgerReadingError) -> LedgerSource {
+    guard let descriptors = ProcFile.numbers(in: "\(folder)/fd") else {
+      let code = errno
+      throw LedgerReadingError(LedgerReadingError.Reason(openFailedWith: code, subject), of: subject)
+    }
+    let links = descriptors.compactMap { number in
+      ProcFile.link("\(folder)/fd/\(number)").map { (number: number, target: $0) }
+    }
+    let memfds = links.filter { $0.target.hasPrefix("/memfd:\(Self.memfdName)") }
+    if let ledger = try own(memfds.map(\.number)) { return ledger }
+    // A file's name says nothing. Files that the process has not mapped shared are not opened.
+    let files = links.filter {
+      $0.target.hasPrefix("/") && !$0.target.hasPrefix("/memfd:") && !$0.target.hasPrefix("/dev/")
+    }
+    let mapped = files.isEmpty ? [] : mappedShared
+    if let ledger = try own(files.filter { mapped.contains($0.target) }.map(\.number)) { return ledger }
+    throw LedgerReadingError(
+      isRunning
+        ? .noLedger(usesLibrary: ProcFile.file("\(folder)/exe", contains: Self.memfdName)) : .noSuchProcess,
+      of: subject)
+  }
+
+  /// The first of these descriptors that is the process's own ledger, and not one of a process that it reads, or of its
+  /// parent.
+  private func own(_ descriptors: [Int]) throws(LedgerReadingError) -> LedgerSource? {
+    var refusal: LedgerReadingError?
+    for number in descriptors {
+      do throws(LedgerReadingError) {
+        let source = try LedgerSource(path: "\(folder)/fd/\(number)", subject: subject)
+        let header = try LedgerHeader(source)
+        guard let owner = try LedgerProcess(source, pageSize: header.pageSize) else { return source }
+        if owner.id == innermostID, namespace.map({ $0 == owner.pidNamespace }) ?? true { return source }
+      } catch {
+        // A descriptor that was just closed, or another file.
+        if ![.noSuchProcess, .notALedger].contains(error.code) { refusal = error }
+      }
+    }
+    if let refusal { throw refusal }
+    return nil
+  }
+
+  /// The process's id in its own pid namespace, which is the one that its ledger has.
+  private var innermostID: Int {
+    let lines = ProcFile.text("\(folder)/status")?.split(separator: "\n") ?? []
+    let line = lines.first { $0.hasPrefix("NSpid:") }
+    return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) } ?? id
+  }
+
+  /// The inode of the process's pid namespace; nil if it cannot be read.
+  private var namespace: UInt64? { ProcessStatus.pidNamespace("\(id)") }
+
+  /// The names of the files that the process has mapped shared.
+  private var mappedShared: Set<String> {
+    var names: Set<String> = []
+    for line in ProcFile.text("\(folder)/maps")?.split(separator: "\n") ?? [] {
+      // START-END rw-s OFFSET DEVICE INODE NAME
+      let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+      if fields.count == 6, fields[1].hasSuffix("s") { names.insert(String(fields[5].drop { $0 == " " })) }
+    }
+    return names
+  }
+
+  // MARK: A process that a ledger in a file names
+
+  /// Whether the process that wrote a ledger still runs; nil if it was on another machine or in another namespace.
+  static func isRunning(_ process: LedgerProcess, _ status: LedgerSnapshot.Status) -> Bool? {
+    if status == .ended { return false }
+    guard let bootID = ProcFile.text("/proc/sys/kernel/random/boot_id")?.prefix(36) else { return nil }
+    if bootID != process.bootID { return false }
+    guard ProcessStatus.pidNamespace("self") == process.pidNamespace else { return nil }
+    guard let seen = ProcessStatus(process.id) else { return false }
+    return seen.isRunning && seen.startTime == process.startTime
+  }
+}
+
+/// What `/proc/PID/stat` says.
+private struct ProcessStatus {
+  let isRunning: Bool
+  let startTime: UInt64?
+
+  init?(_ id: Int) {
+    guard id > 0, let text = ProcFile.text("/proc/\(id)/stat") else { return nil }
+    // The second field is a name in parentheses, which may have parentheses and blanks.
+    guard let end = text.lastIndex(of: ")") else { return nil }
+    let fields = text[text.index(after: end)...].split(separator: " ")
+    guard let state = fields.first else { return nil }
+    isRunning = !["Z", "X", "x"].contains(state)
+    startTime = fields.count > 19 ? UInt64(fields[19]) : nil
+  }
+
+  static func owner(_ id: Int) -> Int? {
+    var status = stat()
+    return unsafe stat("/proc/\(id)", &status) == 0 ? Int(status.st_uid) : nil
+  }
+
+  static func pidNamespace(_ id: String) -> UInt64? {
+    // pid:[4026531836]
+    ProcFile.link("/proc/\(id)/ns/pid").flatMap { UInt64($0.filter { $0 >= "0" && $0 <= "9" }) }
+  }
+}
