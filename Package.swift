@@ -106,6 +106,9 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Tests/ForkTrials", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "ledger-trials", dependencies: ["LedgerReading", "NativeBuffers", "ResourceLedger", "TestSupport"],
+      path: "Tests/LedgerTrials", swiftSettings: swiftSettings),
     .testTarget(
       name: "ForkTests", dependencies: ["fork-trials", "ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
@@ -114,7 +117,8 @@ let package = Package(
     .testTarget(
       name: "ResourceLedgerTests", dependencies: ["ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "LedgerReadingTests", dependencies: ["LedgerReading", "ResourceLedger", "TestSupport"],
+      name: "LedgerReadingTests",
+      dependencies: ["ledger-trials", "LedgerReading", "NativeBuffers", "ResourceLedger", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "FinalizationTests",

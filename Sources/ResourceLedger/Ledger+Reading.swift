@@ -3,6 +3,12 @@
 import Synchronization
 
 extension Ledger {
+  /// The addresses of the ledger's region, most of which have no memory behind them.
+  package var addressRange: Range<UInt> {
+    let start = UInt(bitPattern: unsafe base)
+    return start..<start + UInt(layout.regionSize)
+  }
+
   /// Totals per bucket of each of the given domains, in one pass over the entries.
   ///
   /// The number of entries that have a resource is exact if no resource of the domain is added or removed meanwhile (an

@@ -116,7 +116,7 @@ extension ArenaBooks {
 }
 
 /// Columns as wide as their widest cell; the first is aligned left, the others are aligned right.
-private func table(_ rows: [[String]]) -> [String] {
+func table(_ rows: [[String]]) -> [String] {
   let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
   return rows.map { row in
     "  "

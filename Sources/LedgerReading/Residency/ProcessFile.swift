@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// A file of the folder that the kernel has for a process in `/proc`, open for reading.
+struct ProcessFile: ~Copyable {
+  let path: String
+  private let descriptor: Int32
+
+  /// - Throws: ``ResidencyError`` if there is no such process, or if the kernel refuses.
+  init(_ name: String, ofProcess process: Int32) throws(ResidencyError) {
+    path = "/proc/\(process)/\(name)"
+    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw ResidencyError(errno: errno, path: path) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// The whole file from its beginning. The kernel gives out a page or so with each call. If the process reads its own
+  /// file, it must not map memory between two calls: so memory is mostly set aside once, before the first call.
+  func readWhole() throws(ResidencyError) -> [UInt8] {
+    var text: [UInt8] = []
+    var failure: Int32?
+    var isAtEnd = false
+    while !isAtEnd, failure == nil {
+      let capacity = max(1 << 20, 2 * text.count)
+      text = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+        _ = unsafe buffer.initialize(from: text)
+        count = text.count
+        while count < capacity, !isAtEnd, failure == nil {
+          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
+          let length = unsafe Glibc.read(descriptor, rest.baseAddress, rest.count)
+          if length < 0, errno != EINTR { failure = errno }
+          isAtEnd = length == 0
+          count += max(0, length)
+        }
+      }
+    }
+    if let failure { throw ResidencyError(errno: failure, path: path) }
+    return text
+  }
+
+  /// Fills a buffer with the words at a position of the file.
+  /// - Throws: ``ResidencyError``, with the code `vanished` if the file has no such position.
+  func read(into words: UnsafeMutableBufferPointer<UInt64>, atWord position: UInt) throws(ResidencyError) {
+    let wordByteCount = MemoryLayout<UInt64>.size
+    var bytes = UnsafeMutableRawBufferPointer(words)
+    var offset = off_t(clamping: position.multipliedReportingOverflow(by: UInt(wordByteCount)).partialValue)
+    while unsafe !bytes.isEmpty {
+      let length = unsafe pread(descriptor, bytes.baseAddress, bytes.count, offset)
+      if length < 0, errno == EINTR { continue }
+      guard length >= 0 else { throw ResidencyError(errno: errno, path: path) }
+      guard length > 0 else { throw ResidencyError(.vanished, path: path) }
+      unsafe bytes = UnsafeMutableRawBufferPointer(rebasing: bytes[length...])
+      offset += off_t(length)
+    }
+  }
+}
