@@ -55,6 +55,10 @@ bool cnativeruntime_heavy_barrier(void) {
   return false;
 }
 
+// The ledger's clock
+
+uint32_t cnativeruntime_ledger_second;
+
 // Sleeping
 
 void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline) {

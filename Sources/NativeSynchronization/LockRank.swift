@@ -63,6 +63,8 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case ledgerGrowth
   /// The ledger's records of sites, texts and domains.
   case ledgerRecords
+  /// The ledger's clock. Threads only try to take it, so none waits while another one refreshes the clock.
+  case ledgerClock
 
   /// Whether a thread may hold several locks of this rank, taken in the order in which they were made.
   package var isTakenTogether: Bool { self == .arena }

@@ -10,5 +10,6 @@ extension Ledger {
     ForkGuard.touch(Site.unknown)
     ResourceDomains.makeStatics()
     ScopeTracking.makeStatics()
+    markEndAtExit()
   }
 }

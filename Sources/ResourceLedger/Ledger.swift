@@ -4,10 +4,10 @@ import Glibc
 import NativeSynchronization
 import Synchronization
 
-// Chapters: Ledger.swift holds the region and hands out entries · LedgerLayout.swift and the article Ledger-Layout.md
-// have its bytes · LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word ·
-// Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds
-// up entries.
+// Chapters: Ledger.swift hands out entries · LedgerRegion.swift is the memory · LedgerLayout*.swift and the article
+// Ledger-Layout.md have its bytes · Ledger+Header.swift and Ledger+Clock.swift write the header · LedgerEntry*.swift and
+// EntryWord.swift are one entry and the protocol of its state word · Ledger+Sites.swift interns lines of code ·
+// Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds up entries.
 //
 // LockRank is the order of locks for the whole package.
 
@@ -40,63 +40,89 @@ import Synchronization
   /// The number of entries that the region has room for.
   package let entryCapacity: Int
 
-  let base: UnsafeMutableRawPointer
+  let region: LedgerRegion
   let layout: LedgerLayout
   let entries: UnsafeMutablePointer<EntryRecord>
+  /// Whether this is the process's ledger: new lives then begin in the second that its clock gives.
+  let isOfProcess: Bool
+  /// When the ledger's seconds began, in nanoseconds of CLOCK_MONOTONIC.
+  let secondsBegin: UInt64
+
+  var base: UnsafeMutableRawPointer { unsafe region.base }
 
   /// Entries that were handed out before and were given back.
   let freeEntries = EntryStack()
-  /// Guards `committedEntries` and the growth of `entryCount`.
+  /// Guards `entryGrowth` and the growth of `entryCount`.
   let growth = RankedLock(.ledgerGrowth)
-  /// The number of entries whose memory is readable and writable. Guarded by `growth`.
-  var committedEntries = 0
+  var entryGrowth: TableGrowth
   /// Guards the site, string and domain records that are not published yet, and the variables from `siteNames` to
   /// `spareNumbers`.
   let interning = RankedLock(.ledgerRecords)
   var siteNames: [Site: SiteID] = [:]
   var strings: [String: (offset: UInt32, length: UInt32)] = [:]
-  /// The offsets where the readable and writable bytes of sites, and of their texts, end. Guarded by `interning`.
-  var committedSites = LedgerLayout.sitesOffset
-  var committedStrings: Int
+  var siteGrowth: TableGrowth
+  var stringGrowth: TableGrowth
+  var domainGrowth: TableGrowth
   /// Domain numbers that were given back. Guarded by `interning`.
   var spareNumbers = SpareDomainNumbers()
   let siteIndex: SiteIndex
+  /// Guards the fields of the clock in the header. Threads only try to take it.
+  let clockLock = RankedLock(.ledgerClock)
   private let childAction: ForkGuard.Member
 
   /// Reserves a ledger of its own; most code uses ``shared``.
   /// - Parameter entryCapacity: how many entries to reserve address space for, 1 to 268,435,454; each takes 64 bytes.
   /// - Throws: ``LedgerError`` if the kernel gives no address space, or no memory for the first records.
-  package init(entryCapacity: Int) throws(LedgerError) {
-    precondition(MemoryLayout<EntryRecord>.stride == LedgerLayout.recordSize)
+  package convenience init(entryCapacity: Int) throws(LedgerError) {
+    try self.init(entryCapacity: entryCapacity, isOfProcess: false)
+  }
+
+  private init(entryCapacity: Int, isOfProcess: Bool) throws(LedgerError) {
+    precondition(MemoryLayout<EntryRecord>.stride == LedgerLayout.Kind.entries.recordSize)
     precondition((1..<(1 << 28 - 1)).contains(entryCapacity), "a ledger has 1 to 268,435,454 entries")
     self.entryCapacity = entryCapacity
-    layout = LedgerLayout(entryCapacity: entryCapacity)
-    committedStrings = layout.stringsOffset
-    // Made before the region, so that there is nothing to undo if this throws.
-    siteIndex = try SiteIndex(siteCapacity: layout.siteCapacity)
-    // SAFETY: a fresh private mapping; zero bytes are valid for every record (all integers and atomics).
-    let region = unsafe mmap(nil, layout.regionSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    guard let region = unsafe region, unsafe region != MAP_FAILED else {
-      throw LedgerError(.reservationFailed(byteCount: layout.regionSize, errno: errno))
-    }
-    let committed = min(LedgerLayout.sitesOffset + LedgerLayout.commitStep, layout.stringsOffset)
-    guard unsafe mprotect(region, committed, PROT_READ | PROT_WRITE) == 0 else {
-      let code = errno
-      unsafe munmap(region, layout.regionSize)
-      throw LedgerError(.growthFailed(entryCount: 0, errno: code))
-    }
-    unsafe base = region
-    committedSites = committed
-    unsafe entries = (region + layout.entriesOffset)
+    self.isOfProcess = isOfProcess
+    let layout = LedgerLayout(entryCapacity: entryCapacity)
+    self.layout = layout
+    siteIndex = try SiteIndex(siteCapacity: layout.sites.capacity)
+    let region = try LedgerRegion(byteCount: layout.regionSize)
+    self.region = region
+    func growth(of table: LedgerLayout.Table) -> TableGrowth { TableGrowth(of: table, pageSize: layout.pageSize) }
+    entryGrowth = growth(of: layout.entries)
+    siteGrowth = growth(of: layout.sites)
+    stringGrowth = growth(of: layout.strings)
+    domainGrowth = growth(of: layout.domains)
+    unsafe entries = (region.base + layout.entries.offset)
       .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
+    secondsBegin = Self.nanoseconds(of: CLOCK_MONOTONIC)
+    let base = unsafe region.base
     // A forked child goes on with its own copy of the region, whose header must name the child.
-    childAction = ForkGuard.onChild { unsafe Self.writeProcess(to: region) }
+    childAction = ForkGuard.onChild { unsafe Self.beginInChild(base) }
+    try makeFirstRecordsUsable()
     writeHeader()
   }
 
-  deinit {
-    childAction.leaveNow()
-    unsafe munmap(base, layout.regionSize)
+  deinit { childAction.leaveNow() }
+
+  /// Sets aside the room that the ledger has from the start: the header, the records that stand for "none", and the
+  /// tables that must have room when memory is short.
+  private func makeFirstRecordsUsable() throws(LedgerError) {
+    var refused = region.makeUsable(0..<layout.domains.offset)
+    for table in layout.tables where table.kind.isWhole && table.capacity > 0 && refused == nil {
+      var growth = TableGrowth(of: table, pageSize: layout.pageSize)
+      refused = growth.grow(upTo: table.end, in: region)
+    }
+    refused = refused ?? domainGrowth.grow(upTo: layout.domains.offset + 1, in: region)
+    refused = refused ?? siteGrowth.grow(upTo: layout.sites.offset + 1, in: region)
+    if let refused { throw LedgerError(.growthFailed(entryCount: 0, errno: refused)) }
+  }
+
+  /// Called in a forked child, between the handlers of `fork`.
+  private static func beginInChild(_ region: UnsafeMutableRawPointer) {
+    unsafe setState(.beingMade, of: region)
+    unsafe clearMaintained(of: region)
+    unsafe writeIdentity(to: region, isForkedChild: true)
+    unsafe setState(.inUse, of: region)
   }
 
   /// The number of entries for the address space that is left. Only a part of that space is used, because the memory
@@ -108,7 +134,7 @@ import Synchronization
     while capacities.count > 1 {
       let middle = capacities.lowerBound + capacities.count / 2
       let layout = LedgerLayout(entryCapacity: middle)
-      let fits = layout.regionSize + SiteIndex.byteCount(siteCapacity: layout.siteCapacity) <= reservable / 16
+      let fits = layout.regionSize + SiteIndex.byteCount(siteCapacity: layout.sites.capacity) <= reservable / 16
       capacities = fits ? middle..<capacities.upperBound : capacities.lowerBound..<middle
     }
     return capacities.lowerBound
@@ -118,7 +144,7 @@ import Synchronization
     var capacity = capacity(reservable: ProcessMemory.reservableByteCount)
     while true {
       do throws(LedgerError) {
-        return try Ledger(entryCapacity: capacity)
+        return try Ledger(entryCapacity: capacity, isOfProcess: true)
       } catch {
         // Another thread took the space meanwhile, or the kernel has other reasons.
         guard capacity > LedgerLayout.smallestEntryCapacity else { throw error }
@@ -127,44 +153,22 @@ import Synchronization
     }
   }
 
-  private func writeHeader() {
-    unsafe base.storeBytes(of: LedgerLayout.version, toByteOffset: LedgerLayout.versionOffset, as: UInt32.self)
-    unsafe Self.writeProcess(to: base)
-    for (offset, value) in [
-      (LedgerLayout.entriesOffsetOffset, layout.entriesOffset),
-      (LedgerLayout.entryCapacityOffset, entryCapacity),
-      (LedgerLayout.sitesOffsetOffset, LedgerLayout.sitesOffset),
-      (LedgerLayout.stringsOffsetOffset, layout.stringsOffset),
-      (LedgerLayout.stringsCapacityOffset, layout.stringsCapacity),
-      (LedgerLayout.domainsOffsetOffset, LedgerLayout.domainsOffset),
-    ] {
-      unsafe base.storeBytes(of: UInt64(value), toByteOffset: offset, as: UInt64.self)
-    }
-    unsafe base.storeBytes(
-      of: UInt32(layout.siteCapacity), toByteOffset: LedgerLayout.siteCapacityOffset, as: UInt32.self)
-    unsafe base.storeBytes(
-      of: UInt32(LedgerLayout.domainCapacity), toByteOffset: LedgerLayout.domainCapacityOffset, as: UInt32.self)
-    unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.store(1, ordering: .releasing)
-    unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.store(1, ordering: .releasing)
-    // Stored last, so that a reader that sees the magic sees a whole header.
-    unsafe atomic64(at: 0).pointee.store(LedgerLayout.magic, ordering: .releasing)
-  }
-
-  private static func writeProcess(to region: UnsafeMutableRawPointer) {
-    // SAFETY: as in `atomic32(at:)`.
-    let word = unsafe (region + LedgerLayout.processOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
-    unsafe word.pointee.store(UInt32(bitPattern: getpid()), ordering: .releasing)
-  }
-
-  /// The field of 8 bytes at an offset that LedgerLayout.swift names. It is valid as long as the ledger exists.
-  func atomic64(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+  /// The field of 8 bytes at an offset that LedgerLayout+Fields.swift names. It is valid as long as the ledger exists.
+  package func atomic64(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
     // SAFETY: the layout puts an aligned integer of this width there, written by atomic operations only.
     unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
   /// The same for a field of 4 bytes.
-  func atomic32(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
+  package func atomic32(at offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
     // SAFETY: as in `atomic64(at:)`.
     unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  /// The offset of a table's record, for ``atomic64(at:)``; nil if the ledger has no such record. Of the tables whose
+  /// room is set aside when the ledger is made, every record may be used.
+  package func offset(of index: Int, in kind: LedgerLayout.Kind) -> Int? {
+    let table = layout.table(kind)
+    return (0..<table.capacity).contains(index) ? table.offset + index * kind.recordSize : nil
   }
 
   // MARK: Entries
@@ -179,7 +183,7 @@ import Synchronization
 
   /// The number of entries ever handed out: only these need to be read.
   package var entryCount: Int {
-    Int(unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.load(ordering: .acquiring))
+    Int(unsafe count(of: .entries).pointee.load(ordering: .acquiring))
   }
 
   /// Takes an entry for a resource. It stays in state `free` until the caller changes that.
@@ -207,21 +211,14 @@ import Synchronization
     return lives
   }
 
-  /// How many entries are made readable and writable at a time: 1 MiB of them.
-  private static let growthStep = 16_384
-
   private func appendEntry() throws(LedgerError) -> LedgerEntry {
     let count = entryCount
     guard count < entryCapacity else { throw LedgerError(.full(entryCapacity: entryCapacity)) }
-    if count == committedEntries {
-      let added = min(Self.growthStep, entryCapacity - count)
-      let start = unsafe UnsafeMutableRawPointer(entries + count)
-      guard unsafe mprotect(start, added * LedgerLayout.recordSize, PROT_READ | PROT_WRITE) == 0 else {
-        throw LedgerError(.growthFailed(entryCount: count, errno: errno))
-      }
-      committedEntries += added
+    let end = layout.entries.offset + (count + 1) * LedgerLayout.Kind.entries.recordSize
+    if let errno = entryGrowth.grow(upTo: end, in: region) {
+      throw LedgerError(.growthFailed(entryCount: count, errno: errno))
     }
-    unsafe atomic64(at: LedgerLayout.entryCountOffset).pointee.store(UInt64(count + 1), ordering: .releasing)
+    unsafe self.count(of: .entries).pointee.store(UInt64(count + 1), ordering: .releasing)
     return entry(at: count)
   }
 }

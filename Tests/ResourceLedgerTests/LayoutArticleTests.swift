@@ -5,7 +5,7 @@ import Testing
 
 @testable import ResourceLedger
 
-@Suite("The articles about the ledger's bytes")
+@Suite("The article about the ledger's bytes")
 struct LayoutArticleTests {
   private struct Row {
     let heading: String
@@ -13,20 +13,20 @@ struct LayoutArticleTests {
     let byteCount: Int
   }
 
-  /// The rows of the articles' tables that begin with an offset and a number of bytes, table by table.
-  private func tables() throws -> [[Row]] {
+  private func text() throws -> String {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    let articles = root.appending(path: "Sources/ResourceLedger/ResourceLedger.docc")
+    let article = root.appending(path: "Sources/ResourceLedger/ResourceLedger.docc/Ledger-Layout.md")
+    return try String(contentsOf: article, encoding: .utf8)
+  }
+
+  /// The rows of the article's tables that begin with an offset and a number of bytes, table by table.
+  private func tables() throws -> [[Row]] {
     var tables: [[Row]] = []
-    var version = ""
     var heading = ""
     var isInTable = false
-    let text = try ["Ledger-Layout.md", "Ledger-Layout-2.md"]
-      .map { try String(contentsOf: articles.appending(path: $0), encoding: .utf8) }.joined(separator: "\n")
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      if line.hasPrefix("## ") { version = String(line.dropFirst(3)) }
-      if line.hasPrefix("### ") { heading = "\(version), \(line.dropFirst(4))" }
+    for line in try text().split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix("## ") { heading = String(line.dropFirst(3)) }
       if line.hasPrefix("| offset | bytes ") {
         isInTable = true
         tables.append([])
@@ -50,28 +50,71 @@ struct LayoutArticleTests {
   @Test("No field overlaps the next one, and fields of 2, 4 and 8 bytes are aligned")
   func fields() throws {
     let tables = try tables()
-    #expect(tables.count >= 9)
+    #expect(tables.count >= 5)
     for table in tables {
       for (row, next) in zip(table, table.dropFirst()) { #expect(row.offset + row.byteCount <= next.offset, "\(row)") }
       for row in table where [2, 4, 8].contains(row.byteCount) { #expect(row.offset % row.byteCount == 0, "\(row)") }
     }
   }
 
-  @Test("The header of version 1 has the offsets that the code uses, and an entry's fields fill its 64 bytes")
-  func code() throws {
-    let tables = try tables()
-    let header = try #require(tables.first { $0.first?.heading == "Version 1, Header" })
-    #expect(
-      header.map(\.offset) == [
-        0, LedgerLayout.versionOffset, LedgerLayout.processOffset, LedgerLayout.entriesOffsetOffset,
-        LedgerLayout.entryCapacityOffset, LedgerLayout.entryCountOffset, LedgerLayout.sitesOffsetOffset,
-        LedgerLayout.siteCapacityOffset, LedgerLayout.siteCountOffset, LedgerLayout.stringsOffsetOffset,
-        LedgerLayout.stringsCapacityOffset, LedgerLayout.stringsCountOffset, LedgerLayout.domainsOffsetOffset,
-        LedgerLayout.domainCapacityOffset, LedgerLayout.domainCountOffset, LedgerLayout.unrecordedOffset,
-      ])
-    for version in 1...2 {
-      let entry = try #require(tables.first { $0.first?.heading == "Version \(version), Entry" })
-      #expect(entry.reduce(0) { $0 + $1.byteCount } == LedgerLayout.recordSize)
+  private func table(_ heading: String) throws -> [Row] {
+    try #require(try tables().first { $0.first?.heading == heading })
+  }
+
+  @Test("The code uses the offsets of the header that the article gives")
+  func header() throws {
+    let offsets = Set(try table("Header").map(\.offset))
+    let used = [
+      0, LedgerLayout.versionOffset, LedgerLayout.stateOffset, LedgerLayout.regionSizeOffset,
+      LedgerLayout.pageSizeOffset, LedgerLayout.rowCountOfDirectoryOffset, LedgerLayout.identityOffset,
+      LedgerLayout.identityEnd, LedgerLayout.clockSequenceOffset, LedgerLayout.secondOffset,
+      LedgerLayout.longestGapOffset, LedgerLayout.clockFlagsOffset, LedgerLayout.monotonicAtRefreshOffset,
+      LedgerLayout.realTimeAtRefreshOffset, LedgerLayout.unrecordedOffset, LedgerLayout.answerNumberOffset,
+      LedgerLayout.directoryOffset,
+    ]
+    #expect(Set(used).isSubset(of: offsets), "\(Set(used).subtracting(offsets))")
+    #expect(LedgerLayout.directoryRowSize * LedgerLayout.directoryCapacity == 1_024)
+    #expect(LedgerLayout.Kind.allCases.count <= LedgerLayout.directoryCapacity)
+  }
+
+  @Test("The code uses the offsets of domains that the article gives, and an entry's fields fill its 64 bytes")
+  func records() throws {
+    #expect(try table("Entry").reduce(0) { $0 + $1.byteCount } == LedgerLayout.Kind.entries.recordSize)
+    typealias Domain = LedgerLayout.DomainField
+    let domain = Set(try table("Domain").map(\.offset))
+    let used = [
+      Domain.kindAndTurn, Domain.name, Domain.censusSequence, Domain.censusSecond, Domain.censusCount,
+      Domain.arenaIndex, Domain.flags, Domain.endedLives, Domain.rescuedCount, Domain.allocatedBlocks,
+      Domain.dueCleanups, Domain.dueSince,
+    ]
+    #expect(Set(used).isSubset(of: domain), "\(Set(used).subtracting(domain))")
+    #expect(domain.max().map { $0 + 4 } == LedgerLayout.Kind.domains.recordSize)
+  }
+
+  @Test("Every table that the article lists has its number, its record size and its largest capacity in the code")
+  func directory() throws {
+    let layout = LedgerLayout(entryCapacity: 1 << 24)
+    var rows = 0
+    for line in try text().split(separator: "\n") {
+      let cells = line.split(separator: "|").map { $0.replacing(",", with: "").trimmingCharacters(in: .whitespaces) }
+      guard cells.count == 5, let number = UInt32(cells[0]), let size = Int(cells[2]),
+        let kind = LedgerLayout.Kind(rawValue: number)
+      else { continue }
+      rows += 1
+      #expect(kind.recordSize == size, "\(kind)")
+      let capacity = cells[3] == "64 MiB" ? 64 << 20 : Int(cells[3].split(separator: " ")[0])
+      #expect(layout.table(kind).capacity == capacity, "\(kind)")
     }
+    #expect(rows == LedgerLayout.Kind.allCases.count)
+  }
+
+  @Test("Tables begin at whole pages, do not overlap, and lie in the region", arguments: [1, 4_096, 1 << 18, 1 << 24])
+  func tablesLieApart(entryCapacity: Int) {
+    let layout = LedgerLayout(entryCapacity: entryCapacity)
+    let tables = layout.tables.filter { $0.capacity > 0 }.sorted { $0.offset < $1.offset }
+    #expect(tables.allSatisfy { $0.offset % layout.pageSize == 0 && $0.offset >= LedgerLayout.headerSize })
+    for (table, next) in zip(tables, tables.dropFirst()) { #expect(table.end <= next.offset) }
+    #expect(tables.allSatisfy { $0.end <= layout.regionSize })
+    #expect((layout.table(.history).capacity > 0) == (entryCapacity >= 1 << 18))
   }
 }

@@ -41,8 +41,8 @@ struct SiteCacheTests {
       guard let left = ProcessMemory.reservableByteCount else { exit(2) }
       limitAddressSpace(to: (1 << 46) - left + (512 << 20))
       let ledger = Ledger.shared
-      guard ledger.layout.siteCapacity < 1 << 17 else { exit(3) }
-      for line in 1..<ledger.layout.siteCapacity {
+      guard ledger.layout.sites.capacity < 1 << 17 else { exit(3) }
+      for line in 1..<ledger.layout.sites.capacity {
         _ = SiteCache.site(file: #fileID, line: UInt(line), function: "f()")
       }
       guard ledger.unrecordedCount == 0 else { exit(4) }

@@ -79,7 +79,7 @@ struct SiteTests {
   @Test("A ledger with room for 16 million resources has room for a million lines, each with its own text")
   func manyLines() throws {
     let large = try Ledger(entryCapacity: 1 << 24)
-    #expect(large.layout.siteCapacity == 1 << 20)
+    #expect(large.layout.sites.capacity == 1 << 20)
     for line in 1...66_000 { _ = large.intern(file: #fileID, line: UInt(line), function: #function) }
     #expect(large.siteCount == 66_001 && large.unrecordedCount == 0)
     for line in [1, 65_535, 65_536, 66_000] {

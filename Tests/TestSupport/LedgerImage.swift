@@ -3,7 +3,7 @@
 import Glibc
 
 /// The bytes of a ledger, version 2, made by hand: for tests of what reads a ledger. It is written from the article
-/// Ledger-Layout-2.md, and uses nothing of the code that writes real ledgers.
+/// Ledger-Layout.md, and uses nothing of the code that writes real ledgers.
 public struct LedgerImage: Sendable {
   /// A table, by the number that the directory gives it.
   public enum Table: Int, CaseIterable, Sendable {

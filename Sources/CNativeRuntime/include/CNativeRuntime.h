@@ -3,7 +3,8 @@
 // Things that Swift cannot express:
 // - Thread.h: a thread-local record that inlined code can read;
 // - Barrier.h: a memory barrier of which only one side costs time;
-// - System.h: a sleep that another thread can end, and a cheap clock;
+// - System.h: a sleep that another thread can end, and cheap clocks;
+// - Identity.h: which process this is, read without an allocation;
 // - SwiftRuntime.h: the functions of Swift's runtime for `unowned` references;
 // - CNativeRuntime.c: code that runs before `main`.
 //
@@ -14,6 +15,7 @@
 #define CNATIVERUNTIME_H
 
 #include "Barrier.h"
+#include "Identity.h"
 #include "SwiftRuntime.h"
 #include "System.h"
 #include "Thread.h"

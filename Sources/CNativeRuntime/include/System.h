@@ -30,6 +30,19 @@ static inline uint64_t cnativeruntime_ticks(void) {
 #endif
 }
 
+/// The second of the process's ledger: how many seconds ago the ledger was made, plus 1; 0 while there is none. It is
+/// in C, so that inlined code reads it by one load.
+/// Synchronization: atomic; written by the thread that has just written the same number to the ledger's header.
+extern uint32_t cnativeruntime_ledger_second;
+
+static inline uint32_t cnativeruntime_second(void) {
+  return __atomic_load_n(&cnativeruntime_ledger_second, __ATOMIC_RELAXED);
+}
+
+static inline void cnativeruntime_set_second(uint32_t second) {
+  __atomic_store_n(&cnativeruntime_ledger_second, second, __ATOMIC_RELAXED);
+}
+
 #pragma clang assume_nonnull end
 
 #endif

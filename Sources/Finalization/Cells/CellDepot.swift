@@ -46,6 +46,7 @@ import ResourceLedger
   /// - Throws: `LedgerError` if the depot has no chain and the ledger has no entry.
   @inline(never)
   func take(for owner: CellOwner) throws(LedgerError) -> Cell {
+    Ledger.refreshClock()
     lock.lock()
     defer { lock.unlock() }
     if let chain = chains.popLast() { return chain }

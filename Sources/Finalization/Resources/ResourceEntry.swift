@@ -95,6 +95,7 @@ struct ResourceEntry: Sendable {
   private static func make(
     numbered domain: DomainNumber, byteCount: Int, site: SiteID
   ) throws(FinalizationError) -> ResourceEntry {
+    Ledger.refreshClock()
     guard (0...LedgerEntry.largestByteCount).contains(byteCount) else {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }

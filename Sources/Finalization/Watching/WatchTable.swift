@@ -102,6 +102,7 @@ final class WatchTable: Sendable {
   /// their registries deliver inline.
   /// - Parameter tidying: whether it also removes watches that are not needed, which takes longer.
   func sweep(tidying: Bool = false) {
+    Ledger.refreshClock()
     var index = 0
     var position = ShardPosition()
     var isAnyWatched = false

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// The header of a ledger, checked: version, state, and where each table is. The article Ledger-Layout-2.md has every
+/// The header of a ledger, checked: version, state, and where each table is. The article Ledger-Layout.md has every
 /// field.
 struct LedgerHeader {
   static var byteCount: Int { 4_096 }

@@ -215,7 +215,7 @@ extension Arena {
 
   /// Takes an entry for a block of a size class. The caller holds `lock`.
   package func acquireEntry(sizeClass: Int, in ledger: Ledger) throws(LedgerError) -> LedgerEntry {
-    let entry = try ledger.acquireEntry(.init(domain: domain, bucket: UInt16(sizeClass)))
+    let entry = try ledger.acquireEntry(.init(domain: domain, bucket: UInt8(sizeClass)))
     unsafe holdings.entries += 1
     return entry
   }

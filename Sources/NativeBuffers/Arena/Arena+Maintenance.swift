@@ -106,7 +106,7 @@ extension Arena {
     let isLong = depot.idleByteCount / SizeClass.byteCount(at: sizeClass) > Self.longList
     return Maintenance.refusingDebts(if: isLong) {
       depot.countUnused(
-        alignmentLog2: alignmentLog2, classification: .init(domain: domain, bucket: UInt16(sizeClass)))
+        alignmentLog2: alignmentLog2, classification: .init(domain: domain, bucket: UInt8(sizeClass)))
     }
   }
 

@@ -79,6 +79,7 @@ public import ResourceLedger
     do throws(ArenaError) { try Arena.makeShared() } catch {
       throw NativeBufferError(error, created: Site(file: file, line: line, function: function))
     }
+    Ledger.refreshClock()
     let site = SiteCache.site(file: file, line: line, function: function)
     // Blocks that threads do not keep need the cache, too: their fast path reads the depot's address in it.
     _ = ThreadCaches.current()
@@ -172,8 +173,8 @@ public import ResourceLedger
   @inline(__always)
   static func release(_ entry: LedgerEntry) {
     if let cache = unsafe ThreadCache(cnativeruntime_enter_cache_as_owner()) {
-      // The domain is in the low half, the bin in the high half. Rotating puts the domain bits on top, so
-      // `bin < binCount` rejects a foreign domain too.
+      // The domain is in the low half, the bin in the high half, and flags above it. Rotating puts the domain bits on
+      // top, so `bin < binCount` rejects a foreign domain too, and a life with flags.
       let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
       let bin = Int(difference >> 16 | difference << 16)
       if bin < ThreadCacheStorage.binCount, entry.endLife(as: .idle) {
@@ -192,10 +193,12 @@ public import ResourceLedger
   static func releasePinned(_ entry: LedgerEntry) { release(entry) }
 
   /// Releases a block to the depot or to a cache that was parked, or adopted memory by its deallocator. Also called if
-  /// ``release(_:)`` found that the entry has had its last life. Ending that life again changes nothing.
+  /// ``release(_:)`` found that the entry has had its last life. Ending that life again changes nothing. Every life with
+  /// flags ends here, because its classification differs from its thread's cache.
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
+    entry.clearFlags()
     if let cache = unsafe ThreadCache(cnativeruntime_cache()),
       UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
       Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)

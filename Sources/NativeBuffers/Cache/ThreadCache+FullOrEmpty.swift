@@ -34,6 +34,7 @@ extension ThreadCache {
   @usableFromInline
   @inline(never)
   func makeRoom(_ bin: Int) {
+    Ledger.refreshClock()
     let arena = Arena.shared
     if pushBatch(bin, to: arena) { pushBatch(bin, to: arena) }
     var next = 0

@@ -118,7 +118,7 @@ extension ThreadCache {
     let domain = unsafe DomainNumber(rawValue: UInt16(truncatingIfNeeded: storage.pointee.domain))
     return unsafe LedgerEntry.countUnused(
       from: head, records: storage.pointee.records,
-      classification: .init(domain: domain, bucket: UInt16(bin)), alignmentLog2: nil,
+      classification: .init(domain: domain, bucket: UInt8(bin)), alignmentLog2: nil,
       atMost: ThreadCaches.byteLimit / SizeClass.byteCount(at: bin) + 1)
   }
 

@@ -23,10 +23,8 @@ package final class OwnedDomain: Sendable {
 }
 
 extension Ledger {
-  private static let recordState = 0
-  private static let recordName = 8
+  private typealias Field = LedgerLayout.DomainField
   private static let reservedDomains = 16
-  private static var nameCapacity: Int { LedgerLayout.recordSize - recordName }
 
   /// The kind and the turn of a domain record, in one word so that they are read together.
   private struct DomainState {
@@ -47,16 +45,16 @@ extension Ledger {
   }
 
   private func record(of number: UInt16) -> Int {
-    LedgerLayout.domainsOffset + Int(number) * LedgerLayout.recordSize
+    layout.domains.offset + Int(number) * LedgerLayout.Kind.domains.recordSize
   }
 
   private func state(of number: UInt16) -> DomainState {
-    DomainState(unsafe atomic64(at: record(of: number) + Self.recordState).pointee.load(ordering: .acquiring))
+    DomainState(unsafe atomic64(at: record(of: number) + Field.kindAndTurn).pointee.load(ordering: .acquiring))
   }
 
   /// The caller holds `interning`.
   private func setState(_ state: DomainState, of number: UInt16) {
-    unsafe atomic64(at: record(of: number) + Self.recordState).pointee.store(state.word, ordering: .releasing)
+    unsafe atomic64(at: record(of: number) + Field.kindAndTurn).pointee.store(state.word, ordering: .releasing)
   }
 
   // MARK: Giving out and taking back
@@ -64,7 +62,7 @@ extension Ledger {
   /// Adds a domain and gives it a number. Of a name longer than 56 bytes of UTF-8, keeps the Unicode scalars that fit.
   /// - Parameter isOneOfMany: whether the domain may not have the last 16 records. They are kept for domains of which a
   ///   process has one and which it may add late, such as native resources and adopted memory.
-  /// - Throws: ``LedgerError`` if all domain records are in use.
+  /// - Throws: ``LedgerError`` if all domain records are in use, or if the kernel gives no memory for more.
   package func addDomain(
     _ kind: DomainKind, name: String, isOneOfMany: Bool = false
   ) throws(LedgerError) -> OwnedDomain {
@@ -73,11 +71,16 @@ extension Ledger {
     guard let number = takeNumber(isClients: kind.isOfClients, isOneOfMany: isOneOfMany) else {
       throw LedgerError(.tooManyDomains(capacity: LedgerLayout.domainCapacity))
     }
+    let end = record(of: number) + LedgerLayout.Kind.domains.recordSize
+    if let errno = domainGrowth.grow(upTo: end, in: region) {
+      throw LedgerError(.growthFailed(entryCount: entryCount, errno: errno))
+    }
     setName(name, of: number)
+    clearCounts(of: number)
     let turn = state(of: number).turn + 1
     setState(DomainState(kind, turn: turn), of: number)
     if Int(number) == domainCount {
-      unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.store(UInt32(number) + 1, ordering: .releasing)
+      unsafe count(of: .domains).pointee.store(UInt64(number) + 1, ordering: .releasing)
     }
     return OwnedDomain(DomainID(number: DomainNumber(rawValue: number), turn: turn), of: self)
   }
@@ -132,11 +135,46 @@ extension Ledger {
     }
   }
 
+  // MARK: Counts
+
+  /// The field of a domain's record at an offset that ``LedgerLayout/DomainField`` names.
+  package func domainField64(_ field: Int, of id: DomainID) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    unsafe atomic64(at: record(of: id.rawValue) + field)
+  }
+  /// The same for a field of 4 bytes.
+  package func domainField32(_ field: Int, of id: DomainID) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    unsafe atomic32(at: record(of: id.rawValue) + field)
+  }
+
+  /// Records what a domain has just counted, for readers that are other processes.
+  package func recordCensus(_ census: Census, of id: DomainID) {
+    interning.lock()
+    defer { interning.unlock() }
+    guard kind(of: id) != nil else { return }
+    refreshClock()
+    let sequence = unsafe domainField32(Field.censusSequence, of: id)
+    let before = unsafe sequence.pointee.load(ordering: .relaxed)
+    unsafe sequence.pointee.store(before | 1, ordering: .relaxed)
+    atomicMemoryFence(ordering: .releasing)
+    unsafe domainField32(Field.censusSecond, of: id).pointee.store(second, ordering: .relaxed)
+    unsafe domainField64(Field.censusCount, of: id).pointee.store(UInt64(clamping: census.count), ordering: .relaxed)
+    unsafe domainField64(Field.censusBytes, of: id).pointee
+      .store(UInt64(clamping: census.byteCount), ordering: .relaxed)
+    unsafe sequence.pointee.store((before | 1) &+ 1, ordering: .releasing)
+  }
+
+  /// Clears what the last domain with this number counted. The caller holds `interning`.
+  private func clearCounts(of number: UInt16) {
+    for field in stride(from: Field.censusSequence, to: LedgerLayout.Kind.domains.recordSize, by: 8) {
+      unsafe atomic64(at: record(of: number) + field).pointee.store(0, ordering: .relaxed)
+    }
+  }
+
   // MARK: Reading
 
   /// The number of domain records ever used, record 0 ("no domain") included.
   package var domainCount: Int {
-    Int(unsafe atomic32(at: LedgerLayout.domainCountOffset).pointee.load(ordering: .acquiring))
+    Int(unsafe count(of: .domains).pointee.load(ordering: .acquiring))
   }
 
   /// The kind of a domain; nil if the domain has given its number back.
@@ -164,17 +202,17 @@ extension Ledger {
   }
 
   private func nameOffsets(of number: UInt16) -> [Int] {
-    stride(from: 0, to: Self.nameCapacity, by: 8).map { record(of: number) + Self.recordName + $0 }
+    stride(from: 0, to: Field.nameLength, by: 8).map { record(of: number) + Field.name + $0 }
   }
 
   /// Stores whole words, because another thread may be reading the name of the number's last domain.
   private func setName(_ name: String, of number: UInt16) {
     let text = Array(name.utf8)
     // Not inside a scalar: that would be read as a replacement character.
-    var end = min(text.count, Self.nameCapacity)
+    var end = min(text.count, Field.nameLength)
     while end > 0, end < text.count, text[end] & 0xC0 == 0x80 { end -= 1 }
     var bytes = Array(text[..<end])
-    bytes += Array(repeating: 0, count: Self.nameCapacity - bytes.count)
+    bytes += Array(repeating: 0, count: Field.nameLength - bytes.count)
     for (index, offset) in nameOffsets(of: number).enumerated() {
       let word = bytes[index * 8..<index * 8 + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       unsafe atomic64(at: offset).pointee.store(word, ordering: .relaxed)

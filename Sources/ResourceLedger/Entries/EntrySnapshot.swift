@@ -13,8 +13,11 @@ package struct EntrySnapshot: Sendable {
   package let capacity: Int
   package let site: SiteID
   package let domain: DomainNumber
-  package let bucket: UInt16
+  package let bucket: UInt8
+  package let flags: EntryFlags
   package let scope: UInt32
+  /// The second in which the life began, by ``Ledger/second``; 0 if it is not known.
+  package let birth: UInt32
 }
 
 extension LedgerEntry {
@@ -25,7 +28,8 @@ extension LedgerEntry {
     let classification = classification
     let snapshot = EntrySnapshot(
       word: before, address: address, byteCount: byteCount, capacity: capacity, site: site,
-      domain: classification.domain, bucket: classification.bucket, scope: scope)
+      domain: classification.domain, bucket: classification.bucket, flags: classification.flags, scope: scope,
+      birth: birth)
     atomicMemoryFence(ordering: .acquiring)
     return word.isSameLife(as: before) ? snapshot : nil
   }

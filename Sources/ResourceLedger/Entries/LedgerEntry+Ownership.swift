@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import CNativeRuntime
 public import Synchronization
 
 // The state word's protocol. A handle keeps a *key*: the word with which its life began (state live, no pins). Every
@@ -42,6 +43,7 @@ extension LedgerEntry {
     self.byteCount = byteCount
     self.site = site
     self.scope = scope
+    birth = cnativeruntime_second()
     let key = EntryWord(state: .live, generation: word.generation)
     unsafe record.pointee.word.store(key.rawValue, ordering: .releasing)
     return key

@@ -10,20 +10,22 @@ package struct EntryRecord: ~Copyable {
   @usableFromInline package let byteCount: Atomic<UInt64>
   @usableFromInline package let capacity: Atomic<UInt64>
   @usableFromInline package let site: Atomic<UInt32>
-  /// Domain in the low 16 bits, bucket in the high 16: readers want both from one load.
+  /// Domain in the low 16 bits, then 8 bits of bucket, then 8 bits of flags: readers want all of them from one load.
   @usableFromInline package let classification: Atomic<UInt32>
   @usableFromInline package let link: Atomic<UInt32>
-  @usableFromInline package let alignmentLog2: Atomic<UInt32>
+  @usableFromInline package let birth: Atomic<UInt32>
   @usableFromInline package let scope: Atomic<UInt32>
   @usableFromInline package let idleMark: Atomic<UInt32>
-  @usableFromInline package let firstGeneration: Atomic<UInt64>
+  /// The generation at which the entry joined its domain in the low 40 bits, then 8 bits of alignment, then 16 bits of
+  /// budget.
+  @usableFromInline package let membership: Atomic<UInt64>
 }
 
 /// A ledger entry: a reference to 64 bytes that stay mapped as long as their ledger exists.
 ///
 /// Synchronisation: `word` is the entry's lock, and publishes its fields. Only the owner writes the other fields
-/// (except for `idleMark`), before it stores the `live` word with release order. A reader loads the word with acquire
-/// order, reads the fields, and loads the word again (``snapshot()``).
+/// (except for `idleMark` and some flags), before it stores the `live` word with release order. A reader loads the word
+/// with acquire order, reads the fields, and loads the word again (``snapshot()``).
 // SAFETY: points into a ledger's region, which is unmapped only with its ledger; every field is atomic.
 @usableFromInline
 @safe package struct LedgerEntry: @unchecked Sendable, Equatable {
@@ -73,24 +75,33 @@ package struct EntryRecord: ~Copyable {
     get { Classification(rawValue: unsafe record.pointee.classification.load(ordering: .relaxed)) }
     nonmutating set { unsafe record.pointee.classification.store(newValue.rawValue, ordering: .relaxed) }
   }
+  /// The base-2 logarithm of the block's alignment. It has a byte of its own in `membership`.
   @inlinable package var alignmentLog2: UInt32 {
-    get { unsafe record.pointee.alignmentLog2.load(ordering: .relaxed) }
-    nonmutating set { unsafe record.pointee.alignmentLog2.store(newValue, ordering: .relaxed) }
+    get { UInt32(unsafe alignmentByte.pointee.load(ordering: .relaxed)) }
+    nonmutating set { unsafe alignmentByte.pointee.store(UInt8(truncatingIfNeeded: newValue), ordering: .relaxed) }
+  }
+  @inlinable var alignmentByte: UnsafeMutablePointer<Atomic<UInt8>> {
+    // SAFETY: byte 61 of the record is bits 40 to 47 of `membership`, which is changed by atomic operations only.
+    unsafe (UnsafeMutableRawPointer(record) + 61).assumingMemoryBound(to: Atomic<UInt8>.self)
+  }
+  /// The second in which the life began, by ``Ledger/second``; 0 if it is not known.
+  @inlinable package var birth: UInt32 {
+    get { unsafe record.pointee.birth.load(ordering: .relaxed) }
+    nonmutating set { unsafe record.pointee.birth.store(newValue, ordering: .relaxed) }
   }
   @inlinable package var scope: UInt32 {
     get { unsafe record.pointee.scope.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.scope.store(newValue, ordering: .relaxed) }
   }
   /// The entry's generation when it joined its domain. Its generation now minus this one: the lives that ended there.
-  @inlinable package var firstGeneration: UInt64 {
-    get { unsafe record.pointee.firstGeneration.load(ordering: .relaxed) }
-    nonmutating set { unsafe record.pointee.firstGeneration.store(newValue, ordering: .relaxed) }
+  package var firstGeneration: UInt64 {
+    unsafe record.pointee.membership.load(ordering: .relaxed) & EntryWord.lastGeneration
   }
-  /// Puts an entry without a resource into a domain. The caller owns the entry.
+  /// Puts an entry without a resource into a domain, without flags, alignment and budget. The caller owns the entry.
   @inlinable
   package func beginMembership(_ classification: Classification) {
     self.classification = classification
-    firstGeneration = word.generation
+    unsafe record.pointee.membership.store(word.generation, ordering: .relaxed)
   }
   /// The number of lives that ended since the entry joined its domain.
   package var endedLives: Int { Int(clamping: Int64(bitPattern: word.generation &- firstGeneration)) }
@@ -116,16 +127,17 @@ package struct EntryRecord: ~Copyable {
 
   @inlinable package static func == (a: LedgerEntry, b: LedgerEntry) -> Bool { unsafe a.record == b.record }
 
-  /// The domain that an entry belongs to, and the bucket that the domain sorts it into.
+  /// The domain that an entry belongs to, the bucket that the domain sorts it into, and the flags of its life.
   @usableFromInline
   package struct Classification: Equatable, Sendable {
     @usableFromInline package var rawValue: UInt32
     @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
-    @inlinable package init(domain: DomainNumber, bucket: UInt16) {
+    @inlinable package init(domain: DomainNumber, bucket: UInt8) {
       rawValue = UInt32(domain.rawValue) | UInt32(bucket) << 16
     }
-    package init(domain: DomainID, bucket: UInt16) { self.init(domain: domain.number, bucket: bucket) }
+    package init(domain: DomainID, bucket: UInt8) { self.init(domain: domain.number, bucket: bucket) }
     @inlinable package var domain: DomainNumber { DomainNumber(rawValue: UInt16(truncatingIfNeeded: rawValue)) }
-    @inlinable package var bucket: UInt16 { UInt16(truncatingIfNeeded: rawValue >> 16) }
+    @inlinable package var bucket: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
+    package var flags: EntryFlags { EntryFlags(rawValue: UInt8(truncatingIfNeeded: rawValue >> 24)) }
   }
 }

@@ -7,13 +7,10 @@ import Synchronization
 // A site is interned once: its texts are copied into the region, and its number stands for it everywhere.
 
 extension Ledger {
-  private static let recordFileOffset = 0
-  private static let recordFileLength = 4
-  private static let recordFunctionOffset = 8
-  private static let recordFunctionLength = 12
-  private static let recordLine = 16
-  private static let recordRescuedCount = 24
-  private static let recordRescuedBytes = 32
+  private typealias Field = LedgerLayout.SiteField
+
+  /// Where a site's record is.
+  private func record(of site: Int) -> Int { layout.sites.offset + site * LedgerLayout.Kind.sites.recordSize }
 
   /// The number of a line of code. Takes no lock and reads no text if the line was seen before.
   /// - Parameter isCreation: whether a resource is created there, for ``unrecordedCount``.
@@ -52,17 +49,19 @@ extension Ledger {
   /// Adds a site; the unknown site if there is no room for it. The caller holds `interning`.
   private func append(_ site: Site) -> SiteID {
     let count = siteCount
-    let record = LedgerLayout.sitesOffset + count * LedgerLayout.recordSize
-    guard count < layout.siteCapacity,
-      commit(&committedSites, upTo: record + LedgerLayout.recordSize, of: layout.stringsOffset),
+    let record = record(of: count)
+    guard count < layout.sites.capacity,
+      siteGrowth.grow(upTo: record + LedgerLayout.Kind.sites.recordSize, in: region) == nil,
       let file = place(site.file), let function = place(site.function)
     else { return .unknown }
-    unsafe base.storeBytes(of: file.offset, toByteOffset: record + Self.recordFileOffset, as: UInt32.self)
-    unsafe base.storeBytes(of: file.length, toByteOffset: record + Self.recordFileLength, as: UInt32.self)
-    unsafe base.storeBytes(of: function.offset, toByteOffset: record + Self.recordFunctionOffset, as: UInt32.self)
-    unsafe base.storeBytes(of: function.length, toByteOffset: record + Self.recordFunctionLength, as: UInt32.self)
-    unsafe base.storeBytes(of: UInt32(clamping: site.line), toByteOffset: record + Self.recordLine, as: UInt32.self)
-    unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.store(UInt32(count + 1), ordering: .releasing)
+    refreshClock()
+    unsafe base.storeBytes(of: file.offset, toByteOffset: record + Field.fileOffset, as: UInt32.self)
+    unsafe base.storeBytes(of: file.length, toByteOffset: record + Field.fileLength, as: UInt32.self)
+    unsafe base.storeBytes(of: function.offset, toByteOffset: record + Field.functionOffset, as: UInt32.self)
+    unsafe base.storeBytes(of: function.length, toByteOffset: record + Field.functionLength, as: UInt32.self)
+    unsafe base.storeBytes(of: UInt32(clamping: site.line), toByteOffset: record + Field.line, as: UInt32.self)
+    unsafe base.storeBytes(of: second, toByteOffset: record + Field.firstUse, as: UInt32.self)
+    unsafe self.count(of: .sites).pointee.store(UInt64(count + 1), ordering: .releasing)
     let id = SiteID(rawValue: UInt32(count))
     siteNames[site] = id
     return id
@@ -72,55 +71,41 @@ extension Ledger {
   private func place(_ text: String) -> (offset: UInt32, length: UInt32)? {
     if let placed = strings[text] { return placed }
     let bytes = Array(text.utf8)
-    let used = Int(unsafe atomic64(at: LedgerLayout.stringsCountOffset).pointee.load(ordering: .relaxed))
-    let place = layout.stringsOffset + used
-    guard used + bytes.count <= layout.stringsCapacity,
-      commit(&committedStrings, upTo: place + bytes.count, of: layout.entriesOffset)
+    let count = unsafe count(of: .strings)
+    let used = Int(unsafe count.pointee.load(ordering: .relaxed))
+    let place = layout.strings.offset + used
+    guard used + bytes.count <= layout.strings.capacity,
+      stringGrowth.grow(upTo: place + bytes.count, in: region) == nil
     else { return nil }
     for (index, byte) in bytes.enumerated() {
       unsafe base.storeBytes(of: byte, toByteOffset: place + index, as: UInt8.self)
     }
-    unsafe atomic64(at: LedgerLayout.stringsCountOffset).pointee
-      .store(UInt64(used + bytes.count), ordering: .releasing)
+    unsafe count.pointee.store(UInt64(used + bytes.count), ordering: .releasing)
     let placed = (offset: UInt32(used), length: UInt32(bytes.count))
     strings[text] = placed
     return placed
   }
 
-  /// Makes more bytes of sites or of their texts readable and writable, unless all bytes before `end` already are. The
-  /// caller holds `interning`.
-  /// - Parameter areaEnd: the end of the sites or of their texts. The last step before it may be shorter than the
-  ///   others.
-  /// - Returns: whether all bytes before `end` are readable and writable.
-  private func commit(_ committed: inout Int, upTo end: Int, of areaEnd: Int) -> Bool {
-    while committed < end {
-      let added = min(LedgerLayout.commitStep, areaEnd - committed)
-      guard unsafe mprotect(base + committed, added, PROT_READ | PROT_WRITE) == 0 else { return false }
-      committed += added
-    }
-    return true
-  }
-
   /// The number of interned sites, the unknown one included.
   package var siteCount: Int {
-    Int(unsafe atomic32(at: LedgerLayout.siteCountOffset).pointee.load(ordering: .acquiring))
+    Int(unsafe count(of: .sites).pointee.load(ordering: .acquiring))
   }
 
   /// The line of code that has a number; the unknown site if the number was never given out.
   package func site(_ id: SiteID) -> Site {
     guard id.rawValue > 0, Int(id.rawValue) < siteCount else { return .unknown }
-    let record = LedgerLayout.sitesOffset + Int(id.rawValue) * LedgerLayout.recordSize
+    let record = record(of: Int(id.rawValue))
     return Site(
-      file: text(at: record + Self.recordFileOffset),
-      line: Int(unsafe base.load(fromByteOffset: record + Self.recordLine, as: UInt32.self)),
-      function: text(at: record + Self.recordFunctionOffset))
+      file: text(at: record + Field.fileOffset),
+      line: Int(unsafe base.load(fromByteOffset: record + Field.line, as: UInt32.self)),
+      function: text(at: record + Field.functionOffset))
   }
 
   private func text(at field: Int) -> String {
     let offset = Int(unsafe base.load(fromByteOffset: field, as: UInt32.self))
     let length = Int(unsafe base.load(fromByteOffset: field + 4, as: UInt32.self))
-    guard offset + length <= layout.stringsCapacity else { return Site.unknown.file }
-    let bytes = unsafe UnsafeRawBufferPointer(start: base + layout.stringsOffset + offset, count: length)
+    guard offset + length <= layout.strings.capacity else { return Site.unknown.file }
+    let bytes = unsafe UnsafeRawBufferPointer(start: base + layout.strings.offset + offset, count: length)
     return unsafe String(decoding: bytes, as: UTF8.self)
   }
 
@@ -132,7 +117,7 @@ extension Ledger {
   }
 
   /// The record of site 0. The other records follow it in order.
-  package var siteRecords: UnsafeMutableRawPointer { unsafe base + LedgerLayout.sitesOffset }
+  package var siteRecords: UnsafeMutableRawPointer { unsafe base + layout.sites.offset }
 
   /// The same for a caller that already has ``siteRecords``. The sum of the bytes stops growing
   /// when it has reached 2^63.
@@ -140,9 +125,9 @@ extension Ledger {
   @inline(__always)
   package static func recordRescue(at site: SiteID, byteCount: Int, siteRecords: UnsafeMutableRawPointer) {
     // SAFETY: the layout puts aligned integers of 8 bytes there, changed by atomic operations only.
-    let record = unsafe siteRecords + Int(site.rawValue) * LedgerLayout.recordSize
-    let count = unsafe (record + recordRescuedCount).assumingMemoryBound(to: Atomic<UInt64>.self)
-    let bytes = unsafe (record + recordRescuedBytes).assumingMemoryBound(to: Atomic<UInt64>.self)
+    let record = unsafe siteRecords + Int(site.rawValue) * LedgerLayout.Kind.sites.recordSize
+    let count = unsafe (record + Field.rescuedCount).assumingMemoryBound(to: Atomic<UInt64>.self)
+    let bytes = unsafe (record + Field.rescuedBytes).assumingMemoryBound(to: Atomic<UInt64>.self)
     unsafe count.pointee.add(1, ordering: .relaxed)
     // One resource has 2^48 bytes at most, so this wraps only if 32,768 threads are between the two operations.
     if unsafe bytes.pointee.load(ordering: .relaxed) < 1 << 63 {
@@ -154,9 +139,9 @@ extension Ledger {
   /// are that many or more).
   package func rescues(at site: SiteID) -> (count: Int, byteCount: Int) {
     guard Int(site.rawValue) < siteCount else { return (0, 0) }
-    let record = LedgerLayout.sitesOffset + Int(site.rawValue) * LedgerLayout.recordSize
-    let count = unsafe atomic64(at: record + Self.recordRescuedCount).pointee.load(ordering: .relaxed)
-    let byteCount = unsafe atomic64(at: record + Self.recordRescuedBytes).pointee.load(ordering: .relaxed)
+    let record = record(of: Int(site.rawValue))
+    let count = unsafe atomic64(at: record + Field.rescuedCount).pointee.load(ordering: .relaxed)
+    let byteCount = unsafe atomic64(at: record + Field.rescuedBytes).pointee.load(ordering: .relaxed)
     return (Int(clamping: count), Int(clamping: byteCount))
   }
 }
