@@ -14,6 +14,8 @@ struct EntryFields {
   let flags: UInt8
   let birth: UInt32
   let scope: UInt32
+  /// A registration: when its cleanup began.
+  let mark: UInt32
   let firstGeneration: UInt64
 
   @inline(__always)
@@ -28,6 +30,7 @@ struct EntryFields {
     flags = record.number(at: 39, as: UInt8.self)
     birth = record.number(at: 44, as: UInt32.self)
     scope = record.number(at: 48, as: UInt32.self)
+    mark = record.number(at: 52, as: UInt32.self)
     firstGeneration = record.number(at: 56, as: UInt64.self) & 0xFF_FFFF_FFFF
   }
 

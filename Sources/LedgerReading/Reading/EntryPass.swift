@@ -9,15 +9,20 @@ struct EntryPass {
   /// By domain number: lives that ended, of entries that are still the domain's.
   private(set) var endedCounts: [Int] = []
   private(set) var tornCount = 0
+  /// Live entries whose release was requested and has not ended. A pin delays it, or a cleanup is under way.
+  private(set) var releasing: [EntryFields] = []
   private var damage = DamageList()
+
+  /// There are rarely more than a few.
+  private static var mostReleasing: Int { 1_024 }
 
   private let now: Int
   private let ageBoundaries: [Int]
 
-  init(now: Int, options: LedgerReader.Options) {
+  init(now: Int, ageBoundaries: [Int], largestCount: Int) {
     self.now = now
-    ageBoundaries = options.ageBoundaries
-    largest = LargestEntries(limit: options.largestCount)
+    self.ageBoundaries = ageBoundaries
+    largest = LargestEntries(limit: largestCount)
   }
 
   /// - Parameters:
@@ -65,6 +70,7 @@ struct EntryPass {
         domain: fields.domain, use: use, bucket: fields.bucket, site: hasOwner ? fields.site : 0,
         keeper: use.isHeld ? fields.keeper : .none, ageBand: hasOwner ? band(ofAge: age(fields)) : 0),
       byteCount: hasOwner ? fields.byteCount : 0, capacity: fields.capacity)
+    if use == .releasing, releasing.count < Self.mostReleasing { releasing.append(fields) }
     if use.isHeld { largest.offer(fields, use: use, at: index) }
   }
 
@@ -88,19 +94,5 @@ struct EntryPass {
     var band = 0
     while band < ageBoundaries.count, age >= ageBoundaries[band] { band += 1 }
     return band
-  }
-}
-
-/// Counts what could not be believed, by kind.
-struct DamageList {
-  private(set) var rows: [LedgerDamage] = []
-
-  mutating func add(_ what: StaticString, at index: Int) {
-    let what = "\(what)"
-    if let row = rows.firstIndex(where: { $0.what == what }) {
-      rows[row].count += 1
-    } else {
-      rows.append(LedgerDamage(what: what, count: 1, firstIndex: index))
-    }
   }
 }

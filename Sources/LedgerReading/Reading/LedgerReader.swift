@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NativeSynchronization
 import ResourceLedger
 
 /// Reads the ledger of another process, or of a file that a process left.
@@ -9,30 +10,6 @@ import ResourceLedger
 /// no sound ledger has give an error or are counted in ``LedgerSnapshot/damage``, and take no more memory than twice
 /// what the file takes, and 4 MiB.
 package struct LedgerReader: Sendable {
-  /// What a snapshot is to have.
-  package struct Options: Sendable {
-    /// Ascending ages in seconds: each is the begin of an age band. There are at most 7.
-    package private(set) var ageBoundaries = [10, 60, 600, 3_600, 86_400]
-    /// An age for which the snapshot must be able to say how much is surely that old: see
-    /// ``LedgerSnapshot/firstBand(surelyOfAge:)``.
-    package var leastAge: Int?
-    /// How many of the largest live resources the snapshot has, one by one.
-    package var largestCount = 10_000
-
-    package init(leastAge: Int? = nil) { self.leastAge = leastAge }
-
-    /// With a boundary at which all resources are surely as old as asked for.
-    fileprivate func withBoundary(longestGap: Int) -> Options {
-      guard let leastAge, leastAge > 0 else { return self }
-      var options = self
-      let (boundary, overflow) = leastAge.addingReportingOverflow(longestGap)
-      if !overflow, !ageBoundaries.contains(boundary) {
-        options.ageBoundaries = (ageBoundaries + [boundary]).sorted()
-      }
-      return options
-    }
-  }
-
   private let source: LedgerSource
   /// The process that was asked for, to find out at the end whether it still runs.
   private let process: SeenProcess?
@@ -66,14 +43,18 @@ package struct LedgerReader: Sendable {
     let clock = fields.clock(takenAt: takenAt, isRunning: isRunning ?? false)
     let options = options.withBoundary(longestGap: fields.longestGap)
     var damage = DamageList()
-    var entries = EntryPass(now: clock.now, options: options)
+    var entries = EntryPass(
+      now: clock.now, ageBoundaries: options.ageBoundaries, largestCount: options.largestCount)
     try entries.run(source, &header, damage: &damage)
 
     let sums = entries.sortedSums()
     let largest = entries.largest.sorted()
     let peaks = try PeakReader(source, header)
     let sites = try SiteReader(
-      source, header, wanted: sums.map(\.key.site) + largest.map(\.fields.site) + peaks.siteNumbers, damage: &damage)
+      source, header,
+      wanted: sums.map(\.key.site) + largest.map(\.fields.site) + peaks.siteNumbers
+        + entries.releasing.map(\.site),
+      damage: &damage)
     let domains = try DomainReader(source, header, endedCounts: entries.endedCounts, damage: &damage)
     let answer = try AnswerReader.read(source, header, fields, clock, domains, damage: &damage)
     let snapshot = LedgerSnapshot(
@@ -82,6 +63,8 @@ package struct LedgerReader: Sendable {
       sums: sums.map { SnapshotSum($0, sites, domains) },
       largest: largest.map { SnapshotEntry($0, age: entries.age($0.fields), sites, domains) },
       sites: sites.sites, domains: domains.domains,
+      runningCleanups: entries.releasing.compactMap { SnapshotCleanup($0, fields, clock, sites, domains) }
+        .sorted { $0.age > $1.age },
       scopes: try ScopeReader.read(source, header, numbers: Set(largest.map(\.fields.scope))),
       answer: answer, history: try HistoryReader.read(source, header, now: clock.now),
       peaks: peaks.peaks(sites), unrecordedCount: try source.bytes(at: 256, count: 8).long(at: 0),
@@ -123,5 +106,19 @@ extension SnapshotEntry {
       bucket: Int(fields.bucket), use: entry.use, keeper: fields.keeper, byteCount: Int(clamping: fields.byteCount),
       capacity: Int(clamping: fields.capacity), age: age, scope: fields.scope, address: UInt(fields.address),
       pinCount: fields.word.pinCount)
+  }
+}
+
+extension SnapshotCleanup {
+  /// - Returns: nil if the entry is no registration of a registry: then its release waits for a pin.
+  init?(
+    _ entry: EntryFields, _ fields: ClockFields, _ clock: LedgerClock, _ sites: SiteReader, _ domains: DomainReader
+  ) {
+    let domain = domains.position(of: Int(entry.domain))
+    guard domains.domains[domain].kind == .finalizationRegistry, entry.mark != 0 else { return nil }
+    let now = (Double(fields.monotonic) / 1e6 + clock.age * 1e3).rounded()
+    let milliseconds = CoarseClock.milliseconds(
+      from: entry.mark, to: UInt32(truncatingIfNeeded: Int64(clamping: Int128(now))))
+    self.init(site: sites.position(of: entry.site), domain: domain, age: Double(milliseconds) / 1e3)
   }
 }

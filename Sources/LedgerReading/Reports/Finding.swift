@@ -22,12 +22,16 @@ public struct Finding: Codable, Sendable, Equatable {
     public static var stuck: Kind { Kind(.stuck) }
     /// A resource was created on a line that the ledger had no room to record. A note, not a fault.
     public static var unrecorded: Kind { Kind(.unrecorded) }
+    /// A resource has been live for longer than an age that was asked for. A note, not a fault.
+    public static var old: Kind { Kind(.old) }
+    /// A resource was live when its process was killed. A note, not a fault.
+    public static var live: Kind { Kind(.live) }
 
     /// The kinds of this version.
     public static var allCases: [Kind] { Code.allCases.map(Kind.init) }
 
     private enum Code: String, CaseIterable {
-      case held, rescued, orphan, ghost, unsettled, uncounted, stuck, unrecorded
+      case held, rescued, orphan, ghost, unsettled, uncounted, stuck, unrecorded, old, live
     }
 
     private let code: Code
@@ -48,7 +52,7 @@ public struct Finding: Codable, Sendable, Equatable {
     /// Whether it makes the verdict ``Verdict/faults``.
     public var isFault: Bool {
       switch code {
-      case .rescued, .unsettled, .unrecorded: false
+      case .rescued, .unsettled, .unrecorded, .old, .live: false
       case .held, .orphan, .ghost, .uncounted, .stuck: true
       }
     }
@@ -65,6 +69,8 @@ public struct Finding: Codable, Sendable, Equatable {
       case .uncounted: "the domain could not count itself: nothing to compare the ledger with"
       case .stuck: "a cleanup runs for too long, and those behind it wait: a cleanup that blocks"
       case .unrecorded: "created on lines that the ledger had no room to record: reports show (unknown):0 instead"
+      case .old: "live for longer than the age that was asked for: a forgotten entry of a dictionary, or a cache"
+      case .live: "live when the process was killed: it could not release anything any more, so this is no leak"
       }
     }
 
@@ -73,7 +79,7 @@ public struct Finding: Codable, Sendable, Equatable {
       switch code {
       case .orphan: "the domain has more than the ledger: resources made without a handle"
       case .ghost: "the ledger has more than the domain: resources released behind their handles' back"
-      case .held, .rescued, .unsettled, .uncounted, .stuck, .unrecorded: explanation
+      case .held, .rescued, .unsettled, .uncounted, .stuck, .unrecorded, .old, .live: explanation
       }
     }
   }

@@ -38,9 +38,12 @@ package struct SiteSums {
   package var byteCount: Int { Int(clamping: sums.values.reduce(0) { $0 + $1.byteCount }) }
 
   /// Most bytes first; then by count, and then by site, so that the order is always the same.
-  package func sorted(in ledger: Ledger) -> [SiteTotals] {
+  package func sorted(in ledger: Ledger) -> [SiteTotals] { sorted(naming: ledger.site) }
+
+  /// The same for numbers that another table than the ledger gave out.
+  func sorted(naming site: (SiteID) -> Site) -> [SiteTotals] {
     sums
-      .map { (ledger.site($0.key), $0.value) }
+      .map { (site($0.key), $0.value) }
       .sorted { ($1.1.byteCount, $1.1.count, $0.0) < ($0.1.byteCount, $0.1.count, $1.0) }
       .map { site, sum in
         SiteTotals(

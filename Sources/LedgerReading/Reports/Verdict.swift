@@ -4,13 +4,18 @@
 public enum Verdict: String, Codable, Sendable {
   /// There are no findings.
   case clean
-  /// Notes only: `rescued`, `unsettled`, `unrecorded`.
+  /// Notes only: `rescued`, `unsettled`, `unrecorded`, `old`, `live`.
   case notes
   /// At least one fault: `held`, `orphan`, `ghost`, `uncounted` or `stuck`.
   case faults
 
   package init(_ findings: [Finding]) {
-    self = findings.contains { $0.kind.isFault } ? .faults : findings.isEmpty ? .clean : .notes
+    self.init(findings, faults: Set(Finding.Kind.allCases.filter(\.isFault)))
+  }
+
+  /// The verdict if only findings of these kinds count as faults.
+  init(_ findings: [Finding], faults: Set<Finding.Kind>) {
+    self = findings.contains { faults.contains($0.kind) } ? .faults : findings.isEmpty ? .clean : .notes
   }
 
   /// Reads the verdict of a report.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ResourceLedger
+
 /// What a ledger had at one moment: sums by line, size class, state and age, and the largest resources.
 ///
 /// A snapshot needs neither the ledger nor the process any more. Rows refer to ``sites`` and ``domains`` by position;
@@ -43,6 +45,8 @@ package struct LedgerSnapshot: Codable, Sendable, Equatable {
   package var sites: [SnapshotSite]
   /// The domains that are in use, and those to which rows refer. The first one stands for "no domain".
   package var domains: [SnapshotDomain]
+  /// Cleanups of finalization registries that are under way, longest first.
+  package var runningCleanups: [SnapshotCleanup]
   /// The names of scopes, if they are known.
   package var scopes: [SnapshotScope]
 
@@ -70,6 +74,16 @@ package struct LedgerDamage: Codable, Sendable, Equatable {
   package var count: Int
   /// The number of the first such record.
   package var firstIndex: Int
+}
+
+/// A cleanup that is under way.
+package struct SnapshotCleanup: Codable, Sendable, Equatable {
+  /// The position in ``LedgerSnapshot/sites`` of the line that registered it.
+  package var site: Int
+  /// The position of its registry in ``LedgerSnapshot/domains``.
+  package var domain: Int
+  /// Seconds since it began; or, if it is one of several in a row, since the first of at most 16 of them began.
+  package var age: Double
 }
 
 /// The name of a scope, and when it began and ended, in seconds of the ledger's clock.
@@ -105,6 +119,7 @@ extension LedgerSnapshot {
     largest = try values.decode([SnapshotEntry].self, forKey: .largest)
     sites = try values.decode([SnapshotSite].self, forKey: .sites)
     domains = try values.decode([SnapshotDomain].self, forKey: .domains)
+    runningCleanups = try values.decode([SnapshotCleanup].self, forKey: .runningCleanups)
     scopes = try values.decode([SnapshotScope].self, forKey: .scopes)
     answer = try values.decodeIfPresent(LedgerAnswer.self, forKey: .answer)
     history = try values.decode([HistorySample].self, forKey: .history)
@@ -127,12 +142,18 @@ extension LedgerSnapshot {
       && sums.allSatisfy {
         sites.contains($0.site) && domains.contains($0.domain) && (0...ageBoundaries.count).contains($0.ageBand)
       }
+      && runningCleanups.allSatisfy { sites.contains($0.site) && domains.contains($0.domain) }
       && largest.allSatisfy { sites.contains($0.site) && domains.contains($0.domain) }
       && peaks.allSatisfy { $0.sites.allSatisfy { sites.contains($0.site) } }
       && (answer.map { answer in
         answer.arenas.allSatisfy { domains.contains($0.domain) }
           && answer.classes.allSatisfy { domains.contains($0.domain) }
       } ?? true)
+  }
+
+  /// Bytes of a size class of an arena; nil if the domain is no arena, or there is no such class.
+  package func sizeClass(ofDomain domain: Int, bucket: Int) -> Int? {
+    domains[domain].kind == .arena && (0..<SizeClass.count).contains(bucket) ? SizeClass.byteCount(at: bucket) : nil
   }
 
   /// The least and the greatest age of a band, in seconds; the greatest is nil for the last band.
