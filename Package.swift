@@ -132,7 +132,7 @@ let package = Package(
     .testTarget(
       name: "NativeBuffersTests",
       dependencies: [
-        "CNativeRuntime", "NativeBuffers", "NativeSynchronization", "ResourceLedger", "TestSupport",
+        "CJemalloc", "CNativeRuntime", "NativeBuffers", "NativeSynchronization", "ResourceLedger", "TestSupport",
       ],
       swiftSettings: swiftSettings),
     .testTarget(

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <jemalloc/jemalloc.h>
 #include <malloc.h>
-#include <stdio.h>
-#include <sys/mman.h>
 
 void *cjemalloc_allocate(size_t byte_count, uint32_t arena, uint32_t lg_alignment, bool zeroed) {
   int flags = MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE | MALLOCX_LG_ALIGN((int)lg_alignment);
@@ -70,41 +68,4 @@ const char *cjemalloc_process_malloc_file(void) { return process_malloc_file; }
 size_t cjemalloc_glibc_allocated(void) {
   struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;
-}
-
-// jemalloc's own hooks, except for the two that map and unmap memory. With jemalloc's own two, an arena maps memory in
-// advance (opt.retain). It also keeps its unused memory mapped, and no other arena can use that memory.
-static extent_hooks_t thrifty_hooks;
-static extent_alloc_t *map_extent;
-
-// jemalloc 5.3 asks for uncommitted memory only if it maps in advance. If that is refused, it asks for no more than it
-// needs.
-static void *map_needed(extent_hooks_t *hooks, void *address, size_t size, size_t alignment, bool *zero, bool *commit,
-                        unsigned arena) {
-  if (!*commit && size > (2 << 20)) return NULL;
-  return map_extent(hooks, address, size, alignment, zero, commit, arena);
-}
-
-static bool unmap_unused(extent_hooks_t *hooks, void *address, size_t size, bool committed, unsigned arena) {
-  (void)hooks, (void)committed, (void)arena;
-  return munmap(address, size) != 0;
-}
-
-// Runs before main: there is one thread, and no client has changed the first arena's hooks.
-__attribute__((constructor)) static void make_thrifty_hooks(void) {
-  extent_hooks_t *own;
-  size_t size = sizeof own;
-  if (mallctl("arena.0.extent_hooks", &own, &size, NULL, 0) != 0) return;
-  thrifty_hooks = *own;
-  map_extent = own->alloc;
-  thrifty_hooks.alloc = map_needed;
-  thrifty_hooks.dalloc = unmap_unused;
-}
-
-int cjemalloc_map_only_needed(uint32_t arena) {
-  if (map_extent == NULL) return ENOENT;
-  char key[64];
-  snprintf(key, sizeof key, "arena.%u.extent_hooks", (unsigned)arena);
-  extent_hooks_t *hooks = &thrifty_hooks;
-  return mallctl(key, NULL, NULL, &hooks, sizeof hooks);
 }

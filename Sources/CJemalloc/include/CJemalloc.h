@@ -30,6 +30,22 @@ size_t cjemalloc_size_class(size_t byte_count, uint32_t lg_alignment);
 /// jemalloc keeps that address space for the arena (opt.retain). Returns an errno value, 0 for success.
 int cjemalloc_map_only_needed(uint32_t arena);
 
+/// Whether the kernel gives names to memory without a file (`PR_SET_VMA_ANON_NAME`), as asked once before main.
+bool cjemalloc_names_mappings(void);
+
+/// The longest name of a mapping, with its final zero.
+#define CJEMALLOC_NAME_SIZE 80
+
+/// Gives what a new arena maps from now on a name. Returns an errno value, 0 for success.
+///
+/// The arena then has hooks of its own, and jemalloc fills memory for zeroed blocks itself, if it has used pages for
+/// them, instead of giving these pages back and getting new ones.
+int cjemalloc_name_mappings(uint32_t arena, const char *name);
+
+/// For tests: takes the place of the kernel. NULL if no names are given.
+typedef int cjemalloc_naming(void *address, size_t size, const char *name);
+void cjemalloc_set_naming(cjemalloc_naming *_Nullable naming);
+
 /// mallctl, unchanged. Returns an errno value, 0 for success.
 int cjemalloc_mallctl(const char *key, void *_Nullable old_value, size_t *_Nullable old_size,
                       void *_Nullable new_value, size_t new_size);

@@ -33,6 +33,7 @@ struct OwnerRules {
 
   private static func owner(named name: String) -> MemoryOwner {
     if name == "[heap]" || name.hasPrefix("[anon: glibc: malloc") { return .malloc }
+    if name.hasPrefix("[anon:native-buffers") { return .jemalloc }
     if name == "[stack]" || name.hasPrefix("[anon: glibc: pthread stack") { return .stacks }
     return .other
   }

@@ -144,6 +144,7 @@ public final class Arena: Sendable {
       try? Mallctl.call("arena.\(index).destroy")
       throw error
     }
+    Mallctl.nameMappings(arena: index, as: name)
   }
 
   /// The arena's idle blocks. Made at the first use, because an arena without buffers needs no lists for them. Takes no

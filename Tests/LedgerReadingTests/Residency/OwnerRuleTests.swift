@@ -35,6 +35,7 @@ struct OwnerRuleTests {
     #expect(Self.owner(Self.mapping(0x1000, 0x2000, name: "[vdso]")) == .other)
     #expect(Self.owner(Self.mapping(0x1000, 0x2000, name: "[anon: glibc: malloc arena]")) == .malloc)
     #expect(Self.owner(Self.mapping(0x1000, 0x2000, name: "[anon: glibc: pthread stack: 12]")) == .stacks)
+    #expect(Self.owner(Self.mapping(0x1000, 0x2000, name: "[anon:native-buffers:shared]")) == .jemalloc)
     // A file may have any name, so the number of the file comes before the name.
     #expect(Self.owner(Self.mapping(0x1000, 0x2000, inode: 7, name: "[heap]")) == .files)
   }
