@@ -21,6 +21,11 @@ import Synchronization
 ///                                  (by the maintenance thread)
 /// ```
 ///
+/// If the kernel gives names to memory (`CONFIG_ANON_VMA_NAME`), `pmap` and `smem` show what an arena maps after its
+/// creation as "native-buffers:" and the arena's name. jemalloc then fills a zeroed block that has used pages itself, so
+/// all of the block is resident; without names, it gets new pages from the kernel, which are resident once they are
+/// touched.
+///
 /// Its counts are the second book: jemalloc keeps them, and they are exact because allocations do not pass through
 /// jemalloc's thread caches. An arena lives until ``destroy()``; dropping the last reference to the object changes
 /// nothing. A process has room for about 4,000 arenas, and each takes 2 MiB of address space. Each makes every audit 30
