@@ -72,7 +72,8 @@ enum ResidencyTrial {
     return AllocatorMemory(
       allocated: counts.byteCount, active: counts.active, dirty: counts.dirty, muzzy: counts.muzzy,
       retained: counts.retained, metadata: process.metadata, mallocName: ProcessMalloc.fileName,
-      mallocAllocated: ProcessMalloc.allocatedByGlibc)
+      mallocAllocated: ProcessMalloc.owner == .jemalloc
+        ? process.allocated - counts.byteCount : ProcessMalloc.allocatedByGlibc)
   }
 }
 

@@ -15,7 +15,7 @@ package struct PresentPages: Sendable {
   private var swapped: [UInt64] = []
   /// The number of present pages, and of those that may be zeros.
   package private(set) var presentCount = 0
-  package private(set) var maybeZeroCount = 0
+  private var maybeZeroCount = 0
 
   /// Makes the pages of a range of whole pages, of which none is in memory.
   package init(range: Range<UInt>, pageByteCount: Int) {
@@ -46,22 +46,18 @@ package struct PresentPages: Sendable {
     }
   }
 
-  /// Forgets pages of zeros, so that as many pages remain as the kernel counts as resident. If a page may be the page
-  /// of zeros, it may also be one that the process shares with a process that it was forked from. If there are pages of
-  /// both sorts, the pages at the highest addresses are forgotten, and these may be the wrong ones.
+  /// Forgets pages of zeros, which the kernel does not count as resident.
+  ///
+  /// A page that may be the page of zeros may also be one that the process shares with a process that was forked. If
+  /// more of them are in memory than the kernel counts, by at least half of their number, they are pages of zeros.
+  /// Otherwise they are shared pages, and what exceeds the kernel's count came meanwhile. A process that has both sorts
+  /// of pages has some of them counted wrongly.
   package mutating func forgetZeros(residentByteCount: Int) {
-    var surplus = min(presentCount - residentByteCount / pageByteCount, maybeZeroCount)
-    guard surplus > 0 else { return }
-    presentCount -= surplus
-    maybeZeroCount -= surplus
-    for word in present.indices.reversed() where surplus > 0 {
-      while surplus > 0, maybeZero[word] != 0 {
-        let highest = UInt64(1) << UInt64(63 - maybeZero[word].leadingZeroBitCount)
-        maybeZero[word] ^= highest
-        present[word] ^= highest
-        surplus -= 1
-      }
-    }
+    let surplus = presentCount - residentByteCount / pageByteCount
+    guard surplus > 0, surplus >= (maybeZeroCount + 1) / 2 else { return }
+    for word in present.indices { present[word] &= ~maybeZero[word] }
+    presentCount -= maybeZeroCount
+    maybeZeroCount = 0
   }
 
   // MARK: Counting

@@ -163,6 +163,12 @@ struct ResidentTally {
       resident[.unused, default: 0] += near + far
       return
     }
+    // Of pages elsewhere, `malloc` has at least what it gave out, if it is jemalloc's.
+    if allocator.isJemallocsMalloc {
+      let allocated = min(far, max(0, allocator.mallocAllocated ?? 0))
+      resident[.malloc, default: 0] += allocated
+      far -= allocated
+    }
     // Near a block, there is nothing of jemalloc's own.
     let dirtyNear = min(near, max(0, allocator.dirty))
     let dirtyFar = min(far, max(0, allocator.dirty) - dirtyNear)

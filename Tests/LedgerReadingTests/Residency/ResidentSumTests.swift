@@ -27,11 +27,12 @@ struct ResidentSumTests {
   }
 
   private static func allocator(
-    active: Int = 0, allocated: Int = 0, dirty: Int = 0, metadata: Int = 0, malloc: String? = "libc.so.6"
+    active: Int = 0, allocated: Int = 0, dirty: Int = 0, metadata: Int = 0, malloc: String? = "libc.so.6",
+    mallocAllocated: Int? = nil
   ) -> AllocatorMemory {
     AllocatorMemory(
       allocated: allocated, active: active, dirty: dirty, muzzy: 0, retained: 5, metadata: metadata,
-      mallocName: malloc, mallocAllocated: nil)
+      mallocName: malloc, mallocAllocated: mallocAllocated)
   }
 
   private static func sum(
@@ -110,6 +111,9 @@ struct ResidentSumTests {
     #expect(
       try unused(Self.allocator(metadata: 2 * Self.page, malloc: "libjemalloc.so.2"))
         == [.freePlaces: 9, .jemalloc: 2, .malloc: 18])
+    let itsMalloc = Self.allocator(
+      dirty: much, metadata: much, malloc: "libjemalloc.so.2", mallocAllocated: 12 * Self.page)
+    #expect(try unused(itsMalloc) == [.dirty: 17, .malloc: 12])
     #expect(try unused(nil) == [.unused: 29])
   }
 
