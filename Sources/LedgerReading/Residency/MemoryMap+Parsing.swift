@@ -97,13 +97,7 @@ extension MemoryMap.Mapping {
     case "LazyFree": return line.readKilobytes(into: &lazyFreeByteCount)
     case "AnonHugePages": return line.readKilobytes(into: &hugePageByteCount)
     case "VmFlags":
-      for flag in line.rest.split(separator: " ") {
-        switch flag {
-        case "nr": kernelFlags.insert(.noReserve)
-        case "ht": kernelFlags.insert(.hugeTables)
-        default: break
-        }
-      }
+      if line.rest.split(separator: " ").contains("nr") { kernelFlags.insert(.noReserve) }
       return true
     default: return true
     }

@@ -111,7 +111,5 @@ package struct MemoryMap: Sendable {
 
     /// `nr`: mapped with `MAP_NORESERVE`. The kernel does not join such a mapping with one that has reserved memory.
     package static var noReserve: KernelFlags { KernelFlags(rawValue: 1) }
-    /// `ht`: pages of `hugetlbfs`, which do not count as resident.
-    package static var hugeTables: KernelFlags { KernelFlags(rawValue: 2) }
   }
 }

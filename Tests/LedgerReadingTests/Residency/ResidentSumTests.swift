@@ -36,7 +36,8 @@ struct ResidentSumTests {
   }
 
   private static func sum(
-    _ mappings: [MemoryMap.Mapping], present: Range<Int>, _ blocks: [MemoryBlock], _ allocator: AllocatorMemory?,
+    _ mappings: [MemoryMap.Mapping], present: Range<Int>, zeros: Range<Int> = 0..<0, _ blocks: [MemoryBlock],
+    _ allocator: AllocatorMemory?,
     entry: UInt64 = PageEntry.present | PageEntry.exclusive
   ) throws -> ResidentSum {
     let map = MemoryMap(mappings)
@@ -45,6 +46,7 @@ struct ResidentSumTests {
     ) { range throws(ResidencyError) in
       var pages = PresentPages(range: range, pageByteCount: page)
       for index in present { pages.set(index, to: entry) }
+      for index in zeros { pages.set(index, to: PageEntry.present) }
       return pages
     }
     #expect(sum.total == map.residentByteCount)
@@ -165,11 +167,9 @@ struct ResidentSumTests {
 
   @Test("A page of zeros, which the kernel does not count, counts for no block")
   func zeroPages() throws {
-    let mapping = Self.arena(0..<0)
     let sum = try Self.sum(
-      [mapping, Self.file(1)], present: 0..<10, [Self.block(0, 10 * Self.page)], Self.allocator(),
-      entry: PageEntry.present)
-    #expect(sum[.live]?.resident == 0)
+      [Self.arena(0..<2)], present: 0..<2, zeros: 2..<10, [Self.block(0, 10 * Self.page)], Self.allocator())
+    #expect(sum[.live] == .init(term: .live, resident: 2 * Self.page, size: 10 * Self.page))
     #expect(sum[.other]?.resident == 0)
   }
 
