@@ -13,13 +13,14 @@ struct SortedBlocks {
     self.blocks = isSorted ? blocks : Self.sorted(blocks)
   }
 
-  /// Sorts digit by digit, from the lowest digit on: a million blocks take a sixth of the time of `sorted(by:)`.
+  /// Sorts digit by digit, from the lowest digit on: a million blocks take a quarter of the time of `sorted(by:)`. The
+  /// bits below the lowest digit are 0 in all distances, because blocks are aligned.
   private static func sorted(_ blocks: [MemoryBlock]) -> [MemoryBlock] {
     let lowest = blocks.reduce(UInt.max) { min($0, $1.address) }
-    let span = blocks.reduce(UInt(0)) { $0 | ($1.address - lowest) }
+    let bits = blocks.reduce(UInt(0)) { $0 | ($1.address - lowest) }
     var keys = blocks.indices.map { (distance: blocks[$0].address - lowest, index: $0) }
     var sorted = keys
-    for shift in stride(from: 0, to: UInt.bitWidth - span.leadingZeroBitCount, by: digitWidth) {
+    for shift in stride(from: bits.trailingZeroBitCount, to: UInt.bitWidth - bits.leadingZeroBitCount, by: digitWidth) {
       var starts = [Int](repeating: 0, count: 1 << digitWidth)
       for key in keys { starts[digit(key.distance, shift)] += 1 }
       var start = 0
