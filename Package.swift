@@ -27,6 +27,7 @@ let package = Package(
     .library(name: "LeakAuditing", targets: ["LeakAuditing"]),
     .library(name: "Bitmaps", targets: ["Bitmaps"]),
     .executable(name: "leak-audit", targets: ["leak-audit"]),
+    .executable(name: "leak-audit-reader", targets: ["leak-audit-reader"]),
     .executable(name: "thumbnails", targets: ["thumbnails"]),
   ],
   traits: [
@@ -75,24 +76,40 @@ let package = Package(
       name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers", "NativeSynchronization"],
       swiftSettings: swiftSettings),
     // Floor 4
+    .target(name: "CommandOutput", swiftSettings: swiftSettings),
+    .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
+    // Depends on nothing that needs jemalloc or an image library, so that leak-audit-reader is one static file.
+    .target(
+      name: "LeakAuditCommands",
+      dependencies: [
+        "CommandOutput", "CZlib", "LedgerReading", "NativeSynchronization", "ResourceLedger",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings + [.enableUpcomingFeature("InternalImportsByDefault")]),
     .target(
       name: "CommandSupport",
       dependencies: [
-        "Bitmaps", "NativeBuffers", "NativeSynchronization",
+        "Bitmaps", "CommandOutput", "NativeBuffers", "NativeSynchronization",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "leak-audit",
       dependencies: [
-        "Bitmaps", "CommandSupport", "LeakAuditing", "NativeBuffers",
+        "Bitmaps", "CommandOutput", "CommandSupport", "LeakAuditCommands", "LeakAuditing", "NativeBuffers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "leak-audit-reader",
+      dependencies: [
+        "LeakAuditCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "thumbnails",
       dependencies: [
-        "Bitmaps", "CommandSupport", "LeakAuditing", "NativeBuffers",
+        "Bitmaps", "CommandOutput", "CommandSupport", "LeakAuditing", "NativeBuffers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -150,7 +167,8 @@ let package = Package(
     .testTarget(
       name: "LeakAuditCommandTests",
       dependencies: [
-        "leak-audit", "thumbnails", "Bitmaps", "CommandSupport", "LeakAuditing", "NativeBuffers", "TestSupport",
+        "leak-audit", "leak-audit-reader", "thumbnails", "Bitmaps", "CommandOutput", "CommandSupport",
+        "LeakAuditCommands", "LeakAuditing", "LedgerReading", "NativeBuffers", "ResourceLedger", "TestSupport",
       ],
       swiftSettings: swiftSettings),
   ]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandOutput
 /// A line on the terminal that is overwritten again and again.
 struct ProgressLine: Sendable {
   let total: Int

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandOutput
 package import Bitmaps
 import Foundation
 package import NativeBuffers

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Bitmaps
+import CommandOutput
 import CommandSupport
 import Glibc
 import LeakAuditing

@@ -12,12 +12,18 @@ package enum StandardError {
 
 /// The stream for the report.
 package enum StandardOutput {
+  package static let isTerminal = isatty(STDOUT_FILENO) == 1
+
   /// - Returns: whether all of it was written; if not, `errno` says why.
   package static func write(_ text: String) -> Bool { writeAll(text, to: STDOUT_FILENO) }
 }
 
-private func writeAll(_ text: String, to descriptor: Int32) -> Bool {
-  var bytes = Array(text.utf8)[...]
+/// - Returns: whether all of it was written; if not, `errno` says why.
+package func writeAll(_ text: String, to descriptor: Int32) -> Bool { writeAll(Array(text.utf8), to: descriptor) }
+
+/// - Returns: whether all of it was written; if not, `errno` says why.
+package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+  var bytes = bytes[...]
   while !bytes.isEmpty {
     let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
     if count < 0, errno == EINTR { continue }

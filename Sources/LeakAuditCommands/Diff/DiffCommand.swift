@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+import LedgerReading
+import ResourceLedger
+
+/// `leak-audit diff`: what grew between two snapshots.
+package struct DiffCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "diff",
+    abstract: "Shows for each line of code what is new, gone, grown and shrunk between two snapshots.",
+    discussion: """
+      Each side is a snapshot, a ledger in a file, a process id, or the name of a command. Only what is live is \
+      compared: memory that is kept for reuse is no growth.
+
+      The exit code is 0, or 1 if there is more growth than --fail-on-growth allows. It is 2 if a side cannot be read, \
+      and 64 if the command line has a mistake.
+      """)
+
+  @Argument(help: "The earlier side.")
+  var old: String
+
+  @Argument(help: "The later side.")
+  var new: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Make the exit code 1 if live bytes grew by more than so many bytes, such as 10m, or by more than such a part, "
+        + "such as 5%.", valueName: "growth"),
+    transform: { text in try refusing { () throws(ValueRefusal) in try GrowthLimit.parse(text) } })
+  var failOnGrowth: GrowthLimit?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compare only lines of code of these files, such as 'MyServer/*'. May be given several times.",
+      valueName: "pattern"))
+  var only: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Leave out lines of code that changed by fewer bytes.", valueName: "bytes"),
+    transform: { text in try refusing { () throws(ValueRefusal) in try ByteSize.parse(text) } })
+  var minBytes: Int?
+
+  @Option(help: "The form of the report on standard output.")
+  var format = OutputForm.text
+
+  @OptionGroup var display: DisplayOptions
+  @OptionGroup var look: LookOptions
+
+  package init() {}
+
+  /// What is printed as JSON.
+  private struct Document: Encodable {
+    let old: LedgerProcess?
+    let new: LedgerProcess?
+    let oldTotals: SnapshotDiff.Amount
+    let newTotals: SnapshotDiff.Amount
+    let lines: [SnapshotDiff.Line]
+    let exceedsGrowthLimit: Bool
+  }
+
+  package func run() throws {
+    try reportingFailures { () throws -> ExitCode in
+      let before = try LedgerTarget(old).snapshot()
+      let after = try LedgerTarget(new).snapshot()
+      let own = only.map { Pattern($0) }
+      let diff = SnapshotDiff(
+        from: before.liveLines, to: after.liveLines,
+        where: { site in own.isEmpty || own.contains { $0.matches(site.file) } },
+        isShown: { line in display.shows(line.site) && line.byteChange.magnitude >= (minBytes ?? 0) })
+      let isExceeded =
+        failOnGrowth.map { $0.isExceeded(from: diff.old.byteCount, to: diff.new.byteCount) } ?? false
+      switch format {
+      case .json:
+        try printReport(
+          json(
+            Document(
+              old: before.process, new: after.process, oldTotals: diff.old, newTotals: diff.new, lines: diff.lines,
+              exceedsGrowthLimit: isExceeded)))
+      case .text: try printReport(text(before, after, diff, isExceeded))
+      }
+      return isExceeded ? CommandExit.findings.code : CommandExit.clean.code
+    }
+  }
+
+  private func text(
+    _ before: LedgerSnapshot, _ after: LedgerSnapshot, _ diff: SnapshotDiff, _ isExceeded: Bool
+  ) -> String {
+    let style = look.outputStyle
+    var lines = ["from  \(before.title)", "to    \(after.title)\(Self.distance(before, after))", ""]
+    lines += diff.textLines(top: display.top, units: look.units, style: style, width: look.outputWidth)
+    if let failOnGrowth {
+      let limit = failOnGrowth.text(look.units)
+      let verdict =
+        isExceeded
+        ? style.fault("growth: live bytes grew by more than \(limit).")
+        : style.good("growth: live bytes did not grow by more than \(limit).")
+      lines += ["", verdict]
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// ", 12 min later", if the second snapshot was taken later.
+  private static func distance(_ before: LedgerSnapshot, _ after: LedgerSnapshot) -> String {
+    guard after.takenAt > before.takenAt else { return "" }
+    return ", \(Age.text(seconds: Int(clamping: (after.takenAt - before.takenAt) / 1_000_000_000))) later"
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LedgerReading
+import ResourceLedger
+
+/// One process of `leak-audit list`.
+struct ProcessRow: Encodable, Sendable {
+  /// The process id, as this machine's or this container's `/proc` shows it.
+  let pid: Int
+  let userID: Int
+  let command: String
+  /// Seconds since the ledger was made, which is when the process made its first resource.
+  let age: Int
+  let liveCount: Int
+  /// Bytes asked for.
+  let liveBytes: Int
+  let idleBytes: Int
+  /// Nil if the process ended meanwhile.
+  let residentBytes: Int?
+  /// Of live bytes; nil if there is no history of at least ten seconds.
+  let growthPerMinute: Int?
+
+  init(_ listing: LedgerListing, _ snapshot: LedgerSnapshot) {
+    pid = listing.processID
+    userID = listing.userID
+    command = listing.command
+    age = max(0, snapshot.clock.now - 1)
+    liveCount = snapshot.liveTotals.count
+    liveBytes = snapshot.liveTotals.byteCount
+    idleBytes = snapshot.idleByteCount
+    residentBytes = residentSet(ofProcess: listing.processID)
+    growthPerMinute = snapshot.growthPerMinute
+  }
+}
+
+extension ProcessRow {
+  /// A table with a heading.
+  static func lines(_ rows: [ProcessRow], showsUser: Bool, units: ByteText, style: Style, width: Int?) -> [String] {
+    var table = TextTable(Array(repeating: .right, count: showsUser ? 8 : 7) + [.left])
+    let user = showsUser ? ["user"] : []
+    table.add(
+      ["pid"] + user + ["age", "live", "live bytes", "idle bytes", "resident", "growth/min", "command"],
+      paint: style.faint)
+    for row in rows {
+      table.add(
+        ["\(row.pid)"] + (showsUser ? ["\(row.userID)"] : []) + [
+          Age.text(seconds: row.age), row.liveCount.grouped, units.text(row.liveBytes), units.text(row.idleBytes),
+          row.residentBytes.map(units.text) ?? "-", row.growthPerMinute.map(units.signed) ?? "-", row.command,
+        ])
+    }
+    return table.lines(indent: 0, width: width)
+  }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+package import LedgerReading
+
+/// The options that say which findings count. They are the same in all commands.
+package struct AuditOptions: ParsableArguments {
+  @Flag(help: "Let notes count, too: the exit code is then 1 for them.")
+  package var strict = false
+
+  @Option(
+    help: ArgumentHelp("Let these kinds of findings count, too. Kinds: \(CountedKinds.names).", valueName: "kinds"),
+    transform: kinds)
+  package var failOn: [Finding.Kind] = []
+
+  @Option(
+    help: ArgumentHelp("Let these kinds of findings not count. This is stronger than --fail-on.", valueName: "kinds"),
+    transform: kinds)
+  package var noFailOn: [Finding.Kind] = []
+
+  @Option(
+    help: ArgumentHelp("Leave out lines of code with fewer bytes, such as 4096, 10k or 1.5GiB.", valueName: "bytes"),
+    transform: { text in try refusing { () throws(ValueRefusal) in try ByteSize.parse(text) } })
+  package var minBytes: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Report what has been live for longer than this as \"old\", such as 90s, 10m or 1h30m.",
+      valueName: "age"),
+    transform: { text in try refusing { () throws(ValueRefusal) in try Age.parse(text) } })
+  package var minAge: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Let only findings about these files count, such as 'MyServer/*'. May be given several times.",
+      valueName: "pattern"))
+  package var only: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A file of findings that are known and accepted. May be given several times.", valueName: "file"),
+    completion: .file())
+  package var suppress: [String] = []
+
+  package init() {}
+}
+
+extension AuditOptions {
+  /// Reads the suppression files.
+  /// - Throws: ``CommandFailure`` if one cannot be read; `ValidationError` if one has a mistake.
+  func filter() throws -> FindingFilter {
+    var suppressions = Suppressions()
+    for path in suppress {
+      let text = try wholeText(ofFile: path)
+      try refusing { () throws(ValueRefusal) in try suppressions.add(text, from: path.shownOnTerminals) }
+    }
+    return FindingFilter(
+      counted: CountedKinds(added: failOn, removed: noFailOn, isStrict: strict), minimumByteCount: minBytes ?? 0,
+      ownFiles: only.map { Pattern($0) }, suppressions: suppressions)
+  }
+}
+
+private func kinds(_ text: String) throws -> [Finding.Kind] {
+  try refusing { () throws(ValueRefusal) in try CountedKinds.parse(text) }
+}
+
+/// Turns the refusal of a value into the error that argument-parser prints with the option's name.
+func refusing<Value>(_ body: () throws(ValueRefusal) -> Value) throws -> Value {
+  do {
+    return try body()
+  } catch {
+    throw ValidationError(error.description)
+  }
+}

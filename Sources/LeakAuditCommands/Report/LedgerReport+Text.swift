@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LedgerReading
+import ResourceLedger
+
+extension LedgerReport {
+  /// The report for people.
+  /// - Parameters:
+  ///   - top: how many lines of code are shown of each list.
+  ///   - width: columns of a line at most; nil for any number.
+  func textLines(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
+    var text = [style.heading(title)]
+    var figures = "live \(live.count.grouped) of \(units.phrase(live.byteCount)), idle \(units.phrase(idleBytes))"
+    if let growthPerMinute { figures += ", growth \(units.signed(growthPerMinute)) in a minute" }
+    text += [figures, ""]
+    text += lineTable(top: top, units: units, style: style, width: width)
+    for peak in peaks { text += peak.textLines(top: min(top, 3), units: units, style: style, width: width) }
+    if !findings.isEmpty { text.append(style.heading("findings")) }
+    for finding in findings { text += finding.textLines(top: top, units: units, style: style, width: width) }
+    text += caveats.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
+    text.append(verdictLine(style))
+    return text
+  }
+
+  private func lineTable(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
+    guard !lines.isEmpty else { return [] }
+    var table = TextTable([.right, .right, .left, .left])
+    table.add(["bytes", "count", "oldest", "line of code"], paint: style.faint)
+    for line in lines.prefix(top) {
+      table.add([units.text(line.byteCount), line.count.grouped, line.oldest, line.site.description])
+    }
+    let rest = lines.dropFirst(top)
+    let others =
+      rest.isEmpty
+      ? [] : ["  … and \(rest.count.grouped) more lines of code; --top \(lines.count) shows all of them"]
+    return [style.heading("live memory by line of code")] + table.lines(width: width) + others + [""]
+  }
+
+  /// What the reader of the report should know about how sure it is.
+  private var caveats: [String] {
+    var text = damage.map { "damaged: \($0.what): \($0.count.grouped) records, the first one is \($0.firstIndex)" }
+    if isRunning == true {
+      switch answerAge {
+      case nil:
+        text.append(
+          "Orphans and ghosts were not looked for: the process has not counted what its allocator has. The ledger's "
+            + "own figures are exact.")
+      case .some(let age) where age >= 2:
+        text.append(
+          "The process counted what its allocator has \(Age.text(seconds: Int(min(age, 1e9)))) ago, and did not answer "
+            + "since: orphans and ghosts are those of that moment. The ledger's own figures are exact.")
+      default: break
+      }
+    }
+    if tornCount > 0 {
+      text.append("\(tornCount.grouped) entries changed during each try to read them, and are in no sum")
+    }
+    return text
+  }
+
+  private func verdictLine(_ style: Style) -> String {
+    switch verdict {
+    case .clean: style.good("verdict: clean. Nothing was found.")
+    case .notes: style.good("verdict: clean, with notes. No finding counts; see the notes above.")
+    case .faults: style.fault("verdict: faults. See the findings above.")
+    }
+  }
+}
+
+extension LedgerReport.JudgedFinding {
+  fileprivate func textLines(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
+    var title = "\(finding.kind.rawValue): \(finding.count.grouped)"
+    // Nothing is said of bytes if the resources have none, or their bytes are not counted.
+    if finding.byteCount != 0 { title += " of \(units.phrase(finding.byteCount))" }
+    if let sizeClass = finding.sizeClass { title += ", size class \(sizeClass.grouped)" }
+    if let arena = finding.arena { title += ", arena \"\(arena)\"" }
+    if let domain = finding.domain { title += ", domain \"\(domain)\"" }
+    let label = counts ? style.fault("fault") : style.note("note")
+    var text = ["  \(label): \(title)"] + explanation.wrapped(to: width, indent: 4)
+    if let reason = finding.reason { text += reason.wrapped(to: width, indent: 4) }
+    for site in finding.sites.prefix(top) {
+      let line = Site(file: site.file, line: site.line, function: site.function)
+      let amount = "    \(site.count.grouped) × "
+      let bytes = site.byteCount != 0 ? ", \(units.phrase(site.byteCount))" : ""
+      text.append(amount + line.text(width: width.map { max(20, $0 - amount.count - bytes.count) }) + bytes)
+    }
+    let rest = finding.sites.count - top
+    if rest > 0 { text.append("    … and \(rest.grouped) more lines of code; --top \(finding.sites.count) shows them") }
+    return text + "next: \(next)".wrapped(to: width, indent: 4) + [""]
+  }
+}

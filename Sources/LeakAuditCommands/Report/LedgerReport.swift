@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LedgerReading
+import ResourceLedger
+
+/// What is reported about one ledger: as JSON, these fields.
+struct LedgerReport: Encodable {
+  let title: String
+  let process: LedgerProcess?
+  let seenProcessID: Int?
+  let status: LedgerSnapshot.Status
+  let isRunning: Bool?
+  /// When the ledger was read: nanoseconds since 1970.
+  let takenAt: UInt64
+  let verdict: Verdict
+  let findings: [JudgedFinding]
+  let live: Amount
+  let idleBytes: Int
+  /// What is live by line of code, most bytes first.
+  let lines: [Line]
+  let growthPerMinute: Int?
+  let peaks: [ReportedPeak]
+  /// Both books of each arena, as the process counted them last; empty if it was never asked.
+  let arenas: [ArenaBooks]
+  /// How many seconds before the ledger was read that was; nil if the process was never asked.
+  let answerAge: Double?
+  /// What could not be read.
+  let damage: [LedgerDamage]
+  let tornCount: Int
+  /// In one word: clean (no findings), notes (no finding counts), or faults (at least one counts).
+  enum Verdict: String, Encodable {
+    case clean, notes, faults
+  }
+
+  struct Amount: Encodable {
+    let count: Int
+    let byteCount: Int
+  }
+
+  struct Line: Encodable {
+    let site: Site
+    let count: Int
+    let byteCount: Int
+    /// Of `count`, those that a cache holds, or that are meant to live as long as the process.
+    let keptCount: Int
+    /// Every resource of the line is at most in this age band: "over 1 h".
+    let oldest: String
+  }
+
+  struct JudgedFinding: Encodable {
+    let finding: Finding
+    /// Whether it makes the exit code 1.
+    let counts: Bool
+    let explanation: String
+    let next: String
+  }
+
+  /// Whether a part of the ledger could not be read or believed.
+  let isPartial: Bool
+
+  /// - Parameters:
+  ///   - faults: the kinds that are faults in this report.
+  ///   - filter: says which findings are shown, and which of them count.
+  ///   - shows: which lines of code are shown in the list of what is live.
+  init(
+    _ snapshot: LedgerSnapshot, leastAge: Int?, faults: Set<Finding.Kind>, filter: inout FindingFilter,
+    shows: (Site) -> Bool
+  ) {
+    var options = SnapshotAudit.Options()
+    options.leastAge = leastAge
+    options.faults = faults
+    let audit = SnapshotAudit(snapshot, options)
+    let findings = filter.judge(audit.findings, isFault: faults.contains)
+    title = snapshot.title
+    process = snapshot.process
+    seenProcessID = snapshot.seenProcessID
+    status = snapshot.status
+    isRunning = snapshot.isRunning
+    takenAt = snapshot.takenAt
+    verdict = findings.contains(where: \.counts) ? .faults : findings.isEmpty ? .clean : .notes
+    self.findings = findings.map { judged in
+      JudgedFinding(
+        finding: judged.finding, counts: judged.counts, explanation: judged.finding.explanation,
+        next: judged.finding.kind.advice)
+    }
+    let totals = snapshot.liveTotals
+    live = Amount(count: totals.count, byteCount: totals.byteCount)
+    idleBytes = snapshot.idleByteCount
+    lines = snapshot.liveLines.filter { shows($0.site) }.map { line in
+      Line(
+        site: line.site, count: line.count, byteCount: line.byteCount, keptCount: line.keptCount,
+        oldest: snapshot.ageText(ofBand: line.oldestBand))
+    }
+    growthPerMinute = snapshot.growthPerMinute
+    peaks = snapshot.peaks.map { ReportedPeak($0, in: snapshot) }
+    arenas = audit.arenas
+    answerAge = audit.answerAge
+    isPartial = audit.isPartial
+    damage = snapshot.damage
+    tornCount = snapshot.tornCount
+  }
+
+  /// 1 if a finding counts; otherwise 2 if a part of the ledger could not be read.
+  var exit: CommandExit {
+    if verdict == .faults { return .findings }
+    return isPartial ? .notAudited : .clean
+  }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+import LedgerReading
+
+/// `leak-audit report`: audits one process, or what it left.
+package struct ReportCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Audits a process from outside, without stopping it, or a ledger or snapshot that it left.",
+    discussion: """
+      What is live in a process that runs is no finding: only its program knows how long it is needed. To look for \
+      what is forgotten, ask by age: --min-age 10m --fail-on old. What a process that ended by itself still had is \
+      `held`, a note, because globals and caches are never released at the end: --fail-on held lets it count.
+
+      The exit code is 0 if no finding counts, 1 if one does, 2 if the ledger cannot be read, or not all of it, and 64 \
+      if the command line has a mistake. Orphans, ghosts and stuck cleanups count, unless the options say otherwise.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "A process id, the name of a command, or a file: a ledger or a snapshot.", valueName: "process"))
+  var target: String
+
+  @Option(help: "The form of the report on standard output.")
+  var format = OutputForm.text
+
+  @OptionGroup var audit: AuditOptions
+  @OptionGroup var display: DisplayOptions
+  @OptionGroup var look: LookOptions
+
+  package init() {}
+
+  /// The kinds that are faults without further options.
+  private static var faults: Set<Finding.Kind> { [.orphan, .ghost, .stuck, .uncounted] }
+
+  package func run() throws {
+    try reportingFailures { () throws -> ExitCode in
+      var filter = try audit.filter()
+      let snapshot = try LedgerTarget(target).snapshot(leastAge: audit.minAge)
+      let report = LedgerReport(
+        snapshot, leastAge: audit.minAge, faults: Self.faults, filter: &filter, shows: display.shows)
+      let remarks = filter.suppressions.remarks
+      switch format {
+      case .json: try printReport(json(Document(report: report, remarks: remarks)))
+      case .text:
+        let lines = report.textLines(
+          top: display.top, units: look.units, style: look.outputStyle, width: look.outputWidth)
+        try printReport((lines + remarks.map { look.outputStyle.note($0) }).joined(separator: "\n"))
+      }
+      return report.exit.code
+    }
+  }
+
+  /// The fields of the report, and what is to be said of the suppression files.
+  private struct Document: Encodable {
+    let report: LedgerReport
+    let remarks: [String]
+  }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import LedgerReading
+import ResourceLedger
+
+extension LedgerSnapshot {
+  /// Whose ledger it is, in one line: "server (process 4211) on web-3, up 3 h 20 min".
+  package var title: String {
+    guard let process else { return "a process whose identity is torn in the ledger" }
+    var id = "process \(seenProcessID ?? process.id)"
+    // In a container, the process has another id than outside.
+    if let seenProcessID, seenProcessID != process.id { id += ", \(process.id) in its own namespace" }
+    let age = Age.text(seconds: Int(clamping: (takenAt - min(takenAt, process.madeAt)) / 1_000_000_000))
+    let host = process.host.isEmpty ? "" : " on \(process.host)"
+    switch (status, isRunning) {
+    case (.ended, _): return "\(process.command) (\(id))\(host), ended by a regular exit"
+    case (_, false): return "\(process.command) (\(id))\(host), died without a regular exit"
+    case (_, true): return "\(process.command) (\(id))\(host), ledger made \(age) ago"
+    case (_, nil): return "\(process.command) (\(id))\(host), not known whether it still runs"
+    }
+  }
+
+  /// An age band for a table: "over 1 h".
+  package func ageText(ofBand band: Int) -> String {
+    let ages = ages(ofBand: band)
+    if ages.least == 0 { return ages.below.map { "under \(Age.text(seconds: $0))" } ?? "any" }
+    return "over \(Age.text(seconds: ages.least))"
+  }
+
+  /// How many bytes the live memory grew within the last minute; nil if the history is shorter than ten seconds.
+  package var growthPerMinute: Int? {
+    guard let last = history.last, let first = history.first(where: { last.second - $0.second <= 60 }),
+      last.second - first.second >= 10
+    else { return nil }
+    let growth = Int128(last.liveByteCount) - Int128(first.liveByteCount)
+    return Int(clamping: growth * 60 / Int128(last.second - first.second))
+  }
+
+  /// Both books of all arenas in one line, as the process counted them last: "books: allocator 22 blocks, ledger 22
+  /// blocks, 0.1 s ago".
+  package func booksLine(_ units: ByteText) -> String {
+    guard let answer else { return "books: the process was never asked for the allocator's counts" }
+    let allocator = Int.clampedSum(answer.classes.lazy.map(\.allocatorCount))
+    let ledger = Int.clampedSum(
+      answer.classes.lazy.map { .clampedSum($0.liveCount, $0.idleCount, $0.quarantinedCount, $0.detachedCount) })
+    let difference = Int.clampedSum(answer.classes.lazy.map { Int(clamping: $0.difference.magnitude) })
+    let agreement = difference == 0 ? "they agree" : "\(difference.grouped) blocks differ"
+    return "books: allocator \(allocator.grouped) blocks of \(units.phrase(answer.allocated)), ledger "
+      + "\(ledger.grouped) blocks; \(agreement), counted \(Age.text(seconds: Int(max(0, min(answer.age, 1e9))))) ago"
+  }
+}
+
+extension LedgerAnswer {
+  /// Bytes of all arenas by the allocator's count.
+  fileprivate var allocated: Int { .clampedSum(arenas.lazy.map(\.allocated)) }
+}
+
+extension LedgerAnswer.SizeClassCounts {
+  /// The allocator's blocks less the ledger's.
+  package var difference: Int128 {
+    let ledger = [liveCount, idleCount, quarantinedCount, detachedCount].reduce(Int128(0)) { $0 + Int128($1) }
+    return Int128(allocatorCount) - ledger
+  }
+}

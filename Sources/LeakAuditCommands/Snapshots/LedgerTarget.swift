@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+package import LedgerReading
+
+/// What a person named on the command line: a process, a ledger in a file, or a snapshot in a file.
+package enum LedgerTarget: Sendable, Equatable {
+  case process(Int)
+  case file(String)
+
+  /// Finds out what is meant: a number is a process id; a text with a slash, or the name of a file that is there, is a
+  /// file; everything else is the name of a command.
+  /// - Throws: ``CommandFailure`` if no process with a ledger has this name, or several have it.
+  package init(_ text: String) throws(CommandFailure) {
+    if let id = Int(text), id > 0 {
+      self = .process(id)
+    } else if text.contains("/") || isThere(text) {
+      self = .file(text)
+    } else {
+      // /proc has 15 bytes of a command's name.
+      let name = String(decoding: text.utf8.prefix(15), as: UTF8.self)
+      let found = LedgerReader.processes(allUsers: true).filter { $0.command == name }
+      guard found.count <= 1 else {
+        let ids = found.map { "\($0.processID)" }.joined(separator: ", ")
+        throw CommandFailure(
+          "\(found.count) processes with a ledger are called \"\(text.shownOnTerminals)\": \(ids). Name one of these "
+            + "process ids.")
+      }
+      guard let process = found.first else {
+        throw CommandFailure(
+          "no process with a ledger is called \"\(text.shownOnTerminals)\", and there is no such file. `leak-audit "
+            + "list` shows the processes with a ledger.")
+      }
+      self = .process(process.processID)
+    }
+  }
+
+  /// Reads what both books have.
+  /// - Parameter leastAge: an age for which the snapshot must be able to say how much is surely that old.
+  /// - Throws: ``CommandFailure``, which says why it cannot be read, and what to do next.
+  package func snapshot(leastAge: Int? = nil) throws(CommandFailure) -> LedgerSnapshot {
+    do {
+      switch self {
+      case .process(let id):
+        return try LedgerReader(process: id).snapshot(LedgerReader.Options(leastAge: leastAge))
+      case .file(let path):
+        if let bytes = Self.snapshotBytes(path) { return try SnapshotFile.snapshot(from: bytes) }
+        return try LedgerReader(path: path).snapshot(LedgerReader.Options(leastAge: leastAge))
+      }
+    } catch let error as LedgerReadingError {
+      throw CommandFailure(error.description)
+    } catch let error as ValueRefusal {
+      throw CommandFailure("\(self) \(error).")
+    } catch {
+      throw CommandFailure("\(self): \(error)")
+    }
+  }
+
+  /// The bytes of a file that begins like a snapshot; nil for every other file, and for one that cannot be read.
+  private static func snapshotBytes(_ path: String) -> [UInt8]? {
+    // O_NONBLOCK, because the path may be a pipe's, and to open it would wait for a writer.
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var status = stat()
+    guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      status.st_size <= SnapshotFile.largestByteCount
+    else { return nil }
+    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, 2, 0) }
+    guard count == 2, bytes.starts(with: SnapshotFile.signature) else { return nil }
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+        unsafe pread(file, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done, off_t(done))
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return Array(bytes[..<done]) }
+      done += count
+    }
+    return bytes
+  }
+}
+
+private func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+extension LedgerTarget: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .process(let id): "process \(id)"
+    case .file(let path): "file \"\(path.shownOnTerminals)\""
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+import CommandOutput
+import LedgerReading
+
+/// `leak-audit snapshot`: keeps what a ledger has in a small file.
+package struct SnapshotCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "Writes what a ledger has now into a small file, for later and for elsewhere.",
+    discussion: """
+      The file has the sums by line of code, size class, use and age, the 10,000 largest resources, the history and \
+      the allocator's counts. `report`, `diff` and `watch` read it like a ledger. It is JSON, compressed as gzip: \
+      `zcat FILE` shows it.
+
+      The exit code is 0 if the file was written, 2 if not, and 64 if the command line has a mistake.
+      """)
+
+  @Argument(help: ArgumentHelp("A process id, the name of a command, or a ledger in a file.", valueName: "process"))
+  var target: String
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("The file that is written. It replaces one of this name.", valueName: "file"),
+    completion: .file())
+  var output: String
+
+  @Flag(help: "Replace the names of files, functions, scopes, domains, command and host by hashes.")
+  var redact = false
+
+  @OptionGroup var look: LookOptions
+
+  package init() {}
+
+  package func validate() throws {
+    guard !output.isEmpty else { throw ValidationError("--output is empty. Name a file.") }
+  }
+
+  package func run() throws {
+    try reportingFailures { () throws(CommandFailure) -> ExitCode in
+      let snapshot = try LedgerTarget(target).snapshot()
+      let byteCount = try (redact ? snapshot.redacted : snapshot).write(to: output)
+      let live = snapshot.liveTotals
+      try printReport(
+        "\(snapshot.title)\nlive \(live.count.grouped) of \(look.units.phrase(live.byteCount)); "
+          + "\(look.units.phrase(byteCount)) written to \(output.shownOnTerminals)")
+      return CommandExit.clean.code
+    }
+  }
+}
+
+extension LedgerSnapshot {
+  /// Writes the snapshot into a file.
+  /// - Returns: the file's bytes.
+  func write(to path: String) throws(CommandFailure) -> Int {
+    let bytes: [UInt8]
+    do throws(ValueRefusal) {
+      bytes = try SnapshotFile.bytes(of: self)
+    } catch {
+      throw CommandFailure("\"\(path.shownOnTerminals)\" was not written: \(error).")
+    }
+    try NewFile.write(bytes, to: path)
+    return bytes.count
+  }
+}

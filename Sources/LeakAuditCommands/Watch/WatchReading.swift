@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LedgerReading
+import NativeSynchronization
+
+/// One reading of a ledger that is watched.
+struct WatchReading {
+  let target: LedgerTarget
+  let units: ByteText
+  private(set) var snapshot: LedgerSnapshot
+  let lines: [LineTotals]
+  /// How long the reading took.
+  let milliseconds: Int
+  /// The process's resident set now; the last one of the history if the process has ended.
+  let residentSet: Int?
+
+  /// - Throws: ``CommandFailure`` if the ledger cannot be read.
+  init(_ target: LedgerTarget, units: ByteText) throws(CommandFailure) {
+    self.target = target
+    self.units = units
+    let begin = MonotonicClock.now
+    snapshot = try target.snapshot()
+    lines = snapshot.liveLines
+    milliseconds = Int((MonotonicClock.now - begin) / 1_000_000)
+    residentSet =
+      snapshot.seenProcessID.flatMap { LeakAuditCommands.residentSet(ofProcess: $0) }
+      ?? snapshot.history.last?.residentSet
+  }
+
+  /// Reads again; nil if the process has ended meanwhile.
+  func next() throws(CommandFailure) -> WatchReading? {
+    do throws(CommandFailure) {
+      return try WatchReading(target, units: units)
+    } catch {
+      if case .process(let id) = target, kill(pid_t(clamping: id), 0) != 0, errno == ESRCH { return nil }
+      throw error
+    }
+  }
+
+  /// The same figures, of a process that has ended.
+  var ended: WatchReading {
+    var result = self
+    result.snapshot.isRunning = false
+    return result
+  }
+
+  /// All of it in one line: "14:03:22  live 12,345 of 31.6 MiB  idle 4.00 MiB  resident 120 MiB  +1.20 MiB/min".
+  var line: String {
+    let live = snapshot.liveTotals
+    var parts = [
+      Self.timeOfDay(snapshot.takenAt), "live \(live.count.grouped) of \(units.phrase(live.byteCount))",
+      "idle \(units.phrase(snapshot.idleByteCount))",
+    ]
+    if let residentSet { parts.append("resident \(units.phrase(residentSet))") }
+    if let growth = snapshot.growthPerMinute { parts.append("\(units.signed(growth))/min") }
+    if let largest = lines.first { parts.append("most: \(largest.site)") }
+    return parts.joined(separator: "  ")
+  }
+
+  /// - Parameter time: nanoseconds since 1970.
+  private static func timeOfDay(_ time: UInt64) -> String {
+    var seconds = Int(clamping: time / 1_000_000_000)
+    var parts = unsafe tm()
+    unsafe localtime_r(&seconds, &parts)
+    let fields = unsafe [parts.tm_hour, parts.tm_min, parts.tm_sec]
+    return fields.map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+  }
+}
+
+/// Sleeps, or less long if a signal comes.
+func sleep(milliseconds: Int) {
+  var time = timespec(tv_sec: milliseconds / 1_000, tv_nsec: milliseconds % 1_000 * 1_000_000)
+  unsafe nanosleep(&time, nil)
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LeakAuditCommands
+import LedgerReading
+import TestSupport
+import Testing
+
+@Suite("leak-audit report")
+struct ReportCommandTests {
+  private let cache = MadeSnapshot.Line(file: "Server/Cache.swift", count: 3, byteCount: 3_000_000, ageBand: 4)
+  private let frames = MadeSnapshot.Line(
+    file: "Video/Frames.swift", function: "next(of:)", count: 9, byteCount: 90_000, ageBand: 1)
+
+  private func report(_ made: MadeSnapshot, _ options: String...) throws -> Command.Outcome {
+    let folder = try ScratchFolder()
+    return try Command.run("leak-audit", ["report", folder.write(made, "snapshot")] + options)
+  }
+
+  @Test("What a process had at its own end is a note, with its lines, what it means, and what to do next")
+  func ended() throws {
+    let outcome = try report(MadeSnapshot(lines: [cache, frames], idleByteCount: 4_096))
+    #expect(outcome.exitCode == 0 && outcome.errors == "")
+    #expect(
+      outcome.output == """
+        server (process 4211) on web-3, ended by a regular exit
+        live 12 of 2.95 MiB, idle 4.00 KiB
+
+        live memory by line of code
+             bytes  count  oldest     line of code
+          2.86 MiB      3  over 1 h   Server/Cache.swift:12 in load(_:)
+          87.9 KiB      9  over 10 s  Video/Frames.swift:12 in next(of:)
+
+        findings
+          note: held: 12 of 2.95 MiB, size class 48
+            live after the scope that should have released it: a live reference or a retain cycle
+            3 × Server/Cache.swift:12 in load(_:), 2.86 MiB
+            9 × Video/Frames.swift:12 in next(of:), 87.9 KiB
+            next: Find what still refers to it: a global variable, a cache, a closure, or two objects that refer to \
+        each other. If it is meant to stay, name it in a suppression file, or mark it .processLifetime.
+
+        verdict: clean, with notes. No finding counts; see the notes above.
+
+        """)
+  }
+
+  @Test("What a killed process had is live when it died, and not called a leak")
+  func killed() throws {
+    var made = MadeSnapshot(lines: [cache])
+    made.status = .inUse
+    let outcome = try report(made)
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.output.contains("note: live: 3 of 2.86 MiB") && outcome.output.contains("so this is no leak"))
+    #expect(!outcome.output.contains("held"))
+  }
+
+  @Test("What a running process has live is no finding, unless its age is asked for")
+  func running() throws {
+    var made = MadeSnapshot(lines: [cache, frames])
+    (made.status, made.isRunning, made.books) = (.inUse, true, (12, 12, 0))
+    let plain = try report(made)
+    #expect(plain.exitCode == 0 && plain.output.hasSuffix("verdict: clean. Nothing was found.\n"))
+    let old = try report(made, "--min-age", "50m", "--fail-on", "old")
+    #expect(old.exitCode == 1)
+    #expect(old.output.contains("fault: old: 3 of 2.86 MiB") && !old.output.contains("9 ×"))
+    #expect(try report(made, "--min-age", "50m").exitCode == 0)
+  }
+
+  @Test("If both books differ, orphans and ghosts are faults, with how sure that is")
+  func differingBooks() throws {
+    var made = MadeSnapshot(lines: [cache])
+    (made.status, made.isRunning, made.books) = (.inUse, true, (5, 3, 0))
+    let orphans = try report(made)
+    #expect(orphans.exitCode == 1)
+    #expect(orphans.output.contains("fault: orphan: 2 of 96 bytes, size class 48, arena \"shared\""))
+    #expect(try report(made, "--no-fail-on", "orphan").exitCode == 0)
+    made.books = (1, 3, 0)
+    let ghosts = try report(made)
+    #expect(ghosts.exitCode == 1 && ghosts.output.contains("fault: ghost: 2 of 96 bytes"))
+    made.books = nil
+    let unknown = try report(made)
+    #expect(unknown.exitCode == 0 && unknown.output.contains("Orphans and ghosts were not looked for"))
+  }
+
+  @Test("Options say which findings count: strict, kinds, small ones, files of one's own, and suppressions")
+  func options() throws {
+    var made = MadeSnapshot(lines: [cache, frames])
+    made.rescuedCount = 2
+    #expect(try report(made).exitCode == 0)
+    #expect(try report(made, "--strict").exitCode == 1)
+    #expect(try report(made, "--strict", "--no-fail-on", "held,rescued").exitCode == 0)
+    #expect(try report(made, "--fail-on", "held").exitCode == 1)
+    #expect(try report(made, "--fail-on", "held", "--min-bytes", "3m").exitCode == 0)
+    #expect(try report(made, "--fail-on", "held", "--only", "Audio/*").exitCode == 0)
+    let own = try report(made, "--fail-on", "held", "--only", "Video/*")
+    #expect(own.exitCode == 1)
+    #expect(own.output.contains("fault: held: 9 of") && own.output.contains("note: held: 3 of"))
+
+    let folder = try ScratchFolder()
+    let known = """
+      held Server/* * at most 3 because the cache lives as long as the server
+      held Video/* * because of frames that are shown
+      ghost Old/* * because it was once so
+      """
+    let file = try folder.write(Array(known.utf8), "known")
+    let suppressed = try report(made, "--fail-on", "held", "--suppress", file)
+    #expect(suppressed.exitCode == 0 && !suppressed.output.contains("held"))
+    #expect(suppressed.output.hasSuffix("\(file):3: this suppression matched nothing. Remove it if that stays so.\n"))
+  }
+
+  @Test("Options say what is shown, and do not change the exit code")
+  func shown() throws {
+    let made = MadeSnapshot(lines: [cache, frames])
+    let top = try report(made, "--top", "1", "--units", "bytes", "--fail-on", "held")
+    #expect(top.exitCode == 1 && top.output.contains("  3,000,000      3"))
+    #expect(top.output.contains("  … and 1 more lines of code; --top 2 shows all of them"))
+    let site = try report(made, "--site", "Frames.swift:12", "--fail-on", "held")
+    #expect(site.exitCode == 1 && !site.output.contains("over 1 h"))
+    #expect(try report(made, "--color", "always").output.contains("\u{1B}["))
+    #expect(try !report(made, "--color", "auto").output.contains("\u{1B}["))
+  }
+
+  @Test("JSON has the same verdict, findings and lines")
+  func document() throws {
+    let outcome = try report(MadeSnapshot(lines: [cache]), "--format", "json", "--fail-on", "held")
+    #expect(outcome.exitCode == 1)
+    let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+    let report = try #require(document?["report"] as? [String: Any])
+    #expect(report["verdict"] as? String == "faults")
+    #expect((report["findings"] as? [[String: Any]])?.first?["counts"] as? Bool == true)
+    #expect((report["lines"] as? [[String: Any]])?.first?["byteCount"] as? Int == 3_000_000)
+  }
+
+  @Test("On a terminal, no line is wider than it, and a long function keeps its beginning and its end")
+  func narrow() throws {
+    let folder = try ScratchFolder()
+    let long = MadeSnapshot(lines: [
+      .init(
+        file: "Server/Cache.swift", function: "makeThumbnail(of:maximumWidth:maximumHeight:quality:)", count: 3,
+        byteCount: 3_000)
+    ])
+    let file = try folder.write(long, "snapshot")
+    let command = "stty cols 70; NO_COLOR=1 \(Command.path("leak-audit")) report \(file)"
+    let outcome = try Command.run("/usr/bin/env", ["script", "-qec", command, "/dev/null"])
+    let lines = outcome.output.split(separator: "\r\n")
+    #expect(outcome.exitCode == 0 && lines.allSatisfy { $0.count <= 70 }, "\(outcome.output)")
+    #expect(lines.contains { $0.contains("makeThumb") && $0.contains("…") && $0.contains("quality:)") })
+    #expect(!outcome.output.contains("\u{1B}["))
+  }
+
+  @Test("A report that cannot be written is an error; a reader that goes away is none")
+  func writing() throws {
+    let folder = try ScratchFolder()
+    let file = try folder.write(MadeSnapshot(lines: [cache]), "snapshot")
+    let full = try Command.run("/bin/sh", ["-c", "\"$0\" report \"$1\" >/dev/full", Command.path("leak-audit"), file])
+    #expect(full.exitCode == 2 && full.errors.contains("could not be written: no space left on device."))
+    let closed = try Command.run(
+      "/bin/bash", ["-c", "set -o pipefail; \"$0\" report \"$1\" | true", Command.path("leak-audit"), file])
+    #expect(closed.exitCode == 0 && closed.errors == "")
+  }
+}

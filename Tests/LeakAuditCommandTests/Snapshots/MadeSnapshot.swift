@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LeakAuditCommands
+import ResourceLedger
+
+@testable import LedgerReading
+
+/// A snapshot that a test makes, of a process that does not exist.
+struct MadeSnapshot {
+  /// What a line of code has live.
+  struct Line {
+    var file: String
+    var function = "load(_:)"
+    var count: Int
+    var byteCount: Int
+    /// How many of the age boundaries its resources have reached.
+    var ageBand = 0
+    var keeper = ResourceKeeper.none
+  }
+
+  var lines: [Line] = []
+  var idleByteCount = 0
+  var processID = 4_211
+  var command = "server"
+  var history: [HistorySample] = []
+  var status = LedgerSnapshot.Status.ended
+  var isRunning: Bool? = false
+  /// What both books have of one size class, when the process was asked; nil if it never was.
+  var books: (allocator: Int, live: Int, idle: Int)?
+  /// Resources of the first line that were released by deinit.
+  var rescuedCount = 0
+  /// Seconds since the ledger was made.
+  var age = 725
+
+  var snapshot: LedgerSnapshot {
+    let madeAt: UInt64 = 1_700_000_000_000_000_000
+    let takenAt = madeAt + UInt64(age) * 1_000_000_000
+    var sites = [SnapshotSite(site: .unknown, rescuedCount: 0, rescuedByteCount: 0, firstUse: 0, lastUse: 0)]
+    var sums: [SnapshotSum] = []
+    for line in lines {
+      let site = Site(file: line.file, line: 12, function: line.function)
+      if !sites.contains(where: { $0.site == site }) {
+        sites.append(SnapshotSite(site: site, rescuedCount: 0, rescuedByteCount: 0, firstUse: 1, lastUse: 2))
+      }
+      sums.append(
+        SnapshotSum(
+          site: sites.firstIndex { $0.site == site } ?? 0, domain: 1, bucket: 3, use: .live, keeper: line.keeper,
+          ageBand: line.ageBand, count: line.count, byteCount: line.byteCount, capacity: line.byteCount))
+    }
+    if idleByteCount > 0 {
+      sums.append(
+        SnapshotSum(
+          site: 0, domain: 1, bucket: 3, use: .idle, keeper: .none, ageBand: 0, count: 1, byteCount: 0,
+          capacity: idleByteCount))
+    }
+    if rescuedCount > 0, sites.count > 1 {
+      sites[1].rescuedCount = rescuedCount
+      sites[1].rescuedByteCount = 100 * rescuedCount
+    }
+    return LedgerSnapshot(
+      process: LedgerProcess(
+        id: processID, parentID: nil, userID: 1_000, command: command, host: "web-3", startTime: 77,
+        pidNamespace: 4_026_531_836, bootID: "d2b1c1a2-0000-4000-8000-000000000000", madeAt: madeAt, pageSize: 4_096),
+      seenProcessID: nil, status: status, isRunning: isRunning, takenAt: takenAt,
+      clock: LedgerClock(
+        second: age + 1, refreshedAt: takenAt, now: age + 1, longestGap: 1, isMaintained: true, age: 0),
+      ageBoundaries: [10, 60, 600, 3_600, 86_400], sums: sums, largest: [], sites: sites,
+      domains: [Self.domain(0, ""), Self.domain(1, "shared")],
+      runningCleanups: [], scopes: [], answer: answer, history: history, peaks: [], unrecordedCount: 0, tornCount: 0,
+      damage: [],
+      entryCount: 10, entryCapacity: 1_000)
+  }
+
+  /// Blocks of the size class with number 3.
+  private var answer: LedgerAnswer? {
+    guard let books else { return nil }
+    let allocated = SizeClass.byteCount(at: 3) * books.allocator
+    return LedgerAnswer(
+      number: 1, second: age + 1, age: 0, isComplete: true, malloc: "libc.so.6", mallocByteCount: 0, metadata: 0,
+      residentSet: 0,
+      arenas: [
+        LedgerAnswer.Arena(
+          domain: 1, number: 4, allocated: allocated, active: allocated, dirty: 0, muzzy: 0, retained: 0, metadata: 0,
+          resident: allocated)
+      ],
+      classes: [
+        LedgerAnswer.SizeClassCounts(
+          domain: 1, bucket: 3, allocatorCount: books.allocator, liveCount: books.live, idleCount: books.idle,
+          quarantinedCount: 0, detachedCount: 0, liveByteCount: 0)
+      ])
+  }
+
+  private static func domain(_ number: Int, _ name: String) -> SnapshotDomain {
+    SnapshotDomain(
+      number: number, kindNumber: number == 0 ? 0 : DomainKind.arena.rawValue, name: name, isInUse: true, endedCount: 0,
+      rescuedCount: 0, arenaNumber: number == 0 ? nil : 4, census: nil, dueCount: 0, dueSince: nil)
+  }
+}
+
+/// A folder for the files of a test, which is removed with this object.
+final class ScratchFolder {
+  let path: String
+
+  init() throws {
+    path = FileManager.default.temporaryDirectory.appendingPathComponent("leak-audit-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// Writes a file, and returns its path.
+  func write(_ bytes: [UInt8], _ name: String) throws -> String {
+    try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+    return "\(path)/\(name)"
+  }
+
+  /// Writes a snapshot into a file, and returns its path.
+  func write(_ made: MadeSnapshot, _ name: String) throws -> String {
+    try write(SnapshotFile.bytes(of: made.snapshot), name)
+  }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LeakAuditCommands
+import TestSupport
+import Testing
+
+@Suite("leak-audit snapshot")
+struct SnapshotCommandTests {
+  private let made = MadeSnapshot(lines: [.init(file: "Server/Cache.swift", count: 3, byteCount: 3_000_000)])
+
+  @Test("A snapshot of a snapshot is the same, replaces a file of its name, is for this user alone, and zcat shows it")
+  func written() throws {
+    let folder = try ScratchFolder()
+    let source = try folder.write(made, "source")
+    let target = "\(folder.path)/target"
+    for _ in 0..<2 {
+      let outcome = try Command.run("leak-audit", ["snapshot", source, "-o", target])
+      #expect(outcome.exitCode == 0 && outcome.errors == "")
+      #expect(
+        outcome.output.hasPrefix("server (process 4211) on web-3, ended by a regular exit\nlive 3 of 2.86 MiB; "))
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["source", "target"])
+    let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: target)))
+    #expect(try SnapshotFile.snapshot(from: bytes) == made.snapshot)
+    let rights = try FileManager.default.attributesOfItem(atPath: target)[.posixPermissions] as? Int
+    #expect(rights == 0o600)
+    let shown = try Command.run("/bin/sh", ["-c", "zcat \"$0\" 2>&1 || gzip -dc < \"$0\"", target])
+    #expect(shown.output.contains("\"file\":\"Server/Cache.swift\""))
+  }
+
+  @Test("With --redact, no name is in the file")
+  func redacted() throws {
+    let folder = try ScratchFolder()
+    let target = "\(folder.path)/target"
+    #expect(
+      try Command.run("leak-audit", ["snapshot", folder.write(made, "source"), "--redact", "-o", target]).exitCode == 0)
+    let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: target)))
+    #expect(try SnapshotFile.snapshot(from: bytes) == made.snapshot.redacted)
+  }
+
+  @Test("If the file cannot be written, nothing is left of it, and the exit code is 2")
+  func refused() throws {
+    let folder = try ScratchFolder()
+    let source = try folder.write(made, "source")
+    for target in ["\(folder.path)/missing/target", "/dev/full/x", folder.path] {
+      let outcome = try Command.run("leak-audit", ["snapshot", source, "-o", target])
+      #expect(outcome.exitCode == 2 && outcome.output == "")
+      #expect(outcome.errors.contains("could not be written: ") && outcome.errors.contains("Name another file by"))
+    }
+    let limited = try Command.run(
+      "/bin/sh",
+      [
+        "-c", "(ulimit -f 0; exec \"$0\" snapshot \"$1\" -o \"$2\" 2>&1) | cat", Command.path("leak-audit"), source,
+        "\(folder.path)/target",
+      ])
+    #expect(limited.output.contains("could not be written: file too large"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["source"])
+  }
+}

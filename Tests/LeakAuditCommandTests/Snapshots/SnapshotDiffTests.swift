@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LeakAuditCommands
+import ResourceLedger
+import TestSupport
+import Testing
+
+@Suite("leak-audit diff")
+struct SnapshotDiffTests {
+  private let before = MadeSnapshot(lines: [
+    .init(file: "Server/Cache.swift", count: 2, byteCount: 2_000),
+    .init(file: "Server/Gone.swift", count: 1, byteCount: 500),
+    .init(file: "Server/Same.swift", count: 5, byteCount: 50),
+    .init(file: "Server/Small.swift", count: 4, byteCount: 400),
+  ])
+  private let after = MadeSnapshot(
+    lines: [
+      .init(file: "Server/Cache.swift", count: 3, byteCount: 5_000),
+      .init(file: "Server/New.swift", function: "store(_:for:)", count: 7, byteCount: 700),
+      .init(file: "Server/Same.swift", count: 5, byteCount: 50),
+      .init(file: "Server/Small.swift", count: 3, byteCount: 300),
+    ], age: 800)
+
+  @Test("Each line of code that changed is new, gone, grown or shrunk, with the greatest change first")
+  func changes() {
+    let diff = SnapshotDiff(from: before.snapshot.liveLines, to: after.snapshot.liveLines)
+    #expect(diff.lines.map(\.change) == [.grown, .new, .gone, .shrunk])
+    #expect(diff.lines.map(\.byteChange) == [3_000, 700, -500, -100])
+    #expect(diff.lines.map(\.countChange) == [1, 7, -1, -1])
+    #expect(diff.old == .init(count: 12, byteCount: 2_950) && diff.new == .init(count: 18, byteCount: 6_050))
+  }
+
+  private func diff(_ old: MadeSnapshot, _ new: MadeSnapshot, _ options: String...) throws -> Command.Outcome {
+    let folder = try ScratchFolder()
+    return try Command.run("leak-audit", ["diff", folder.write(old, "old"), folder.write(new, "new")] + options)
+  }
+
+  @Test("The command prints whose ledgers they are, a row for each line of code, and the sums")
+  func text() throws {
+    let outcome = try diff(before, after, "--units", "bytes")
+    #expect(outcome.exitCode == 0 && outcome.errors == "")
+    #expect(
+      outcome.output == """
+        from  server (process 4211) on web-3, ended by a regular exit
+        to    server (process 4211) on web-3, ended by a regular exit, 1 min 15 s later
+
+                   bytes  count  now  bytes now  line of code
+          grown   +3,000     +1    3      5,000  Server/Cache.swift:12 in load(_:)
+          new       +700     +7    7        700  Server/New.swift:12 in store(_:for:)
+          gone      -500     -1    0          0  Server/Gone.swift:12 in load(_:)
+          shrunk    -100     -1    3        300  Server/Small.swift:12 in load(_:)
+          all     +3,100     +6   18      6,050
+
+        """)
+  }
+
+  @Test(
+    "More growth than is allowed makes the exit code 1",
+    arguments: [("3100", 0), ("3099", 1), ("3k", 1), ("4k", 0), ("106%", 0), ("105%", 1)] as [(String, Int32)])
+  func growth(limit: String, code: Int32) throws {
+    let outcome = try diff(before, after, "--fail-on-growth", limit)
+    #expect(outcome.exitCode == code)
+    #expect(outcome.output.contains(code == 1 ? "live bytes grew by more than" : "live bytes did not grow by more"))
+  }
+
+  @Test("Nothing is growth if the sides are the same, even if none is allowed")
+  func same() throws {
+    let outcome = try diff(before, before, "--fail-on-growth", "0%")
+    #expect(outcome.exitCode == 0)
+    #expect(outcome.output.contains("no line of code has another count or other bytes live"))
+  }
+
+  @Test("Options choose the lines of code, and say how many are not shown")
+  func options() throws {
+    let outcome = try diff(before, after, "--top", "1", "--min-bytes", "500")
+    #expect(outcome.output.contains("  … and 2 more lines of code; --top 3 shows them"))
+    let own = try diff(before, after, "--only", "*/New.swift", "--fail-on-growth", "1k")
+    #expect(own.exitCode == 0 && own.output.contains("store(_:for:)") && !own.output.contains("Cache"))
+    let site = try diff(before, after, "--site", "Cache.swift:12", "--fail-on-growth", "1k")
+    #expect(site.exitCode == 1 && site.output.contains("Cache") && !site.output.contains("New.swift"))
+  }
+
+  @Test("JSON has the sums, and each line of code on both sides")
+  func document() throws {
+    let outcome = try diff(before, after, "--format", "json", "--fail-on-growth", "1k")
+    #expect(outcome.exitCode == 1)
+    for text in ["\"exceedsGrowthLimit\" : true", "\"change\" : \"grown\"", "\"byteCount\" : 5000"] {
+      #expect(outcome.output.contains(text), "\(text)")
+    }
+  }
+
+  @Test(
+    "A limit that is none, a missing side and a file that is no ledger are refused with what to do",
+    arguments: [
+      (["--fail-on-growth", "much"], 64, "Give a number of bytes, such as 4096, 10k or 1.5GiB, or a percentage"),
+      (["--top", "0"], 64, "--top must be at least 1."),
+    ] as [([String], Int32, String)])
+  func mistakes(options: [String], code: Int32, text: String) throws {
+    let folder = try ScratchFolder()
+    let file = try folder.write(before, "old")
+    let outcome = try Command.run("leak-audit", ["diff", file, file] + options)
+    #expect(outcome.exitCode == code && outcome.errors.contains(text), "\(outcome.errors)")
+  }
+
+  @Test("A side that is missing, cut, or no ledger is named, and the exit code is 2")
+  func unreadable() throws {
+    let folder = try ScratchFolder()
+    let file = try folder.write(before, "old")
+    let bytes = try SnapshotFile.bytes(of: before.snapshot)
+    let cases = [
+      ("\(folder.path)/missing", "there is no file"),
+      (try folder.write(Array(bytes.dropLast(9)), "cut"), "is no snapshot, or it is cut or damaged. Copy it again."),
+      (try folder.write(Array("a letter".utf8), "letter"), "is no ledger"),
+      (folder.path, "is no ledger"),
+      ("999999999", "there is no process 999999999"),
+    ]
+    for (path, text) in cases {
+      let outcome = try Command.run("leak-audit", ["diff", file, path])
+      #expect(outcome.exitCode == 2 && outcome.output == "", "\(path)")
+      #expect(outcome.errors.hasPrefix("leak-audit: ") && outcome.errors.contains(text), "\(outcome.errors)")
+    }
+  }
+}
