@@ -132,7 +132,8 @@ let package = Package(
       name: "NativeSynchronizationTests", dependencies: ["NativeSynchronization", "ResourceLedger"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "ResourceLedgerTests", dependencies: ["ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
+      name: "ResourceLedgerTests", dependencies: ["NativeSynchronization", "ResourceLedger", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "LedgerReadingTests",
       dependencies: ["ledger-trials", "LedgerReading", "NativeBuffers", "ResourceLedger", "TestSupport"],

@@ -65,6 +65,8 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case ledgerRecords
   /// The ledger's clock. Threads only try to take it, so none waits while another one refreshes the clock.
   case ledgerClock
+  /// No lock, but the place in `fork` where the ledger is copied for the child: when all locks are held.
+  case ledgerCopy
 
   /// Whether a thread may hold several locks of this rank, taken in the order in which they were made.
   package var isTakenTogether: Bool { self == .arena }

@@ -52,6 +52,13 @@ extension Ledger {
     unsafe atomic64(at: kind.countOffset)
   }
 
+  /// Says in a forked child that its ledger has no answers, which are not copied.
+  static func clearAnswers(of region: UnsafeMutableRawPointer) {
+    // SAFETY: as in `atomic64(at:)`.
+    let number = unsafe (region + LedgerLayout.answerNumberOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+    unsafe number.pointee.store(0, ordering: .relaxed)
+  }
+
   // MARK: Identity
 
   /// Writes which process this is. A forked child calls this between the handlers of `fork`, so it allocates nothing.

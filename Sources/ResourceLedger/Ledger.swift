@@ -5,8 +5,8 @@ import NativeSynchronization
 import Synchronization
 
 // Chapters: Ledger.swift hands out entries · LedgerRegion.swift is the memory · LedgerLayout*.swift and the article
-// Ledger-Layout.md have its bytes · Ledger+Header.swift and Ledger+Clock.swift write the header · LedgerEntry*.swift and
-// EntryWord.swift are one entry and the protocol of its state word · Ledger+Sites.swift interns lines of code ·
+// Ledger-Layout.md have its bytes · Ledger+Header.swift and Ledger+Clock.swift write the header · Ledger+Child.swift is what
+// a forked child does · LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word · Ledger+Sites.swift interns lines of code ·
 // Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds up entries.
 //
 // LockRank is the order of locks for the whole package.
@@ -22,7 +22,8 @@ import Synchronization
   /// If the process's address space is limited (`ulimit -v`), the ledger takes at most a sixteenth of what is left at
   /// the first use, and has room for as many resources and lines of code as fit there. From 64 MiB on, that is one
   /// resource for each 1 to 2.5 KiB that is left. It has room for 4,096 resources at least, for which it takes 2.2 MiB.
-  /// None of its memory is resident before it is used.
+  /// Less than a MiB of its memory is resident before it is used. Other processes of the same user can read it:
+  /// see ``LedgerRegion``.
   ///
   /// Ends the process if there is no room even for 4,096 resources. Code that can throw calls ``makeShared()`` first.
   package static var shared: Ledger {
@@ -36,6 +37,12 @@ import Synchronization
   /// Makes ``shared`` if it does not exist yet.
   /// - Throws: ``LedgerError`` if there is no room for it. This is tried once: later calls throw the same error.
   package static func makeShared() throws(LedgerError) { _ = try lazyShared.value.get() }
+
+  /// Whether a descriptor is the file of the process's ledger. Cost: a system call.
+  package static func owns(_ descriptor: Int32) -> Bool {
+    guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return false }
+    return ledger.region.owns(descriptor)
+  }
 
   /// The number of entries that the region has room for.
   package let entryCapacity: Int
@@ -52,32 +59,31 @@ import Synchronization
 
   /// Entries that were handed out before and were given back.
   let freeEntries = EntryStack()
-  /// Guards `entryGrowth` and the growth of `entryCount`.
+  /// Guards the growth of the entries. In a forked child, it is held while the child settles.
   let growth = RankedLock(.ledgerGrowth)
-  var entryGrowth: TableGrowth
+  /// The fork after which this process has settled, see ``settleInChild()``; a generation of ``ForkGuard``.
+  let settledGeneration = Atomic<Int>(ForkGuard.generation)
   /// Guards the site, string and domain records that are not published yet, and the variables from `siteNames` to
   /// `spareNumbers`.
   let interning = RankedLock(.ledgerRecords)
   var siteNames: [Site: SiteID] = [:]
   var strings: [String: (offset: UInt32, length: UInt32)] = [:]
-  var siteGrowth: TableGrowth
-  var stringGrowth: TableGrowth
-  var domainGrowth: TableGrowth
   /// Domain numbers that were given back. Guarded by `interning`.
   var spareNumbers = SpareDomainNumbers()
   let siteIndex: SiteIndex
   /// Guards the fields of the clock in the header. Threads only try to take it.
   let clockLock = RankedLock(.ledgerClock)
-  private let childAction: ForkGuard.Member
 
   /// Reserves a ledger of its own; most code uses ``shared``.
-  /// - Parameter entryCapacity: how many entries to reserve address space for, 1 to 268,435,454; each takes 64 bytes.
+  /// - Parameters:
+  ///   - entryCapacity: how many entries to reserve address space for, 1 to 268,435,454; each takes 64 bytes.
+  ///   - isShared: whether other processes can read it, like ``shared``.
   /// - Throws: ``LedgerError`` if the kernel gives no address space, or no memory for the first records.
-  package convenience init(entryCapacity: Int) throws(LedgerError) {
-    try self.init(entryCapacity: entryCapacity, isOfProcess: false)
+  package convenience init(entryCapacity: Int, isShared: Bool = false) throws(LedgerError) {
+    try self.init(entryCapacity: entryCapacity, memory: isShared ? .shared : .private, isOfProcess: false)
   }
 
-  private init(entryCapacity: Int, isOfProcess: Bool) throws(LedgerError) {
+  private init(entryCapacity: Int, memory: LedgerRegion.Memory, isOfProcess: Bool) throws(LedgerError) {
     precondition(MemoryLayout<EntryRecord>.stride == LedgerLayout.Kind.entries.recordSize)
     precondition((1..<(1 << 28 - 1)).contains(entryCapacity), "a ledger has 1 to 268,435,454 entries")
     self.entryCapacity = entryCapacity
@@ -85,44 +91,24 @@ import Synchronization
     let layout = LedgerLayout(entryCapacity: entryCapacity)
     self.layout = layout
     siteIndex = try SiteIndex(siteCapacity: layout.sites.capacity)
-    let region = try LedgerRegion(byteCount: layout.regionSize)
-    self.region = region
-    func growth(of table: LedgerLayout.Table) -> TableGrowth { TableGrowth(of: table, pageSize: layout.pageSize) }
-    entryGrowth = growth(of: layout.entries)
-    siteGrowth = growth(of: layout.sites)
-    stringGrowth = growth(of: layout.strings)
-    domainGrowth = growth(of: layout.domains)
+    region = try LedgerRegion(layout: layout, memory: memory)
     unsafe entries = (region.base + layout.entries.offset)
       .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
     secondsBegin = Self.nanoseconds(of: CLOCK_MONOTONIC)
-    let base = unsafe region.base
-    // A forked child goes on with its own copy of the region, whose header must name the child.
-    childAction = ForkGuard.onChild { unsafe Self.beginInChild(base) }
     try makeFirstRecordsUsable()
     writeHeader()
   }
 
-  deinit { childAction.leaveNow() }
-
   /// Sets aside the room that the ledger has from the start: the header, the records that stand for "none", and the
   /// tables that must have room when memory is short.
   private func makeFirstRecordsUsable() throws(LedgerError) {
-    var refused = region.makeUsable(0..<layout.domains.offset)
-    for table in layout.tables where table.kind.isWhole && table.capacity > 0 && refused == nil {
-      var growth = TableGrowth(of: table, pageSize: layout.pageSize)
-      refused = growth.grow(upTo: table.end, in: region)
+    var refused = region.makeHeaderUsable(upTo: layout.domains.offset)
+    for table in layout.tables where table.kind.isWhole && refused == nil {
+      refused = region.grow(table, upTo: table.end)
     }
-    refused = refused ?? domainGrowth.grow(upTo: layout.domains.offset + 1, in: region)
-    refused = refused ?? siteGrowth.grow(upTo: layout.sites.offset + 1, in: region)
+    refused = refused ?? region.grow(layout.domains, upTo: layout.domains.offset + 1)
+    refused = refused ?? region.grow(layout.sites, upTo: layout.sites.offset + 1)
     if let refused { throw LedgerError(.growthFailed(entryCount: 0, errno: refused)) }
-  }
-
-  /// Called in a forked child, between the handlers of `fork`.
-  private static func beginInChild(_ region: UnsafeMutableRawPointer) {
-    unsafe setState(.beingMade, of: region)
-    unsafe clearMaintained(of: region)
-    unsafe writeIdentity(to: region, isForkedChild: true)
-    unsafe setState(.inUse, of: region)
   }
 
   /// The number of entries for the address space that is left. Only a part of that space is used, because the memory
@@ -144,7 +130,7 @@ import Synchronization
     var capacity = capacity(reservable: ProcessMemory.reservableByteCount)
     while true {
       do throws(LedgerError) {
-        return try Ledger(entryCapacity: capacity, isOfProcess: true)
+        return try Ledger(entryCapacity: capacity, memory: .shared, isOfProcess: true)
       } catch {
         // Another thread took the space meanwhile, or the kernel has other reasons.
         guard capacity > LedgerLayout.smallestEntryCapacity else { throw error }
@@ -190,6 +176,7 @@ import Synchronization
   /// Cost: two atomic operations, or a lock if the ledger grows.
   /// - Throws: ``LedgerError`` if every entry is in use, or if the kernel gives no memory for more.
   package func acquireEntry(_ classification: LedgerEntry.Classification) throws(LedgerError) -> LedgerEntry {
+    settleInChild()
     let entry: LedgerEntry
     if let free = freeEntries.pop(in: self) {
       entry = free
@@ -204,7 +191,10 @@ import Synchronization
   /// - Returns: the number of lives that ended in its domain, which the domain adds to its own sum.
   @discardableResult
   package func releaseEntry(_ entry: LedgerEntry) -> Int {
+    settleInChild()
     let lives = entry.endedLives
+    // No domain: the mark of an entry that is on the list, see `settleInChild()`.
+    entry.classification = LedgerEntry.Classification(rawValue: 0)
     entry.setState(.free)
     // An entry in its last generation stays free and is never handed out again.
     if entry.word.generation < EntryWord.lastGeneration { freeEntries.push(entry, in: self) }
@@ -215,7 +205,7 @@ import Synchronization
     let count = entryCount
     guard count < entryCapacity else { throw LedgerError(.full(entryCapacity: entryCapacity)) }
     let end = layout.entries.offset + (count + 1) * LedgerLayout.Kind.entries.recordSize
-    if let errno = entryGrowth.grow(upTo: end, in: region) {
+    if let errno = region.grow(layout.entries, upTo: end) {
       throw LedgerError(.growthFailed(entryCount: count, errno: errno))
     }
     unsafe self.count(of: .entries).pointee.store(UInt64(count + 1), ordering: .releasing)

@@ -1,54 +1,129 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Glibc
+import NativeSynchronization
 
 /// A ledger's memory. Its addresses are reserved once and never move; its pages become readable and writable as they
 /// are needed.
-// SAFETY: the mapping is made once, and is unmapped only with this object.
+///
+/// The process's ledger lies in a file without a name (`memfd`): other processes of the same user can open it by
+/// `/proc/PID/fd` and map it to read. It gets its full size at once, and has pages only where it is used. Seals forbid
+/// that others write to it or change its size. If the system refuses such a file, the memory is private, and others
+/// cannot read it.
+///
+/// Nothing is done through the file's descriptor after it was mapped: a program may close descriptors that it does not
+/// know, and the number may then be another file's.
+///
+/// A forked child must not change its parent's ledger, which is a shared mapping. So `fork` does not give the mapping to
+/// the child (`MADV_DONTFORK`). While the forking thread holds all locks, it copies what is used to a new file, and the
+/// child maps that file at the same addresses. Ledger+Child.swift says what the child does with entries that changed
+/// during the fork.
+// SAFETY: the mapping is made once, and is unmapped only with this object. The parts change as their comments say.
 @safe final class LedgerRegion: @unchecked Sendable {
+  enum Memory: Sendable {
+    /// Only this process reads it.
+    case `private`
+    /// A file that other processes can read.
+    case shared
+  }
+
+  /// Never moves, because the handlers of `fork` have its address.
+  let state: UnsafeMutablePointer<cnativeruntime_region>
   let base: UnsafeMutableRawPointer
   let byteCount: Int
+  private let parts: UnsafeMutablePointer<cnativeruntime_region_part>
+  private let member: ForkGuard.Member
 
   /// - Throws: ``LedgerError`` if the kernel gives no address space.
-  init(byteCount: Int) throws(LedgerError) {
-    self.byteCount = byteCount
-    // SAFETY: a fresh private mapping; zero bytes are valid for every record (all integers and atomics).
-    let region = unsafe mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    guard let region = unsafe region, unsafe region != MAP_FAILED else {
-      throw LedgerError(.reservationFailed(byteCount: byteCount, errno: errno))
+  init(layout: LedgerLayout, memory: Memory) throws(LedgerError) {
+    byteCount = layout.regionSize
+    let state = UnsafeMutablePointer<cnativeruntime_region>.allocate(capacity: 1)
+    unsafe state.initialize(to: cnativeruntime_region())
+    unsafe state.pointee.byte_count = layout.regionSize
+    unsafe state.pointee.page_size = layout.pageSize
+    unsafe state.pointee.state_offset = LedgerLayout.stateOffset
+    unsafe state.pointee.copy_descriptor = -1
+    unsafe self.state = unsafe state
+    unsafe parts = cnativeruntime_region_parts(state)
+    let file = memory == .shared ? Self.makeFile(byteCount: layout.regionSize) : -1
+    var isMapped = unsafe cnativeruntime_region_map(state, file)
+    if !isMapped, file >= 0 {
+      close(file)
+      isMapped = unsafe cnativeruntime_region_map(state, -1)
     }
-    unsafe base = region
+    guard isMapped, let base = unsafe state.pointee.base else {
+      let code = errno
+      unsafe state.deallocate()
+      throw LedgerError(.reservationFailed(byteCount: layout.regionSize, errno: code))
+    }
+    unsafe self.base = UnsafeMutableRawPointer(base)
+    member = ForkGuard.inFork(
+      before: { unsafe cnativeruntime_region_copy(state) },
+      inParent: { unsafe cnativeruntime_region_drop_copy(state) },
+      inChild: { unsafe Ledger.beginInChild(state) })
+    unsafe parts[0] = cnativeruntime_region_part(
+      begin: 0, usable_end: 0, record_size: LedgerLayout.headerSize, count_offset: 0, copied_length: 0)
+    for table in layout.tables {
+      unsafe parts[Int(table.kind.rawValue)] = cnativeruntime_region_part(
+        begin: table.offset, usable_end: table.offset,
+        // A child's history and answers begin anew.
+        record_size: table.kind.isWhole ? 0 : table.kind.recordSize, count_offset: table.kind.countOffset,
+        copied_length: 0)
+    }
   }
 
-  deinit { unsafe munmap(base, byteCount) }
-
-  /// Makes whole pages readable and writable.
-  /// - Returns: the `errno` of the system call that the kernel refused; nil if it refused none.
-  func makeUsable(_ range: Range<Int>) -> Int32? {
-    unsafe mprotect(base + range.lowerBound, range.count, PROT_READ | PROT_WRITE) == 0 ? nil : errno
-  }
-}
-
-/// How much of one table is readable and writable.
-struct TableGrowth {
-  /// The offset in the region where the readable and writable bytes end.
-  private(set) var end: Int
-  private let tableEnd: Int
-  private let step: Int
-
-  init(of table: LedgerLayout.Table, pageSize: Int) {
-    end = table.offset
-    tableEnd = (table.end + pageSize - 1) / pageSize * pageSize
-    step = max(table.kind.growthStep, pageSize)
+  deinit {
+    member.leaveNow()
+    unsafe cnativeruntime_region_close(state)
+    unsafe munmap(base, byteCount)
+    unsafe state.deallocate()
   }
 
-  /// Makes more bytes of the table readable and writable, unless all bytes before `wanted` already are.
+  /// A file without a name; -1 if the system refuses, which is then said on standard error.
+  private static func makeFile(byteCount: Int) -> Int32 {
+    let file = unsafe cnativeruntime_make_nameless_file(cnativeruntime_ledger_name, byteCount)
+    if file >= 0 { return file }
+    let code = errno
+    StandardError.print(
+      code == EFBIG
+        ? "other processes cannot read this process's ledger, because the limit on the size of files (ulimit -f) is "
+          + "below \(byteCount) bytes. Raise the limit if you want to audit this process from outside."
+        : "other processes cannot read this process's ledger, because the system gave no file for it "
+          + "(\(systemMessage(code))).")
+    return -1
+  }
+
+  /// The region's file; -1 if the memory is private.
+  var descriptor: Int32 { unsafe state.pointee.descriptor }
+  /// Whether other processes can read the region.
+  var isShared: Bool { descriptor >= 0 }
+
+  /// Whether a descriptor is the region's file.
+  func owns(_ descriptor: Int32) -> Bool { unsafe cnativeruntime_region_owns(state, descriptor) }
+
+  // MARK: Growth
+
+  /// Makes the header readable and writable, up to the first table.
+  func makeHeaderUsable(upTo end: Int) -> Int32? { grow(part: 0, upTo: end, step: end, partEnd: end) }
+
+  /// Makes more bytes of a table readable and writable, unless all bytes before `wanted` already are. The caller holds
+  /// the table's lock.
   /// - Returns: the `errno` of the system call that the kernel refused; nil if all bytes before `wanted` are usable.
-  mutating func grow(upTo wanted: Int, in region: LedgerRegion) -> Int32? {
-    while end < wanted {
-      let next = min(end + step, tableEnd)
-      if let errno = region.makeUsable(end..<next) { return errno }
-      end = next
+  func grow(_ table: LedgerLayout.Table, upTo wanted: Int) -> Int32? {
+    let page = unsafe state.pointee.page_size
+    return grow(
+      part: Int(table.kind.rawValue), upTo: wanted, step: max(table.kind.growthStep, page),
+      partEnd: (table.end + page - 1) / page * page)
+  }
+
+  private func grow(part: Int, upTo wanted: Int, step: Int, partEnd: Int) -> Int32? {
+    while unsafe parts[part].usable_end < wanted {
+      let end = unsafe parts[part].usable_end
+      let next = min(end + step, partEnd)
+      let code = unsafe cnativeruntime_region_make_usable(state, end, next)
+      if code != 0 { return code }
+      unsafe parts[part].usable_end = next
     }
     return nil
   }

@@ -38,7 +38,7 @@ struct WaitingTests {
     let progress = Progress()
     onThreads(2) { thread in
       if thread == 0 {
-        if Cell.claim(entry, key: key) { progress.end() }
+        if Cell.requestRelease(entry, key: key) { progress.end() }
       } else {
         while entry.isUsable(key: key) { sched_yield() }
         progress.look()

@@ -18,8 +18,8 @@ struct ForkTrialTests {
   @Test(
     "Every child can use the library and ends within five seconds, and the parent can go on",
     arguments: [
-      "audits", "background", "buffers", "comings", "descriptors", "drain", "exit", "flush", "forking", "loads",
-      "peeks", "sweeps", "trims", "watched",
+      "audits", "background", "buffers", "comings", "descriptors", "drain", "exit", "flush", "forking",
+      "inherited", "loads", "peeks", "sweeps", "trims", "watched",
     ])
   func trial(_ scenario: String) throws {
     let outcome = try Command.run("fork-trials", [scenario, "\(Self.forks)"])

@@ -28,8 +28,8 @@ final class Plain: Sendable {}
 extension Scenario {
   static let all: [String: Scenario] = [
     "audits": audits, "background": background, "buffers": buffers, "comings": comings, "descriptors": descriptors,
-    "drain": drain, "exit": exit, "flush": flush, "forking": forking, "loads": loads, "peeks": peeks, "sweeps": sweeps,
-    "trims": trims, "watched": watched,
+    "drain": drain, "exit": exit, "flush": flush, "forking": forking, "inherited": inherited, "loads": loads,
+    "peeks": peeks, "sweeps": sweeps, "trims": trims, "watched": watched,
   ]
 
   /// Registers and drops a target in a registry that the child makes, and in a registry that it inherited.
@@ -214,6 +214,44 @@ extension Scenario {
         Arena.shared.trim()
         return outcome != 0 ? outcome : audit()
       }, parent: audit)
+  }
+
+  /// The child uses and disposes buffers that its own thread made before the fork, while other threads of the parent
+  /// create and dispose buffers of the same sizes.
+  static var inherited: Scenario {
+    let arena = try? Arena(name: "inherited")
+    let buffers = (0..<60).compactMap { index -> NativeBuffer? in
+      let byteCount = [64, 5_000, 900_000][index % 3]
+      return try? NativeBuffer(byteCount: byteCount, arena: index % 2 == 0 ? nil : arena)
+    }
+    let parent = getpid()
+    return Scenario(
+      worker: { _ in
+        _ = useBuffers(arena)
+        _ = useBuffers(nil)
+      },
+      child: {
+        // The parent runs this part once, before any fork. That run must not dispose the buffers.
+        guard getpid() != parent else { return buffers.count == 60 ? audit() : 8 }
+        for (index, buffer) in buffers.enumerated() {
+          guard (unsafe try? buffer.withUnsafeMutableBytes({ unsafe $0[0] = UInt8(index) })) != nil else { return 9 }
+        }
+        // No block that a new buffer gets is one of theirs.
+        let own = (0..<300).compactMap { try? NativeBuffer(byteCount: [64, 5_000, 900_000][$0 % 3], arena: arena) }
+        for buffer in own {
+          guard (unsafe try? buffer.withUnsafeMutableBytes({ unsafe $0[0] = 0xFF })) != nil else { return 10 }
+        }
+        for (index, buffer) in buffers.enumerated() {
+          let byte = unsafe try? buffer.withUnsafeBytes({ unsafe $0[0] })
+          guard byte == UInt8(index), buffer.dispose() else { return 11 }
+        }
+        guard own.allSatisfy({ $0.dispose() }) else { return 12 }
+        return audit()
+      },
+      parent: {
+        guard buffers.allSatisfy({ (unsafe try? $0.withUnsafeBytes { unsafe $0[0] }) == 0 }) else { return 13 }
+        return audit()
+      })
   }
 
   /// Several threads fork at the same time, and children fork, too.

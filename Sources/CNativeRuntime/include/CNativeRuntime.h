@@ -5,6 +5,7 @@
 // - Barrier.h: a memory barrier of which only one side costs time;
 // - System.h: a sleep that another thread can end, and cheap clocks;
 // - Identity.h: which process this is, read without an allocation;
+// - Region.h: memory that others can map, and the copy that a forked child gets;
 // - SwiftRuntime.h: the functions of Swift's runtime for `unowned` references;
 // - CNativeRuntime.c: code that runs before `main`.
 //
@@ -16,6 +17,7 @@
 
 #include "Barrier.h"
 #include "Identity.h"
+#include "Region.h"
 #include "SwiftRuntime.h"
 #include "System.h"
 #include "Thread.h"

@@ -42,7 +42,8 @@ class CellOwner: @unchecked Sendable {
   /// Address of the anchor of a token that is not the target; 0 if there is no such token, or it died.
   let token = Atomic<UInt>(0)
   let flags = Atomic<UInt32>(0)
-  var key = EntryWord(rawValue: 0)
+  /// The key of the registration's life; ``claimedKey`` once it is claimed.
+  let key = Atomic<UInt64>(CellRecord.claimedKey)
   var byteCount = 0
   var targetNext: Cell?
   var targetPrevious: Cell?
@@ -55,6 +56,10 @@ class CellOwner: @unchecked Sendable {
   var session = 0
   /// For cleanups at exit: see ``ExitOrder``.
   var order = ExitOrder()
+
+  /// No state word is equal to this. In a forked child, whose ledger is a moment older than its other memory, this says
+  /// that another thread of the parent has claimed the cell, and so may have taken the held value out.
+  static var claimedKey: UInt64 { EntryWord.stateMask }
 
   init(entry: LedgerEntry, owner: CellOwner) {
     self.entry = entry
@@ -109,7 +114,10 @@ class CellOwner: @unchecked Sendable {
     get { unsafe record.pointee.queueNext }
     nonmutating set { unsafe record.pointee.queueNext = newValue }
   }
-  var key: EntryWord { unsafe record.pointee.key }
+  var key: EntryWord {
+    get { EntryWord(rawValue: unsafe record.pointee.key.load(ordering: .relaxed)) }
+    nonmutating set { unsafe record.pointee.key.store(newValue.rawValue, ordering: .relaxed) }
+  }
   var isMark: Bool { unsafe record.pointee.flags.load(ordering: .relaxed) & CellRecord.Flags.isMark != 0 }
   var isOwnToken: Bool { unsafe record.pointee.flags.load(ordering: .relaxed) & CellRecord.Flags.isOwnToken != 0 }
 
@@ -147,9 +155,25 @@ class CellOwner: @unchecked Sendable {
 
   // MARK: The claim
 
-  /// Claims the registration that `key` stands for.
+  /// Claims the cell's registration.
   /// - Returns: whether this caller won. Then it owns the cell.
-  static func claim(_ entry: LedgerEntry, key: EntryWord) -> Bool {
+  @inline(__always)
+  func claim() -> Bool {
+    guard Self.requestRelease(entry, key: key) else { return false }
+    unsafe record.pointee.key.store(CellRecord.claimedKey, ordering: .relaxed)
+    return true
+  }
+
+  /// Claims the registration that `key` stands for.
+  /// - Returns: its cell if this caller won. Then it owns the cell.
+  static func claim(_ registration: LedgerEntry, key: EntryWord) -> Cell? {
+    guard requestRelease(registration, key: key), let cell = Cell(address: registration.address), cell.key == key
+    else { return nil }
+    unsafe cell.record.pointee.key.store(CellRecord.claimedKey, ordering: .relaxed)
+    return cell
+  }
+
+  static func requestRelease(_ entry: LedgerEntry, key: EntryWord) -> Bool {
     switch entry.requestRelease(key: key) {
     case .releaseNow: return true
     case .alreadyReleased: return false

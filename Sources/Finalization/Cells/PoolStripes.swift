@@ -58,7 +58,7 @@ import Synchronization
     let entry = cell.entry
     entry.capacity = byteCount
     entry.cleanupStart = 0
-    unsafe cell.record.pointee.key = entry.beginLife(byteCount: byteCount, site: site, scope: scope)
+    cell.key = entry.beginLife(byteCount: byteCount, site: site, scope: scope)
     unsafe perThread.unlock(slot, stripe)
     return cell
   }

@@ -15,7 +15,7 @@ struct RegistrationKey: Sendable {
   /// Claims the registration.
   /// - Returns: its cell, which the caller now owns; nil if the registration is over or another thread claimed it.
   @usableFromInline
-  func claim() -> Cell? { Cell.claim(entry, key: key) ? Cell(address: entry.address) : nil }
+  func claim() -> Cell? { Cell.claim(entry, key: key) }
 }
 
 /// Pins registrations for a few instructions, so that their cells can be read. A thread that claims a pinned
@@ -34,6 +34,7 @@ enum RegistrationPins {
     let entry = registration.entry
     guard entry.pin(key: registration.key) == .pinned else { return nil }
     defer { _ = entry.unpin() }
-    return Cell(address: entry.address).map(body)
+    guard let cell = Cell(address: entry.address), cell.key == registration.key else { return nil }
+    return body(cell)
   }
 }

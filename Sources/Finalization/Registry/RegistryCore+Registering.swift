@@ -99,7 +99,7 @@ extension RegistryCore {
     var target = Cell(address: anchor.targets.load(ordering: .relaxed))
     while let cell = target {
       target = unsafe cell.record.pointee.targetNext
-      guard cell.isOwnToken, cell.belongs(to: self), Cell.claim(cell.entry, key: cell.key) else { continue }
+      guard cell.isOwnToken, cell.belongs(to: self), cell.claim() else { continue }
       anchor.unlinkTarget(cell)
       unsafe cell.record.pointee.tokenNext = claimed
       claimed = cell
@@ -109,7 +109,7 @@ extension RegistryCore {
     var token = Cell(address: anchor.tokens.load(ordering: .relaxed))
     while let cell = token {
       token = unsafe cell.record.pointee.tokenNext
-      guard cell.belongs(to: self), Cell.claim(cell.entry, key: cell.key) else { continue }
+      guard cell.belongs(to: self), cell.claim() else { continue }
       anchor.unlinkToken(cell)
       unsafe cell.record.pointee.tokenNext = claimed
       claimed = cell

@@ -207,7 +207,7 @@ final class RegistryCore: CellOwner, @unchecked Sendable {
     if cell.isMark {
       // The thread that queued the mark waits for this flag.
       _ = cell.set(CellRecord.Flags.isReached, andTest: 0)
-    } else if Cell.claim(cell.entry, key: cell.key) {
+    } else if cell.claim() {
       unlinkToken(cell)
       try self.cleanUp(cell, start: start, with: cleanUp)
     } else if cell.set(CellRecord.Flags.dequeued, andTest: CellRecord.Flags.left) {

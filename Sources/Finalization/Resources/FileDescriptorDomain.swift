@@ -7,7 +7,7 @@ public import ResourceLedger
 /// The process's open file descriptors, counted by the kernel.
 ///
 /// Its census counts the descriptors that `/proc/self/fd` lists, less those that were open when the domain began and
-/// still refer to the same file. A descriptor that is opened without an ``OwnedFileDescriptor`` is in the census and
+/// still refer to the same file, and less the file in which the ledger itself is. A descriptor that is opened without an ``OwnedFileDescriptor`` is in the census and
 /// not in the ledger: an audit reports it as an orphan. A descriptor that was open when the domain began is counted
 /// from the moment at which an ``OwnedFileDescriptor`` takes it.
 // SAFETY: `baseline` is used under `lock`.
@@ -65,7 +65,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
       let name = unsafe withUnsafeBytes(of: item.pointee.d_name) { bytes in
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
-      guard let descriptor = Int32(name), descriptor != own else { continue }
+      guard let descriptor = Int32(name), descriptor != own, !Ledger.owns(descriptor) else { continue }
       open[descriptor] = target(of: descriptor)
     }
     return open

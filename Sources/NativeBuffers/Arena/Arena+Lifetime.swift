@@ -55,6 +55,7 @@ extension Arena {
   ///   the arena was destroyed before; ``ArenaError/Code/mallctl`` if jemalloc refuses.
   public func destroy() throws(ArenaError) {
     guard !isShared else { throw ArenaError(.sharedArena, arena: name) }
+    Maintenance.settleInChild()
     try Maintenance.workLock.withLock { () throws(ArenaError) in
       try lock.withLock { () throws(ArenaError) in
         if !isDestroyed.load(ordering: .relaxed) { deallocateAllUnderLock() }

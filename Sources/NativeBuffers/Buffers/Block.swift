@@ -198,15 +198,18 @@ public import ResourceLedger
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
-    entry.clearFlags()
+    // A block of the shared arena that threads do not keep, and a life without flags.
     if let cache = unsafe ThreadCache(cnativeruntime_cache()),
-      UInt32(entry.classification.domain.rawValue) == (unsafe cache.storage.pointee.domain),
+      (entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)) & 0xFF00_FFFF == 0,
       Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
     {
       let outcome = cache.pushToDepot(entry)
       if outcome != .kept { Arena.shared.finishPush(of: entry, outcome) }
       return
     }
+    Maintenance.settleInChild()
+    if entry.flags.contains(.isInDoubt) { return entry.holdBackInDoubt() }
+    entry.clearFlags()
     if AdoptedMemory.owns(entry) { return AdoptedMemory.release(entry) }
     guard let arena = ArenaDirectory.arena(of: entry) else {
       fatalError("NativeBuffers: a block is released whose arena is gone: this is a fault of the library.")

@@ -233,6 +233,17 @@ import Synchronization
     return false
   }
 
+  // MARK: In a forked child
+
+  /// Empties all lists, and leaves the blocks as they are. No other thread may use the depot meanwhile.
+  func forgetBlocks() {
+    for stripe in 0..<stripeCount {
+      for sizeClass in 0..<SizeClass.count { unsafe bin(stripe, sizeClass).pointee.forget() }
+    }
+    for index in 0..<Self.alignedCount { unsafe aligned[index].forget() }
+    forgetRoom()
+  }
+
   // MARK: For maintenance
 
   /// Has the maintenance thread look at the depot, unless it was called already.

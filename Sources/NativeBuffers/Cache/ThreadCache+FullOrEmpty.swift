@@ -91,6 +91,12 @@ extension ThreadCache {
     return head == 0 ? nil : unsafe LedgerEntry(link: head, records: storage.pointee.records)
   }
 
+  /// Empties the lists, and leaves the blocks as they are.
+  func forgetBlocks() {
+    for bin in 0..<ThreadCacheStorage.binCount { unsafe storage.pointee.bins[bin].head = 0 }
+    unsafe storage.pointee.roomByteCount = ThreadCaches.byteLimit
+  }
+
   /// For tests. Takes the lock, because maintenance may look into the cache meanwhile.
   var _roomByteCount: Int { ThreadCaches.lock.withLock { unsafe storage.pointee.roomByteCount } }
 

@@ -188,16 +188,15 @@ enum Maintenance {
 
   static func beginInChild() { set(.forked) }
 
-  /// Turns maintenance off in a forked child that has not done so yet.
-  /// - Returns: whether this call did so. Cost: one load if it was done before, or if this is no forked child.
-  static func turnOffInChild() -> Bool {
-    guard phaseCode.load(ordering: .relaxed) == Phase.forked.rawValue else { return false }
-    let (isFirst, _) = phaseCode.compareExchange(
-      expected: Phase.forked.rawValue, desired: Phase.off.rawValue, ordering: .sequentiallyConsistent)
-    guard isFirst else { return false }
+  /// Whether this is a forked child that has not taken over yet what the parent's threads left.
+  @inline(__always)
+  static var isForkedAndUnsettled: Bool { phaseCode.load(ordering: .acquiring) == Phase.forked.rawValue }
+
+  /// Turns maintenance off in a forked child, which has settled now.
+  static func turnOffInChild() {
     lock.withLock { unsafe thread = nil }
     refusesDebts.store(false, ordering: .relaxed)
-    return true
+    set(.off)
   }
 
   static func makeStatics() {

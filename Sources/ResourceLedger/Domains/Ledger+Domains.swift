@@ -72,7 +72,7 @@ extension Ledger {
       throw LedgerError(.tooManyDomains(capacity: LedgerLayout.domainCapacity))
     }
     let end = record(of: number) + LedgerLayout.Kind.domains.recordSize
-    if let errno = domainGrowth.grow(upTo: end, in: region) {
+    if let errno = region.grow(layout.domains, upTo: end) {
       throw LedgerError(.growthFailed(entryCount: entryCount, errno: errno))
     }
     setName(name, of: number)

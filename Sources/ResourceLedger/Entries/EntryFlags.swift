@@ -19,6 +19,10 @@ package struct EntryFlags: OptionSet, Sendable {
   /// A cache holds the resource.
   package static var heldByCache: EntryFlags { EntryFlags(rawValue: 1 << 4) }
 
+  /// In a forked child: another thread of the parent changed the entry during the fork, so the child does not know
+  /// whether it owns the block. See ``Ledger/settleInChild()``.
+  package static var isInDoubt: EntryFlags { EntryFlags(rawValue: 1 << 5) }
+
   var bits: UInt32 { UInt32(rawValue) << 24 }
 }
 

@@ -51,7 +51,7 @@ extension Ledger {
     let count = siteCount
     let record = record(of: count)
     guard count < layout.sites.capacity,
-      siteGrowth.grow(upTo: record + LedgerLayout.Kind.sites.recordSize, in: region) == nil,
+      region.grow(layout.sites, upTo: record + LedgerLayout.Kind.sites.recordSize) == nil,
       let file = place(site.file), let function = place(site.function)
     else { return .unknown }
     refreshClock()
@@ -75,7 +75,7 @@ extension Ledger {
     let used = Int(unsafe count.pointee.load(ordering: .relaxed))
     let place = layout.strings.offset + used
     guard used + bytes.count <= layout.strings.capacity,
-      stringGrowth.grow(upTo: place + bytes.count, in: region) == nil
+      region.grow(layout.strings, upTo: place + bytes.count) == nil
     else { return nil }
     for (index, byte) in bytes.enumerated() {
       unsafe base.storeBytes(of: byte, toByteOffset: place + index, as: UInt8.self)
