@@ -175,20 +175,23 @@ let package = Package(
   ]
 )
 
-// The fuzzing target has no main function: it gets one from `--sanitize=fuzzer`. So only a build for fuzzing has the
-// target.
-if ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] != nil {
+// The fuzzing targets have no main function: they get one from `--sanitize=fuzzer`. So only a build for fuzzing has one
+// of them: `NATIVE_BUFFERS_FUZZING` says which.
+if let fuzzing = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] {
+  let isLedger = fuzzing == "ledger"
   package.targets.append(
     .executableTarget(
-      name: "fuzz-decoding", dependencies: ["Bitmaps", "LeakAuditing", "NativeBuffers"], path: "Tests/Fuzzing",
-      exclude: ["Seeds"],
+      name: isLedger ? "fuzz-ledger" : "fuzz-decoding",
+      dependencies: isLedger ? ["LedgerReading", "TestSupport"] : ["Bitmaps", "LeakAuditing", "NativeBuffers"],
+      path: isLedger ? "Tests/LedgerFuzzing" : "Tests/Fuzzing", exclude: isLedger ? ["README", "Seeds"] : ["Seeds"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
   // SwiftPM passes swiftc one flag for each sanitizer, in an order that differs between runs. swiftc uses only the last
   // of these flags (clang uses all), so Swift code would get either AddressSanitizer or coverage. The flags that are
-  // added here come last. Only Bitmaps gets coverage, because only its code is fuzzed. With coverage of the other
-  // modules, libFuzzer would keep inputs that only take another way through the accounting.
+  // added here come last. Only the module that is fuzzed gets coverage. With coverage of the other modules, libFuzzer
+  // would keep inputs that only take another way through the accounting.
+  let fuzzed = isLedger ? "LedgerReading" : "Bitmaps"
   for target in package.targets {
-    let sanitizers = target.name == "Bitmaps" ? "address,fuzzer" : "address"
+    let sanitizers = target.name == fuzzed ? "address,fuzzer" : "address"
     target.swiftSettings?.append(.unsafeFlags(["-sanitize=\(sanitizers)"]))
   }
 }

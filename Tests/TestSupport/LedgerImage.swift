@@ -30,7 +30,7 @@ public struct LedgerImage: Sendable {
   private var offsets: [Table: Int] = [:]
   private var counts: [Table: Int] = [:]
 
-  /// A ledger without records, except for the first one of sites and of domains, which stand for none.
+  /// A ledger of this process without records, except for the first one of sites and of domains, which stand for none.
   /// - Parameter capacities: the records of each table. Others have as many as fit in a page.
   public init(capacities: [Table: Int] = [:]) {
     bytes = Array(repeating: 0, count: 4_096)
@@ -42,6 +42,10 @@ public struct LedgerImage: Sendable {
     set(32, UInt32(2))
     set(40, UInt32(getpid()))
     set(44, UInt32(getuid()))
+    var link = [UInt8](repeating: 0, count: 64)
+    let length = unsafe readlink("/proc/self/ns/pid", &link, link.count)
+    let inode = link.prefix(max(0, length)).filter { $0 >= 0x30 && $0 <= 0x39 }
+    set(56, inode.reduce(UInt64(0)) { $0 * 10 + UInt64($1 - 0x30) })
     setText(80, "trial", 16)
     setText(96, "host", 64)
     set(192, UInt32(2))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ResourceLedger
+
 /// Reads the last complete answer of a process.
 enum AnswerReader {
   /// No answer has more rows in a table.
@@ -24,7 +26,7 @@ enum AnswerReader {
   }
 
   private static func number(_ source: LedgerSource) throws(LedgerReadingError) -> Int {
-    try source.bytes(at: 264, count: 8).long(at: 0)
+    try source.bytes(at: LedgerLayout.answerNumberOffset, count: 8).long(at: 0)
   }
 
   private static func read(

@@ -49,18 +49,23 @@ extension SnapshotDomain {
   }
 
   fileprivate init(_ record: LedgerRecord, number: Int, endedCount: Int) {
-    let kind = record.number(at: 0, as: UInt32.self)
+    typealias Field = LedgerLayout.DomainField
+    let kind = record.number(at: Field.kindAndTurn, as: UInt32.self)
     // The sequence number is odd while the census is written.
-    let hasCensus = record.word(at: 64) & 1 == 0 && record.word(at: 68) != 0
+    let hasCensus = record.word(at: Field.censusSequence) & 1 == 0 && record.word(at: Field.censusSecond) != 0
     self.init(
       number: number, kindNumber: kind,
-      name: record.paddedText(at: 8, count: 56),
-      isInUse: record.word(at: 4) & 1 == 1, endedCount: .clampedSum(record.long(at: 96), endedCount),
-      rescuedCount: record.long(at: 104),
-      arenaNumber: kind == DomainKind.arena.rawValue ? record.word(at: 88) : nil,
+      name: record.paddedText(at: Field.name, count: Field.nameLength),
+      isInUse: record.word(at: Field.kindAndTurn + 4) & 1 == 1,
+      endedCount: .clampedSum(record.long(at: Field.endedLives), endedCount),
+      rescuedCount: record.long(at: Field.rescuedCount),
+      arenaNumber: kind == DomainKind.arena.rawValue ? record.word(at: Field.arenaIndex) : nil,
       census: hasCensus
-        ? Census(count: record.long(at: 72), byteCount: record.long(at: 80), second: record.word(at: 68)) : nil,
-      dueCount: record.word(at: 120),
-      dueSince: record.word(at: 120) > 0 && record.word(at: 124) > 0 ? record.word(at: 124) : nil)
+        ? Census(
+          count: record.long(at: Field.censusCount), byteCount: record.long(at: Field.censusBytes),
+          second: record.word(at: Field.censusSecond)) : nil,
+      dueCount: record.word(at: Field.dueCleanups),
+      dueSince: record.word(at: Field.dueCleanups) > 0 && record.word(at: Field.dueSince) > 0
+        ? record.word(at: Field.dueSince) : nil)
   }
 }

@@ -11,7 +11,7 @@ struct EntryFields {
   let site: UInt32
   let domain: UInt16
   let bucket: UInt8
-  let flags: UInt8
+  let flags: EntryFlags
   let birth: UInt32
   let scope: UInt32
   /// A registration: when its cleanup began.
@@ -27,7 +27,7 @@ struct EntryFields {
     site = record.number(at: 32, as: UInt32.self)
     domain = record.number(at: 36, as: UInt16.self)
     bucket = record.number(at: 38, as: UInt8.self)
-    flags = record.number(at: 39, as: UInt8.self)
+    flags = EntryFlags(rawValue: record.number(at: 39, as: UInt8.self))
     birth = record.number(at: 44, as: UInt32.self)
     scope = record.number(at: 48, as: UInt32.self)
     mark = record.number(at: 52, as: UInt32.self)
@@ -63,9 +63,6 @@ struct EntryFields {
     record.number(at: 0, as: UInt64.self) & EntryWord.stateMask == EntryState.free.rawValue
   }
 
-  private static var processLifetimeFlag: UInt8 { 1 << 3 }
-  private static var cacheFlag: UInt8 { 1 << 4 }
-
   /// What the resource is used for; nil if the entry has none. The state was checked.
   @inline(__always)
   var use: ResourceUse? {
@@ -79,8 +76,8 @@ struct EntryFields {
 
   @inline(__always)
   var keeper: ResourceKeeper {
-    if flags & (Self.cacheFlag | Self.processLifetimeFlag) == 0 { return .none }
-    return flags & Self.processLifetimeFlag != 0 ? .process : .cache
+    if flags.isEmpty { return .none }
+    return flags.contains(.processLifetime) ? .process : flags.contains(.heldByCache) ? .cache : .none
   }
 
   /// What no sound entry has; nil if there is nothing. The numbers of lines and domains are checked against these.

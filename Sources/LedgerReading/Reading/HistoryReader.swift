@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ResourceLedger
+
 /// Reads the samples of the last hour.
 enum HistoryReader {
   private static var period: Int { 3_600 }

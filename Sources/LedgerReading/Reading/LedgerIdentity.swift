@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import ResourceLedger
 
 // The parts of the header that may change while they are read. Each has a sequence number, which is odd meanwhile.
 
 extension LedgerProcess {
   /// - Returns: nil if the fields stayed in the midst of a change.
   init?(_ source: LedgerSource, pageSize: Int) throws(LedgerReadingError) {
-    guard let fields = try source.stableBytes(sequenceAt: 32, count: 160) else { return nil }
+    guard
+      let fields = try source.stableBytes(
+        sequenceAt: LedgerLayout.identityOffset, count: LedgerLayout.identityEnd - LedgerLayout.identityOffset)
+    else { return nil }
     func word(_ offset: Int) -> Int { fields.word(at: offset - 32) }
     let parent = word(36)
     id = word(40)
@@ -44,8 +48,8 @@ struct ClockFields {
 
   init(_ source: LedgerSource) throws(LedgerReadingError) {
     // If the process died while it refreshed the clock, the fields are of two seconds that follow each other.
-    let stable = try source.stableBytes(sequenceAt: 192, count: 32)
-    let fields = if let stable { stable } else { try source.bytes(at: 192, count: 32) }
+    let stable = try source.stableBytes(sequenceAt: LedgerLayout.clockSequenceOffset, count: 32)
+    let fields = if let stable { stable } else { try source.bytes(at: LedgerLayout.clockSequenceOffset, count: 32) }
     second = fields.word(at: 4)
     longestGap = fields.word(at: 8)
     isMaintained = fields.word(at: 12) & 1 != 0

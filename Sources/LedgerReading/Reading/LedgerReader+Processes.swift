@@ -21,7 +21,7 @@ extension LedgerReader {
     let user = Int(geteuid())
     return (ProcFile.numbers(in: "/proc") ?? []).compactMap { id in
       guard let process = try? SeenProcess(id), let owner = process.userID, allUsers || owner == user,
-        (try? process.openLedger()) != nil
+        (try? process.findLedger()) != nil
       else { return nil }
       return LedgerListing(processID: id, userID: owner, command: process.command)
     }

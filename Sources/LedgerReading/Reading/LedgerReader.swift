@@ -67,7 +67,8 @@ package struct LedgerReader: Sendable {
         .sorted { $0.age > $1.age },
       scopes: try ScopeReader.read(source, header, numbers: Set(largest.map(\.fields.scope))),
       answer: answer, history: try HistoryReader.read(source, header, now: clock.now),
-      peaks: peaks.peaks(sites), unrecordedCount: try source.bytes(at: 256, count: 8).long(at: 0),
+      peaks: peaks.peaks(sites),
+      unrecordedCount: try source.bytes(at: LedgerLayout.unrecordedOffset, count: 8).long(at: 0),
       tornCount: entries.tornCount, damage: damage.rows, entryCount: header.table(.entries).count,
       entryCapacity: header.table(.entries).capacity)
     try header.readCountsAgain(source)

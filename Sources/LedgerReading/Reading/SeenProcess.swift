@@ -41,10 +41,21 @@ struct SeenProcess: Sendable {
 
   // MARK: Its ledger
 
-  /// Opens the process's own ledger: a memfd with the name above, or else a file that it has mapped shared and that
-  /// begins like a ledger.
+  /// Opens the process's own ledger.
   /// - Throws: ``LedgerReadingError`` if there is none, or it may not be read.
   func openLedger() throws(LedgerReadingError) -> LedgerSource {
+    if let ledger = try findLedger() { return ledger }
+    throw LedgerReadingError(
+      isRunning
+        ? .noLedger(usesLibrary: ProcFile.file("\(folder)/exe", contains: Self.memfdName)) : .noSuchProcess,
+      of: subject)
+  }
+
+  /// Opens the process's own ledger: a memfd with the name above, or else a file that it has mapped shared and that
+  /// begins like a ledger.
+  /// - Returns: nil if there is none.
+  /// - Throws: ``LedgerReadingError`` if it may not be read, or is damaged.
+  func findLedger() throws(LedgerReadingError) -> LedgerSource? {
     guard let descriptors = ProcFile.numbers(in: "\(folder)/fd") else {
       let code = errno
       throw LedgerReadingError(LedgerReadingError.Reason(openFailedWith: code, subject), of: subject)
@@ -59,11 +70,7 @@ struct SeenProcess: Sendable {
       $0.target.hasPrefix("/") && !$0.target.hasPrefix("/memfd:") && !$0.target.hasPrefix("/dev/")
     }
     let mapped = files.isEmpty ? [] : mappedShared
-    if let ledger = try own(files.filter { mapped.contains($0.target) }.map(\.number)) { return ledger }
-    throw LedgerReadingError(
-      isRunning
-        ? .noLedger(usesLibrary: ProcFile.file("\(folder)/exe", contains: Self.memfdName)) : .noSuchProcess,
-      of: subject)
+    return try own(files.filter { mapped.contains($0.target) }.map(\.number))
   }
 
   /// The first of these descriptors that is the process's own ledger, and not one of a process that it reads, or of its

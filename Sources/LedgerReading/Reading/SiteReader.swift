@@ -31,8 +31,8 @@ struct SiteReader {
       let number = UInt32(truncatingIfNeeded: index)
       while let next = wanted.first, next < number { wanted.removeFirst() }
       let isWanted = wanted.first == number
-      let rescuedCount = record.long(at: 24)
-      let rescuedByteCount = record.long(at: 32)
+      let rescuedCount = record.long(at: LedgerLayout.SiteField.rescuedCount)
+      let rescuedByteCount = record.long(at: LedgerLayout.SiteField.rescuedBytes)
       guard isWanted || rescuedCount != 0 else { return }
       if number == 0 {
         sites[0].rescuedCount = rescuedCount
@@ -57,8 +57,8 @@ struct SiteReader {
         sites.append(
           SnapshotSite(
             site: site, rescuedCount: rescuedCount, rescuedByteCount: rescuedByteCount,
-            firstUse: record.word(at: 40),
-            lastUse: record.word(at: 44)))
+            firstUse: record.word(at: LedgerLayout.SiteField.firstUse),
+            lastUse: record.word(at: LedgerLayout.SiteField.lastUse)))
       }
     }
     damage = found
@@ -101,12 +101,12 @@ private struct LineFields {
   let kind: UInt32
 
   init(_ record: LedgerRecord) {
-    fileOffset = record.word(at: 0)
-    fileLength = record.word(at: 4)
-    functionOffset = record.word(at: 8)
-    functionLength = record.word(at: 12)
-    line = record.word(at: 16)
-    kind = record.number(at: 20, as: UInt32.self)
+    fileOffset = record.word(at: LedgerLayout.SiteField.fileOffset)
+    fileLength = record.word(at: LedgerLayout.SiteField.fileLength)
+    functionOffset = record.word(at: LedgerLayout.SiteField.functionOffset)
+    functionLength = record.word(at: LedgerLayout.SiteField.functionLength)
+    line = record.word(at: LedgerLayout.SiteField.line)
+    kind = record.number(at: LedgerLayout.SiteField.kind, as: UInt32.self)
   }
 
   /// A stack: the number of the line that it leads to.

@@ -136,7 +136,7 @@ extension LedgerSnapshot {
   }
 
   /// Whether every position in a row is one of ``sites``, ``domains`` and ``ageBoundaries``.
-  var refersOnlyToWhatIsThere: Bool {
+  package var refersOnlyToWhatIsThere: Bool {
     let sites = sites.indices, domains = domains.indices
     return !sites.isEmpty && !domains.isEmpty
       && sums.allSatisfy {

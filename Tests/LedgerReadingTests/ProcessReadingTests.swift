@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+@testable import LedgerReading
+
+@Suite("Ledgers of processes")
+struct ProcessReadingTests {
+  /// Why the ledger of a process cannot be read; nil if it can.
+  private static func refusal(_ id: Int) -> LedgerReadingError? {
+    do throws(LedgerReadingError) {
+      _ = try LedgerReader(process: id).snapshot()
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// Starts a command that ends when this process says so.
+  private static func start() throws -> Process {
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/sleep")
+    process.arguments = ["1000"]
+    try process.run()
+    return process
+  }
+
+  @Test("A process that does not exist is named in the error", arguments: [-1, 0, 4_194_305, Int.max])
+  func noProcess(_ id: Int) {
+    let error = Self.refusal(id)
+    #expect(error?.code == .noSuchProcess && error?.description.contains("process \(id)") == true)
+  }
+
+  @Test("A process whose program does not use the library is refused with that reason")
+  func noLedger() throws {
+    let process = try Self.start()
+    // SIGKILL, because the command may have inherited that other signals are blocked.
+    defer {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    let id = Int(process.processIdentifier)
+    let error = try #require(Self.refusal(id))
+    #expect(error.reason == .noLedger(usesLibrary: false))
+    #expect(error.description.contains("does not seem to use NativeBuffers"))
+    #expect(!LedgerReader.processes().contains { $0.processID == id })
+  }
+
+  @Test("A process that has ended, and whose parent has not yet asked for its status, is no process any more")
+  func zombie() throws {
+    var id = pid_t()
+    let argument = unsafe strdup("/bin/true")
+    defer { unsafe free(argument) }
+    try #require(unsafe posix_spawn(&id, "/bin/true", nil, nil, [argument, nil], environ) == 0)
+    var info = unsafe siginfo_t()
+    try #require(unsafe waitid(P_PID, id_t(id), &info, WEXITED | WNOWAIT) == 0)
+    #expect(Self.refusal(Int(id))?.code == .noSuchProcess)
+    let ended = waitpid(id, nil, 0)
+    #expect(ended == id)
+  }
+
+  @Test("A process of another user is refused, and the message says what to do")
+  func permission() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      guard geteuid() == 0 else { return }
+      let process = try Self.start()
+      defer {
+        _ = seteuid(0)
+        kill(process.processIdentifier, SIGKILL)
+      }
+      guard seteuid(65_534) == 0 else { exit(1) }
+      let error = Self.refusal(Int(process.processIdentifier))
+      guard error?.code == .notPermitted, error?.description.contains("as root") == true else { exit(2) }
+      guard LedgerReader.processes(allUsers: true).allSatisfy({ $0.processID != Int(process.processIdentifier) }) else {
+        exit(3)
+      }
+    }
+  }
+
+  @Test("A ledger in a file is found if the process has mapped the file, and only if the ledger is its own")
+  func mappedFile() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      var image = LedgerImage()
+      image.addEntry(byteCount: 5, birth: 1)
+      let path = image.writeFile()
+      defer { unsafe unlink(path) }
+      let id = Int(getpid())
+      let file = unsafe open(path, O_RDWR)
+      // A file that is open, but not mapped, may be anything.
+      guard Self.refusal(id)?.code == .noLedger else { exit(1) }
+      guard unsafe mmap(nil, image.bytes.count, PROT_READ, MAP_SHARED, file, 0) != MAP_FAILED else { exit(2) }
+      let snapshot = try LedgerReader(process: id).snapshot()
+      guard snapshot.largest.map(\.byteCount) == [5], snapshot.seenProcessID == id, snapshot.isRunning == true else {
+        exit(3)
+      }
+      guard let listing = LedgerReader.processes().first(where: { $0.processID == id }),
+        listing.userID == Int(geteuid()), !listing.command.isEmpty
+      else { exit(4) }
+      // The ledger of another process, which this one may be reading.
+      image.set(40, UInt32(1))
+      image.write(to: file)
+      guard Self.refusal(id)?.code == .noLedger else { exit(5) }
+      image.set(40, UInt32(id))
+      image.set(56, UInt64(1))
+      image.write(to: file)
+      guard Self.refusal(id)?.code == .noLedger else { exit(6) }
+    }
+  }
+}
