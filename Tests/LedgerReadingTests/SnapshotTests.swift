@@ -22,7 +22,8 @@ struct SnapshotTests {
       let keeper = sum.keeper == .none ? "" : " kept by \(sum.keeper)"
       return
         "\(snapshot.domains[sum.domain].name) \(sum.use) \(sum.bucket) \(snapshot.sites[sum.site].site.file):"
-        + "\(snapshot.sites[sum.site].site.line)\(keeper) band \(sum.ageBand): \(sum.count) \(sum.byteCount) \(sum.capacity)"
+        + "\(snapshot.sites[sum.site].site.line)\(keeper) band \(sum.ageBand): "
+        + "\(sum.count) \(sum.byteCount) \(sum.capacity)"
     }
   }
 

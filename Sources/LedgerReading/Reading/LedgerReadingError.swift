@@ -97,8 +97,8 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       "the ledger of \(subject) has version \(version), and this program reads version 2. Use the leak-audit that was "
         + "built with the same version of NativeBuffers as the program."
     case .damaged(let what, let offset):
-      "the ledger of \(subject) is damaged: \(what), at byte \(offset.grouped). If the program that wrote it still runs, "
-        + "something in it writes over the ledger's memory; if this is a copy, copy it again."
+      "the ledger of \(subject) is damaged: \(what), at byte \(offset.grouped). If the program that wrote it still "
+        + "runs, something in it writes over the ledger's memory; if this is a copy, copy it again."
     case .changedWhileRead(let what):
       "the ledger of \(subject) changed while it was read: \(what). Another program writes to the file. Copy the file, "
         + "and read the copy."

@@ -47,7 +47,7 @@ import Glibc
 
 /// A copy of a record, or of another part of a ledger. Numbers are little endian, as they are on every machine on which
 /// this runs.
-// SAFETY: points to memory of a `RecordBytes`, which whoever passes this on keeps; an access is checked against the size.
+// SAFETY: points to memory of a `RecordBytes`, which whoever passes this on keeps; each access is checked.
 @safe struct LedgerRecord {
   private let bytes: UnsafeRawBufferPointer
 
