@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,31 +22,75 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-// Files without a name
+// Files
 
-int cnativeruntime_make_nameless_file(const char *name, size_t byte_count) {
-  // Beyond this limit, ftruncate would end the process by SIGXFSZ.
+/// Beyond the limit on the size of files, ftruncate and fallocate would end the process by SIGXFSZ.
+static bool is_within_limit(size_t byte_count) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < byte_count) {
-    errno = EFBIG;
-    return -1;
-  }
-  int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-  // Kernels before 6.3 do not know the last flag.
-  if (file < 0 && errno == EINVAL) file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (file < 0) return -1;
-  // A process that was started without standard streams must not print into a ledger.
-  if (file <= STDERR_FILENO) {
-    int higher = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    close(file);
-    if (higher < 0) return -1;
-    file = higher;
-  }
-  if (ftruncate(file, (off_t)byte_count) == 0) return file;
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= byte_count) return true;
+  errno = EFBIG;
+  return false;
+}
+
+static int close_with_error(int file) {
   int code = errno;
   close(file);
   errno = code;
   return -1;
+}
+
+/// A process that was started without standard streams must not print into a ledger.
+static int away_from_standard_streams(int file) {
+  if (file > STDERR_FILENO) return file;
+  int higher = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  close(file);
+  return higher;
+}
+
+int cnativeruntime_make_named_file(const char *name, size_t byte_count) {
+  if (!is_within_limit(byte_count)) return -1;
+  int file = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0) return -1;
+  file = away_from_standard_streams(file);
+  if (file >= 0 && ftruncate(file, (off_t)byte_count) == 0) return file;
+  int code = errno;
+  unlink(name);
+  if (file >= 0) close(file);
+  errno = code;
+  return -1;
+}
+
+bool cnativeruntime_name_with_process_id(const char *text, char *buffer, size_t capacity) {
+  size_t length = 0;
+  while (*text) {
+    char number[12] = {*text, 0};
+    if (text[0] == '%' && text[1] == 'p') {
+      // Without printf, which may allocate.
+      int digits = 0;
+      for (int rest = getpid(); rest > 0; rest /= 10) digits++;
+      number[digits] = 0;
+      for (int rest = getpid(); rest > 0; rest /= 10) number[--digits] = (char)('0' + rest % 10);
+      text++;
+    }
+    text++;
+    for (const char *place = number; *place; place++) {
+      if (length + 1 >= capacity) return false;
+      buffer[length++] = *place;
+    }
+  }
+  buffer[length] = 0;
+  return true;
+}
+
+int cnativeruntime_make_nameless_file(const char *name, size_t byte_count) {
+  if (!is_within_limit(byte_count)) return -1;
+  int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+  // Kernels before 6.3 do not know the last flag.
+  if (file < 0 && errno == EINVAL) file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (file < 0) return -1;
+  file = away_from_standard_streams(file);
+  if (file < 0) return -1;
+  return ftruncate(file, (off_t)byte_count) == 0 ? file : close_with_error(file);
 }
 
 // The region
@@ -68,11 +113,28 @@ bool cnativeruntime_region_map(cnativeruntime_region *region, int file) {
   return true;
 }
 
+/// Sets room in a file with a name aside, so that a full disk is an error and not a signal at the first use.
+static int set_aside(cnativeruntime_region *region, size_t begin, size_t end) {
+  // If the program has closed the descriptor, the kernel takes the pages below, and says if it cannot.
+  if (!cnativeruntime_region_owns(region, region->descriptor)) return 0;
+  if (!is_within_limit(end)) return errno;
+  while (fallocate(region->descriptor, 0, (off_t)begin, (off_t)(end - begin)) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
 int cnativeruntime_region_make_usable(cnativeruntime_region *region, size_t begin, size_t end) {
+  if (region->has_name) {
+    int code = set_aside(region, begin, end);
+    if (code != 0) return code;
+  }
   if (mprotect(region->base + begin, end - begin, PROT_READ | PROT_WRITE) != 0) return errno;
   // Memory for a file without a name is taken now, so that a shortage is an error here. Private memory is taken page by
   // page at the first use, as everywhere. Kernels before 5.14 do not know the call.
   if (region->descriptor < 0 || madvise(region->base + begin, end - begin, MADV_POPULATE_WRITE) == 0) return 0;
+  // A page for which a file system has no room is a bad address.
+  if (errno == EFAULT && region->has_name) return ENOSPC;
   return errno == EINVAL ? 0 : errno;
 }
 
@@ -186,6 +248,36 @@ void cnativeruntime_region_drop_copy(cnativeruntime_region *region) {
   errno = code;
 }
 
+/// Puts the copy into a file with the child's name. Returns its descriptor; -1 if that is not possible.
+static int name_copy(cnativeruntime_region *region) {
+  char name[4096];
+  if (!region->name_of_child || region->copy_descriptor < 0 ||
+      !cnativeruntime_name_with_process_id(region->name_of_child, name, sizeof name)) {
+    return -1;
+  }
+  int file = cnativeruntime_make_named_file(name, region->byte_count);
+  if (file < 0) return -1;
+  for (int index = 0; index < cnativeruntime_region_part_count; index++) {
+    const cnativeruntime_region_part *part = &region->parts[index];
+    off_t begin = (off_t)part->begin;
+    off_t usable = (off_t)(part->usable_end - part->begin);
+    if (usable == 0) continue;
+    size_t rest = part->copied_length;
+    bool has_room = fallocate(file, 0, begin, usable) == 0 && lseek(file, begin, SEEK_SET) == begin;
+    while (has_room && rest > 0) {
+      ssize_t sent = sendfile(file, region->copy_descriptor, &begin, rest);
+      if (sent < 0 && errno == EINTR) continue;
+      has_room = sent > 0;
+      if (has_room) rest -= (size_t)sent;
+    }
+    if (has_room) continue;
+    close(file);
+    unlink(name);
+    return -1;
+  }
+  return file;
+}
+
 bool cnativeruntime_region_take_copy(cnativeruntime_region *region) {
   // If this child's parent is such a child, too, and does not know yet which of its entries were out of step, the view
   // of them is of no use here.
@@ -200,6 +292,12 @@ bool cnativeruntime_region_take_copy(cnativeruntime_region *region) {
   cnativeruntime_region_close(region);
   bool is_private = region->copy != NULL;
   if (!is_private && region->copy_descriptor < 0) return false;
+  int named = name_copy(region);
+  region->has_name = named >= 0;
+  if (named >= 0) {
+    close(region->copy_descriptor);
+    region->copy_descriptor = named;
+  }
   if (!cnativeruntime_region_map(region, region->copy_descriptor)) return false;
   const unsigned char *source = region->copy;
   for (int index = 0; index < cnativeruntime_region_part_count; index++) {

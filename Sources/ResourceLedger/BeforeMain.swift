@@ -9,6 +9,7 @@ extension Ledger {
     ForkGuard.touch(lazyShared)
     ForkGuard.touch(Site.unknown)
     ResourceDomains.makeStatics()
+    LedgerFile.makeStatics()
     ScopeTracking.makeStatics()
     markEndAtExit()
   }

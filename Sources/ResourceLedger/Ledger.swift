@@ -80,7 +80,11 @@ import Synchronization
   ///   - isShared: whether other processes can read it, like ``shared``.
   /// - Throws: ``LedgerError`` if the kernel gives no address space, or no memory for the first records.
   package convenience init(entryCapacity: Int, isShared: Bool = false) throws(LedgerError) {
-    try self.init(entryCapacity: entryCapacity, memory: isShared ? .shared : .private, isOfProcess: false)
+    try self.init(entryCapacity: entryCapacity, memory: isShared ? .shared : .private)
+  }
+
+  convenience init(entryCapacity: Int, memory: LedgerRegion.Memory) throws(LedgerError) {
+    try self.init(entryCapacity: entryCapacity, memory: memory, isOfProcess: false)
   }
 
   private init(entryCapacity: Int, memory: LedgerRegion.Memory, isOfProcess: Bool) throws(LedgerError) {
@@ -128,6 +132,7 @@ import Synchronization
 
   private static func reserveShared() throws(LedgerError) -> Ledger {
     var capacity = capacity(reservable: ProcessMemory.reservableByteCount)
+    if let path = LedgerFile.path, let ledger = makeInFile(path, entryCapacity: capacity) { return ledger }
     while true {
       do throws(LedgerError) {
         return try Ledger(entryCapacity: capacity, memory: .shared, isOfProcess: true)
@@ -136,6 +141,18 @@ import Synchronization
         guard capacity > LedgerLayout.smallestEntryCapacity else { throw error }
         capacity = max(LedgerLayout.smallestEntryCapacity, capacity / 2)
       }
+    }
+  }
+
+  /// Makes the process's ledger in a file; nil if the file cannot be made, or has no room for the first records.
+  private static func makeInFile(_ path: String, entryCapacity: Int) -> Ledger? {
+    let byteCount = LedgerLayout(entryCapacity: entryCapacity).regionSize
+    guard let file = LedgerFile.make(path, byteCount: byteCount) else { return nil }
+    do throws(LedgerError) {
+      return try Ledger(entryCapacity: entryCapacity, memory: .file(file, path: path), isOfProcess: true)
+    } catch {
+      LedgerFile.withdraw(path, error, byteCount: byteCount)
+      return nil
     }
   }
 

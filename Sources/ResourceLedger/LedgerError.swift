@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NativeSynchronization
 
 /// Why the ledger cannot take one more resource, site or domain.
@@ -69,8 +70,11 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
       "address space is short: the ledger could not reserve \(byteCount) bytes of it (\(systemMessage(code))). Raise "
         + "the limit on address space (ulimit -v)."
     case .growthFailed(let entryCount, let code):
-      "memory is short: the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Dispose "
-        + "buffers, or give the process more memory."
+      [ENOSPC, EDQUOT, EFBIG].contains(code)
+        ? "the file of the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Free some space "
+          + "on its file system, or dispose buffers."
+        : "memory is short: the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Dispose "
+          + "buffers, or give the process more memory."
     case .full(let capacity):
       "the ledger is full: all its \(capacity) entries are in use. Dispose resources that are not needed any more"
         + (capacity < LedgerLayout.largestEntryCapacity

@@ -21,11 +21,13 @@ import NativeSynchronization
 /// during the fork.
 // SAFETY: the mapping is made once, and is unmapped only with this object. The parts change as their comments say.
 @safe final class LedgerRegion: @unchecked Sendable {
-  enum Memory: Sendable {
+  enum Memory: Equatable, Sendable {
     /// Only this process reads it.
     case `private`
-    /// A file that other processes can read.
+    /// A file without a name that other processes can read.
     case shared
+    /// A file that was made with ``LedgerFile/make(_:byteCount:)``, and its path as it was given.
+    case file(Int32, path: String)
   }
 
   /// Never moves, because the handlers of `fork` have its address.
@@ -46,11 +48,20 @@ import NativeSynchronization
     unsafe state.pointee.copy_descriptor = -1
     unsafe self.state = unsafe state
     unsafe parts = cnativeruntime_region_parts(state)
-    let file = memory == .shared ? Self.makeFile(byteCount: layout.regionSize) : -1
+    let file =
+      switch memory {
+      case .private: -1 as Int32
+      case .shared: Self.makeFile(byteCount: layout.regionSize)
+      case .file(let file, _): file
+      }
+    if case .file(_, let path) = memory {
+      unsafe state.pointee.has_name = true
+      if path.contains("%p") { unsafe state.pointee.name_of_child = strdup(path) }
+    }
     var isMapped = unsafe cnativeruntime_region_map(state, file)
     if !isMapped, file >= 0 {
       close(file)
-      isMapped = unsafe cnativeruntime_region_map(state, -1)
+      isMapped = unsafe memory == .shared && cnativeruntime_region_map(state, -1)
     }
     guard isMapped, let base = unsafe state.pointee.base else {
       let code = errno
@@ -77,6 +88,7 @@ import NativeSynchronization
     member.leaveNow()
     unsafe cnativeruntime_region_close(state)
     unsafe munmap(base, byteCount)
+    unsafe free(state.pointee.name_of_child)
     unsafe state.deallocate()
   }
 
@@ -93,6 +105,9 @@ import NativeSynchronization
           + "(\(systemMessage(code))).")
     return -1
   }
+
+  /// Whether the region is a file that stays after the end of the process.
+  var hasName: Bool { unsafe state.pointee.has_name }
 
   /// The region's file; -1 if the memory is private.
   var descriptor: Int32 { unsafe state.pointee.descriptor }

@@ -43,6 +43,11 @@ typedef struct {
   int descriptor;
   uint64_t device;
   uint64_t inode;
+  /// Whether the file has a name. Room in it is then set aside before it is used.
+  bool has_name;
+  /// The name for a forked child's file, in which `%p` stands for the process id; NULL if children get files without
+  /// names.
+  char *_Nullable name_of_child;
   /// Part 0 is the header. The others have the numbers of the tables; part 1 is the entries.
   cnativeruntime_region_part parts[cnativeruntime_region_part_count];
 
@@ -76,6 +81,13 @@ static inline cnativeruntime_region_part *cnativeruntime_region_parts(cnativerun
 /// Makes a file without a name, which has no pages yet and which other programs do not inherit. Returns its descriptor;
 /// -1 if the system refuses (`errno`), or if the limit on the size of files is too small (EFBIG).
 int cnativeruntime_make_nameless_file(const char *name, size_t byte_count);
+
+/// Makes a file with a name, which must not exist, for this user alone. Follows no symbolic link. Returns its descriptor;
+/// -1 if the system refuses (`errno`), or if the limit on the size of files is too small (EFBIG).
+int cnativeruntime_make_named_file(const char *name, size_t byte_count);
+
+/// Writes a text to a buffer, with the process id for each `%p`. Returns false if there is not enough room.
+bool cnativeruntime_name_with_process_id(const char *text, char *buffer, size_t capacity);
 
 /// Maps the file, or private memory if it is -1, without access; at `base` if that is not NULL. Forbids by seals that a
 /// file without a name becomes shorter or longer, and that others write to it. Returns whether the system allowed it.

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CNativeRuntime
+import Glibc
+import NativeSynchronization
+import Synchronization
+
+/// Puts the process's ledger into a file, which stays after any end of the process, SIGKILL included.
+///
+/// The environment variable `NATIVE_BUFFERS_LEDGER` does the same without a change of the program. `%p` in the path
+/// stands for the process id. The file must not exist; it is made for this user alone (mode 0600), and no symbolic link
+/// is followed at the end of the path. Room is set aside before it is used, so a full file system is an error and not a
+/// signal. If the file cannot be made, one line on standard error says why, and the ledger lies in memory, as without a
+/// file. A forked child gets a file of its own if the path has a `%p`, otherwise memory.
+///
+/// Use a file system in memory (tmpfs), for example a folder below `/dev/shm`. On a disk, the kernel writes changed
+/// pages back, and each such page faults again at its next change: that makes creating and disposing buffers slower.
+///
+/// Not promised: if another program makes the file shorter, this process ends by SIGBUS.
+public enum LedgerFile {
+  /// The address of the path that ``use(path:)`` was given; 0 for none. It is never freed.
+  private static let chosenPath = Atomic<UInt>(0)
+
+  static func makeStatics() { ForkGuard.touch(chosenPath) }
+
+  /// Has the process's ledger lie in a file. Must be called before the first use of this package's types, and has the
+  /// last word over the environment variable.
+  /// - Parameter path: the file's path, in which `%p` stands for the process id. It is resolved at the first use.
+  /// - Returns: false if the ledger exists already: nothing changes then.
+  @discardableResult
+  public static func use(path: String) -> Bool {
+    guard !Ledger.lazyShared.isMade else { return false }
+    chosenPath.store(unsafe UInt(bitPattern: strdup(path)), ordering: .sequentiallyConsistent)
+    return !Ledger.lazyShared.isMade
+  }
+
+  /// The path that was asked for, as it was given; nil if none was.
+  static var path: String? {
+    if let text = unsafe UnsafePointer<CChar>(bitPattern: chosenPath.load(ordering: .sequentiallyConsistent)) {
+      return unsafe String(cString: text)
+    }
+    return unsafe getenv("NATIVE_BUFFERS_LEDGER").map { unsafe String(cString: $0) }
+  }
+
+  /// The path with the number of this process.
+  static func expanded(_ path: String) -> String? {
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+      guard let name = buffer.baseAddress,
+        unsafe cnativeruntime_name_with_process_id(path, name, buffer.count)
+      else { return nil }
+      return unsafe String(cString: name)
+    }
+  }
+
+  /// Makes the file. If that fails, says why on standard error.
+  /// - Returns: its descriptor; nil if it cannot be made.
+  static func make(_ path: String, byteCount: Int) -> Int32? {
+    guard let name = expanded(path) else {
+      refuse(path, ENAMETOOLONG, byteCount: byteCount)
+      return nil
+    }
+    removeOwn(name)
+    let file = unsafe cnativeruntime_make_named_file(name, byteCount)
+    if file >= 0 { return file }
+    refuse(name, errno, byteCount: byteCount)
+    return nil
+  }
+
+  /// Removes a file that this process left before it began another program by `exec`: it would be in the way.
+  private static func removeOwn(_ name: String) {
+    let file = unsafe open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+    guard file >= 0 else { return }
+    defer { close(file) }
+    var known = cnativeruntime_identity()
+    unsafe cnativeruntime_read_identity(&known)
+    var magic: UInt64 = 0
+    var found = cnativeruntime_identity()
+    guard unsafe pread(file, &magic, 8, 0) == 8, magic == LedgerLayout.magic,
+      unsafe pread(file, &found, MemoryLayout.size(ofValue: found), off_t(LedgerLayout.identityOffset))
+        == MemoryLayout.size(ofValue: found),
+      found.process_id == known.process_id, found.start_time == known.start_time, found.start_time != 0,
+      found.pid_namespace == known.pid_namespace
+    else { return }
+    unsafe unlink(name)
+  }
+
+  /// Removes a file that ``make(_:byteCount:)`` made and that has no room for a ledger.
+  static func withdraw(_ path: String, _ error: LedgerError, byteCount: Int) {
+    guard let name = expanded(path) else { return }
+    unsafe unlink(name)
+    refuse(name, error.systemErrorNumber ?? ENOSPC, byteCount: byteCount)
+  }
+
+  /// Says on standard error that the ledger is not in its file, and what to do.
+  private static func refuse(_ name: String, _ code: Int32, byteCount: Int) {
+    let advice =
+      switch code {
+      case EEXIST: "Remove it, or put %p into the path, which stands for the process id."
+      case ELOOP: "Name a file that is no symbolic link."
+      case ENOENT: "Make its folder first."
+      case EFBIG: "Raise the limit on the size of files (ulimit -f) to \(byteCount) bytes."
+      case ENOSPC, EDQUOT: "Free some space, or choose another file system."
+      default: "Choose a folder in which this user may make files, for example one below /dev/shm."
+      }
+    StandardError.print(
+      "the ledger cannot be in the file \(name): \(systemMessage(code)). \(advice) The program goes on, with its ledger "
+        + "in memory.")
+  }
+}
