@@ -168,7 +168,7 @@ let package = Package(
     .testTarget(
       name: "LeakAuditCommandTests",
       dependencies: [
-        "leak-audit", "leak-audit-reader", "thumbnails", "Bitmaps", "CommandOutput", "CommandSupport",
+        "leak-audit", "leak-audit-reader", "ledger-trials", "thumbnails", "Bitmaps", "CommandOutput", "CommandSupport",
         "LeakAuditCommands", "LeakAuditing", "LedgerReading", "NativeBuffers", "ResourceLedger", "TestSupport",
       ],
       swiftSettings: swiftSettings),

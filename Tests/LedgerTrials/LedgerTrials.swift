@@ -12,8 +12,9 @@ import Glibc
   static func main() throws {
     switch CommandLine.arguments.dropFirst() {
     case ["residency"]: try ResidencyTrial.run()
+    case ["lines"]: try LinesTrial.run()
     default:
-      print("usage: ledger-trials residency")
+      print("usage: ledger-trials residency | lines")
       exit(64)
     }
   }

@@ -29,10 +29,11 @@ package struct ListCommand: ParsableCommand {
       var rows: [ProcessRow] = []
       var failures: [String] = []
       for listing in LedgerReader.processes(allUsers: allUsers) {
-        do throws(CommandFailure) {
-          rows.append(ProcessRow(listing, try LedgerTarget.process(listing.processID).snapshot()))
+        do throws(LedgerReadingError) {
+          rows.append(ProcessRow(listing, try LedgerReader(process: listing.processID).snapshot()))
         } catch {
-          failures.append(error.description)
+          // A process that has ended meanwhile is no failure.
+          if error.code != .noSuchProcess { failures.append(error.description) }
         }
       }
       try printReport(format == .json ? try json(rows) : text(rows))

@@ -17,6 +17,7 @@ extension LedgerReport {
     for peak in peaks { text += peak.textLines(top: min(top, 3), units: units, style: style, width: width) }
     if !findings.isEmpty { text.append(style.heading("findings")) }
     for finding in findings { text += finding.textLines(top: top, units: units, style: style, width: width) }
+    if let memory { text += memory.text(units: units.text).split(separator: "\n").map(String.init) + [""] }
     text += caveats.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
     text.append(verdictLine(style))
     return text
@@ -52,6 +53,7 @@ extension LedgerReport {
       default: break
       }
     }
+    if let memoryError { text.append("Where the memory is could not be found out: \(memoryError)") }
     if tornCount > 0 {
       text.append("\(tornCount.grouped) entries changed during each try to read them, and are in no sum")
     }

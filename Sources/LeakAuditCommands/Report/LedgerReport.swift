@@ -20,6 +20,10 @@ struct LedgerReport: Encodable {
   let lines: [Line]
   let growthPerMinute: Int?
   let peaks: [ReportedPeak]
+  /// Where the memory of the process is; nil if it does not run, or its memory may not be looked at.
+  let memory: ResidentSum?
+  /// Why ``memory`` is nil although the process runs.
+  let memoryError: String?
   /// Both books of each arena, as the process counted them last; empty if it was never asked.
   let arenas: [ArenaBooks]
   /// How many seconds before the ledger was read that was; nil if the process was never asked.
@@ -59,12 +63,13 @@ struct LedgerReport: Encodable {
   let isPartial: Bool
 
   /// - Parameters:
+  ///   - memory: where the memory of the process is; nil for a process that does not run.
   ///   - faults: the kinds that are faults in this report.
   ///   - filter: says which findings are shown, and which of them count.
   ///   - shows: which lines of code are shown in the list of what is live.
   init(
-    _ snapshot: LedgerSnapshot, leastAge: Int?, faults: Set<Finding.Kind>, filter: inout FindingFilter,
-    shows: (Site) -> Bool
+    _ snapshot: LedgerSnapshot, memory: Result<ResidentSum, CommandFailure>? = nil, leastAge: Int?,
+    faults: Set<Finding.Kind>, filter: inout FindingFilter, shows: (Site) -> Bool
   ) {
     var options = SnapshotAudit.Options()
     options.leastAge = leastAge
@@ -93,6 +98,8 @@ struct LedgerReport: Encodable {
     }
     growthPerMinute = snapshot.growthPerMinute
     peaks = snapshot.peaks.map { ReportedPeak($0, in: snapshot) }
+    self.memory = try? memory?.get()
+    memoryError = memory?.failure
     arenas = audit.arenas
     answerAge = audit.answerAge
     isPartial = audit.isPartial
@@ -104,5 +111,11 @@ struct LedgerReport: Encodable {
   var exit: CommandExit {
     if verdict == .faults { return .findings }
     return isPartial ? .notAudited : .clean
+  }
+}
+
+extension Result where Failure == CommandFailure {
+  fileprivate var failure: String? {
+    if case .failure(let failure) = self { failure.description } else { nil }
   }
 }

@@ -56,6 +56,16 @@ package enum LedgerTarget: Sendable, Equatable {
     }
   }
 
+  /// Where the memory of a process is; nil for a file.
+  func residentSum(answer: LedgerAnswer?) -> Result<ResidentSum, CommandFailure>? {
+    guard case .process(let id) = self else { return nil }
+    do {
+      return try LedgerReader(process: id).residentSum(answer: answer).map { .success($0) }
+    } catch {
+      return .failure(CommandFailure("\(error)"))
+    }
+  }
+
   /// The bytes of a file that begins like a snapshot; nil for every other file, and for one that cannot be read.
   private static func snapshotBytes(_ path: String) -> [UInt8]? {
     // O_NONBLOCK, because the path may be a pipe's, and to open it would wait for a writer.

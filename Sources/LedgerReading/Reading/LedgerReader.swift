@@ -10,7 +10,7 @@ import ResourceLedger
 /// no sound ledger has give an error or are counted in ``LedgerSnapshot/damage``, and take no more memory than twice
 /// what the file takes, and 4 MiB.
 package struct LedgerReader: Sendable {
-  private let source: LedgerSource
+  let source: LedgerSource
   /// The process that was asked for, to find out at the end whether it still runs.
   private let process: SeenProcess?
 
@@ -29,6 +29,9 @@ package struct LedgerReader: Sendable {
     source = try LedgerSource(path: path, subject: .file(path))
     process = nil
   }
+
+  /// The id of the process that was asked for; nil if it is a file.
+  var processID: Int? { process?.id }
 
   /// Reads the whole ledger.
   /// - Throws: ``LedgerReadingError`` if it is no ledger, is damaged, or changes its size meanwhile.

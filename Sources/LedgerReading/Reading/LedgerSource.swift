@@ -47,6 +47,18 @@ import NativeSynchronization
     return unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
   }
 
+  /// The device and the inode, by which `smaps` names a mapping of this file.
+  var identity: (device: MemoryMap.Device, inode: UInt64) {
+    var status = stat()
+    _ = unsafe fstat(descriptor, &status)
+    let number = UInt64(status.st_dev)
+    // As glibc's `major` and `minor`, which are macros.
+    let device = MemoryMap.Device(
+      major: UInt32(truncatingIfNeeded: number >> 8 & 0xFFF | number >> 32 & ~0xFFF),
+      minor: UInt32(truncatingIfNeeded: number & 0xFF | number >> 12 & ~0xFF))
+    return (device, UInt64(status.st_ino))
+  }
+
   /// Fills the buffer with the bytes at an offset.
   /// - Throws: ``LedgerReadingError`` if the file ends before, or the kernel cannot read it.
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(LedgerReadingError) {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("leak-audit on processes")
+struct ProcessCommandTests {
+  private func audit(_ arguments: String...) throws -> Command.Outcome { try Command.run("leak-audit", arguments) }
+
+  @Test("A report shows what is live by line of code, and where the memory is, while the process runs")
+  func report() throws {
+    let trial = try RunningTrial("lines")
+    let outcome = try audit("report", trial.id, "--units", "bytes")
+    #expect(outcome.exitCode == 0 && outcome.errors == "", "\(outcome.errors)")
+    #expect(outcome.output.hasPrefix("ledger-trials (process \(trial.id)) on "))
+    #expect(outcome.output.contains("\nlive 103 of 3,100,000 bytes, idle "))
+    #expect(outcome.output.contains(/3,000,000 +3 +under 10 s +ledger_trials\/LinesTrial.swift:[0-9]+ in large\(\)/))
+    #expect(outcome.output.contains(/100,000 +100 +under 10 s +ledger_trials\/LinesTrial.swift:[0-9]+ in small\(\)/))
+    #expect(outcome.output.contains("\nmemory\n") && outcome.output.contains("  resident set "))
+    #expect(outcome.output.hasSuffix("verdict: clean. Nothing was found.\n"))
+  }
+
+  @Test("The sum of the memory adds up to the resident set, to the byte")
+  func memory() throws {
+    let trial = try RunningTrial("lines")
+    let outcome = try audit("report", trial.id, "--format", "json")
+    let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+    let memory = try #require((document?["report"] as? [String: Any])?["memory"] as? [String: Any])
+    let rows = try #require(memory["rows"] as? [[String: Any]])
+    #expect(rows.compactMap { $0["resident"] as? Int }.reduce(0, +) == memory["total"] as? Int)
+    let live = rows.first { $0["term"] as? String == "live" }?["size"] as? Int
+    #expect(live == 3_100_000)
+  }
+
+  @Test("A snapshot and the process itself can be compared: one line of code has grown")
+  func diff() throws {
+    let trial = try RunningTrial("lines")
+    let folder = try ScratchFolder()
+    let before = "\(folder.path)/before"
+    #expect(try audit("snapshot", trial.id, "-o", before).exitCode == 0)
+    try trial.step()
+    let outcome = try audit("diff", before, trial.id, "--units", "bytes", "--fail-on-growth", "4m")
+    #expect(outcome.exitCode == 1)
+    #expect(outcome.output.contains(/grown +\+5,000,000 +\+5 +8 +8,000,000 +ledger_trials\/LinesTrial.swift/))
+    #expect(!outcome.output.contains("small()"))
+  }
+
+  @Test("The process is in the list with its figures")
+  func list() throws {
+    let trial = try RunningTrial("lines")
+    let outcome = try audit("list", "--units", "bytes")
+    let row = try #require(
+      outcome.output.split(separator: "\n").first { $0.contains(" \(trial.id) ") || $0.hasPrefix(trial.id + " ") })
+    #expect(row.contains(" 103 ") && row.contains(" 3,100,000 ") && row.hasSuffix("ledger-trials"))
+  }
+
+  @Test("A process that is stopped is read like any other")
+  func stopped() throws {
+    let trial = try RunningTrial("lines")
+    trial.stop()
+    defer { trial.continueRunning() }
+    let outcome = try audit("report", trial.id)
+    #expect(outcome.exitCode == 0 && outcome.output.contains("live 103 of 2.96 MiB"))
+  }
+
+  @Test("Watching prints a line for each reading, and ends when it is told to")
+  func watch() throws {
+    let trial = try RunningTrial("lines")
+    let outcome = try audit("watch", trial.id, "--count", "2")
+    #expect(outcome.exitCode == 0)
+    let lines = outcome.output.split(separator: "\n")
+    #expect(lines.count == 2 && lines.allSatisfy { $0.contains("  live 103 of 2.96 MiB  ") && $0.contains("large()") })
+  }
+
+  @Test("A process without a ledger, and one that does not exist, are named with what to do")
+  func withoutLedger() throws {
+    let own = try audit("report", "1")
+    #expect(own.exitCode == 2 && own.errors.hasPrefix("leak-audit: "))
+    let missing = try audit("report", "999999999")
+    #expect(missing.exitCode == 2)
+    #expect(missing.errors.contains("there is no process 999999999: it has ended, or it is in another pid namespace."))
+  }
+}
