@@ -49,7 +49,8 @@ let package = Package(
       name: "ResourceLedger", dependencies: ["CNativeRuntime", "NativeSynchronization"], swiftSettings: swiftSettings),
     // Floor 2
     .target(
-      name: "LedgerReading", dependencies: ["NativeSynchronization", "ResourceLedger"], swiftSettings: swiftSettings),
+      name: "LedgerReading", dependencies: ["CNativeRuntime", "NativeSynchronization", "ResourceLedger"],
+      swiftSettings: swiftSettings),
     .target(
       name: "Finalization",
       dependencies: [
@@ -141,7 +142,7 @@ let package = Package(
     .testTarget(
       name: "FinalizationTests",
       dependencies: [
-        "Finalization", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
+        "CNativeRuntime", "Finalization", "LeakAuditing", "NativeBuffers", "NativeSynchronization", "ResourceLedger",
         "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],

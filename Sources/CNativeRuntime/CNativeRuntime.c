@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "CNativeRuntime.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -68,4 +70,20 @@ void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline) {
           FUTEX_BITSET_MATCH_ANY);
 }
 
+void cnativeruntime_sleep_on_both(uint32_t *word, uint32_t value, uint32_t *foreign, uint32_t foreign_value,
+                                  uint64_t deadline) {
+#if defined(SYS_futex_waitv) && defined(FUTEX_WAITV_MAX)
+  struct timespec time = {.tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u)};
+  struct futex_waitv words[2] = {
+      {.val = value, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
+      {.val = foreign_value, .uaddr = (uintptr_t)foreign, .flags = FUTEX_32},
+  };
+  long result = syscall(SYS_futex_waitv, words, 2, 0, deadline == UINT64_MAX ? NULL : &time, CLOCK_MONOTONIC);
+  if (result >= 0 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return;
+#endif
+  cnativeruntime_sleep(word, value, deadline);
+}
+
 void cnativeruntime_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }
+
+void cnativeruntime_wake_foreign(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }

@@ -59,6 +59,8 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case mallocCount
   /// The list of scopes.
   case scopes
+  /// The history and the peaks of a ledger. Threads only try to take it, so none waits while another one scans.
+  case ledgerHistory
   /// The ledger's growth.
   case ledgerGrowth
   /// The ledger's records of sites, texts and domains.

@@ -41,6 +41,13 @@ extension Ledger {
     return UInt32(clamping: passed / 1_000_000_000 + 1)
   }
 
+  /// When the next second begins, in nanoseconds of the monotonic clock; a few milliseconds later, because the clock
+  /// that ``refreshClock()`` reads is behind by that much.
+  package func nextSecond(after now: UInt64) -> UInt64 {
+    let passed = now > secondsBegin ? now - secondsBegin : 0
+    return secondsBegin + (passed / 1_000_000_000 + 1) * 1_000_000_000 + 5_000_000
+  }
+
   /// Writes the clock of a new ledger.
   func beginClock() { writeClock(second: 1) }
 

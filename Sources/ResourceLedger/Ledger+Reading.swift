@@ -36,27 +36,15 @@ extension Ledger {
     // entries.
     var places = [Int32](repeating: -1, count: firstWhole + whole.count)
     var sums: [EntryTotals] = []
-    // Neighbours often have the same classification: their sum stays in registers until an entry has another one.
-    var classification = LedgerEntry.Classification(rawValue: .max)
-    var row: Int?
-    var run = EntryTotals()
-    for index in 0..<entryCount {
-      let entry = entry(at: index)
-      let word = entry.word
-      if word.rawValue & EntryWord.stateMask == EntryState.free.rawValue { continue }
-      if entry.classification != classification {
-        if let row { sums[Int(places[row])] += run }
-        run = EntryTotals()
-        classification = entry.classification
-        row = Self.row(of: classification, in: rows)
-        if let place = row, places[place] < 0 {
-          places[place] = Int32(sums.count)
-          sums.append(EntryTotals())
-        }
+    addUp {
+      Self.row(of: $0, in: rows)
+    } adding: { row, run in
+      if places[row] < 0 {
+        places[row] = Int32(sums.count)
+        sums.append(EntryTotals())
       }
-      if row != nil { run.add(word, of: entry) }
+      sums[Int(places[row])] += run
     }
-    if let row { sums[Int(places[row])] += run }
     let sorted = (0..<domains.count).map { index in
       var totals = BucketTotals()
       for bucket in 0..<bucketCount where places[index * bucketCount + bucket] >= 0 {
@@ -65,6 +53,34 @@ extension Ledger {
       return totals
     }
     return (sorted, places[firstWhole...].map { $0 < 0 ? EntryTotals() : sums[Int($0)] })
+  }
+
+  /// Adds up the entries that have a resource. Neighbours often have the same classification: their sum stays in
+  /// registers until an entry has another one. Allocates nothing, takes no lock.
+  /// - Parameters:
+  ///   - row: where the entries of a classification are added up; nil if they are not wanted.
+  ///   - add: adds the sum of some neighbours to a row.
+  @inline(__always)
+  func addUp(
+    into row: (LedgerEntry.Classification) -> Int?, adding add: (_ row: Int, _ run: borrowing EntryTotals) -> Void
+  ) {
+    var classification = LedgerEntry.Classification(rawValue: .max)
+    var place: Int?
+    var run = EntryTotals()
+    for index in 0..<entryCount {
+      let entry = entry(at: index)
+      let word = entry.word
+      if word.rawValue & EntryWord.stateMask == EntryState.free.rawValue { continue }
+      let current = entry.classification
+      if current != classification {
+        if let place { add(place, run) }
+        run = EntryTotals()
+        classification = current
+        place = row(current)
+      }
+      if place != nil { run.add(word, of: entry) }
+    }
+    if let place { add(place, run) }
   }
 
   /// Where the entries of a domain's bucket are added up; nil if the caller did not ask for them.

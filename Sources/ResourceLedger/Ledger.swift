@@ -70,6 +70,9 @@ import Synchronization
   var strings: [String: (offset: UInt32, length: UInt32)] = [:]
   /// Domain numbers that were given back. Guarded by `interning`.
   var spareNumbers = SpareDomainNumbers()
+  /// What domains counted whose records are other domains' by now.
+  let pastEndedLives = Atomic<UInt64>(0)
+  let pastRescues = Atomic<UInt64>(0)
   let siteIndex: SiteIndex
   /// Guards the fields of the clock in the header. Threads only try to take it.
   let clockLock = RankedLock(.ledgerClock)

@@ -73,4 +73,53 @@ extension LedgerLayout {
     package static let dueCleanups = 120
     package static let dueSince = 124
   }
+
+  /// A record of the table of answers.
+  package enum AnswerField {
+    package static let number = 0
+    package static let monotonic = 8
+    package static let arenaCount = 16
+    package static let classCount = 20
+    package static let flags = 24
+    package static let second = 28
+    package static let mallocName = 32
+    package static let mallocBytes = 64
+    package static let metadata = 72
+    package static let residentSet = 80
+  }
+
+  /// A record of the table of an answer's size classes.
+  package enum AnswerClassField {
+    package static let allocatorCount = 8
+    package static let liveCount = 16
+    package static let idleCount = 24
+    package static let quarantinedCount = 32
+    package static let detachedCount = 40
+    package static let liveByteCount = 48
+  }
+
+  /// A record of the history.
+  package enum HistoryField {
+    package static let second = 0
+    package static let pressure = 4
+    package static let liveCount = 8
+    package static let liveBytes = 16
+    package static let idleBytes = 24
+    package static let residentSet = 32
+    package static let disposed = 40
+    package static let rescued = 48
+    package static let budget = 56
+  }
+
+  /// A record of the peaks.
+  package enum PeakField {
+    package static let second = 0
+    package static let reason = 4
+    package static let liveCount = 8
+    package static let liveBytes = 16
+    package static let requestedBytes = 24
+    package static let sites = 32
+    package static let siteSize = 24
+    package static let siteCount = 20
+  }
 }

@@ -50,7 +50,10 @@ package enum ProcessMemory {
   /// A field's number of pages; 0 if the file cannot be read. Allocates nothing, because it is called when memory is
   /// short.
   private static func pages(_ field: Field) -> Int {
-    let file = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+    // A string that is not static would be copied to memory of its own for the call.
+    let path: StaticString = "/proc/self/statm"
+    // SAFETY: a static string has a zero at its end, and bytes are characters of C.
+    let file = unsafe open(UnsafeRawPointer(path.utf8Start).assumingMemoryBound(to: CChar.self), O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return 0 }
     defer { close(file) }
     return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 128) { bytes in

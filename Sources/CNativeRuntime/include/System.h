@@ -12,8 +12,17 @@
 /// `deadline` nanoseconds (UINT64_MAX: no deadline). It may return earlier.
 void cnativeruntime_sleep(uint32_t *word, uint32_t value, uint64_t deadline);
 
+/// The same, and also sleeps only while a second word has the value `foreign_value`, and ends if another process that
+/// has changed the second word wakes its sleepers. If the kernel cannot sleep on two words (before Linux 5.16, or in a
+/// sandbox), this sleeps on the first word alone.
+void cnativeruntime_sleep_on_both(uint32_t *word, uint32_t value, uint32_t *foreign, uint32_t foreign_value,
+                                  uint64_t deadline);
+
 /// Wakes one thread that sleeps on the word.
 void cnativeruntime_wake(uint32_t *word);
+
+/// Wakes all threads of all processes that sleep on a word in shared memory.
+void cnativeruntime_wake_foreign(uint32_t *word);
 
 /// Reads a clock that is cheap to read and the same for all threads. It has no fixed unit: use it only to compare.
 static inline uint64_t cnativeruntime_ticks(void) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Glibc
 import NativeSynchronization
 public import ResourceLedger
@@ -7,9 +8,10 @@ public import ResourceLedger
 /// The process's open file descriptors, counted by the kernel.
 ///
 /// Its census counts the descriptors that `/proc/self/fd` lists, less those that were open when the domain began and
-/// still refer to the same file, and less the file in which the ledger itself is. A descriptor that is opened without an ``OwnedFileDescriptor`` is in the census and
-/// not in the ledger: an audit reports it as an orphan. A descriptor that was open when the domain began is counted
-/// from the moment at which an ``OwnedFileDescriptor`` takes it.
+/// still refer to the same file, and less the library's own two files: the one in which the ledger is, and the one by
+/// which other processes ask this one for an answer. A descriptor that is opened without an ``OwnedFileDescriptor`` is
+/// in the census and not in the ledger: an audit reports it as an orphan. A descriptor that was open when the domain
+/// began is counted from the moment at which an ``OwnedFileDescriptor`` takes it.
 // SAFETY: `baseline` is used under `lock`.
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
   /// The domain of this process. It begins when it is first used, so use it early.
@@ -46,7 +48,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
 
   /// Descriptors that are open now and were not when the domain began. Bytes are 0: the kernel's memory is not counted.
   /// - Throws: ``FinalizationError`` if `/proc/self/fd` cannot be opened.
-  /// - Complexity: two system calls per descriptor.
+  /// - Complexity: three system calls per descriptor.
   public func census() throws(FinalizationError) -> Census {
     let open = try Self.open()
     let count = lock.withLock { open.count { descriptor, target in baseline[descriptor] != target } }
@@ -65,7 +67,9 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
       let name = unsafe withUnsafeBytes(of: item.pointee.d_name) { bytes in
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
-      guard let descriptor = Int32(name), descriptor != own, !Ledger.owns(descriptor) else { continue }
+      guard let descriptor = Int32(name), descriptor != own, !Ledger.owns(descriptor),
+        !cnativeruntime_is_request(descriptor)
+      else { continue }
       open[descriptor] = target(of: descriptor)
     }
     return open

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ResourceLedger
+import Synchronization
 
 /// Reads the last complete answer of a process.
 enum AnswerReader {
@@ -18,14 +19,21 @@ enum AnswerReader {
     for _ in 0..<tries {
       let number = try self.number(source)
       guard number > 0 else { return nil }
-      let answer = try read(number, source, header, fields, clock, domains, damage: &damage)
-      // While the process writes the next answer, this one stays as it is.
-      if try self.number(source) <= number &+ 1 { return answer }
+      var seenDamage = damage
+      let answer = try read(number, source, header, fields, clock, domains, damage: &seenDamage)
+      // While the process writes the next answer, this one stays as it is. As soon as the header has the next number,
+      // the process may write the one after the next, into the same half.
+      atomicMemoryFence(ordering: .acquiring)
+      if try self.number(source) == number {
+        damage = seenDamage
+        return answer
+      }
     }
     return nil
   }
 
-  private static func number(_ source: LedgerSource) throws(LedgerReadingError) -> Int {
+  /// The number of the last complete answer; 0 if there was none.
+  static func number(_ source: LedgerSource) throws(LedgerReadingError) -> Int {
     try source.bytes(at: LedgerLayout.answerNumberOffset, count: 8).long(at: 0)
   }
 

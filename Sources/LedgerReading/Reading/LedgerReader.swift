@@ -12,7 +12,7 @@ import ResourceLedger
 package struct LedgerReader: Sendable {
   let source: LedgerSource
   /// The process that was asked for, to find out at the end whether it still runs.
-  private let process: SeenProcess?
+  let process: SeenProcess?
 
   /// Opens the ledger of a process.
   /// - Parameter process: its id, as this process's `/proc` shows it.

@@ -29,11 +29,17 @@ extension Arena {
   /// back all idle memory of the process and tries once more.
   func allocateBlock(_ request: Request, zeroed: Bool) throws(ArenaError) -> LedgerEntry {
     Maintenance.settleInChild()
+    defer { Maintenance.callForSeconds() }
     let isTestOfFailure = failureCountdown.load(ordering: .relaxed) > 0
     do throws(ArenaError) { return try allocateBlockOnce(request, zeroed: zeroed) } catch {
-      guard !isTestOfFailure, error.isExhaustion, request.capacity <= Self.conceivableByteCount else { throw error }
-      Self.deallocateAllIdleMemory()
-      return try allocateBlockOnce(request, zeroed: zeroed)
+      do throws(ArenaError) {
+        guard !isTestOfFailure, error.isExhaustion, request.capacity <= Self.conceivableByteCount else { throw error }
+        Self.deallocateAllIdleMemory()
+        return try allocateBlockOnce(request, zeroed: zeroed)
+      } catch {
+        if error.isExhaustion { Maintenance.recordFailure(ofByteCount: request.byteCount) }
+        throw error
+      }
     }
   }
 
@@ -172,6 +178,8 @@ extension Arena {
         shortage: .afterRequest(of: request.capacity))
     }
     unsafe holdings.blocks += 1
+    unsafe Ledger.shared.domainField64(LedgerLayout.DomainField.allocatedBlocks, of: domain).pointee
+      .wrappingAdd(1, ordering: .relaxed)
     unsafe holdings.classes.insert(SizeClass.index(holding: request.capacity))
     if configuration.prefersHugePages { unsafe askForHugePages(pointer, byteCount: request.capacity) }
     return unsafe pointer
@@ -220,10 +228,12 @@ extension Arena {
     return entry
   }
 
-  /// Gives an entry of this arena back, and adds the lives that it had to `pastLives`. The caller holds `lock`.
+  /// Gives an entry of this arena back, and adds the lives that it had to the domain's record. The caller
+  /// holds `lock`.
   package func releaseEntry(_ entry: LedgerEntry, in ledger: Ledger) {
     unsafe holdings.entries -= 1
-    pastLives.add(ledger.releaseEntry(entry), ordering: .relaxed)
+    unsafe ledger.domainField64(LedgerLayout.DomainField.endedLives, of: domain).pointee
+      .wrappingAdd(UInt64(ledger.releaseEntry(entry)), ordering: .relaxed)
   }
 
   /// For tests. No other thread may use the depot meanwhile; holding the locks keeps maintenance away.

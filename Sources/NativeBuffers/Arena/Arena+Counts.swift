@@ -39,6 +39,22 @@ extension Arena {
   /// `free` counts as freed only then.
   package static func flushThreadCache() { try? Mallctl.call("thread.tcache.flush") }
 
+  /// Adds what jemalloc counts of the arena to an answer, as of the last refresh. Allocates nothing. The caller holds
+  /// `lock`.
+  /// - Returns: the bytes that are allocated.
+  func addCounts(to answer: AnswerWriter) throws(ArenaError) -> Int {
+    let statistics = try ArenaStatistics.shared.get()
+    let memory = try statistics.readMemory(arena: Int(index))
+    guard let row = answer.addArena(domain.number, number: index, memory) else { return memory.allocated }
+    try unsafe statistics.readBlocks(arena: Int(index), byteCount: memory.allocated, likely: holdings.classes) {
+      answer.setBlocks($1, arena: row, sizeClass: $0)
+    }
+    return memory.allocated
+  }
+
+  /// Whether the arena has a block, for a handle or for reuse.
+  var hasBlocks: Bool { lock.withLock { unsafe holdings.blocks > 0 } }
+
   /// Reads the statistics as of the last refresh. The caller holds `lock`.
   func readCounts() throws(ArenaError) -> ArenaCounts {
     let statistics = try ArenaStatistics.shared.get()
@@ -49,5 +65,10 @@ extension Arena {
 // What the auditor asks of an arena. The auditor holds the arena's lock.
 extension Arena {
   package var isDestroyedNow: Bool { isDestroyed.load(ordering: .relaxed) }
-  package var pastLifeCount: Int { pastLives.load(ordering: .relaxed) }
+  /// The number of lives that ended in entries that the arena has given back, see LedgerEntry.endedLives.
+  package var pastLifeCount: Int {
+    Int(
+      clamping: unsafe Ledger.shared.domainField64(LedgerLayout.DomainField.endedLives, of: domain).pointee
+        .load(ordering: .relaxed))
+  }
 }

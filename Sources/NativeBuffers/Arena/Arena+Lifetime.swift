@@ -26,6 +26,7 @@ extension Arena {
     Result { () throws(ArenaError) in
       let arena = try Arena(name: "shared", configuration: Configuration(), isShared: true)
       ArenaDirectory.add(arena)
+      _ = Maintenance.history.value
       return arena
     }
   }

@@ -117,8 +117,6 @@ public final class Arena: Sendable {
   private let ownDirtyDecay: Int
   // SAFETY: guarded by `lock`.
   nonisolated(unsafe) var holdings = ArenaHoldings()
-  /// The number of lives that ended in entries that the arena has given back, see LedgerEntry.endedLives.
-  let pastLives = Atomic<Int>(0)
   /// Counts down to an allocation that fails on purpose; 0 if none will. For tests of exhaustion.
   package let failureCountdown = Atomic<Int>(0)
 
@@ -145,6 +143,8 @@ public final class Arena: Sendable {
       do throws(LedgerError) { ownedDomain = try Ledger.shared.addDomain(.arena, name: name) } catch {
         throw ArenaError(.ledger(error), arena: name)
       }
+      unsafe Ledger.shared.domainField32(LedgerLayout.DomainField.arenaIndex, of: ownedDomain.id).pointee
+        .store(index, ordering: .relaxed)
     } catch {
       try? Mallctl.call("arena.\(index).destroy")
       throw error

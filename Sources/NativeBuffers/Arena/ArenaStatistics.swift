@@ -14,6 +14,9 @@ struct ArenaStatistics {
   /// Looks the keys up if that was not done yet. The caller holds no lock.
   static func prepare() { _ = lazyShared.value }
 
+  private let epoch: MallctlPath
+  private let allocated: MallctlPath
+  private let metadata: MallctlPath
   private let smallClassCount: Int
   private let pageSize: Int
   private let liveSmall: MallctlPath
@@ -29,6 +32,9 @@ struct ArenaStatistics {
   private let resident: MallctlPath
 
   private init() throws(ArenaError) {
+    epoch = try MallctlPath("epoch")
+    allocated = try MallctlPath("stats.allocated")
+    metadata = try MallctlPath("stats.metadata")
     smallClassCount = Int(try Mallctl.read("arenas.nbins", as: UInt32.self))
     pageSize = Int(try Mallctl.read("arenas.page", as: size_t.self))
     liveSmall = try MallctlPath("stats.arenas.0.bins.0.curregs")
@@ -44,24 +50,51 @@ struct ArenaStatistics {
     resident = try MallctlPath("stats.arenas.0.resident")
   }
 
+  /// Refreshes the statistics and reads what jemalloc allocated in the whole process, and its own structures, in bytes.
+  /// Allocates nothing.
+  func refreshAndReadProcess() throws(ArenaError) -> (allocated: Int, metadata: Int) {
+    try epoch.write(UInt64(1))
+    return (Int(try allocated.read(as: size_t.self)), Int(try metadata.read(as: size_t.self)))
+  }
+
   /// - Parameter classes: the size classes that are likely to have blocks. The others are read only if these do not add
   ///   up to the arena's bytes, because reading class by class takes most of the time.
   func read(arena: Int, likely classes: SizeClassSet = SizeClassSet()) throws(ArenaError) -> ArenaCounts {
-    func bytes(_ path: MallctlPath) throws(ArenaError) -> Int { Int(try path.read(arena: arena, as: size_t.self)) }
-    // Wrapping, because a block that C freed twice leaves a count below 0 behind. The audit reports that.
-    let byteCount = try bytes(smallBytes) &+ bytes(largeBytes)
+    let memory = try readMemory(arena: arena)
     var live = [Int](repeating: 0, count: SizeClass.count)
-    var rest = byteCount
-    for index in live.indices where classes.contains(index) {
-      live[index] = try liveCount(arena: arena, sizeClass: index)
-      rest &-= live[index] &* SizeClass.byteCount(at: index)
-    }
-    if rest != 0 { for index in live.indices { live[index] = try liveCount(arena: arena, sizeClass: index) } }
+    try readBlocks(arena: arena, byteCount: memory.allocated, likely: classes) { live[$0] = $1 }
     return ArenaCounts(
-      liveCounts: live, byteCount: byteCount,
+      liveCounts: live, byteCount: memory.allocated, active: memory.active, dirty: memory.dirty, muzzy: memory.muzzy,
+      retained: memory.retained, metadata: memory.metadata, resident: memory.resident)
+  }
+
+  /// Everything but the size classes. Allocates nothing.
+  func readMemory(arena: Int) throws(ArenaError) -> AnswerWriter.ArenaMemory {
+    func bytes(_ path: MallctlPath) throws(ArenaError) -> Int { Int(try path.read(arena: arena, as: size_t.self)) }
+    return AnswerWriter.ArenaMemory(
+      // Wrapping, because a block that C freed twice leaves a count below 0 behind. The audit reports that.
+      allocated: try bytes(smallBytes) &+ bytes(largeBytes),
       active: try bytes(activePages) &* pageSize, dirty: try bytes(dirtyPages) &* pageSize,
       muzzy: try bytes(muzzyPages) &* pageSize, retained: try bytes(retained),
       metadata: try bytes(base) &+ bytes(`internal`), resident: try bytes(resident))
+  }
+
+  /// The blocks of each size class. Allocates nothing.
+  /// - Parameters:
+  ///   - byteCount: the bytes that all blocks together have.
+  ///   - body: gets a size class and its number of blocks, for some classes twice. It is not called for classes without
+  ///     blocks that are not likely to have any.
+  func readBlocks(
+    arena: Int, byteCount: Int, likely classes: SizeClassSet, _ body: (_ sizeClass: Int, _ count: Int) -> Void
+  ) throws(ArenaError) {
+    var rest = byteCount
+    for index in 0..<SizeClass.count where classes.contains(index) {
+      let count = try liveCount(arena: arena, sizeClass: index)
+      rest &-= count &* SizeClass.byteCount(at: index)
+      body(index, count)
+    }
+    guard rest != 0 else { return }
+    for index in 0..<SizeClass.count { body(index, try liveCount(arena: arena, sizeClass: index)) }
   }
 
   private func liveCount(arena: Int, sizeClass: Int) throws(ArenaError) -> Int {

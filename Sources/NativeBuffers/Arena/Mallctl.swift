@@ -119,9 +119,16 @@ struct MallctlPath {
   func read<Value: BitwiseCopyable & ExpressibleByIntegerLiteral>(
     arena: Int, item: Int? = nil, as type: Value.Type = Value.self
   ) throws(ArenaError) -> Value {
-    var parts = parts
-    parts[2] = size_t(arena)
-    if let item { parts[4] = size_t(item) }
+    var path = self
+    path.parts[2] = size_t(arena)
+    if let item { path.parts[4] = size_t(item) }
+    return try path.read()
+  }
+
+  /// Reads the value. Allocates nothing, unlike a read by the key's name.
+  func read<Value: BitwiseCopyable & ExpressibleByIntegerLiteral>(
+    as type: Value.Type = Value.self
+  ) throws(ArenaError) -> Value {
     var value: Value = 0
     var size = MemoryLayout<Value>.size
     let code = unsafe parts.span.withUnsafeBufferPointer { buffer -> Int32 in
@@ -130,5 +137,15 @@ struct MallctlPath {
     }
     guard code == 0 else { throw ArenaError(.mallctl(key: key, errno: code)) }
     return value
+  }
+
+  /// Writes the value. Allocates nothing, unlike a write by the key's name.
+  func write<Value: BitwiseCopyable>(_ value: Value) throws(ArenaError) {
+    var value = value
+    let code = unsafe parts.span.withUnsafeBufferPointer { buffer -> Int32 in
+      guard let base = buffer.baseAddress else { return EINVAL }
+      return unsafe cjemalloc_mallctl_by_mib(base, count, nil, nil, &value, MemoryLayout<Value>.size)
+    }
+    guard code == 0 else { throw ArenaError(.mallctl(key: key, errno: code)) }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CJemalloc
+import Glibc
 import NativeSynchronization
 import Synchronization
 
@@ -24,6 +25,21 @@ package enum ProcessMalloc {
     // SAFETY: a string that the loader keeps as long as the file is loaded.
     let path = unsafe String(cString: cjemalloc_process_malloc_file())
     return path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// The first 32 bytes of ``fileName``, padded with zeros. Allocates nothing.
+  static var fileNameWords: InlineArray<4, UInt64> {
+    var words = InlineArray<4, UInt64>(repeating: 0)
+    // SAFETY: a string that the loader keeps as long as the file is loaded.
+    unsafe withExtendedLifetime(cjemalloc_process_malloc_file()) { path in
+      let length = unsafe strlen(path)
+      var start = length
+      while start > 0, unsafe path[start - 1] != CChar(bitPattern: UInt8(ascii: "/")) { start -= 1 }
+      for index in 0..<min(32, length - start) {
+        words[index / 8] |= UInt64(UInt8(bitPattern: unsafe path[start + index])) << UInt64(index % 8 * 8)
+      }
+    }
+    return words
   }
 
   /// The bytes that glibc's malloc has given out and not got back; nil if the process's malloc is another, or another

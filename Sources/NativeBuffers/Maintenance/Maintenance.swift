@@ -6,10 +6,12 @@ import NativeSynchronization
 import ResourceLedger
 import Synchronization
 
-/// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, and sleeps while there is none.
+/// The thread behind ``MaintenanceThread``: looks after idle memory of all arenas, refreshes the ledger's clock once a
+/// second, and answers requests of other processes. While the process has no block, it sleeps without a deadline.
 ///
-/// Here is how it starts, sleeps, is called and ends. What it does is in Maintenance+Pass.swift. It runs no code of a
-/// client: no deallocator of adopted memory, no signal handler.
+/// Here is how it starts, is called and ends. How it sleeps is in Maintenance+Loop.swift; what it does is in
+/// Maintenance+Pass.swift, Maintenance+Seconds.swift and RequestAnswers.swift. It runs no code of a client: no
+/// deallocator of adopted memory, no signal handler.
 enum Maintenance {
   private enum Phase: UInt8 {
     /// There is no thread yet. The first call starts it.
@@ -45,9 +47,14 @@ enum Maintenance {
 
   /// The maintenance thread and the means to wake it. Never freed, because another thread may still use a thread that
   /// has ended.
-  @safe private final class Thread: Sendable {
+  @safe final class Thread: Sendable {
     let wakeup = Wakeup()
     let isStopping = Atomic(false)
+    /// The word by which other processes ask for an answer; nil if the system gave no memory for it.
+    let request: ForeignWord?
+
+    init(request: ForeignWord?) { self.request = request }
+
     // SAFETY: written under `lock`, before any thread reads it.
     nonisolated(unsafe) var handle = pthread_t()
   }
@@ -98,25 +105,10 @@ enum Maintenance {
 
   // MARK: The thread
 
-  /// Microseconds to wait after a wake-up, so that one pass serves all calls of that time.
-  private static let gatheringTime: UInt32 = 1_000
-
-  private static func run(_ thread: Thread) {
-    var due: UInt64?
-    while true {
-      if thread.wakeup.wait(until: due) { usleep(gatheringTime) }
-      thread.wakeup.reset()
-      if thread.isStopping.load(ordering: .sequentiallyConsistent) { return }
-      due = pass(at: MonotonicClock.now)
-      hasNothingToDo.store(due == nil, ordering: .relaxed)
-      passCount.add(1, ordering: .relaxed)
-    }
-  }
-
   private static func start() {
     lock.withLock {
       guard phase == .ready else { return }
-      let new = Thread()
+      let new = unsafe Thread(request: cnativeruntime_request_word().map { unsafe ForeignWord($0) })
       let object = unsafe Unmanaged.passRetained(new).toOpaque()
       guard unsafe create(new, object) else { return set(.failed) }
       unsafe thread = new
@@ -181,12 +173,19 @@ enum Maintenance {
   }
 
   /// For tests: from now on there is no thread, and calls are counted.
-  static func countCalls() { set(.byHand) }
+  static func countCalls() {
+    set(.byHand)
+    countsSeconds.store(true, ordering: .relaxed)
+  }
   static let callsByHand = Atomic<Int>(0)
 
   // MARK: In a forked child
 
-  static func beginInChild() { set(.forked) }
+  static func beginInChild() {
+    set(.forked)
+    countsSeconds.store(false, ordering: .relaxed)
+    cnativeruntime_leave_request()
+  }
 
   /// Whether this is a forked child that has not taken over yet what the parent's threads left.
   @inline(__always)
@@ -210,5 +209,7 @@ enum Maintenance {
     ForkGuard.touch(callsByHand)
     ForkGuard.touch(debtsWait)
     ForkGuard.touch(refusesDebts)
+    ForkGuard.touch(countsSeconds)
+    ForkGuard.touch(history)
   }
 }

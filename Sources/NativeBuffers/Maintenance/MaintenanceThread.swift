@@ -2,9 +2,13 @@
 
 /// The thread that gives idle memory back, so that no thread of the program has to.
 ///
-/// It starts with the first memory to look after. While there is none, it sleeps and does not wake up. A block that was
-/// not used for its arena's ``Arena/Configuration/idleTime`` goes back to jemalloc, and its pages go back to the
-/// kernel. Blocks beyond ``Arena/Configuration/idleByteLimit`` go back within 100 ms, and their pages after
+/// It starts with the first buffer. While an arena has a block, live or idle, it wakes once a second, to refresh the
+/// clock by which the ledger knows since when a resource lives, and to write what is live into the ledger's history.
+/// While there is none, it sleeps and does not wake up, unless another process of the same user asks what the books
+/// say: then it counts them, at most 20 times a second.
+///
+/// A block that was not used for its arena's ``Arena/Configuration/idleTime`` goes back to jemalloc, and its pages go
+/// back to the kernel. Blocks beyond ``Arena/Configuration/idleByteLimit`` go back within 100 ms, and their pages after
 /// ``Arena/Configuration/dirtyDecay``. Unused blocks that other threads keep for themselves go back, too.
 ///
 /// If the process may map only so much (`ulimit -v`, `ulimit -d`), the thread looks ten times a second while any memory
@@ -27,18 +31,19 @@ public enum MaintenanceThread {
   public static func turnOn() {
     Maintenance.settleInChild()
     guard Maintenance.allowThread() else { return }
-    var hasIdleBlocks = ThreadCaches.attachedCount > 0
+    var hasBlocks = ThreadCaches.attachedCount > 0
     ArenaDirectory.forEachUsed { arena in
       arena.depot.requestCall()
-      if arena.depot.hasIdleBlocks { hasIdleBlocks = true }
+      if arena.hasBlocks { hasBlocks = true }
     }
-    if hasIdleBlocks { Maintenance.call() }
+    if hasBlocks { Maintenance.call() }
   }
 
   /// Ends the thread, and waits until it has ended: mostly for microseconds, and for as long as a step takes that it is
-  /// just doing. From then on, ``Arena/trim(keeping:)`` gives idle blocks back, a thread that releases a block beyond
-  /// the limit gives that block back itself, under the arena's lock, and jemalloc purges pages on threads that
-  /// allocate. Does nothing if the thread is turned off. Must not be called in a signal handler.
+  /// just doing. Other processes get no answers then, and only slow paths refresh the ledger's clock. From then on,
+  /// ``Arena/trim(keeping:)`` gives idle blocks back, a thread that releases a block beyond the limit gives that block
+  /// back itself, under the arena's lock, and jemalloc purges pages on threads that allocate. Does nothing if the
+  /// thread is turned off. Must not be called in a signal handler.
   public static func turnOff() {
     Maintenance.settleInChild()
     Maintenance.endThread()

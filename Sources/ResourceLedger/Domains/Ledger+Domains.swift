@@ -163,10 +163,28 @@ extension Ledger {
     unsafe sequence.pointee.store((before | 1) &+ 1, ordering: .releasing)
   }
 
+  /// The lives that ended, and the rescues, as the records of all domains count them, and of domains whose records are
+  /// other domains' by now. Takes no lock; a record that is just given to another domain may count twice or not.
+  var countsOfDomains: (endedLives: Int, rescued: Int) {
+    var ended = pastEndedLives.load(ordering: .relaxed)
+    var rescued = pastRescues.load(ordering: .relaxed)
+    for number in 1..<max(1, domainCount) {
+      let record = record(of: UInt16(number))
+      ended &+= unsafe atomic64(at: record + Field.endedLives).pointee.load(ordering: .relaxed)
+      rescued &+= unsafe atomic64(at: record + Field.rescuedCount).pointee.load(ordering: .relaxed)
+    }
+    return (Int(clamping: ended), Int(clamping: rescued))
+  }
+
   /// Clears what the last domain with this number counted. The caller holds `interning`.
   private func clearCounts(of number: UInt16) {
+    let record = record(of: number)
+    pastEndedLives.wrappingAdd(
+      unsafe atomic64(at: record + Field.endedLives).pointee.load(ordering: .relaxed), ordering: .relaxed)
+    pastRescues.wrappingAdd(
+      unsafe atomic64(at: record + Field.rescuedCount).pointee.load(ordering: .relaxed), ordering: .relaxed)
     for field in stride(from: Field.censusSequence, to: LedgerLayout.Kind.domains.recordSize, by: 8) {
-      unsafe atomic64(at: record(of: number) + field).pointee.store(0, ordering: .relaxed)
+      unsafe atomic64(at: record + field).pointee.store(0, ordering: .relaxed)
     }
   }
 
