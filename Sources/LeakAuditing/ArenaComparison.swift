@@ -42,6 +42,8 @@ struct ArenaComparison {
     var books: [ArenaBooks] = []
     for (position, arena) in arenas.enumerated() {
       DetachedBlocks.removeFreed(of: arena, counts: counts[position], totals: &totals[position], in: ledger)
+      ledger.recordCensus(
+        Census(count: counts[position].count, byteCount: counts[position].byteCount), of: arena.domain)
       let arenaBooks = ArenaBooks(arena, counts[position], totals[position])
       findings += arenaBooks.findings { books in
         Self.sites(of: arena, bucket: SizeClass.index(holding: books.sizeClass), in: ledger)

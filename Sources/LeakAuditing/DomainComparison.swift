@@ -105,7 +105,17 @@ struct DomainComparison {
         books[index] = self.books(listings[index], outcome, moved: subject.moved)
       }
     }
-    return withSites(listed(books))
+    let listed = listed(books)
+    record(listed)
+    return withSites(listed)
+  }
+
+  /// Writes the censuses into the ledger, for readers that are other processes.
+  private func record(_ books: [DomainBooks?]) {
+    for case (let listing, let books?) in zip(listings, books) {
+      guard let census = books.census else { continue }
+      ledger.recordCensus(Census(count: census.count, byteCount: census.byteCount), of: listing.id)
+    }
   }
 
   private func look(at subject: inout Subject, number: Int, entries: [UInt32]) -> Outcome {

@@ -4,6 +4,7 @@ import Finalization
 import Foundation
 import NativeBuffers
 import ResourceLedger
+import Synchronization
 import TestSupport
 import Testing
 
@@ -36,6 +37,21 @@ struct DomainTests {
     #expect(books.ledger == BookTotals(count: 2, byteCount: 200))
     #expect(books.kind == "custom" && books.countsBytes && books.isSettled && books.sites == [])
     #expect(books.difference == 0 && books.differenceByteCount == 0)
+  }
+
+  @Test("An audit writes the census of each domain into the ledger, for other processes")
+  func record() throws {
+    let domain = StatedDomain("recorded") { Census(count: 3, byteCount: 340) }
+    let id = try ResourceDomains.add(domain)
+    defer { ResourceDomains.remove(domain) }
+    _ = try LeakAuditor.audit()
+    func field(_ field: Int) -> UInt64 {
+      unsafe Ledger.shared.domainField64(field, of: id).pointee.load(ordering: .relaxed)
+    }
+    #expect(field(LedgerLayout.DomainField.censusCount) == 3 && field(LedgerLayout.DomainField.censusBytes) == 340)
+    // The sequence number is even, and the second is known.
+    #expect(field(LedgerLayout.DomainField.censusSequence) & 1 == 0)
+    #expect(field(LedgerLayout.DomainField.censusSequence) >> 32 > 0)
   }
 
   @Test("If the census has one more than the ledger, there is an orphan, with its bytes and the domain's name")
