@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Dispatch
 import Finalization
 import Glibc
 import LeakAuditing
+import NativeBuffers
 import ResourceLedger
 import SystemPackage
 import TestSupport
@@ -29,6 +31,25 @@ struct FileDescriptorTests {
       #expect(throws: FinalizationError.self) { try writer.close() }
       reader.dispose()
       #expect(entries() == 0)
+    }
+  }
+
+  @Test("The census does not count the library's own file by which other processes ask for an answer")
+  func requestFile() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let domain = FileDescriptorDomain.shared
+      // The file is there with the first buffer.
+      let buffer = try NativeBuffer(byteCount: 1_000)
+      let file = try #require((0..<64).first { cnativeruntime_is_request($0) })
+      // One more descriptor of the same file does not count either.
+      let step = try untilUndisturbed {
+        let before = try domain.census().count
+        let copy = dup(file)
+        defer { close(copy) }
+        return try domain.census().count == before ? 0 : 1
+      }
+      #expect(step == 0)
+      withExtendedLifetime(buffer) {}
     }
   }
 
