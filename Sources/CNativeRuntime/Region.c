@@ -113,29 +113,34 @@ bool cnativeruntime_region_map(cnativeruntime_region *region, int file) {
   return true;
 }
 
-/// Sets room in a file with a name aside, so that a full disk is an error and not a signal at the first use.
-static int set_aside(cnativeruntime_region *region, size_t begin, size_t end) {
-  // If the program has closed the descriptor, the kernel takes the pages below, and says if it cannot.
-  if (!cnativeruntime_region_owns(region, region->descriptor)) return 0;
-  if (!is_within_limit(end)) return errno;
+/// Sets room in the file aside, so that a shortage is an error here and not a signal at the first use. Returns 0, or the
+/// `errno` of the call that the system refused.
+static int set_aside(const cnativeruntime_region *region, size_t begin, size_t end) {
+  // If the program has closed the file, the number may be another file's.
+  if (!cnativeruntime_region_owns(region, region->descriptor)) return EBADF;
+  if (!is_within_limit(end)) return EFBIG;
   while (fallocate(region->descriptor, 0, (off_t)begin, (off_t)(end - begin)) != 0) {
     if (errno != EINTR) return errno;
   }
   return 0;
 }
 
-int cnativeruntime_region_make_usable(cnativeruntime_region *region, size_t begin, size_t end) {
-  if (region->has_name) {
-    int code = set_aside(region, begin, end);
-    if (code != 0) return code;
-  }
-  if (mprotect(region->base + begin, end - begin, PROT_READ | PROT_WRITE) != 0) return errno;
-  // Memory for a file without a name is taken now, so that a shortage is an error here. Private memory is taken page by
-  // page at the first use, as everywhere. Kernels before 5.14 do not know the call.
-  if (region->descriptor < 0 || madvise(region->base + begin, end - begin, MADV_POPULATE_WRITE) == 0) return 0;
+/// Takes memory for pages of the mapping. Returns as above. Kernels before 5.14 do not know the call, and then take it
+/// page by page.
+static int take_pages(const cnativeruntime_region *region, size_t begin, size_t end) {
+  if (madvise(region->base + begin, end - begin, MADV_POPULATE_WRITE) == 0 || errno == EINVAL) return 0;
   // A page for which a file system has no room is a bad address.
-  if (errno == EFAULT && region->has_name) return ENOSPC;
-  return errno == EINVAL ? 0 : errno;
+  return errno == EFAULT ? ENOSPC : errno;
+}
+
+int cnativeruntime_region_make_usable(cnativeruntime_region *region, size_t begin, size_t end) {
+  bool is_file = region->descriptor >= 0;
+  int code = is_file ? set_aside(region, begin, end) : 0;
+  // A file without a name needs no descriptor, and no limit on the size of files is meant for it.
+  bool needs_pages = code == EBADF || (code == EFBIG && !region->has_name);
+  if (code != 0 && !needs_pages) return code;
+  if (mprotect(region->base + begin, end - begin, PROT_READ | PROT_WRITE) != 0) return errno;
+  return needs_pages ? take_pages(region, begin, end) : 0;
 }
 
 bool cnativeruntime_region_owns(const cnativeruntime_region *region, int descriptor) {

@@ -12,8 +12,8 @@ import NativeSynchronization
 /// that others write to it or change its size. If the system refuses such a file, the memory is private, and others
 /// cannot read it.
 ///
-/// Nothing is done through the file's descriptor after it was mapped: a program may close descriptors that it does not
-/// know, and the number may then be another file's.
+/// A program may close descriptors that it does not know, and the number may then be another file's. So nothing is done
+/// through the descriptor before it was compared with the file; the region also grows without it.
 ///
 /// A forked child must not change its parent's ledger, which is a shared mapping. So `fork` does not give the mapping to
 /// the child (`MADV_DONTFORK`). While the forking thread holds all locks, it copies what is used to a new file, and the

@@ -166,13 +166,31 @@ class CellOwner: @unchecked Sendable {
 
   /// Claims the registration that `key` stands for.
   /// - Returns: its cell if this caller won. Then it owns the cell.
+  @inline(__always)
   static func claim(_ registration: LedgerEntry, key: EntryWord) -> Cell? {
-    guard requestRelease(registration, key: key), let cell = Cell(address: registration.address), cell.key == key
-    else { return nil }
+    switch registration.requestRelease(key: key) {
+    case .releaseNow: takeClaimed(registration, key: key)
+    case .alreadyReleased: nil
+    case .deferred: waitAndTakeClaimed(registration, key: key)
+    }
+  }
+
+  @inline(never)
+  private static func waitAndTakeClaimed(_ registration: LedgerEntry, key: EntryWord) -> Cell? {
+    waitForPins(of: registration)
+    return takeClaimed(registration, key: key)
+  }
+
+  /// The cell of a registration that was just claimed; nil in a forked child if another thread of the parent claimed it
+  /// during the fork.
+  @inline(__always)
+  private static func takeClaimed(_ registration: LedgerEntry, key: EntryWord) -> Cell? {
+    guard let cell = Cell(address: registration.address), cell.key == key else { return nil }
     unsafe cell.record.pointee.key.store(CellRecord.claimedKey, ordering: .relaxed)
     return cell
   }
 
+  @inline(__always)
   static func requestRelease(_ entry: LedgerEntry, key: EntryWord) -> Bool {
     switch entry.requestRelease(key: key) {
     case .releaseNow: return true
