@@ -42,9 +42,9 @@ __attribute__((constructor)) static void look_up_own_hooks(void) {
   if (mallctl("arena.0.extent_hooks", &own, &size, NULL, 0) != 0) return;
   own_hooks = *own;
   has_own_hooks = true;
-  // A kernel that gives names accepts an empty range; any other one does not know the call.
+  // A kernel that gives names accepts an empty range; any other one does not know the call. Sanitizers read the name.
   int before = errno;
-  if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0UL, 0UL, 0UL) == 0) naming = name_mapping;
+  if (name_mapping(NULL, 0, "native-buffers") == 0) naming = name_mapping;
   errno = before;
 }
 

@@ -113,8 +113,8 @@ bool cnativeruntime_region_map(cnativeruntime_region *region, int file) {
   return true;
 }
 
-/// Sets room in the file aside, so that a shortage is an error here and not a signal at the first use. Returns 0, or the
-/// `errno` of the call that the system refused.
+/// Sets room in the file aside, so that a shortage is an error here and not a signal at the first use. Returns 0, or
+/// the `errno` of the call that the system refused.
 static int set_aside(const cnativeruntime_region *region, size_t begin, size_t end) {
   // If the program has closed the file, the number may be another file's.
   if (!cnativeruntime_region_owns(region, region->descriptor)) return EBADF;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Programs that use buffers need the names of sites and ledger errors, and may put the ledger into a file. This module's
-// import includes these names.
+// Programs that use buffers need the names of sites and ledger errors, and may put the ledger into a file. This
+// module's import includes these names.
 @_exported public import enum ResourceLedger.LedgerFile
 @_exported public import struct ResourceLedger.LedgerError
 @_exported public import struct ResourceLedger.Site

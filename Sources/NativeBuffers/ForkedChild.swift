@@ -12,8 +12,8 @@ import Synchronization
 //
 // The lists of idle blocks are not trusted: their links are in the copy of the ledger, which is a moment older than
 // their heads (Ledger+Child.swift). So the child forgets them, and puts every block that the ledger calls idle into its
-// arena's depot. That includes blocks that the parent's other threads kept for themselves, or were just moving. There is
-// no maintenance thread, and none starts before the child turns it on.
+// arena's depot. That includes blocks that the parent's other threads kept for themselves, or were just moving. There
+// is no maintenance thread, and none starts before the child turns it on.
 
 extension Maintenance {
   /// Called before `main`.
@@ -25,8 +25,8 @@ extension Maintenance {
   }
 
   /// Takes over, in a forked child, what the parent's threads kept for themselves and what they left to maintenance.
-  /// Happens once; other threads of the child wait until it is done. Cost: one load if it is done already, or if this is
-  /// no forked child. Takes locks from ``LockRank/arenaMaintenance`` on.
+  /// Happens once; other threads of the child wait until it is done. Cost: one load if it is done already, or if this
+  /// is no forked child. Takes locks from ``LockRank/arenaMaintenance`` on.
   @inline(__always)
   static func settleInChild() {
     if isForkedAndUnsettled { settle() }
@@ -68,8 +68,8 @@ extension ThreadCaches {
     park(cache)
   }
 
-  /// Empties the forking thread's cache, and drops the caches of threads that the child does not have. Leaves all blocks
-  /// as they are.
+  /// Empties the forking thread's cache, and drops the caches of threads that the child does not have. Leaves all
+  /// blocks as they are.
   static func forgetBlocks() {
     lock.withLock {
       var next = unsafe first

@@ -224,9 +224,9 @@ package enum ForkGuard {
     Member(.firstUse, take: {}, giveBack: {}, inChild: body)
   }
 
-  /// Calls closures at a fork: `before` and `inParent` in the parent, when every lock of the list is held, and `inChild`
-  /// in the child, after the actions of ``onChild(_:)``. They obey the same rules as the actions of ``onChild(_:)``.
-  /// `inParent` is called in the child, too, after `inChild`.
+  /// Calls closures at a fork: `before` and `inParent` in the parent, when every lock of the list is held, and
+  /// `inChild` in the child, after the actions of ``onChild(_:)``. They obey the same rules as the actions of
+  /// ``onChild(_:)``. `inParent` is called in the child, too, after `inChild`.
   package static func inFork(
     before: @escaping () -> Void, inParent: @escaping () -> Void, inChild: @escaping () -> Void
   ) -> Member {

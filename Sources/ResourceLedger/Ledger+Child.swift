@@ -14,12 +14,11 @@ import Synchronization
 //   takes an idle block for a new buffer       the buffer may be in the child's memory, the copy says "idle"
 //   disposes a buffer                          the copy says "live"; the entry may have had any number of lives since
 //
-// The child can still read the parent's entries, and they are never older than its own memory. If no life began or ended
-// there since the copy, none did during the fork. Otherwise, the entry is *in doubt*: perhaps the life began or ended
-// only after the fork.
-// The child never uses the block of such an entry for another buffer, and lets its generation skip so many numbers that
-// no handle from the time of the fork fits a later life. What the child itself made before the fork, and what no other
-// thread changed, it uses and disposes as always.
+// The child can still read the parent's entries, and they are never older than its own memory. If no life began or
+// ended there since the copy, none did during the fork. Otherwise, the entry is *in doubt*: perhaps the life began or
+// ended only after the fork. The child never uses the block of such an entry for another buffer, and lets its
+// generation skip so many numbers that no handle from the time of the fork fits a later life. What the child itself
+// made before the fork, and what no other thread changed, it uses and disposes as always.
 //
 // If the region is private memory, the child's copy of it is the kernel's, and nothing is in doubt.
 

@@ -5,9 +5,10 @@ import NativeSynchronization
 import Synchronization
 
 // Chapters: Ledger.swift hands out entries · LedgerRegion.swift is the memory · LedgerLayout*.swift and the article
-// Ledger-Layout.md have its bytes · Ledger+Header.swift and Ledger+Clock.swift write the header · Ledger+Child.swift is what
-// a forked child does · LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word · Ledger+Sites.swift interns lines of code ·
-// Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds up entries.
+// Ledger-Layout.md have its bytes · Ledger+Header.swift and Ledger+Clock.swift write the header · Ledger+Child.swift is
+// what a forked child does · LedgerEntry*.swift and EntryWord.swift are one entry and the protocol of its state word ·
+// Ledger+Sites.swift interns lines of code · Ledger+Domains.swift names kinds of resources · Ledger+Reading.swift adds
+// up entries.
 //
 // LockRank is the order of locks for the whole package.
 

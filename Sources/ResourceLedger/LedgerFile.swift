@@ -103,7 +103,7 @@ public enum LedgerFile {
       default: "Choose a folder in which this user may make files, for example one below /dev/shm."
       }
     StandardError.print(
-      "the ledger cannot be in the file \(name): \(systemMessage(code)). \(advice) The program goes on, with its ledger "
-        + "in memory.")
+      "the ledger cannot be in the file \(name): \(systemMessage(code)). \(advice) The program goes on, with its "
+        + "ledger in memory.")
   }
 }

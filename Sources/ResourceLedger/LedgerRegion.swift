@@ -15,10 +15,10 @@ import NativeSynchronization
 /// A program may close descriptors that it does not know, and the number may then be another file's. So nothing is done
 /// through the descriptor before it was compared with the file; the region also grows without it.
 ///
-/// A forked child must not change its parent's ledger, which is a shared mapping. So `fork` does not give the mapping to
-/// the child (`MADV_DONTFORK`). While the forking thread holds all locks, it copies what is used to a new file, and the
-/// child maps that file at the same addresses. Ledger+Child.swift says what the child does with entries that changed
-/// during the fork.
+/// A forked child must not change its parent's ledger, which is a shared mapping. So `fork` does not give the mapping
+/// to the child (`MADV_DONTFORK`). While the forking thread holds all locks, it copies what is used to a new file, and
+/// the child maps that file at the same addresses. Ledger+Child.swift says what the child does with entries that
+/// changed during the fork.
 // SAFETY: the mapping is made once, and is unmapped only with this object. The parts change as their comments say.
 @safe final class LedgerRegion: @unchecked Sendable {
   enum Memory: Equatable, Sendable {

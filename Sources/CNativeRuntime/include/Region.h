@@ -82,8 +82,8 @@ static inline cnativeruntime_region_part *cnativeruntime_region_parts(cnativerun
 /// -1 if the system refuses (`errno`), or if the limit on the size of files is too small (EFBIG).
 int cnativeruntime_make_nameless_file(const char *name, size_t byte_count);
 
-/// Makes a file with a name, which must not exist, for this user alone. Follows no symbolic link. Returns its descriptor;
-/// -1 if the system refuses (`errno`), or if the limit on the size of files is too small (EFBIG).
+/// Makes a file with a name, which must not exist, for this user alone. Follows no symbolic link. Returns its
+/// descriptor; -1 if the system refuses (`errno`), or if the limit on the size of files is too small (EFBIG).
 int cnativeruntime_make_named_file(const char *name, size_t byte_count);
 
 /// Writes a text to a buffer, with the process id for each `%p`. Returns false if there is not enough room.

@@ -22,8 +22,8 @@ import Synchronization
 /// ```
 ///
 /// If the kernel gives names to memory (`CONFIG_ANON_VMA_NAME`), `pmap` and `smem` show what an arena maps after its
-/// creation as "native-buffers:" and the arena's name. jemalloc then fills a zeroed block that has used pages itself, so
-/// all of the block is resident; without names, it gets new pages from the kernel, which are resident once they are
+/// creation as "native-buffers:" and the arena's name. jemalloc then fills a zeroed block that has used pages itself,
+/// so all of the block is resident; without names, it gets new pages from the kernel, which are resident once they are
 /// touched.
 ///
 /// Its counts are the second book: jemalloc keeps them, and they are exact because allocations do not pass through

@@ -71,8 +71,8 @@ enum Mallctl {
     if cjemalloc_names_mappings() { _ = unsafe cjemalloc_name_mappings(arena, mappingName(ofArena: name)) }
   }
 
-  /// "native-buffers:" and the arena's name, cut to what the kernel takes. A character that the kernel refuses becomes a
-  /// question mark.
+  /// "native-buffers:" and the arena's name, cut to what the kernel takes. A character that the kernel refuses becomes
+  /// a question mark.
   static func mappingName(ofArena name: String) -> String {
     let shown = name.unicodeScalars.map { scalar -> Character in
       (" "..."~").contains(scalar) && !"\\`$[]".unicodeScalars.contains(scalar) ? Character(scalar) : "?"

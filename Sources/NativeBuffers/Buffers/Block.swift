@@ -193,8 +193,8 @@ public import ResourceLedger
   static func releasePinned(_ entry: LedgerEntry) { release(entry) }
 
   /// Releases a block to the depot or to a cache that was parked, or adopted memory by its deallocator. Also called if
-  /// ``release(_:)`` found that the entry has had its last life. Ending that life again changes nothing. Every life with
-  /// flags ends here, because its classification differs from its thread's cache.
+  /// ``release(_:)`` found that the entry has had its last life. Ending that life again changes nothing. Every life
+  /// with flags ends here, because its classification differs from its thread's cache.
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {

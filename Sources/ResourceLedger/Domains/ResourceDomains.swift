@@ -111,11 +111,14 @@ public enum ResourceDomains {
   /// Takes domains that no longer exist off the list, each time that the list has doubled in length.
   private static func prune() {
     guard lock.withLock({ unsafe slots.count >= nextPruning }) else { return }
-    let dead = Set(current.filter { $0.domain == nil }.map(\.order))
-    lock.withLock {
-      unsafe slots = unsafe slots.filter { !dead.contains($1.order) }
-      unsafe nextPruning = max(64, 2 * slots.count)
+    // Weak references are read without the lock: see `current`. This needs no order, and so uses as few of Swift's
+    // generic types as possible: in a forked child, the first use of one may wait for ever in Swift's runtime.
+    for (key, slot) in lock.withLock({ unsafe slots }) where slot.domain == nil {
+      lock.withLock {
+        if unsafe slots[key]?.order == slot.order { unsafe slots[key] = nil }
+      }
     }
+    lock.withLock { unsafe nextPruning = max(64, 2 * slots.count) }
   }
 
   /// For tests: the length of the list, with the domains that no longer exist and were not taken off yet.

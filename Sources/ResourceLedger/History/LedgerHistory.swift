@@ -7,9 +7,9 @@ import Synchronization
 /// Writes the history and the peaks of a ledger: what was live in each second of the last hour, and which lines had
 /// most of it when there was most. The article Ledger-Layout.md has the bytes.
 ///
-/// The counts come from scans of the entries, because no counter has them: threads create and dispose without one. After
-/// a scan, the next one waits for 1,250 times as long as that scan took, so that scans take less than a thousandth of a
-/// processor. Samples between two scans repeat the counts of the last one.
+/// The counts come from scans of the entries, because no counter has them: threads create and dispose without one.
+/// After a scan, the next one waits for 1,250 times as long as that scan took, so that scans take less than a
+/// thousandth of a processor. Samples between two scans repeat the counts of the last one.
 // SAFETY: the variables and the buffers are guarded by `lock`.
 @safe package final class LedgerHistory: @unchecked Sendable {
   private typealias Field = LedgerLayout.HistoryField
