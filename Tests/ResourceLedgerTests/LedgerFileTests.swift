@@ -181,7 +181,7 @@ struct LedgerFileTests {
     }
   }
 
-  @Test("A file that the process left before it began another program is replaced")
+  @Test("A file that the process left before it began another program is renamed, and the last one is kept")
   func exec() async {
     await #expect(processExitsWith: .success) {
       let folder = Self.makeFolder()
@@ -193,6 +193,14 @@ struct LedgerFileTests {
       }
       _ = ledger.entryCount
       #expect(LedgerFile.make(path, byteCount: 4_096) != nil)
+      #expect(Self.number(at: 40, of: path + ".before-exec", as: UInt32.self) == UInt32(getpid()))
+      // A file of others is not replaced.
+      unsafe unlink(path)
+      #expect(unsafe rename(path + ".before-exec", path) == 0)
+      close(unsafe creat(path + ".before-exec", 0o600))
+      #expect(LedgerFile.make(path, byteCount: 4_096) != nil)
+      var status = stat()
+      #expect(unsafe stat(path + ".before-exec", &status) == 0 && status.st_size == 0)
       ledger = try Ledger(entryCapacity: 100)
       Self.remove(folder)
     }
