@@ -4,19 +4,27 @@ import Glibc
 
 /// A process for tests to look at from outside.
 ///
-///   ledger-trials SCENARIO
+///   ledger-trials SCENARIO [WAY]
 ///
 /// It takes one step of the scenario, prints a line of JSON about what it did, and waits for a line on standard input;
 /// then it takes the next step. It ends after the last step, or if standard input ends.
 @main enum LedgerTrials {
   static func main() throws {
-    switch CommandLine.arguments.dropFirst() {
-    case ["residency"]: try ResidencyTrial.run()
-    case ["lines"]: try LinesTrial.run()
-    default:
-      print("usage: ledger-trials residency | lines")
-      exit(64)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    switch arguments.first {
+    case "residency": try ResidencyTrial.run()
+    case "lines": try LinesTrial.run()
+    case "ending":
+      guard let way = arguments.last.flatMap(EndingTrial.Way.init(rawValue:)) else { usage() }
+      try EndingTrial.run(way)
+    default: usage()
     }
+  }
+
+  private static func usage() -> Never {
+    let ways = EndingTrial.Way.allCases.map(\.rawValue).joined(separator: " | ")
+    print("usage: ledger-trials residency | lines | ending (\(ways))")
+    exit(64)
   }
 
   /// Prints what a step did, and waits until the test has looked at the process.

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+import CommandOutput
+import Glibc
+import LedgerReading
+
+/// `leak-audit run`: runs a command, and audits every ledger that its processes leave.
+package struct RunCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Runs a command, and audits what its processes leave, however they end.",
+    discussion: """
+      The command has this program's standard streams, its terminal and its process group. Signals that are sent to \
+      this program are passed on. Each process of the command's tree that uses NativeBuffers is in the report, which \
+      is printed on standard error.
+
+      The exit code is the command's own, if that is not 0; 128 plus the signal's number, if a signal ended it; \
+      --leak-exit-code, if there is a finding that counts; 2 if the command cannot be started, or a ledger cannot be \
+      read; 64 if the command line has a mistake; and otherwise 0.
+      """)
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("The file for the report. Without it, the report is on standard error.", valueName: "file"),
+    completion: .file())
+  var output: String?
+
+  @Option(help: ArgumentHelp("The exit code if there is a finding that counts, from 1 to 255.", valueName: "code"))
+  var leakExitCode: Int32 = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder in which the ledgers are put while the command runs. Without it, it is /dev/shm if that has room, "
+        + "or else a folder for temporary files.", valueName: "folder"), completion: .directory)
+  var ledgerFolder: String?
+
+  @Option(help: "The form of the report.")
+  var format = OutputForm.text
+
+  @OptionGroup var audit: AuditOptions
+  @OptionGroup var display: DisplayOptions
+  @OptionGroup var look: LookOptions
+
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("After --, the command and its arguments.", valueName: "command"))
+  var command: [String] = []
+
+  package init() {}
+
+  package func validate() throws {
+    guard let name = command.first, !name.isEmpty else {
+      throw ValidationError("Name the command after --, for example: leak-audit run -- ./server --port 8080")
+    }
+    guard (1...255).contains(leakExitCode) else { throw ValidationError("--leak-exit-code must be from 1 to 255.") }
+  }
+
+  package func run() throws {
+    try reportingFailures { () throws -> ExitCode in
+      let filter = try audit.filter()
+      // Before the command runs: a mistake in the name should not be found after an hour.
+      let report = try output.map { (path) throws(CommandFailure) in try ReportFile(path) }
+      let folder = try makeFolder()
+      defer { folder.remove() }
+      let signals = WaitedSignals()
+      let termination = try start(folder, signals).wait(signals)
+      signals.endWaiting()
+      let run = FinishedRun(
+        command: command, termination: termination, ledgers: folder.ledgers, filter: filter, leastAge: audit.minAge,
+        shows: display.shows)
+      let isTerminal = report == nil && StandardError.isTerminal
+      let text =
+        switch format {
+        case .json: try json(run)
+        case .text:
+          run.textLines(
+            top: display.top, units: look.units, style: Style(isColored: look.color.isColored(isTerminal: isTerminal)),
+            width: isTerminal ? Terminal.size.columns : nil
+          ).joined(separator: "\n")
+        }
+      try (report ?? ReportFile()).write(text + "\n")
+      return ExitCode(run.exitCode(leakExitCode: leakExitCode))
+    }
+  }
+
+  private func makeFolder() throws(CommandFailure) -> LedgerFolder {
+    do throws(ValueRefusal) {
+      return try LedgerFolder(in: ledgerFolder)
+    } catch {
+      throw CommandFailure("\(error) Name a folder by --ledger-folder.")
+    }
+  }
+
+  private func start(_ folder: LedgerFolder, _ signals: WaitedSignals) throws(CommandFailure) -> ChildProcess {
+    do throws(SpawnError) {
+      return try ChildProcess(
+        command, mask: signals.previous, environment: ["NATIVE_BUFFERS_LEDGER": folder.ledgerPattern])
+    } catch {
+      signals.endWaiting()
+      let next = error.number == ENOENT ? "Check its name, and PATH." : "Check the file and its rights."
+      throw CommandFailure(
+        "\"\(error.command.shownOnTerminals)\" cannot be started: \(systemError(error.number)). \(next)")
+    }
+  }
+}

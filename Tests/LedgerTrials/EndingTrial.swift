@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import NativeBuffers
+import TestSupport
+
+/// Ends in a given way, with or without a buffer that is still live.
+enum EndingTrial {
+  enum Way: String, CaseIterable {
+    case clean, held, failing, aborting, killed, exec, fork
+  }
+
+  static let byteCount = 1_000_000
+
+  static func run(_ way: Way) throws {
+    // Otherwise each death would leave a file.
+    var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+    unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)
+    try NativeBuffer(byteCount: byteCount).dispose()
+    switch way {
+    case .clean: return
+    case .held: try forget()
+    case .failing:
+      try forget()
+      exit(3)
+    case .aborting:
+      try forget()
+      // Swift's runtime would print a backtrace, which takes seconds.
+      signal(SIGABRT, SIG_DFL)
+      abort()
+    case .killed:
+      try forget()
+      kill(getpid(), SIGKILL)
+    case .exec:
+      try forgetBeforeExec()
+      var arguments = unsafe [strdup("ledger-trials"), strdup("ending"), strdup("held"), nil]
+      unsafe execv("/proc/self/exe", &arguments)
+      exit(126)
+    case .fork:
+      let child = Forking.fork()
+      if child == 0 {
+        try forget()
+        exit(0)
+      }
+      exit(Forking.status(of: child) == 0 ? 0 : 125)
+    }
+  }
+
+  private static func forget() throws { unsafe kept.append(try NativeBuffer(byteCount: byteCount)) }
+  private static func forgetBeforeExec() throws { unsafe kept.append(try NativeBuffer(byteCount: byteCount)) }
+
+  /// A global is not released at the end of the process.
+  // SAFETY: only the main thread uses it.
+  private nonisolated(unsafe) static var kept: [NativeBuffer] = []
+}
