@@ -14,6 +14,8 @@ import Glibc
     switch arguments.first {
     case "residency": try ResidencyTrial.run()
     case "lines": try LinesTrial.run()
+    case "faults": try FaultsTrial.run()
+    case "many": try ManyTrial.run()
     case "ending":
       guard let way = arguments.last.flatMap(EndingTrial.Way.init(rawValue:)) else { usage() }
       try EndingTrial.run(way)
@@ -23,7 +25,7 @@ import Glibc
 
   private static func usage() -> Never {
     let ways = EndingTrial.Way.allCases.map(\.rawValue).joined(separator: " | ")
-    print("usage: ledger-trials residency | lines | ending (\(ways))")
+    print("usage: ledger-trials residency | lines | faults | many | ending (\(ways))")
     exit(64)
   }
 

@@ -44,12 +44,13 @@ extension LedgerReport {
       switch answerAge {
       case nil:
         text.append(
-          "Orphans and ghosts were not looked for: the process has not counted what its allocator has. The ledger's "
-            + "own figures are exact.")
-      case .some(let age) where age >= 2:
+          "Orphans and ghosts were not looked for, because the process did not count what its allocator has: it is "
+            + "stopped or very busy, its maintenance thread is turned off, or it is a forked child. The ledger's own "
+            + "figures are exact.")
+      case .some(let age) where age >= 1:
         text.append(
           "The process counted what its allocator has \(Age.text(seconds: Int(min(age, 1e9)))) ago, and did not answer "
-            + "since: orphans and ghosts are those of that moment. The ledger's own figures are exact.")
+            + "now: orphans and ghosts are those of that moment. The ledger's own figures are exact.")
       default: break
       }
     }

@@ -35,14 +35,20 @@ package enum LedgerTarget: Sendable, Equatable {
     }
   }
 
-  /// Reads what both books have.
+  /// How long a process has for its answer. It answers at once, unless it was just asked, or is very busy.
+  private static var answerTimeout: Duration { .milliseconds(200) }
+
+  /// Reads what both books have. A process that runs is asked to count both at this moment. If it does not answer, the
+  /// snapshot has its last answer, or none.
   /// - Parameter leastAge: an age for which the snapshot must be able to say how much is surely that old.
   /// - Throws: ``CommandFailure``, which says why it cannot be read, and what to do next.
   package func snapshot(leastAge: Int? = nil) throws(CommandFailure) -> LedgerSnapshot {
     do {
       switch self {
       case .process(let id):
-        return try LedgerReader(process: id).snapshot(LedgerReader.Options(leastAge: leastAge))
+        let reader = try LedgerReader(process: id)
+        _ = try reader.requestAnswer(timeout: Self.answerTimeout)
+        return try reader.snapshot(LedgerReader.Options(leastAge: leastAge))
       case .file(let path):
         if let bytes = Self.snapshotBytes(path) { return try SnapshotFile.snapshot(from: bytes) }
         return try LedgerReader(path: path).snapshot(LedgerReader.Options(leastAge: leastAge))

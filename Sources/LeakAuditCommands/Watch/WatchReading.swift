@@ -2,7 +2,6 @@
 
 import Glibc
 import LedgerReading
-import NativeSynchronization
 
 /// One reading of a ledger that is watched.
 struct WatchReading {
@@ -10,7 +9,7 @@ struct WatchReading {
   let units: ByteText
   private(set) var snapshot: LedgerSnapshot
   let lines: [LineTotals]
-  /// How long the reading took.
+  /// The processor time that the reading took.
   let milliseconds: Int
   /// The process's resident set now; the last one of the history if the process has ended.
   let residentSet: Int?
@@ -19,13 +18,20 @@ struct WatchReading {
   init(_ target: LedgerTarget, units: ByteText) throws(CommandFailure) {
     self.target = target
     self.units = units
-    let begin = MonotonicClock.now
+    let begin = Self.processorTime
     snapshot = try target.snapshot()
     lines = snapshot.liveLines
-    milliseconds = Int((MonotonicClock.now - begin) / 1_000_000)
+    milliseconds = (Self.processorTime - begin) / 1_000_000
     residentSet =
       snapshot.seenProcessID.flatMap { LeakAuditCommands.residentSet(ofProcess: $0) }
       ?? snapshot.history.last?.residentSet
+  }
+
+  /// Nanoseconds of processor time that this process has used. The wait for an answer takes none.
+  private static var processorTime: Int {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
   }
 
   /// Reads again; nil if the process has ended meanwhile.

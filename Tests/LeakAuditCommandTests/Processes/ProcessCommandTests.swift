@@ -62,6 +62,25 @@ struct ProcessCommandTests {
     defer { trial.continueRunning() }
     let outcome = try audit("report", trial.id)
     #expect(outcome.exitCode == 0 && outcome.output.contains("live 103 of 2.96 MiB"))
+    #expect(outcome.output.contains("\nOrphans and ghosts were not looked for, because the process did not count"))
+  }
+
+  @Test("Memory that the ledger does not know, and a buffer whose memory is gone, are found from outside")
+  func faults() throws {
+    let trial = try RunningTrial("faults")
+    var outcome = try audit("report", trial.id)
+    // If the machine is very busy, the process may not answer in time.
+    for _ in 0..<50 where outcome.output.contains("were not looked for") { outcome = try audit("report", trial.id) }
+    #expect(outcome.exitCode == 1)
+    #expect(outcome.output.contains("fault: orphan: 1 of 320 KiB, size class 327,680"), "\(outcome.output)")
+    #expect(outcome.output.contains("fault: ghost: 1 of 224 KiB, size class 229,376"), "\(outcome.output)")
+    #expect(outcome.output.contains(/1 × ledger_trials\/FaultsTrial.swift:[0-9]+ in run\(\)/))
+    // Since the process was asked, the ledger has an answer, which each snapshot keeps.
+    let folder = try ScratchFolder()
+    #expect(try audit("snapshot", trial.id, "-o", "\(folder.path)/faults").exitCode == 0)
+    let later = try audit("report", "\(folder.path)/faults")
+    #expect(later.exitCode == 1)
+    #expect(later.output.contains("fault: orphan: 1") && later.output.contains("fault: ghost: 1"))
   }
 
   @Test("Watching prints a line for each reading, and ends when it is told to")
