@@ -188,7 +188,9 @@ struct RequestAnswerTests {
     }
   }
 
-  @Test("An answer takes no memory: it works when the process can get none")
+  @Test(
+    "An answer takes no memory: it works when the process can get none",
+    .enabled(if: !Sanitizer.isOn, "a sanitizer needs memory itself"))
   func noMemory() async {
     await #expect(processExitsWith: .success) {
       Maintenance.beginByHand()
@@ -216,7 +218,9 @@ struct RequestAnswerTests {
     }
   }
 
-  @Test("A forked child has not its parent's page, answers nothing, and has its own page with its own thread")
+  @Test(
+    "A forked child has not its parent's page, answers nothing, and has its own page with its own thread",
+    .enabled(if: !ThreadSanitizer.isOn, "ThreadSanitizer lets no forked child start a thread"))
   func fork() async {
     await #expect(processExitsWith: .success) {
       let buffer = try NativeBuffer(byteCount: 1_000)
