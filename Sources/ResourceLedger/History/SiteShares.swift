@@ -3,6 +3,8 @@
 import Glibc
 
 /// What is live of each line of code, in room that is set aside for all lines that a ledger can have.
+///
+/// The room is mapped and not allocated: it is large, and would be counted among what the process has from `malloc`.
 // SAFETY: the memory belongs to this object alone; its user makes sure that only one thread at a time uses it.
 @safe final class SiteShares: @unchecked Sendable {
   /// The live resources of one line.
@@ -21,16 +23,19 @@ import Glibc
   }
 
   private let sums: UnsafeMutablePointer<Sum>
+  private let size: Int
 
   /// - Returns: nil if memory is short.
   init?(capacity: Int) {
+    size = capacity * MemoryLayout<Sum>.stride
     // The kernel gives the memory when it is used, so lines that do not exist take none.
-    guard let memory = unsafe calloc(capacity, MemoryLayout<Sum>.stride) else { return nil }
+    let region = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let region = unsafe region, unsafe region != MAP_FAILED else { return nil }
     // SAFETY: `Sum` is two integers, which zero bytes are valid for.
-    unsafe sums = memory.bindMemory(to: Sum.self, capacity: capacity)
+    unsafe sums = region.bindMemory(to: Sum.self, capacity: capacity)
   }
 
-  deinit { unsafe free(sums) }
+  deinit { unsafe munmap(sums, size) }
 
   func clear(_ siteCount: Int) { unsafe sums.update(repeating: Sum(count: 0, byteCount: 0), count: siteCount) }
 
