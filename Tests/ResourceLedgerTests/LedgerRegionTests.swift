@@ -66,11 +66,13 @@ struct LedgerRegionTests {
     await #expect(processExitsWith: .success) {
       var ledger: Ledger? = try Ledger(entryCapacity: 100_000, isShared: true)
       guard let descriptor = ledger?.region.descriptor, descriptor > 2 else { fatalError() }
-      close(descriptor)
       let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
-      let users = unsafe open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
+      let file = unsafe open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
       unsafe unlink(path)
-      guard users == descriptor else { fatalError("the number was not used again") }
+      // Closes the ledger's file, and gives its number to the other one. A new file could get the number of a descriptor
+      // that another thread has just closed.
+      let users = dup2(file, descriptor)
+      guard users == descriptor else { fatalError("dup2: \(errno)") }
       for _ in 0..<100_000 { _ = try ledger?.acquireEntry(Self.none) }
       let child = Forking.fork()
       if child == 0 {
