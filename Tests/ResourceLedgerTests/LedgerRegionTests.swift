@@ -69,8 +69,8 @@ struct LedgerRegionTests {
       let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
       let file = unsafe open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
       unsafe unlink(path)
-      // Closes the ledger's file, and gives its number to the other one. A new file could get the number of a descriptor
-      // that another thread has just closed.
+      // Closes the ledger's file, and gives its number to the other one. A new file could get the number of another
+      // descriptor, which another thread has just closed.
       let users = dup2(file, descriptor)
       guard users == descriptor else { fatalError("dup2: \(errno)") }
       for _ in 0..<100_000 { _ = try ledger?.acquireEntry(Self.none) }
