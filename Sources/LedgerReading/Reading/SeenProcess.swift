@@ -82,7 +82,7 @@ struct SeenProcess: Sendable {
         let source = try LedgerSource(path: "\(folder)/fd/\(number)", subject: subject)
         let header = try LedgerHeader(source)
         guard let owner = try LedgerProcess(source, pageSize: header.pageSize) else { return source }
-        if owner.id == innermostID, namespace.map({ $0 == owner.pidNamespace }) ?? true { return source }
+        if owner.id == innermostID, isNamespace(owner.pidNamespace) { return source }
       } catch {
         // A descriptor that was just closed, or another file.
         if ![.noSuchProcess, .notALedger].contains(error.code) { refusal = error }
@@ -99,8 +99,11 @@ struct SeenProcess: Sendable {
     return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) } ?? id
   }
 
-  /// The inode of the process's pid namespace; nil if it cannot be read.
-  private var namespace: UInt64? { ProcessStatus.pidNamespace("\(id)") }
+  /// Whether the process may be in a pid namespace that a ledger names. A process whose root has no `/proc` does not
+  /// know its own, and its ledger has 0.
+  private func isNamespace(_ number: UInt64) -> Bool {
+    number == 0 || ProcessStatus.pidNamespace("\(id)").map { $0 == number } ?? true
+  }
 
   /// The names of the files that the process has mapped shared.
   private var mappedShared: Set<String> {
