@@ -125,7 +125,10 @@ let package = Package(
       ],
       path: "Tests/ForkTrials", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "ledger-trials", dependencies: ["LedgerReading", "NativeBuffers", "ResourceLedger", "TestSupport"],
+      name: "ledger-trials",
+      dependencies: [
+        "Finalization", "LedgerReading", "NativeBuffers", "NativeSynchronization", "ResourceLedger", "TestSupport",
+      ],
       path: "Tests/LedgerTrials", swiftSettings: swiftSettings),
     .testTarget(
       name: "ForkTests", dependencies: ["fork-trials", "ResourceLedger", "TestSupport"], swiftSettings: swiftSettings),
@@ -138,6 +141,10 @@ let package = Package(
     .testTarget(
       name: "LedgerReadingTests",
       dependencies: ["ledger-trials", "LedgerReading", "NativeBuffers", "ResourceLedger", "TestSupport"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LedgerTrialTests",
+      dependencies: ["leak-audit", "ledger-trials", "LedgerReading", "ResourceLedger", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "FinalizationTests",
