@@ -8,7 +8,7 @@ extension Finding.Kind {
     switch self {
     case .held:
       "Find what still refers to it: a global variable, a cache, a closure, or two objects that refer to each other. "
-        + "If it is meant to stay, name it in a suppression file, or mark it .processLifetime."
+        + "If it is meant to stay, name it in a suppression file."
     case .rescued:
       "The memory was released, but only when the last reference went. Call dispose() on this line's buffers, if the "
         + "moment of the release matters."
@@ -23,7 +23,7 @@ extension Finding.Kind {
     case .unrecorded: "The sums are exact, but these resources have no line. The program has more lines than are usual."
     case .old:
       "Look at what this line's resources are kept in: a dictionary or a cache without a bound grows like this. If it "
-        + "is meant to stay, name it in a suppression file, or mark it .processLifetime."
+        + "is meant to stay, name it in a suppression file."
     case .live:
       "Compare with an earlier snapshot (`leak-audit diff`), or look at a process that ends by itself, to see "
         + "whether this line's resources pile up."

@@ -37,7 +37,7 @@ struct ReportCommandTests {
             3 × Server/Cache.swift:12 in load(_:), 2.86 MiB
             9 × Video/Frames.swift:12 in next(of:), 87.9 KiB
             next: Find what still refers to it: a global variable, a cache, a closure, or two objects that refer to \
-        each other. If it is meant to stay, name it in a suppression file, or mark it .processLifetime.
+        each other. If it is meant to stay, name it in a suppression file.
 
         verdict: clean, with notes. No finding counts; see the notes above.
 
