@@ -2,10 +2,11 @@
 
 import Glibc
 
-/// A command that this process started, in its own process group and with its own standard streams.
+/// A command that this process started. It has this process's group and standard streams.
 ///
-/// The command stays in our process group. So the terminal's control of jobs works as if we were not there: Ctrl-C and
-/// Ctrl-Z reach the command, and a shell's `fg` and `bg` as well, also if we are one part of a pipeline.
+/// Because the command stays in the group, the terminal's control of jobs works as if this process were not there:
+/// Ctrl-C and Ctrl-Z reach the command, and a shell's `fg` and `bg` as well, also if this process is part of a
+/// pipeline.
 struct ChildProcess {
   let id: pid_t
 
