@@ -52,7 +52,11 @@ let package = Package(
       swiftSettings: swiftSettings),
     // Runs one path and nothing else, so that its instructions can be counted.
     .executableTarget(
-      name: "hot-paths", dependencies: ["BufferWorkloads", "FinalizationWorkloads"], swiftSettings: swiftSettings
+      name: "hot-paths",
+      dependencies: [
+        "BufferWorkloads", "FinalizationWorkloads", .product(name: "NativeBuffers", package: "native-buffers"),
+      ],
+      swiftSettings: swiftSettings
     ),
     // Prints how long the operations of Bitmaps take.
     .executableTarget(
