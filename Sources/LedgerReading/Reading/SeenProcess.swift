@@ -35,8 +35,8 @@ struct SeenProcess: Sendable {
   var userID: Int? { ProcessStatus.owner(id) }
   /// The name of its command, of at most 15 bytes.
   var command: String {
-    (ProcFile.contents("\(folder)/comm") ?? []).prefix { $0 != 0x0A }.isEmpty
-      ? "?" : String(ledgerText: (ProcFile.contents("\(folder)/comm") ?? []).prefix { $0 != 0x0A })
+    let name = (ProcFile.contents("\(folder)/comm") ?? []).prefix { $0 != 0x0A }
+    return name.isEmpty ? "?" : String(ledgerText: name)
   }
 
   // MARK: Its ledger
