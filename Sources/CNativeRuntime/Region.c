@@ -32,6 +32,11 @@ static bool is_within_limit(size_t byte_count) {
   return false;
 }
 
+bool cnativeruntime_is_file(int descriptor, uint64_t device, uint64_t inode) {
+  struct stat file;
+  return descriptor >= 0 && fstat(descriptor, &file) == 0 && file.st_dev == device && file.st_ino == inode;
+}
+
 static int close_with_error(int file) {
   int code = errno;
   close(file);
@@ -144,9 +149,7 @@ int cnativeruntime_region_make_usable(cnativeruntime_region *region, size_t begi
 }
 
 bool cnativeruntime_region_owns(const cnativeruntime_region *region, int descriptor) {
-  struct stat file;
-  return descriptor >= 0 && region->descriptor >= 0 && fstat(descriptor, &file) == 0 &&
-         file.st_dev == region->device && file.st_ino == region->inode;
+  return region->descriptor >= 0 && cnativeruntime_is_file(descriptor, region->device, region->inode);
 }
 
 void cnativeruntime_region_close(cnativeruntime_region *region) {

@@ -10,14 +10,9 @@
 
 static uint32_t *word;
 // Written before `descriptor`, which is read first.
-static dev_t device;
-static ino_t inode;
+static uint64_t device;
+static uint64_t inode;
 static int descriptor = -1;
-
-static bool is_file_of(int file, dev_t on, ino_t number) {
-  struct stat found;
-  return fstat(file, &found) == 0 && found.st_dev == on && found.st_ino == number;
-}
 
 static uint32_t *make(int file, size_t length) {
   struct stat made;
@@ -45,12 +40,12 @@ uint32_t *cnativeruntime_request_word(void) {
 }
 
 bool cnativeruntime_is_request(int file) {
-  return __atomic_load_n(&descriptor, __ATOMIC_ACQUIRE) >= 0 && is_file_of(file, device, inode);
+  return __atomic_load_n(&descriptor, __ATOMIC_ACQUIRE) >= 0 && cnativeruntime_is_file(file, device, inode);
 }
 
 void cnativeruntime_leave_request(void) {
   // The program may have closed the descriptor, and the number may be that of another file now.
-  if (descriptor >= 0 && is_file_of(descriptor, device, inode)) close(descriptor);
+  if (cnativeruntime_is_file(descriptor, device, inode)) close(descriptor);
   descriptor = -1;
   word = NULL;
 }

@@ -82,6 +82,10 @@ static inline cnativeruntime_region_part *cnativeruntime_region_parts(cnativerun
 /// -1 if the system refuses (`errno`), or if the limit on the size of files is too small (EFBIG).
 int cnativeruntime_make_nameless_file(const char *name, size_t byte_count);
 
+/// Whether a descriptor is open, and is the file that has this device and inode. A program may have closed the file,
+/// and the number may be another file's by now.
+bool cnativeruntime_is_file(int descriptor, uint64_t device, uint64_t inode);
+
 /// Makes a file with a name, which must not exist, for this user alone. Follows no symbolic link. Returns its
 /// descriptor; -1 if the system refuses (`errno`), or if the limit on the size of files is too small (EFBIG).
 int cnativeruntime_make_named_file(const char *name, size_t byte_count);
