@@ -18,6 +18,7 @@ let package = Package(
     .executable(name: "hot-paths", targets: ["hot-paths"]),
     .executable(name: "bitmap-figures", targets: ["bitmap-figures"]),
     .executable(name: "picture-peer", targets: ["picture-peer"]),
+    .executable(name: "live-buffers", targets: ["live-buffers"]),
   ],
   dependencies: [
     .package(name: "native-buffers", path: "../"),
@@ -72,6 +73,13 @@ let package = Package(
       dependencies: [
         "CBenchmarkSupport", .product(name: "Bitmaps", package: "native-buffers"),
         .product(name: "NativeBuffers", package: "native-buffers"),
+      ],
+      swiftSettings: swiftSettings),
+    // The process that Peers/attaching.py reads from outside.
+    .executableTarget(
+      name: "live-buffers",
+      dependencies: [
+        "BufferWorkloads", "CBenchmarkSupport", .product(name: "NativeBuffers", package: "native-buffers"),
       ],
       swiftSettings: swiftSettings),
     // Does the same work under ordo-one/benchmark, which has baselines, percentiles and thresholds.
