@@ -10,6 +10,9 @@ extension LeakAuditor {
   /// another thread creates are not counted. A buffer that the closure returns is live, and reported as held. The count
   /// is exact even if other threads allocate and dispose meanwhile.
   ///
+  /// What is kept on purpose is not reported as held: what a `ResourceCache` holds at the end of the scope, if it is a
+  /// `CacheableResource`, and what was created inside of a `ProcessLifetime.scope`.
+  ///
   /// All buffers are one finding. Native resources, file descriptors and registrations are one finding for each domain,
   /// with its name. A registration whose target is gone stays live until its cleanup has run: flush or drain its
   /// registry inside the closure.
@@ -52,7 +55,10 @@ extension LeakAuditor {
     var buffers = SiteSums()
     var others: [DomainNumber: SiteSums] = [:]
     ledger.forEachResource { _, entry in
-      guard entry.word.state == .live, !entry.word.isDetached, scopes.contains(entry.scope) else { return }
+      let word = entry.word
+      guard word.state == .live, !word.isDetached, !word.isHeldByCache, !entry.scope.isOfProcessLifetime,
+        scopes.contains(entry.scope.number)
+      else { return }
       let kind = ledger.domainKind(entry.domain)
       if kind == .arena || kind == .adoptedMemory {
         buffers.add(entry, capacity: entry.capacity)

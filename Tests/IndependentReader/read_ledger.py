@@ -97,9 +97,9 @@ def padded(data):
 
 
 def use(word):
-    state = STATES.get(word & 7)
-    if state is None:
-        fail("a state that does not exist")
+    state = STATES[word & 3]
+    if word >> 2 & 1 and state != "live":
+        fail("a cache holds a resource that is not live")
     if state == "live" and word >> 5 & 1:
         return "detached"
     if state == "live" and word >> 3 & 1:
@@ -111,18 +111,18 @@ def resources(ledger):
     sums = {}
     ended = [0] * len(ledger.domains)
     for record in ledger.entries:
-        word, _address, byte_count, capacity, site, domain, bucket, flags = struct.unpack_from("<QQQQIHBB", record)
-        birth = struct.unpack_from("<I", record, 44)[0]
+        word, _address, byte_count, capacity, site, domain, bucket = struct.unpack_from("<QQQQIHB", record)
+        birth, scope = struct.unpack_from("<II", record, 44)
         first = struct.unpack_from("<Q", record, 56)[0] & (1 << 40) - 1
         state = use(word)
         if state == "free":
             continue
         ended[domain] += (word >> 24) - first
         if state == "idle":
-            site, byte_count, flags, birth = 0, 0, 0, 0
-        if state == "quarantined":
-            flags = 0
-        keeper = "process" if flags >> 3 & 1 else "cache" if flags >> 4 & 1 else "none"
+            site, byte_count, birth = 0, 0, 0
+        if state in ("idle", "quarantined"):
+            scope = 0
+        keeper = "process" if scope >> 31 else "cache" if word >> 2 & 1 else "none"
         line = ledger.site(site)
         key = (ledger.domain(domain), state, bucket, line["file"], line["line"], line["function"], keeper)
         row = sums.setdefault(key, [0, 0, 0, 0])

@@ -44,9 +44,10 @@ final class LedgerTrial {
     let domains = [image.addDomain(1, "arena"), image.addDomain(3, "registry"), image.addDomain(5, "files")]
     for index in 0..<48 {
       image.addEntry(
-        LedgerImage.State(rawValue: UInt64(index % 4)) ?? .live, bits: UInt64(index % 7) << 3, byteCount: index * 100,
-        capacity: index * 128, site: index % 8, domain: domains[index % 3], bucket: index, flags: UInt8(index & 0x18),
-        birth: index * 20, scope: index, generation: index)
+        LedgerImage.State(rawValue: UInt64(index % 4)) ?? .live,
+        bits: UInt64(index % 7) << 3 | (index % 8 == 2 ? 1 << 2 : 0), byteCount: index * 100, capacity: index * 128,
+        site: index % 8, domain: domains[index % 3], bucket: index, flags: UInt8(index & 0x27), birth: index * 20,
+        scope: index | (index & 8) << 28, generation: index)
     }
     image.setCount(.scopes, 20)
     for index in 1..<20 { image.set(image.offset(.scopes, index), UInt32(index)) }

@@ -70,9 +70,10 @@ struct IndependentReaderTests {
       let entry = try ledger.acquireEntry(.init(domain: domain.number, bucket: bucket))
       entry.capacity = 1 << Int.random(in: 3...48, using: &generator)
       for _ in 0..<Int.random(in: 0...3, using: &generator) {
+        let scope = CreationScope(rawValue: UInt32(number))
         let key = entry.beginLife(
           byteCount: Int.random(in: 0...entry.capacity, using: &generator),
-          site: sites.randomElement(using: &generator)!, scope: UInt32(number))
+          site: sites.randomElement(using: &generator)!, scope: number % 7 == 0 ? scope.ofProcessLifetime : scope)
         switch Int.random(in: 0..<8, using: &generator) {
         case 0: _ = entry.endLife(as: .idle)
         case 1: _ = entry.endLife(as: .quarantined)
@@ -80,8 +81,11 @@ struct IndependentReaderTests {
         case 3:
           _ = entry.pin(key: key)
           _ = entry.requestRelease(key: key)
-        case 4: entry.insert(.heldByCache)
-        case 5: entry.insert(.processLifetime)
+        case 4: entry.setHeldByCache(true, key: key)
+        case 5:
+          entry.setHeldByCache(true, key: key)
+          _ = entry.pin(key: key)
+          _ = entry.requestRelease(key: key)
         default: break
         }
         entries.append((entry, key))

@@ -34,8 +34,8 @@ struct SnapshotAuditTests {
     let files = image.addDomain(5, "files")
     image.addEntry(byteCount: 60, capacity: 64, site: a, domain: arena, bucket: 4, birth: 100)
     image.addEntry(byteCount: 50, capacity: 64, site: b, domain: arena, bucket: 4, birth: 990)
-    image.addEntry(byteCount: 40, capacity: 64, site: b, domain: arena, bucket: 4, flags: 1 << 3, birth: 100)
-    image.addEntry(byteCount: 40, capacity: 64, site: b, domain: arena, bucket: 4, flags: 1 << 4, birth: 100)
+    image.addEntry(bits: 1 << 2, byteCount: 40, capacity: 64, site: b, domain: arena, bucket: 4, birth: 100)
+    image.addEntry(byteCount: 40, capacity: 64, site: b, domain: arena, bucket: 4, birth: 100, scope: 1 << 31 | 7)
     image.addEntry(.idle, capacity: 64, domain: arena, bucket: 4)
     image.addEntry(site: a, domain: files, birth: 200)
     return image

@@ -54,8 +54,8 @@ struct SnapshotTests {
     image.addEntry(.free, byteCount: 90, capacity: 128, site: b, domain: arena, bucket: 8, birth: 1)
     image.addEntry(bits: 1 << 5 | 1 << 3, byteCount: 1, capacity: 2, site: b, domain: arena, bucket: 9, birth: 1_000)
     image.addEntry(bits: 1 << 3 | 2 << 6, byteCount: 3, capacity: 4, site: b, domain: arena, bucket: 9, birth: 1_000)
-    image.addEntry(byteCount: 5, capacity: 5, site: b, domain: files, flags: 1 << 3, birth: 1_000)
-    image.addEntry(byteCount: 6, capacity: 6, site: b, domain: files, flags: 1 << 4, birth: 1_000)
+    image.addEntry(byteCount: 5, capacity: 5, site: b, domain: files, birth: 1_000, scope: 1 << 31)
+    image.addEntry(bits: 1 << 2, byteCount: 6, capacity: 6, site: b, domain: files, birth: 1_000)
     let snapshot = try snapshot(image)
     #expect(
       rows(snapshot) == [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Finalization
 import Glibc
 import NativeBuffers
 import TestSupport
@@ -7,7 +8,7 @@ import TestSupport
 /// Ends in a given way, with or without a buffer that is still live.
 enum EndingTrial {
   enum Way: String, CaseIterable {
-    case clean, held, failing, aborting, killed, exec, fork
+    case clean, held, failing, aborting, killed, exec, fork, kept, keptAndHeld
   }
 
   static let byteCount = 1_000_000
@@ -43,8 +44,37 @@ enum EndingTrial {
         exit(0)
       }
       exit(Forking.status(of: child) == 0 ? 0 : 125)
+    case .kept: try keepOnPurpose()
+    case .keptAndHeld:
+      try keepOnPurpose()
+      try forget()
     }
   }
+
+  /// A cache of buffers and of resources, and what is meant to live as long as the process.
+  private static func keepOnPurpose() throws {
+    for key in 0..<3 {
+      _ = try buffers.value(for: key) { try NativeBuffer(byteCount: byteCount) }
+      _ = try resources.value(for: key) { try NativeResource(key, byteCount: 10) { _ in } }
+    }
+    try ProcessLifetime.scope {
+      unsafe kept.append(try NativeBuffer(byteCount: byteCount))
+      unsafe resource = try NativeResource(7, byteCount: 10) { _ in }
+      unsafe pipe = try OwnedFileDescriptor.pipe()
+      try registry.register(resources, holding: 1, byteCount: 10)
+    }
+  }
+
+  private static let buffers = ResourceCache<Int, NativeBuffer>(name: "buffers", strongByteLimit: 1 << 30) {
+    $0.byteCount
+  }
+  private static let resources = ResourceCache<Int, NativeResource<Int>>(name: "resources", strongByteLimit: 30) {
+    _ in 10
+  }
+  private static let registry = FinalizationRegistry<Int>(name: "registry") { _ in }
+  // SAFETY: only the main thread uses them.
+  private nonisolated(unsafe) static var resource: NativeResource<Int>?
+  private nonisolated(unsafe) static var pipe: (reader: OwnedFileDescriptor, writer: OwnedFileDescriptor)?
 
   private static func forget() throws { unsafe kept.append(try NativeBuffer(byteCount: byteCount)) }
   private static func forgetBeforeExec() throws { unsafe kept.append(try NativeBuffer(byteCount: byteCount)) }

@@ -1,11 +1,13 @@
 /* The state word of a ledger entry (LedgerEntry+Ownership.swift). Two threads hold the same handle. Each of them does
- * two of these: pin, pin exclusively, dispose, detach. A third thread still has the handle of an earlier life.
+ * two of these: pin, pin exclusively, dispose, detach. A third thread still has the handle of an earlier life. A fourth
+ * one marks the resource as held by a cache, and ends the mark.
  *
  * Checked over all interleavings:
  * - The resource is released at most once per life, and never while it is pinned or after it was detached.
  * - A thread that is told to release the resource finds that it still exists.
  * - Several readers may have pins at the same time; a writer is alone.
  * - At the end no pin is left, and a requested release has happened.
+ * - A mark changes nothing of this. It is never on a later life, and at the end it is gone.
  *
  * One step of the model is one atomic operation of the code. A load, and the exchange that follows it, are two steps.
  * With -DFORGET_PINS, a request releases the resource even if it is pinned, and the check must fail.
@@ -21,7 +23,8 @@
 #define DETACHED 8
 #define PIN 16
 #define PINS (3 * PIN)
-#define LIFE 64
+#define HELD 64
+#define LIFE 128
 
 int word = LIFE + LIVE;   /* life 1; life 0 is over */
 byte releases = 0;        /* the number of releases in life 1 */
@@ -75,10 +78,10 @@ proctype holder(int key; byte limit) {
            */
           seen = word;
           if
-          /* code: LedgerEntry+Ownership.swift: if difference & ~EntryWord.pinMask != 0 {
+          /* code: LedgerEntry+Ownership.swift: if difference & ~(EntryWord.pinMask | EntryWord.heldByCacheBit) != 0 {
            * code: LedgerEntry+Ownership.swift: if expected & EntryWord.pinMask == EntryWord.pinMask { return .tooMany }
            */
-          :: (seen & ~PINS) != key || (seen & PINS) == PINS -> break
+          :: (seen & ~(PINS | HELD)) != key || (seen & PINS) == PINS -> break
           /* code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.weakCompareExchange(
            *   expected: expected, desired: expected + EntryWord.pinUnit, ordering: .acquiring)
            */
@@ -102,9 +105,16 @@ proctype holder(int key; byte limit) {
        fi
     :: /* pin exclusively, write, unpin
         * code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.compareExchange(
-        *   expected: key.rawValue, desired: key.rawValue | EntryWord.exclusiveBit, ordering: .acquiring)
+        *   expected: expected, desired: expected | EntryWord.exclusiveBit, ordering: .acquiring)
         */
-       exchange(key, key | EXCLUSIVE, done);
+       seen = key;
+       do
+       :: atomic {
+            done = (word == seen);
+            if :: done -> word = seen | EXCLUSIVE :: else -> seen = word fi
+          };
+          if :: !done && (seen & ~HELD) == key -> skip :: else -> break fi
+       od;
        if
        :: done ->
           writers++;
@@ -129,10 +139,9 @@ proctype holder(int key; byte limit) {
           seen = word;
           if
           /* code: LedgerEntry+Ownership.swift:
-           *   if (expected ^ key.rawValue) & ~(EntryWord.pinMask | EntryWord.exclusiveBit) != 0
-           *   { return .alreadyReleased }
+           *   if (expected ^ key.rawValue) & EntryWord.keyMask != 0 { return .alreadyReleased }
            */
-          :: (seen & ~(PINS | EXCLUSIVE)) != key -> break
+          :: (seen & ~(PINS | EXCLUSIVE | HELD)) != key -> break
           /* code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.weakCompareExchange(
            *   expected: expected, desired: expected | EntryWord.releaseRequestedBit, ordering: .acquiringAndReleasing)
            */
@@ -153,20 +162,58 @@ proctype holder(int key; byte limit) {
        fi
     :: /* detach: the resource stays, and no handle releases it
         * code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.compareExchange(
-        *   expected: key.rawValue, desired: key.rawValue | EntryWord.detachedBit | EntryWord.releaseRequestedBit,
+        *   expected: expected, desired: key.rawValue | EntryWord.detachedBit | EntryWord.releaseRequestedBit,
         *   ordering: .acquiringAndReleasing)
         */
-       exchange(key, key | DETACHED | REQUESTED, done)
+       seen = key;
+       do
+       :: atomic {
+            done = (word == seen);
+            if :: done -> word = key | DETACHED | REQUESTED :: else -> seen = word fi
+          };
+          if :: !done && (seen & ~HELD) == key -> skip :: else -> break fi
+       od
     fi
   od
 }
 
+/* A cache begins and stops to hold the resource of life 1. */
+proctype cache() {
+  int seen, marked;
+  bool done;
+  byte steps = 0;
+  do
+  :: steps == 2 -> break
+  :: steps < 2 ->
+     done = false;
+     do
+     :: done -> break
+     :: !done ->
+        /* code: LedgerEntry+Ownership.swift: func setHeldByCache(_ isHeld: Bool, key: EntryWord) {
+         *   var expected = unsafe record.pointee.word.load(ordering: .relaxed)
+         */
+        seen = word;
+        if
+        /* code: LedgerEntry+Ownership.swift:
+         *   if (expected ^ key.rawValue) & EntryWord.keyMask & ~EntryWord.releaseRequestedBit != 0 { return }
+         */
+        :: (seen & ~(PINS | EXCLUSIVE | HELD | REQUESTED)) != LIFE + LIVE -> break
+        /* code: LedgerEntry+Ownership.swift: unsafe record.pointee.word.weakCompareExchange(
+         *   expected: expected, desired: marked, ordering: .relaxed)
+         */
+        :: else -> marked = (steps == 0 -> (seen | HELD) : (seen & ~HELD)); exchange(seen, marked, done)
+        fi
+     od;
+     steps++
+  od
+}
+
 init {
-  atomic { run holder(LIFE + LIVE, 2); run holder(LIFE + LIVE, 2); run holder(LIVE, 1) };
+  atomic { run holder(LIFE + LIVE, 2); run holder(LIFE + LIVE, 2); run holder(LIVE, 1); run cache() };
   (_nr_pr == 1);
   assert(readers == 0 && writers == 0 && releases <= 1);
   assert((releases == 1) == !exists);
-  assert((word & (PINS | EXCLUSIVE)) == 0);
+  assert((word & (PINS | EXCLUSIVE | HELD)) == 0);
   /* A release that was requested and did not happen would be a leak. */
   assert(exists -> ((word & REQUESTED) != 0) == ((word & DETACHED) != 0) : true)
 }

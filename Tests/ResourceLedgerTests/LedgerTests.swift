@@ -19,7 +19,8 @@ struct LedgerTests {
     entry.address = 0x1122_3344_5566
     entry.capacity = 4096
     entry.alignmentLog2 = 6
-    let key = entry.beginLife(byteCount: 4000, site: SiteID(rawValue: 77), scope: 5)
+    let scope = CreationScope(rawValue: 5).ofProcessLifetime
+    let key = entry.beginLife(byteCount: 4000, site: SiteID(rawValue: 77), scope: scope)
     let bytes = unsafe UnsafeRawPointer(entry.record)
     func u64(_ offset: Int) -> UInt64 { unsafe bytes.load(fromByteOffset: offset, as: UInt64.self) }
     func u32(_ offset: Int) -> UInt32 { unsafe bytes.load(fromByteOffset: offset, as: UInt32.self) }
@@ -27,6 +28,8 @@ struct LedgerTests {
     func u8(_ offset: Int) -> UInt8 { unsafe bytes.load(fromByteOffset: offset, as: UInt8.self) }
     #expect(u64(0) == key.rawValue)
     #expect(u64(0) & 0b111 == EntryState.live.rawValue)
+    entry.setHeldByCache(true, key: key)
+    #expect(u64(0) == key.rawValue | 1 << 2)
     #expect(u64(8) == 0x1122_3344_5566)
     #expect(u64(16) == 4000)
     #expect(u64(24) == 4096)
@@ -34,10 +37,10 @@ struct LedgerTests {
     #expect(u16(36) == 3)
     #expect(u8(38) == 9)
     #expect(u8(39) == 0)
-    entry.insert([.heldByCache, .processLifetime])
-    #expect(u8(39) == 1 << 3 | 1 << 4)
+    entry.insert([.guarded, .lent])
+    #expect(u8(39) == 1 << 1 | 1 << 2)
     #expect(u32(44) == entry.birth)
-    #expect(u32(48) == 5)
+    #expect(u32(48) == 1 << 31 | 5 && entry.scope.number == 5 && entry.scope.isOfProcessLifetime)
     #expect(u64(56) == 6 << 40)
   }
 
@@ -63,11 +66,11 @@ struct LedgerTests {
     let entry = try ledger.acquireEntry(classification)
     _ = entry.beginLife(byteCount: 1, site: .unknown, scope: 0)
     #expect(entry.flags.isEmpty)
-    entry.insert(.heldByCache)
-    entry.insert(.processLifetime)
-    #expect(entry.flags == [.heldByCache, .processLifetime] && entry.snapshot()?.flags == entry.flags)
-    entry.remove(.heldByCache)
-    #expect(entry.flags == .processLifetime)
+    entry.insert(.guarded)
+    entry.insert(.lent)
+    #expect(entry.flags == [.guarded, .lent] && entry.snapshot()?.flags == entry.flags)
+    entry.remove(.guarded)
+    #expect(entry.flags == .lent)
     #expect(entry.classification.domain.rawValue == 0xFFFF && entry.classification.bucket == 0xFF)
     entry.clearFlags()
     #expect(entry.classification == classification)

@@ -2,6 +2,7 @@
 
 public import CNativeRuntime
 import NativeSynchronization
+import ResourceLedger
 import Synchronization
 
 /// A cache without its registry. It is an object of its own, because the registry's cleanup refers to it.
@@ -9,7 +10,7 @@ import Synchronization
 /// A thread that asks for a value that is there reads the table under the lock of its own thread slot, which it seldom
 /// shares. All changes of the table happen in a *write section*, under the locks of all slots. It takes a few
 /// microseconds; a load takes much longer. In a write section no value is released, and no code of a client runs except
-/// the keys' `==`.
+/// the keys' `==`. A thread that made a value strong or weak tells the value so afterwards (``tell(_:of:)``).
 // SAFETY: its variables change in write sections; a reader's `hits` changes under its slot's lock.
 @usableFromInline
 final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>: @unchecked Sendable {
@@ -134,14 +135,19 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
       return abandon(hash: hash, serial: serial)
     }
     var isFull = false
+    var admitted: Entry?
     let isKept = write {
       guard let entry = unsafe table.find(serial: serial, hash: hash) else { return false }
       entry.finishLoad(watch, registration: registration, byteCount: size)
-      if strongByteLimit > 0, size <= strongByteLimit { tier.admit(entry, value: value, stamp: cnativeruntime_ticks()) }
+      if strongByteLimit > 0, size <= strongByteLimit {
+        tier.admit(entry, value: value, stamp: cnativeruntime_ticks())
+        admitted = entry
+      }
       isFull = tier.byteCount > strongByteLimit
       return true
     }
     if !isKept { registration.cancel() }
+    if let admitted { tell(value, of: admitted) }
     if isFull { evict(keeping: strongByteLimit) }
   }
 
@@ -165,14 +171,16 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   func removeAll() {
     let (entries, slots, values) = write {
       let (entries, slots) = unsafe table.removeAll()
-      let values = entries.compactMap(\.strong)
+      let values = entries.map(\.strong)
       for entry in entries { entry.strong = nil }
       tier.removeAll()
       return (entries, slots, values)
     }
     for slots in slots { slots.deallocate() }
     for entry in entries { entry.registration?.cancel() }
-    withExtendedLifetime(values) {}
+    for (entry, value) in zip(entries, values) {
+      if let value { tell(value, of: entry) }
+    }
   }
 
   // MARK: The strong tier
@@ -183,6 +191,7 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
     // It may be the value of a later load, and this its last reference: it is released after the write section.
     var known: Value?
     defer { withExtendedLifetime(known) {} }
+    var admitted: Entry?
     let isFull = write {
       guard let entry = unsafe table.find(key, hash: hash)?.takeUnretainedValue(), unsafe !entry.isStrong else {
         return false
@@ -190,8 +199,10 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
       known = entry.value
       guard known === value else { return false }
       tier.admit(entry, value: value, stamp: cnativeruntime_ticks())
+      admitted = entry
       return tier.byteCount > strongByteLimit
     }
+    if let admitted { tell(value, of: admitted) }
     if isFull { evict(keeping: strongByteLimit) }
   }
 
@@ -199,18 +210,39 @@ final class CacheStorage<Key: Hashable & Sendable, Value: AnyObject & Sendable>:
   /// - Returns: the bytes of the values that it made weak.
   @discardableResult
   func evict(keeping limit: Int) -> Int {
-    var evicted: [Value] = []
+    var evicted: [(value: Value, entry: Entry)] = []
     let freed = write {
       var freed = 0
-      while tier.byteCount > limit, let (value, byteCount) = tier.evictOldest() {
-        evicted.append(value)
+      while tier.byteCount > limit, let (value, entry) = tier.evictOldest() {
+        evicted.append((value, entry))
         counts.evictions += 1
-        freed += byteCount
+        unsafe freed += entry.byteCount
       }
       return freed
     }
-    withExtendedLifetime(evicted) {}
+    for (value, entry) in evicted { tell(value, of: entry) }
     return freed
+  }
+
+  /// Tells a value whether the strong tier holds it, if the value is a ``CacheableResource``. Each thread that changed
+  /// this calls it afterwards, outside of write sections. Several threads may do so at once: a thread whose word is not
+  /// true any more when it has given it looks and tells again, so the last word is true.
+  private func tell(_ value: Value, of entry: Entry) {
+    guard let resource = value as? any CacheableResource else { return }
+    var isHeld = isStrong(entry)
+    while true {
+      resource.setHeldByCache(isHeld)
+      let isHeldNow = isStrong(entry)
+      if isHeldNow == isHeld { return }
+      isHeld = isHeldNow
+    }
+  }
+
+  private func isStrong(_ entry: Entry) -> Bool {
+    let slot = ThreadStorage.slot
+    let reader = unsafe readers.lock(slot)
+    defer { unsafe readers.unlock(slot, reader) }
+    return unsafe entry.isStrong
   }
 
   // MARK: Counts

@@ -10,6 +10,11 @@ import Synchronization
 /// The cache refers to its values weakly: a value that nothing else holds dies, and its entry is removed. The strong
 /// tier, which is off by default, holds the most recently used values, up to a number of bytes.
 ///
+/// What the strong tier holds is no leak: reports leave it out. For that, the value must be a buffer, a
+/// ``NativeResource`` or a file descriptor, or its class must be a ``CacheableResource``, which is told when the strong
+/// tier begins and stops to hold it. Values that are held weakly are in reports like all others, because the program
+/// holds them elsewhere.
+///
 /// For one key there is at most one load at a time. All callers that ask for the key meanwhile get the value or the
 /// error of that load. A load that fails leaves nothing behind. Any thread may call any method at any time.
 ///
@@ -113,6 +118,8 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
       // If the ledger is full, the value is returned but not kept.
       let registration = try? registry.register(value, holding: CacheDeath(hash: hash, serial: serial))
     {
+      // The registration is the cache's own: no client forgot to end it.
+      registration.setHeldByCache()
       storage.keep(value, hash: hash, serial: serial, registration: registration)
     } else {
       storage.abandon(hash: hash, serial: serial)

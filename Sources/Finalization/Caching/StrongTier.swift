@@ -28,8 +28,8 @@ struct StrongTier<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendab
   }
 
   /// Makes the least recently used entry weak.
-  /// - Returns: its value, which the caller releases after the write section, and its bytes; nil if no entry is strong.
-  mutating func evictOldest() -> (value: Value, byteCount: Int)? {
+  /// - Returns: its value, which the caller releases after the write section, and the entry; nil if no entry is strong.
+  mutating func evictOldest() -> (value: Value, entry: Entry)? {
     while let first = heap.first {
       let stamp = first.entry.stamp.load(ordering: .relaxed)
       if stamp > first.stamp {
@@ -41,7 +41,7 @@ struct StrongTier<Key: Hashable & Sendable, Value: AnyObject & Sendable>: Sendab
       guard let value = first.entry.strong else { continue }
       first.entry.strong = nil
       unsafe byteCount -= first.entry.byteCount
-      return unsafe (value, first.entry.byteCount)
+      return (value, first.entry)
     }
     return nil
   }

@@ -57,9 +57,10 @@ class CellOwner: @unchecked Sendable {
   /// For cleanups at exit: see ``ExitOrder``.
   var order = ExitOrder()
 
-  /// No state word is equal to this. In a forked child, whose ledger is a moment older than its other memory, this says
-  /// that another thread of the parent has claimed the cell, and so may have taken the held value out.
-  static var claimedKey: UInt64 { EntryWord.stateMask }
+  /// No state word is equal to this: only a live one has a cache's mark. In a forked child, whose ledger is a moment
+  /// older than its other memory, this says that another thread of the parent has claimed the cell, and so may have
+  /// taken the held value out.
+  static var claimedKey: UInt64 { EntryWord.stateMask | EntryWord.heldByCacheBit }
 
   init(entry: LedgerEntry, owner: CellOwner) {
     self.entry = entry

@@ -52,11 +52,11 @@ public import Synchronization
   /// The scope for a resource created now.
   @inlinable
   @inline(__always)
-  var scope: UInt32 { unsafe ScopeTracking.scopeForNewResource(openCount: openScopeCount) }
+  var scope: CreationScope { unsafe ScopeTracking.scopeForNewResource(openCount: openScopeCount) }
 
   /// The same for a thread that may be ending.
   @inline(__always)
-  static var scope: UInt32 { unsafe current?.pointee.scope ?? ScopeTracking.scopeForNewResource }
+  static var scope: CreationScope { unsafe current?.pointee.scope ?? ScopeTracking.scopeForNewResource }
 
   // MARK: A thread's beginning and end
 

@@ -25,6 +25,9 @@ extension FinalizationRegistry {
       RegistrationPins.with(registration) { unsafe $0.held(as: HeldValue.self).pointee }
     }
 
+    /// Marks the registration as a cache's own, so that reports leave it out.
+    func setHeldByCache() { registration.entry.setHeldByCache(true, key: registration.key) }
+
     /// Ends the registration: the cleanup will not run.
     /// - Returns: the held value, which the caller now owns; nil if the cleanup has begun or the registration was over.
     @discardableResult @inlinable

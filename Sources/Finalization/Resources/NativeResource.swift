@@ -94,5 +94,13 @@ public final class NativeResource<Handle> {
   }
 }
 
+extension NativeResource: CacheableResource {
+  /// Marks the resource as held by a cache, or ends the mark. Reports leave out what a cache holds.
+  ///
+  /// A ``ResourceCache`` calls this by itself if the object is its value. Has no effect after ``dispose()`` and
+  /// ``detach()``. Cost: an atomic operation.
+  public func setHeldByCache(_ isHeld: Bool) { entry.setHeldByCache(isHeld) }
+}
+
 // SAFETY: its fields are constants and a ledger entry, which is atomic; the closure is Sendable.
 extension NativeResource: @unchecked Sendable where Handle: Sendable {}

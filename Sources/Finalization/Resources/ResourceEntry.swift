@@ -22,7 +22,7 @@ struct ResourceEntry: Sendable {
   /// Begins a life of an entry that the caller owns.
   @inlinable
   @inline(__always)
-  init(_ entry: LedgerEntry, domain: DomainNumber, byteCount: Int, site: SiteID, scope: UInt32) {
+  init(_ entry: LedgerEntry, domain: DomainNumber, byteCount: Int, site: SiteID, scope: CreationScope) {
     entry.beginMembership(LedgerEntry.Classification(domain: domain, bucket: 0))
     entry.address = 0
     entry.capacity = byteCount
@@ -129,6 +129,8 @@ struct ResourceEntry: Sendable {
     Ledger.shared.recordRescue(at: createdSite, byteCount: byteCount)
     return requestRelease() == .releaseNow
   }
+
+  func setHeldByCache(_ isHeld: Bool) { entry.setHeldByCache(isHeld, key: key) }
 
   @usableFromInline
   func pin() throws(FinalizationError) {

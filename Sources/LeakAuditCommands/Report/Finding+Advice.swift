@@ -8,7 +8,7 @@ extension Finding.Kind {
     switch self {
     case .held:
       "Find what still refers to it: a global variable, a cache, a closure, or two objects that refer to each other. "
-        + "If it is meant to stay, name it in a suppression file."
+        + toKeepIt
     case .rescued:
       "The memory was released, but only when the last reference went. Call dispose() on this line's buffers, if the "
         + "moment of the release matters."
@@ -22,12 +22,18 @@ extension Finding.Kind {
     case .stuck: "Look at what the cleanup of this line waits for. A cleanup must not block."
     case .unrecorded: "The sums are exact, but these resources have no line. The program has more lines than are usual."
     case .old:
-      "Look at what this line's resources are kept in: a dictionary or a cache without a bound grows like this. If it "
-        + "is meant to stay, name it in a suppression file."
+      "Look at what this line's resources are kept in: a dictionary or a cache without a bound grows like this. "
+        + toKeepIt
     case .live:
       "Compare with an earlier snapshot (`leak-audit diff`), or look at a process that ends by itself, to see "
         + "whether this line's resources pile up."
     default: "Look at the lines that are named."
     }
+  }
+
+  /// For what is kept on purpose.
+  private var toKeepIt: String {
+    "If it is meant to stay, let a ResourceCache hold it, create it in a ProcessLifetime.scope, or name it in a "
+      + "suppression file."
   }
 }

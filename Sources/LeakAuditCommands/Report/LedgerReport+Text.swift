@@ -12,7 +12,9 @@ extension LedgerReport {
     var text = [style.heading(title)]
     var figures = "live \(live.count.grouped) of \(units.phrase(live.byteCount)), idle \(units.phrase(idleBytes))"
     if let growthPerMinute { figures += ", growth \(units.signed(growthPerMinute)) in a minute" }
-    text += [figures, ""]
+    text.append(figures)
+    if let keptText = keptText(units: units) { text += keptText.wrapped(to: width, indent: 0) }
+    text.append("")
     text += lineTable(top: top, units: units, style: style, width: width)
     for peak in peaks { text += peak.textLines(top: min(top, 3), units: units, style: style, width: width) }
     if !findings.isEmpty { text.append(style.heading("findings")) }
@@ -21,6 +23,14 @@ extension LedgerReport {
     text += caveats.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
     text.append(verdictLine(style))
     return text
+  }
+
+  /// What is live on purpose, and so in no finding; nil if there is nothing.
+  private func keptText(units: ByteText) -> String? {
+    let parts = [("held by a cache", heldByCache), ("of process lifetime", processLifetime)].compactMap {
+      label, amount in amount.count > 0 ? "\(amount.count.grouped) of \(units.phrase(amount.byteCount)) \(label)" : nil
+    }
+    return parts.isEmpty ? nil : "kept on purpose: " + parts.joined(separator: ", ")
   }
 
   private func lineTable(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {

@@ -15,6 +15,9 @@ struct LedgerReport: Encodable {
   let verdict: Verdict
   let findings: [JudgedFinding]
   let live: Amount
+  /// Of `live`, what a cache holds, and what is meant to live as long as the process. Neither is in a finding.
+  let heldByCache: Amount
+  let processLifetime: Amount
   let idleBytes: Int
   /// What is live by line of code, most bytes first.
   let lines: [Line]
@@ -39,6 +42,8 @@ struct LedgerReport: Encodable {
   struct Amount: Encodable {
     let count: Int
     let byteCount: Int
+
+    init(_ totals: (count: Int, byteCount: Int)) { (count, byteCount) = totals }
   }
 
   struct Line: Encodable {
@@ -88,8 +93,9 @@ struct LedgerReport: Encodable {
         finding: judged.finding, counts: judged.counts, explanation: judged.finding.explanation,
         next: judged.finding.kind.advice)
     }
-    let totals = snapshot.liveTotals
-    live = Amount(count: totals.count, byteCount: totals.byteCount)
+    live = Amount(snapshot.liveTotals)
+    heldByCache = Amount(snapshot.keptTotals(by: .cache))
+    processLifetime = Amount(snapshot.keptTotals(by: .process))
     idleBytes = snapshot.idleByteCount
     lines = snapshot.liveLines.filter { shows($0.site) }.map { line in
       Line(

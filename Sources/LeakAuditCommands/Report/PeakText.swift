@@ -24,7 +24,7 @@ struct ReportedPeak: Encodable {
     // Both are seconds of the same clock, and a damaged ledger may have any.
     let (difference, overflow) = snapshot.clock.now.subtractingReportingOverflow(peak.second)
     secondsBefore = overflow ? 0 : max(0, difference)
-    live = LedgerReport.Amount(count: peak.liveCount, byteCount: peak.liveByteCount)
+    live = LedgerReport.Amount((peak.liveCount, peak.liveByteCount))
     requestedBytes = peak.requestedByteCount
     lines = peak.sites.map { share in
       Share(site: snapshot.sites[share.site].site, count: share.count, byteCount: share.byteCount)

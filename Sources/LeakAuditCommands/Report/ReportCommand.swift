@@ -11,7 +11,8 @@ package struct ReportCommand: ParsableCommand {
     discussion: """
       What is live in a process that runs is no finding: only its program knows how long it is needed. To look for \
       what is forgotten, ask by age: --min-age 10m --fail-on old. What a process that ended by itself still had is \
-      `held`, a note, because globals and caches are never released at the end: --fail-on held lets it count.
+      `held`, a note, because globals are never released at the end: --fail-on held lets it count. What a \
+      ResourceCache holds, and what was created in a ProcessLifetime.scope, is neither `held` nor `old`.
 
       The exit code is 0 if no finding counts, 1 if one does, 2 if the ledger cannot be read, or not all of it, and 64 \
       if the command line has a mistake. Orphans, ghosts and stuck cleanups count, unless the options say otherwise.

@@ -45,6 +45,12 @@ extension LedgerSnapshot {
     return (.clampedSum(rows.map(\.count)), .clampedSum(rows.map(\.byteCount)))
   }
 
+  /// Of what the program has not released, what is kept on purpose by this keeper, so that it is no finding.
+  package func keptTotals(by keeper: ResourceKeeper) -> (count: Int, byteCount: Int) {
+    let rows = sums.lazy.filter { $0.use.isHeld && $0.keeper == keeper }
+    return (.clampedSum(rows.map(\.count)), .clampedSum(rows.map(\.byteCount)))
+  }
+
   /// Memory that is kept for reuse.
   package var idleByteCount: Int { .clampedSum(sums.lazy.filter { $0.use == .idle }.map(\.capacity)) }
 }

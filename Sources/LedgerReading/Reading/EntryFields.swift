@@ -11,9 +11,8 @@ struct EntryFields {
   let site: UInt32
   let domain: UInt16
   let bucket: UInt8
-  let flags: EntryFlags
   let birth: UInt32
-  let scope: UInt32
+  let scope: CreationScope
   /// A registration: when its cleanup began.
   let mark: UInt32
   let firstGeneration: UInt64
@@ -27,20 +26,16 @@ struct EntryFields {
     site = record.number(at: 32, as: UInt32.self)
     domain = record.number(at: 36, as: UInt16.self)
     bucket = record.number(at: 38, as: UInt8.self)
-    flags = EntryFlags(rawValue: record.number(at: 39, as: UInt8.self))
     birth = record.number(at: 44, as: UInt32.self)
-    scope = record.number(at: 48, as: UInt32.self)
+    scope = CreationScope(rawValue: record.number(at: 48, as: UInt32.self))
     mark = record.number(at: 52, as: UInt32.self)
     firstGeneration = record.number(at: 56, as: UInt64.self) & 0xFF_FFFF_FFFF
   }
 
-  /// What changes in a record although its resource stays the same, word by word: pins and requests; the flags; the
-  /// link; the mark of maintenance; the budget.
+  /// What changes in a record although its resource stays the same, word by word: pins, requests and the mark of a
+  /// cache; the flags; the link; the mark of maintenance; the budget.
   private static var ignored: (UInt64, UInt64, UInt64, UInt64, UInt64) {
-    (
-      EntryWord.pinMask | EntryWord.exclusiveBit | EntryWord.releaseRequestedBit | EntryWord.detachedBit,
-      0xFF << 56, 0xFFFF_FFFF, 0xFFFF_FFFF << 32, 0xFFFF << 48
-    )
+    (~EntryWord.lifeMask, 0xFF << 56, 0xFFFF_FFFF, 0xFFFF_FFFF << 32, 0xFFFF << 48)
   }
 
   /// Whether two copies of an entry are of the same life, or both have no resource.
@@ -76,8 +71,7 @@ struct EntryFields {
 
   @inline(__always)
   var keeper: ResourceKeeper {
-    if flags.isEmpty { return .none }
-    return flags.contains(.processLifetime) ? .process : flags.contains(.heldByCache) ? .cache : .none
+    scope.isOfProcessLifetime ? .process : word.isHeldByCache ? .cache : .none
   }
 
   /// What no sound entry has; nil if there is nothing. The numbers of lines and domains are checked against these.
@@ -85,11 +79,11 @@ struct EntryFields {
   func fault(siteCount: Int, domainCount: Int) -> StaticString? {
     let most = UInt64(LedgerEntry.largestByteCount)
     if Int(site) < siteCount, Int(domain) < domainCount, byteCount <= most, capacity <= most,
-      word.rawValue & EntryWord.stateMask <= EntryState.quarantined.rawValue
+      !word.isHeldByCache || word.state == .live
     {
       return nil
     }
-    if word.rawValue & EntryWord.stateMask > EntryState.quarantined.rawValue {
+    if word.isHeldByCache, word.state != .live {
       return "an entry has a state that does not exist"
     }
     if Int(site) >= siteCount { return "an entry names a line that does not exist" }

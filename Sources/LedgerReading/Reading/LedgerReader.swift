@@ -68,7 +68,7 @@ package struct LedgerReader: Sendable {
       sites: sites.sites, domains: domains.domains,
       runningCleanups: entries.releasing.compactMap { SnapshotCleanup($0, fields, clock, sites, domains) }
         .sorted { $0.age > $1.age },
-      scopes: try ScopeReader.read(source, header, numbers: Set(largest.map(\.fields.scope))),
+      scopes: try ScopeReader.read(source, header, numbers: Set(largest.map(\.fields.scope.number))),
       answer: answer, history: try HistoryReader.read(source, header, now: clock.now),
       peaks: peaks.peaks(sites),
       unrecordedCount: try source.bytes(at: LedgerLayout.unrecordedOffset, count: 8).long(at: 0),
@@ -108,7 +108,7 @@ extension SnapshotEntry {
     self.init(
       index: entry.index, site: sites.position(of: fields.site), domain: domains.position(of: Int(fields.domain)),
       bucket: Int(fields.bucket), use: entry.use, keeper: fields.keeper, byteCount: Int(clamping: fields.byteCount),
-      capacity: Int(clamping: fields.capacity), age: age, scope: fields.scope, address: UInt(fields.address),
+      capacity: Int(clamping: fields.capacity), age: age, scope: fields.scope.number, address: UInt(fields.address),
       pinCount: fields.word.pinCount)
   }
 }

@@ -6,7 +6,8 @@ import ResourceLedger
 public struct Finding: Codable, Sendable, Equatable {
   /// What was found. Later versions may have more kinds, so a `switch` over them needs a `default`.
   public struct Kind: RawRepresentable, Hashable, Codable, Sendable, CaseIterable, CustomStringConvertible {
-    /// A resource is live after the scope that should have released it.
+    /// A resource is live after the scope that should have released it, or at the end of its process. What a cache
+    /// holds, and what is meant to live as long as the process, is left out.
     public static var held: Kind { Kind(.held) }
     /// A resource was released by deinit and never disposed. A note, not a fault.
     public static var rescued: Kind { Kind(.rescued) }
@@ -22,7 +23,8 @@ public struct Finding: Codable, Sendable, Equatable {
     public static var stuck: Kind { Kind(.stuck) }
     /// A resource was created on a line that the ledger had no room to record. A note, not a fault.
     public static var unrecorded: Kind { Kind(.unrecorded) }
-    /// A resource has been live for longer than an age that was asked for. A note, not a fault.
+    /// A resource has been live for longer than an age that was asked for. What a cache holds, and what is meant to
+    /// live as long as the process, is left out. A note, not a fault.
     public static var old: Kind { Kind(.old) }
     /// A resource was live when its process was killed. A note, not a fault.
     public static var live: Kind { Kind(.live) }

@@ -4,7 +4,8 @@
 public struct ScopeReport: Codable, Sendable {
   public let name: String
   public let verdict: Verdict
-  /// `held`: created in the scope and live at its end; buffers first, then by domain. `rescued`: created in the scope,
+  /// `held`: created in the scope and live at its end; buffers first, then by domain. What a cache holds, and what is
+  /// meant to live as long as the process, is not among them. `rescued`: created in the scope,
   /// and released by deinit without a dispose.
   public let findings: [Finding]
 

@@ -53,7 +53,7 @@ public import ResourceLedger
 
   @inlinable
   @inline(__always)
-  init(beginning entry: LedgerEntry, byteCount: Int, site: SiteID, scope: UInt32) {
+  init(beginning entry: LedgerEntry, byteCount: Int, site: SiteID, scope: CreationScope) {
     // SAFETY: the entry's address is that of its block: it was set when the block was allocated, and is never 0.
     unsafe base = UnsafeMutableRawPointer(bitPattern: entry.address).unsafelyUnwrapped
     self.byteCount = byteCount
@@ -153,7 +153,7 @@ public import ResourceLedger
   private func recordRescue() {
     let scope = entry.scope
     let site = entry.site
-    if scope != 0 { ScopeTracking.recordRescue(in: scope, at: site, byteCount: byteCount) }
+    if scope.number != 0 { ScopeTracking.recordRescue(in: scope, at: site, byteCount: byteCount) }
     guard let cache = unsafe ThreadCache(cnativeruntime_cache()) else {
       Ledger.shared.recordRescue(at: site, byteCount: byteCount)
       ArenaDirectory.arena(of: entry)?.depot.recordRescue()

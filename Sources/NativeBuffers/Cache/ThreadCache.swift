@@ -122,5 +122,5 @@ public import Synchronization
 
   /// The scope of a resource that is created now.
   @inlinable
-  var scope: UInt32 { unsafe ScopeTracking.scopeForNewResource(openCount: storage.pointee.openScopeCount) }
+  var scope: CreationScope { unsafe ScopeTracking.scopeForNewResource(openCount: storage.pointee.openScopeCount) }
 }

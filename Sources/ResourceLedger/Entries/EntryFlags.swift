@@ -14,10 +14,6 @@ package struct EntryFlags: OptionSet, Sendable {
   package static var guarded: EntryFlags { EntryFlags(rawValue: 1 << 1) }
   /// Another process has borrowed the memory.
   package static var lent: EntryFlags { EntryFlags(rawValue: 1 << 2) }
-  /// The resource is meant to live as long as the process.
-  package static var processLifetime: EntryFlags { EntryFlags(rawValue: 1 << 3) }
-  /// A cache holds the resource.
-  package static var heldByCache: EntryFlags { EntryFlags(rawValue: 1 << 4) }
 
   /// In a forked child: another thread of the parent changed the entry during the fork, so the child does not know
   /// whether it owns the block. See ``Ledger/settleInChild()``.

@@ -15,7 +15,7 @@ package struct EntrySnapshot: Sendable {
   package let domain: DomainNumber
   package let bucket: UInt8
   package let flags: EntryFlags
-  package let scope: UInt32
+  package let scope: CreationScope
   /// The second in which the life began, by ``Ledger/second``; 0 if it is not known.
   package let birth: UInt32
 }

@@ -17,7 +17,8 @@ package enum EntryState: UInt64, Sendable, CaseIterable {
 /// in 64 bits, so that each change is one compare-and-exchange.
 ///
 /// ```text
-/// bits 0–2    state
+/// bits 0–1    state
+/// bit 2       a cache holds the resource; only in state live
 /// bit 3       release requested: no new pin; the last pin's end, or the requester, releases
 /// bit 4       exclusive pin held
 /// bit 5       detached: the pointer was handed out and will not come back
@@ -39,7 +40,8 @@ package struct EntryWord: Equatable, Sendable {
     rawValue = state.rawValue | generation << Self.generationShift
   }
 
-  @inlinable package static var stateMask: UInt64 { 0b111 }
+  @inlinable package static var stateMask: UInt64 { 0b11 }
+  @inlinable package static var heldByCacheBit: UInt64 { 1 << 2 }
   @inlinable package static var releaseRequestedBit: UInt64 { 1 << 3 }
   @inlinable package static var exclusiveBit: UInt64 { 1 << 4 }
   @inlinable package static var detachedBit: UInt64 { 1 << 5 }
@@ -47,18 +49,21 @@ package struct EntryWord: Equatable, Sendable {
   @inlinable package static var pinMask: UInt64 { 0xFF_FFC0 }
   @inlinable package static var generationShift: UInt64 { 24 }
   @inlinable package static var lastGeneration: UInt64 { (1 << 40) - 1 }
+  /// The bits in which a handle's key and the word agree as long as the handle may be used.
+  @inlinable package static var keyMask: UInt64 { ~(pinMask | exclusiveBit | heldByCacheBit) }
   @inlinable package static var maximumPinCount: Int { Int(pinMask / pinUnit) }
 
-  /// An unknown state reads as `free`: hostile bytes in a mapped ledger must not trap a reader.
   @inlinable package var state: EntryState { EntryState(rawValue: rawValue & Self.stateMask) ?? .free }
+  @inlinable package var isHeldByCache: Bool { rawValue & Self.heldByCacheBit != 0 }
   @inlinable package var generation: UInt64 { rawValue >> Self.generationShift }
   @inlinable package var isReleaseRequested: Bool { rawValue & Self.releaseRequestedBit != 0 }
   @inlinable package var isExclusivelyPinned: Bool { rawValue & Self.exclusiveBit != 0 }
   @inlinable package var isDetached: Bool { rawValue & Self.detachedBit != 0 }
   @inlinable package var pinCount: Int { Int((rawValue & Self.pinMask) / Self.pinUnit) }
 
-  /// Whether both words are of the same life of the same resource, whatever its pins and its bits 3 to 5.
-  package func isSameLife(as other: EntryWord) -> Bool {
-    (rawValue ^ other.rawValue) & ~(Self.pinMask | Self.exclusiveBit | Self.releaseRequestedBit | Self.detachedBit) == 0
-  }
+  /// Whether both words are of the same life of the same resource, whatever its pins and its bits 2 to 5.
+  package func isSameLife(as other: EntryWord) -> Bool { (rawValue ^ other.rawValue) & Self.lifeMask == 0 }
+
+  /// The bits that stay the same during a life.
+  package static var lifeMask: UInt64 { keyMask & ~(releaseRequestedBit | detachedBit) }
 }

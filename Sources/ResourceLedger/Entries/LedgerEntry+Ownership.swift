@@ -9,6 +9,8 @@ public import Synchronization
 //   key ──pin──► key + pins ──requestRelease──► … + releaseRequested ──last unpin──► released by it
 //    └──────────requestRelease with no pin──► releaseRequested, released by the requester
 //
+// A cache's mark (bit 2) comes and goes beside all of this: no step waits for it, or fails because of it.
+//
 // Exactly one caller is told to release: the requester if there is no pin, otherwise the caller that ends the last pin.
 // That caller calls ``endLife(as:)`` when the resource is out of use.
 
@@ -37,7 +39,7 @@ extension LedgerEntry {
   /// Begins a life. The caller owns the entry: it popped the entry from a list, or just acquired it.
   /// - Returns: the key of the new life.
   @inlinable
-  package func beginLife(byteCount: Int, site: SiteID, scope: UInt32) -> EntryWord {
+  package func beginLife(byteCount: Int, site: SiteID, scope: CreationScope) -> EntryWord {
     // The fields must not be seen together with the word of the life before: see snapshot().
     atomicMemoryFence(ordering: .releasing)
     self.byteCount = byteCount
@@ -84,8 +86,8 @@ extension LedgerEntry {
     var expected = unsafe record.pointee.word.load(ordering: .relaxed)
     while true {
       let difference = expected ^ key.rawValue
-      if difference & ~EntryWord.pinMask != 0 {
-        return difference & ~(EntryWord.pinMask | EntryWord.exclusiveBit) != 0 ? .released : .conflict
+      if difference & ~(EntryWord.pinMask | EntryWord.heldByCacheBit) != 0 {
+        return difference & EntryWord.keyMask != 0 ? .released : .conflict
       }
       if expected & EntryWord.pinMask == EntryWord.pinMask { return .tooMany }
       let (exchanged, original) = unsafe record.pointee.word.weakCompareExchange(
@@ -106,11 +108,17 @@ extension LedgerEntry {
   /// Takes the exclusive pin, if no pin is held.
   @inlinable
   package func pinExclusively(key: EntryWord) -> PinOutcome {
-    let (exchanged, original) = unsafe record.pointee.word.compareExchange(
-      expected: key.rawValue, desired: key.rawValue | EntryWord.exclusiveBit, ordering: .acquiring)
-    if exchanged { return .pinned }
-    let difference = original ^ key.rawValue
-    return difference & ~(EntryWord.pinMask | EntryWord.exclusiveBit) != 0 ? .released : .conflict
+    var expected = key.rawValue
+    while true {
+      let (exchanged, original) = unsafe record.pointee.word.compareExchange(
+        expected: expected, desired: expected | EntryWord.exclusiveBit, ordering: .acquiring)
+      if exchanged { return .pinned }
+      let difference = original ^ key.rawValue
+      if difference & ~EntryWord.heldByCacheBit != 0 {
+        return difference & EntryWord.keyMask != 0 ? .released : .conflict
+      }
+      expected = original
+    }
   }
 
   /// Ends the exclusive pin.
@@ -127,7 +135,7 @@ extension LedgerEntry {
   package func requestRelease(key: EntryWord) -> ReleaseOutcome {
     var expected = unsafe record.pointee.word.load(ordering: .relaxed)
     while true {
-      if (expected ^ key.rawValue) & ~(EntryWord.pinMask | EntryWord.exclusiveBit) != 0 { return .alreadyReleased }
+      if (expected ^ key.rawValue) & EntryWord.keyMask != 0 { return .alreadyReleased }
       let (exchanged, original) = unsafe record.pointee.word.weakCompareExchange(
         expected: expected, desired: expected | EntryWord.releaseRequestedBit, ordering: .acquiringAndReleasing)
       if exchanged {
@@ -140,17 +148,37 @@ extension LedgerEntry {
   /// Marks a life without pins as detached: its handle is out of use, and the resource stays live in the books.
   @inlinable
   package func detach(key: EntryWord) -> PinOutcome {
-    let (exchanged, original) = unsafe record.pointee.word.compareExchange(
-      expected: key.rawValue,
-      desired: key.rawValue | EntryWord.detachedBit | EntryWord.releaseRequestedBit, ordering: .acquiringAndReleasing)
-    if exchanged { return .pinned }
-    let difference = original ^ key.rawValue
-    return difference & ~(EntryWord.pinMask | EntryWord.exclusiveBit) != 0 ? .released : .conflict
+    var expected = key.rawValue
+    while true {
+      let (exchanged, original) = unsafe record.pointee.word.compareExchange(
+        expected: expected, desired: key.rawValue | EntryWord.detachedBit | EntryWord.releaseRequestedBit,
+        ordering: .acquiringAndReleasing)
+      if exchanged { return .pinned }
+      let difference = original ^ key.rawValue
+      if difference & ~EntryWord.heldByCacheBit != 0 {
+        return difference & EntryWord.keyMask != 0 ? .released : .conflict
+      }
+      expected = original
+    }
   }
 
   /// Whether the life that `key` began still accepts pins.
   @inlinable
-  package func isUsable(key: EntryWord) -> Bool {
-    (word.rawValue ^ key.rawValue) & ~(EntryWord.pinMask | EntryWord.exclusiveBit) == 0
+  package func isUsable(key: EntryWord) -> Bool { (word.rawValue ^ key.rawValue) & EntryWord.keyMask == 0 }
+
+  /// Marks the life that `key` began as held by a cache, or ends the mark. Has no effect after the end of the life, or
+  /// if the resource was detached.
+  package func setHeldByCache(_ isHeld: Bool, key: EntryWord) {
+    var expected = unsafe record.pointee.word.load(ordering: .relaxed)
+    while true {
+      // A pin may keep a life whose release was requested: it has the mark, or loses it, like any other.
+      if (expected ^ key.rawValue) & EntryWord.keyMask & ~EntryWord.releaseRequestedBit != 0 { return }
+      let marked = isHeld ? expected | EntryWord.heldByCacheBit : expected & ~EntryWord.heldByCacheBit
+      if marked == expected { return }
+      let (exchanged, original) = unsafe record.pointee.word.weakCompareExchange(
+        expected: expected, desired: marked, ordering: .relaxed)
+      if exchanged { return }
+      expected = original
+    }
   }
 }

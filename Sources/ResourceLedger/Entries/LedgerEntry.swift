@@ -89,9 +89,9 @@ package struct EntryRecord: ~Copyable {
     get { unsafe record.pointee.birth.load(ordering: .relaxed) }
     nonmutating set { unsafe record.pointee.birth.store(newValue, ordering: .relaxed) }
   }
-  @inlinable package var scope: UInt32 {
-    get { unsafe record.pointee.scope.load(ordering: .relaxed) }
-    nonmutating set { unsafe record.pointee.scope.store(newValue, ordering: .relaxed) }
+  @inlinable package var scope: CreationScope {
+    get { CreationScope(rawValue: unsafe record.pointee.scope.load(ordering: .relaxed)) }
+    nonmutating set { unsafe record.pointee.scope.store(newValue.rawValue, ordering: .relaxed) }
   }
   /// The entry's generation when it joined its domain. Its generation now minus this one: the lives that ended there.
   package var firstGeneration: UInt64 {

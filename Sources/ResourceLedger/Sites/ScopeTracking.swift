@@ -8,8 +8,8 @@ public import Synchronization
 /// While no scope is open in the process, this costs one relaxed load for each new resource.
 @usableFromInline
 package enum ScopeTracking {
-  /// The innermost scope of this task, or of this thread outside tasks; 0 for none. Child tasks inherit it.
-  @TaskLocal private static var current: UInt32 = 0
+  /// What resources of this task, or of this thread outside tasks, get as their scope. Child tasks inherit it.
+  @TaskLocal private static var current: CreationScope = .none
 
   /// What was rescued inside a scope.
   package struct Rescues: Sendable {
@@ -41,21 +41,22 @@ package enum ScopeTracking {
     unsafe ForkGuard.touch(openCount)
   }
 
-  /// The scope for a resource that is created now; 0 for none. Costs one relaxed load while no scope is open.
-  package static var scopeForNewResource: UInt32 {
-    unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? 0 : current
+  /// The scope for a resource that is created now. Costs one relaxed load while no scope is open.
+  package static var scopeForNewResource: CreationScope {
+    unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? .none : current
   }
 
   /// The same for a caller that already has the address ``openCount``.
   @inlinable
-  package static func scopeForNewResource(openCount: UnsafeMutablePointer<Atomic<Int>>) -> UInt32 {
-    unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? 0 : currentScope
+  package static func scopeForNewResource(openCount: UnsafeMutablePointer<Atomic<Int>>) -> CreationScope {
+    unsafe openCount.pointee.load(ordering: .relaxed) == 0 ? .none : currentScope
   }
 
   @usableFromInline
-  package static var currentScope: UInt32 { current }
+  package static var currentScope: CreationScope { current }
 
-  /// The number of scopes that are open in the process, at an address that never changes.
+  /// The number of scopes that are open in the process, those of ``ProcessLifetime`` among them, at an address that
+  /// never changes.
   // SAFETY: allocated once, never freed, atomic.
   @usableFromInline nonisolated(unsafe) package static let openCount: UnsafeMutablePointer<Atomic<Int>> = {
     let count = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
@@ -64,9 +65,12 @@ package enum ScopeTracking {
   }()
 
   package static func open() -> UInt32 {
-    let parent = current
+    let parent = current.number
     let scope = lock.withLock {
-      unsafe state.lastScope &+= 1
+      // The number after the last one that an entry has room for is 1 again.
+      repeat {
+        unsafe state.lastScope = state.lastScope % CreationScope.lastNumber + 1
+      } while unsafe state.parents[state.lastScope] != nil
       unsafe state.parents[state.lastScope] = parent
       unsafe state.open.insert(state.lastScope)
       return unsafe state.lastScope
@@ -76,13 +80,28 @@ package enum ScopeTracking {
   }
 
   package static func with<R>(_ scope: UInt32, _ body: () throws -> R) rethrows -> R {
-    try $current.withValue(scope, operation: body)
+    try $current.withValue(current.inside(scope), operation: body)
   }
 
   package static func with<R>(
     _ scope: UInt32, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
   ) async rethrows -> R {
-    try await $current.withValue(scope, operation: body)
+    try await $current.withValue(current.inside(scope), operation: body)
+  }
+
+  /// Runs a closure whose resources are meant to live as long as the process.
+  static func withProcessLifetime<R>(_ body: () throws -> R) rethrows -> R {
+    unsafe openCount.pointee.add(1, ordering: .relaxed)
+    defer { unsafe openCount.pointee.subtract(1, ordering: .relaxed) }
+    return try $current.withValue(current.ofProcessLifetime, operation: body)
+  }
+
+  static func withProcessLifetime<R>(
+    isolation: isolated (any Actor)?, _ body: () async throws -> R
+  ) async rethrows -> R {
+    unsafe openCount.pointee.add(1, ordering: .relaxed)
+    defer { unsafe openCount.pointee.subtract(1, ordering: .relaxed) }
+    return try await $current.withValue(current.ofProcessLifetime, operation: body)
   }
 
   /// Closes a scope.
@@ -128,7 +147,8 @@ package enum ScopeTracking {
   }
 
   /// Records a rescue of a resource created in `scope`.
-  package static func recordRescue(in scope: UInt32, at site: SiteID, byteCount: Int) {
+  package static func recordRescue(in scope: CreationScope, at site: SiteID, byteCount: Int) {
+    let scope = scope.number
     guard scope != 0 else { return }
     lock.withLock {
       // A resource may outlive its scope: the rescue counts for the innermost scope around it that is still open.

@@ -33,6 +33,27 @@ struct RunAuditTests {
     #expect(outcome.errors.hasSuffix("\nverdict: faults. See the findings above.\n"))
   }
 
+  @Test("What a cache holds and what is of process lifetime is no leak: the report says how much it is")
+  func kept() throws {
+    let outcome = try run("kept")
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    // The cache of resources holds three registrations and three resources, the other one registrations and buffers.
+    #expect(
+      outcome.errors.contains(
+        "\nkept on purpose: 12 of 2.86 MiB held by a cache, 5 of 977 KiB of process lifetime\n"), "\(outcome.errors)")
+    #expect(outcome.errors.hasSuffix("\nverdict: clean. Nothing was found.\n"))
+  }
+
+  @Test("Besides what is kept on purpose, a buffer that is left is found, and only that one")
+  func keptAndHeld() throws {
+    let outcome = try run("keptAndHeld", "--units", "bytes")
+    #expect(outcome.exitCode == 1)
+    #expect(outcome.errors.components(separatedBy: "fault: ").count == 2, "\(outcome.errors)")
+    #expect(outcome.errors.contains("\n  fault: held: 1 of 1,000,000 bytes"), "\(outcome.errors)")
+    #expect(outcome.errors.contains(" in forget(), 1,000,000 bytes") && !outcome.errors.contains("note: "))
+    #expect(outcome.errors.contains(/let a ResourceCache hold it, create it in a ProcessLifetime\.scope,/))
+  }
+
   @Test("Options say whether that counts, and what the exit code is then")
   func options() throws {
     #expect(try run("held", "--leak-exit-code", "9").exitCode == 9)
