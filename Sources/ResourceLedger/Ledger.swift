@@ -134,9 +134,39 @@ import Synchronization
     return capacities.lowerBound
   }
 
+  /// Makes the process's ledger where it was asked for, or else in memory. If it is not where others can read it, one
+  /// line on standard error says why.
   private static func reserveShared() throws(LedgerError) -> Ledger {
-    var capacity = capacity(reservable: ProcessMemory.reservableByteCount)
-    if let path = LedgerFile.path, let ledger = makeInFile(path, entryCapacity: capacity) { return ledger }
+    let capacity = capacity(reservable: ProcessMemory.reservableByteCount)
+    guard let path = LedgerFile.path else {
+      let ledger = try makeInMemory(entryCapacity: capacity)
+      if let line = ledger.privacy { StandardError.print(line) }
+      return ledger
+    }
+    do throws(LedgerFile.Refusal) {
+      return try makeInFile(path, entryCapacity: capacity)
+    } catch {
+      let refusal = error
+      let ledger = try makeInMemory(entryCapacity: capacity)
+      StandardError.print(
+        "\(refusal) The program goes on, with its ledger in memory"
+          + (ledger.region.isShared ? "." : " that other processes cannot read."))
+      return ledger
+    }
+  }
+
+  /// What a user should know if other processes cannot read the ledger although they should.
+  private var privacy: String? {
+    guard let code = region.refusedFile else { return nil }
+    return code == EFBIG
+      ? "other processes cannot read this process's ledger, because the limit on the size of files (ulimit -f) is "
+        + "below \(layout.regionSize) bytes. Raise the limit if you want to audit this process from outside."
+      : "other processes cannot read this process's ledger, because the system gave no file for it "
+        + "(\(systemMessage(code)))."
+  }
+
+  private static func makeInMemory(entryCapacity: Int) throws(LedgerError) -> Ledger {
+    var capacity = entryCapacity
     while true {
       do throws(LedgerError) {
         return try Ledger(entryCapacity: capacity, memory: .shared, isOfProcess: true)
@@ -148,15 +178,15 @@ import Synchronization
     }
   }
 
-  /// Makes the process's ledger in a file; nil if the file cannot be made, or has no room for the first records.
-  private static func makeInFile(_ path: String, entryCapacity: Int) -> Ledger? {
+  /// Makes the process's ledger in a file.
+  /// - Throws: ``LedgerFile/Refusal`` if the file cannot be made, or has no room for the first records.
+  private static func makeInFile(_ path: String, entryCapacity: Int) throws(LedgerFile.Refusal) -> Ledger {
     let byteCount = LedgerLayout(entryCapacity: entryCapacity).regionSize
-    guard let file = LedgerFile.make(path, byteCount: byteCount) else { return nil }
+    let file = try LedgerFile.make(path, byteCount: byteCount)
     do throws(LedgerError) {
       return try Ledger(entryCapacity: entryCapacity, memory: .file(file, path: path), isOfProcess: true)
     } catch {
-      LedgerFile.withdraw(path, error, byteCount: byteCount)
-      return nil
+      throw LedgerFile.withdraw(path, error, byteCount: byteCount)
     }
   }
 

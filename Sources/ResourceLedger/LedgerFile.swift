@@ -55,18 +55,15 @@ public enum LedgerFile {
     }
   }
 
-  /// Makes the file. If that fails, says why on standard error.
-  /// - Returns: its descriptor; nil if it cannot be made.
-  static func make(_ path: String, byteCount: Int) -> Int32? {
-    guard let name = expanded(path) else {
-      refuse(path, ENAMETOOLONG, byteCount: byteCount)
-      return nil
-    }
+  /// Makes the file.
+  /// - Returns: its descriptor.
+  /// - Throws: ``Refusal`` if it cannot be made.
+  static func make(_ path: String, byteCount: Int) throws(Refusal) -> Int32 {
+    guard let name = expanded(path) else { throw Refusal(name: path, number: ENAMETOOLONG, byteCount: byteCount) }
     moveOwnAside(name)
     let file = unsafe cnativeruntime_make_named_file(name, byteCount)
-    if file >= 0 { return file }
-    refuse(name, errno, byteCount: byteCount)
-    return nil
+    guard file >= 0 else { throw Refusal(name: name, number: errno, byteCount: byteCount) }
+    return file
   }
 
   /// Renames a file that this process left before it began another program by `exec`: it would be in the way, and it
@@ -96,17 +93,27 @@ public enum LedgerFile {
       && found.pid_namespace == known.pid_namespace
   }
 
-  /// Removes a file that ``make(_:byteCount:)`` made and that has no room for a ledger.
-  static func withdraw(_ path: String, _ error: LedgerError, byteCount: Int) {
-    guard let name = expanded(path) else { return }
-    unsafe unlink(name)
-    refuse(name, error.systemErrorNumber ?? ENOSPC, byteCount: byteCount)
+  /// Removes a file that ``make(_:byteCount:)`` made and that has no room for a ledger. Returns what is to be said.
+  static func withdraw(_ path: String, _ error: LedgerError, byteCount: Int) -> Refusal {
+    let name = expanded(path)
+    if let name { unsafe unlink(name) }
+    return Refusal(name: name ?? path, number: error.systemErrorNumber ?? ENOSPC, byteCount: byteCount)
   }
 
-  /// Says on standard error that the ledger is not in its file, and what to do.
-  private static func refuse(_ name: String, _ code: Int32, byteCount: Int) {
-    let advice =
-      switch code {
+  /// Why the ledger is not in its file, and what to do.
+  struct Refusal: Error, CustomStringConvertible {
+    let name: String
+    /// errno's value.
+    let number: Int32
+    /// The size that the file would have.
+    let byteCount: Int
+
+    var description: String {
+      "the ledger cannot be in the file \(name): \(systemMessage(number)). \(advice)"
+    }
+
+    private var advice: String {
+      switch number {
       case EEXIST: "Remove it, or put %p into the path, which stands for the process id."
       case ELOOP: "Name a file that is no symbolic link."
       case ENOENT: "Make its folder first."
@@ -114,8 +121,6 @@ public enum LedgerFile {
       case ENOSPC, EDQUOT: "Free some space, or choose another file system."
       default: "Choose a folder in which this user may make files, for example one below /dev/shm."
       }
-    StandardError.print(
-      "the ledger cannot be in the file \(name): \(systemMessage(code)). \(advice) The program goes on, with its "
-        + "ledger in memory.")
+    }
   }
 }

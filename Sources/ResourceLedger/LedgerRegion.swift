@@ -36,6 +36,8 @@ import NativeSynchronization
   let byteCount: Int
   private let parts: UnsafeMutablePointer<cnativeruntime_region_part>
   private let member: ForkGuard.Member
+  /// Why the memory is private although it should be shared: `errno`'s value. Nil if it is as it should be.
+  let refusedFile: Int32?
 
   /// - Throws: ``LedgerError`` if the kernel gives no address space.
   init(layout: LedgerLayout, memory: Memory) throws(LedgerError) {
@@ -51,15 +53,17 @@ import NativeSynchronization
     let file =
       switch memory {
       case .private: -1 as Int32
-      case .shared: Self.makeFile(byteCount: layout.regionSize)
+      case .shared: unsafe cnativeruntime_make_nameless_file(cnativeruntime_ledger_name, layout.regionSize)
       case .file(let file, _): file
       }
+    var refusedFile = memory == .shared && file < 0 ? errno : nil
     if case .file(_, let path) = memory {
       unsafe state.pointee.has_name = true
       if path.contains("%p") { unsafe state.pointee.name_of_child = strdup(path) }
     }
     var isMapped = unsafe cnativeruntime_region_map(state, file)
     if !isMapped, file >= 0 {
+      if memory == .shared { refusedFile = errno }
       close(file)
       isMapped = unsafe memory == .shared && cnativeruntime_region_map(state, -1)
     }
@@ -69,6 +73,7 @@ import NativeSynchronization
       throw LedgerError(.reservationFailed(byteCount: layout.regionSize, errno: code))
     }
     unsafe self.base = UnsafeMutableRawPointer(base)
+    self.refusedFile = refusedFile
     member = ForkGuard.inFork(
       before: { unsafe cnativeruntime_region_copy(state) },
       inParent: { unsafe cnativeruntime_region_drop_copy(state) },
@@ -90,20 +95,6 @@ import NativeSynchronization
     unsafe munmap(base, byteCount)
     unsafe free(state.pointee.name_of_child)
     unsafe state.deallocate()
-  }
-
-  /// A file without a name; -1 if the system refuses, which is then said on standard error.
-  private static func makeFile(byteCount: Int) -> Int32 {
-    let file = unsafe cnativeruntime_make_nameless_file(cnativeruntime_ledger_name, byteCount)
-    if file >= 0 { return file }
-    let code = errno
-    StandardError.print(
-      code == EFBIG
-        ? "other processes cannot read this process's ledger, because the limit on the size of files (ulimit -f) is "
-          + "below \(byteCount) bytes. Raise the limit if you want to audit this process from outside."
-        : "other processes cannot read this process's ledger, because the system gave no file for it "
-          + "(\(systemMessage(code))).")
-    return -1
   }
 
   /// Whether the region is a file that stays after the end of the process.
