@@ -114,7 +114,7 @@ struct IndependentReaderTests {
     #expect(process.id == report.process && process.id == Int(getpid()) && process.parentID == nil)
     #expect(process.userID == report.user && process.userID == Int(getuid()))
     #expect(process.startTime == report.startTime && process.pidNamespace == report.pidNamespace)
-    #expect(process.bootID.filter { $0 != "-" } == report.boot && process.host == report.host)
+    #expect(process.bootID?.filter { $0 != "-" } == report.boot && process.host == report.host)
     #expect(process.command == report.command && process.pageSize == report.pageSize && report.state == 1)
     #expect(snapshot.clock.second == report.second && snapshot.unrecordedCount == report.unrecorded)
     #expect(snapshot.entryCount == report.entries && report.entries == ledger.entryCount)

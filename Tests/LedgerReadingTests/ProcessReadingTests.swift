@@ -79,6 +79,63 @@ struct ProcessReadingTests {
     }
   }
 
+  /// What this process is, in the fields of a ledger's header.
+  private struct Identity {
+    var startTime: UInt64
+    var bootID: [UInt8]
+    var namespace: UInt64?
+
+    init() throws {
+      let status = try String(contentsOfFile: "/proc/self/stat", encoding: .utf8)
+      let fields = status[status.index(after: try #require(status.lastIndex(of: ")")))...].split(separator: " ")
+      startTime = try #require(UInt64(fields[19]))
+      let text = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+      let digits = text.compactMap(\.hexDigitValue)
+      bootID = stride(from: 0, to: 32, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+  }
+
+  /// Whether the process of a ledger in a file still runs.
+  private static func isRunning(_ identity: Identity, processID: Int32 = getpid()) throws -> Bool? {
+    var image = LedgerImage()
+    image.set(40, UInt32(processID))
+    image.set(48, identity.startTime)
+    if let namespace = identity.namespace { image.set(56, namespace) }
+    for (index, byte) in identity.bootID.enumerated() { image.set(64 + index, byte) }
+    let path = image.writeFile()
+    defer { unsafe unlink(path) }
+    return try LedgerReader(path: path).snapshot().isRunning
+  }
+
+  @Test("Whether the process of a file still runs is known by its id, start time and boot; zeros there say nothing")
+  func runningProcess() throws {
+    let own = try Identity()
+    let gone = Int32(4_194_304)
+    #expect(try Self.isRunning(own) == true)
+    #expect(try Self.isRunning(own, processID: gone) == false)
+    var other = own
+    other.startTime += 1
+    #expect(try Self.isRunning(other) == false)
+    var earlierBoot = own
+    earlierBoot.bootID[0] ^= 1
+    #expect(try Self.isRunning(earlierBoot) == false)
+    var withoutStart = own
+    withoutStart.startTime = 0
+    #expect(try Self.isRunning(withoutStart) == nil)
+    #expect(try Self.isRunning(withoutStart, processID: gone) == false)
+    // Without a boot id, only a process that is found says something: the ledger may be another machine's.
+    var withoutBoot = own
+    withoutBoot.bootID = Array(repeating: 0, count: 16)
+    #expect(try Self.isRunning(withoutBoot) == true)
+    #expect(try Self.isRunning(withoutBoot, processID: gone) == nil)
+    withoutBoot.startTime += 1
+    #expect(try Self.isRunning(withoutBoot) == nil)
+    // A process without /proc knows none of the three.
+    withoutBoot.startTime = 0
+    withoutBoot.namespace = 0
+    #expect(try Self.isRunning(withoutBoot) == nil)
+  }
+
   @Test("A ledger in a file is found if the process has mapped the file, and only if the ledger is its own")
   func mappedFile() async {
     await #expect(processExitsWith: .exitCode(0)) {

@@ -24,6 +24,7 @@ struct SnapshotAuditTests {
   }
 
   /// A ledger with an arena and a domain of descriptors, whose process has ended (2) or not (1).
+  /// - Parameter bootID: 0 if it is not known, and so not whether the process runs; any other is that of another boot.
   private func image(state: Int, bootID: UInt64 = 0) -> LedgerImage {
     var image = LedgerImage()
     image.set(12, UInt32(state))
@@ -48,6 +49,8 @@ struct SnapshotAuditTests {
       rows(running) == [
         "live 2 110 [\"A.swift\", \"B.swift\"]", "rescued 2 20 [\"B.swift\"]", "live files 1 0 [\"A.swift\"]",
       ])
+    let unknown = SnapshotAudit(try snapshot(image(state: 1)))
+    #expect(rows(unknown) == ["rescued 2 20 [\"B.swift\"]"])
     let ended = try snapshot(image(state: 2))
     #expect(
       rows(SnapshotAudit(ended)) == [

@@ -30,6 +30,17 @@ struct NamespaceTests {
     #expect(root.names.isEmpty)
   }
 
+  @Test("A file of a process without /proc does not tell whether the process still runs, and the report says so")
+  func fileWithoutProc() throws {
+    let root = try TestFolder()
+    let process = try TrialProcess(["chroot", root.path], ledger: "/ledger")
+    try process.line()
+    let report = try OutsideReport(root.path + "/ledger")
+    #expect(report.live == Self.held && report.isRunning == nil)
+    let text = try OutsideReport.run([root.path + "/ledger"]).output
+    #expect(text.contains("not known whether it still runs"), "\(text)")
+  }
+
   @Test("A process can be read from another container that shares its process ids, where it is process 1")
   func debugContainer() throws {
     let process = try Self.start(["hold"], ["--mount", "--pid", "--net"])

@@ -26,8 +26,10 @@ extension LedgerProcess {
     self.pageSize = pageSize
   }
 
-  /// 16 bytes as the kernel shows them: `1b4e28ba-2fa1-11d2-883f-0016d3cca427`.
-  private static func bootID(_ bytes: [UInt8]) -> String {
+  /// 16 bytes as the kernel shows them: `1b4e28ba-2fa1-11d2-883f-0016d3cca427`. Nil for zeros, which stand for "not
+  /// known".
+  private static func bootID(_ bytes: [UInt8]) -> String? {
+    guard bytes.contains(where: { $0 != 0 }) else { return nil }
     var text = ""
     for (index, byte) in bytes.enumerated() {
       if [4, 6, 8, 10].contains(index) { text += "-" }

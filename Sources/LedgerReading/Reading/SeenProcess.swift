@@ -118,14 +118,19 @@ struct SeenProcess: Sendable {
 
   // MARK: A process that a ledger in a file names
 
-  /// Whether the process that wrote a ledger still runs; nil if it was on another machine or in another namespace.
+  /// Whether the process that wrote a ledger still runs. Nil if that cannot be found out: its process ids are those of
+  /// another namespace, or it had no `/proc` and so does not say enough about itself.
   static func isRunning(_ process: LedgerProcess, _ status: LedgerSnapshot.Status) -> Bool? {
     if status == .ended { return false }
     guard let bootID = ProcFile.text("/proc/sys/kernel/random/boot_id")?.prefix(36) else { return nil }
-    if bootID != process.bootID { return false }
+    if let itsBootID = process.bootID, bootID != itsBootID { return false }
     guard ProcessStatus.pidNamespace("self") == process.pidNamespace else { return nil }
-    guard let seen = ProcessStatus(process.id) else { return false }
-    return seen.isRunning && seen.startTime == process.startTime
+    let seen = ProcessStatus(process.id).flatMap { $0.isRunning ? $0 : nil }
+    // Another process with the same id has another start time.
+    let isSame: Bool? = process.startTime == 0 ? nil : seen?.startTime == process.startTime
+    if isSame == true { return true }
+    // Without a boot id, it may have been another machine's process.
+    return process.bootID == nil || (seen != nil && isSame == nil) ? nil : false
   }
 }
 

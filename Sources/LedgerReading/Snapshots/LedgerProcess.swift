@@ -10,12 +10,12 @@ package struct LedgerProcess: Codable, Sendable, Equatable {
   /// The name of the command, at most 15 bytes.
   package var command: String
   package var host: String
-  /// When the process started, as field 22 of `/proc/PID/stat` gives it.
+  /// When the process started, as field 22 of `/proc/PID/stat` gives it; 0 if the process had no `/proc`.
   package var startTime: UInt64
-  /// The inode of `/proc/PID/ns/pid`.
+  /// The inode of `/proc/PID/ns/pid`; 0 if the process had no `/proc`.
   package var pidNamespace: UInt64
-  /// The machine's boot id, as `/proc/sys/kernel/random/boot_id` shows it.
-  package var bootID: String
+  /// The machine's boot id, as `/proc/sys/kernel/random/boot_id` shows it; nil if the process had no `/proc`.
+  package var bootID: String?
   /// When the ledger was made: nanoseconds since 1970.
   package var madeAt: UInt64
   /// Bytes of a page.
