@@ -13,8 +13,9 @@ import Synchronization
 /// signal. If the file cannot be made, one line on standard error says why, and the ledger lies in memory, as without a
 /// file. A forked child gets a file of its own if the path has a `%p`, otherwise memory.
 ///
-/// A program that the process begins by `exec` has the same process id, so its file would have the same path. What the
-/// program before left is then renamed to the path with `.before-exec` at its end. Only the last such file is kept.
+/// A program that the process begins by `exec` has the same process id, so its file would have the same path. The file
+/// of the program before is then renamed to the path with `.before-exec` at its end, and says that its program was
+/// replaced. Only the last such file is kept.
 ///
 /// Use a file system in memory (tmpfs), for example a folder below `/dev/shm`. On a disk, the kernel writes changed
 /// pages back, and each such page faults again at its next change: that makes creating and disposing buffers slower.
@@ -67,30 +68,39 @@ public enum LedgerFile {
   }
 
   /// Renames a file that this process left before it began another program by `exec`: it would be in the way, and it
-  /// says what that program had.
+  /// says what that program had. The file then says that its program was replaced.
   private static func moveOwnAside(_ name: String) {
-    guard isOwn(name) else { return }
+    guard let file = openOwn(name) else { return }
+    defer { close(file) }
+    var state = LedgerLayout.State.replaced.rawValue
+    _ = unsafe pwrite(file, &state, MemoryLayout.size(ofValue: state), off_t(LedgerLayout.stateOffset))
     let kept = name + ".before-exec"
-    if isOwn(kept) { unsafe unlink(kept) }
+    if let older = openOwn(kept) {
+      close(older)
+      unsafe unlink(kept)
+    }
     // Unlike `rename`, this replaces no file of others. If it fails, the new program's ledger is the more useful one.
     unsafe link(name, kept)
     unsafe unlink(name)
   }
 
-  /// Whether a file is a ledger that this process made.
-  private static func isOwn(_ name: String) -> Bool {
-    let file = unsafe open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
-    guard file >= 0 else { return false }
-    defer { close(file) }
+  /// Opens a ledger that this process made. Returns nil for every other file.
+  private static func openOwn(_ name: String) -> Int32? {
+    let file = unsafe open(name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+    guard file >= 0 else { return nil }
     var known = cnativeruntime_identity()
     unsafe cnativeruntime_read_identity(&known)
     var magic: UInt64 = 0
     var found = cnativeruntime_identity()
-    return unsafe pread(file, &magic, 8, 0) == 8 && magic == LedgerLayout.magic
+    let isOwn =
+      unsafe pread(file, &magic, 8, 0) == 8 && magic == LedgerLayout.magic
       && pread(file, &found, MemoryLayout.size(ofValue: found), off_t(LedgerLayout.identityOffset))
         == MemoryLayout.size(ofValue: found)
       && found.process_id == known.process_id && found.start_time == known.start_time && found.start_time != 0
       && found.pid_namespace == known.pid_namespace
+    if isOwn { return file }
+    close(file)
+    return nil
   }
 
   /// Removes a file that ``make(_:byteCount:)`` made and that has no room for a ledger. Returns what is to be said.

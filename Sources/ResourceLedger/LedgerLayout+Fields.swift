@@ -27,6 +27,8 @@ extension LedgerLayout {
     case beingMade = 0
     case inUse = 1
     case ended = 2
+    /// The process began another program by `exec`.
+    case replaced = 3
   }
 
   // MARK: Directory

@@ -85,7 +85,7 @@ struct LedgerDamageTests {
   @Test("A header that contradicts itself is refused, and the message names the place")
   func header() {
     let changes: [(String, Int, (inout LedgerImage) -> Void)] = [
-      ("state", 12, { $0.set(12, UInt32(3)) }),
+      ("state", 12, { $0.set(12, UInt32(4)) }),
       ("page size", 24, { $0.set(24, UInt32(0)) }),
       ("page size", 24, { $0.set(24, UInt32(4_097)) }),
       ("page size", 24, { $0.set(24, UInt32(1 << 30)) }),

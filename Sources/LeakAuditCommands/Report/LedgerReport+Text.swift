@@ -50,6 +50,13 @@ extension LedgerReport {
   /// What the reader of the report should know about how sure it is.
   private var caveats: [String] {
     var text = damage.map { "damaged: \($0.what): \($0.count.grouped) records, the first one is \($0.firstIndex)" }
+    if status == .replaced {
+      let id = process.map { " `leak-audit report \($0.id)`" } ?? " `leak-audit list`"
+      text.append(
+        "This program began another one in the same process (exec). Its memory went with it, so nothing of it is a "
+          + "leak. If the other program uses NativeBuffers, its ledger is the file with the same name, but without "
+          + "`.before-exec` at the end; while it runs,\(id) shows it, too.")
+    }
     if isRunning == true {
       switch answerAge {
       case nil:

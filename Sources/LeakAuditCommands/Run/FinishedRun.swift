@@ -58,13 +58,8 @@ struct FinishedRun: Encodable {
   func textLines(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
     let name = command[0].shownOnTerminals
     var text = ["leak-audit: \(name) \(termination.text)"]
-    for report in reports {
+    for report in allReports {
       text += [""] + report.textLines(top: top, units: units, style: style, width: width)
-    }
-    for report in replaced {
-      let explanation = "This program began another one in the same process (exec). What was live then is no leak:"
-      text += [""] + explanation.wrapped(to: width, indent: 0)
-      text += report.textLines(top: top, units: units, style: style, width: width)
     }
     text += failures.map { style.fault("could not audit \($0)") }
     if allReports.isEmpty, failures.isEmpty {

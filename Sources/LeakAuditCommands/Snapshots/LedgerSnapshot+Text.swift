@@ -14,6 +14,7 @@ extension LedgerSnapshot {
     let host = process.host.isEmpty ? "" : " on \(process.host)"
     switch (status, isRunning) {
     case (.ended, _): return "\(process.command) (\(id))\(host), ended by a regular exit"
+    case (.replaced, _): return "\(process.command) (\(id))\(host), went on as another program (exec)"
     case (_, false): return "\(process.command) (\(id))\(host), died without a regular exit"
     case (_, true): return "\(process.command) (\(id))\(host), ledger made \(age) ago"
     case (_, nil): return "\(process.command) (\(id))\(host), not known whether it still runs"

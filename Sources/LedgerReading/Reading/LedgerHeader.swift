@@ -36,6 +36,7 @@ struct LedgerHeader {
     case .beingMade: status = .beingMade
     case .inUse: status = .inUse
     case .ended: status = .ended
+    case .replaced: status = .replaced
     case nil: throw damaged("its state is \(state), which does not exist", LedgerLayout.stateOffset)
     }
     pageSize = header.word(at: LedgerLayout.pageSizeOffset)

@@ -118,10 +118,10 @@ struct SeenProcess: Sendable {
 
   // MARK: A process that a ledger in a file names
 
-  /// Whether the process that wrote a ledger still runs. Nil if that cannot be found out: its process ids are those of
+  /// Whether the program that wrote a ledger still runs. Nil if that cannot be found out: its process ids are those of
   /// another namespace, or it had no `/proc` and so does not say enough about itself.
   static func isRunning(_ process: LedgerProcess, _ status: LedgerSnapshot.Status) -> Bool? {
-    if status == .ended { return false }
+    if status == .ended || status == .replaced { return false }
     guard let bootID = ProcFile.text("/proc/sys/kernel/random/boot_id")?.prefix(36) else { return nil }
     if let itsBootID = process.bootID, bootID != itsBootID { return false }
     guard ProcessStatus.pidNamespace("self") == process.pidNamespace else { return nil }

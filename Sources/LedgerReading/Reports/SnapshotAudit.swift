@@ -7,9 +7,9 @@ import ResourceLedger
 /// - Orphans and ghosts come from the process's last answer, which has both books of one instant. Without an answer
 ///   there are none, and ``arenas`` is empty.
 /// - A live resource is no finding, because another process cannot know how long it is needed. If the process ended
-///   regularly, what is still live is `held`. If it was killed, it is `live`, which says nothing about a leak. If an
-///   age is asked for, what is surely that old is `old`. What a cache holds, and what is meant to live as long as the
-///   process, is in none of the three.
+///   regularly, what is still live is `held`. If it was killed, or began another program by `exec`, it is `live`, which
+///   says nothing about a leak. If an age is asked for, what is surely that old is `old`. What a cache holds, and what
+///   is meant to live as long as the process, is in none of the three.
 /// - The censuses of domains that are no arenas are not compared: they are of another moment than the entries.
 package struct SnapshotAudit: Codable, Sendable {
   package struct Options: Sendable {
@@ -46,8 +46,14 @@ package struct SnapshotAudit: Codable, Sendable {
         snapshot.sites(ofDomain: row.domain, bucket: SizeClass.index(holding: books.sizeClass))
       }
     }
-    let end: Finding.Kind? = snapshot.status == .ended ? .held : snapshot.isRunning == false ? .live : nil
-    if let end { findings += snapshot.liveFindings(end, options.includes) }
+    switch (snapshot.status, snapshot.isRunning) {
+    case (.ended, _): findings += snapshot.liveFindings(.held, options.includes)
+    case (.replaced, _):
+      findings += snapshot.liveFindings(
+        .live, options.includes, reason: "its program was not killed, but replaced by another one (exec)")
+    case (_, false): findings += snapshot.liveFindings(.live, options.includes)
+    default: break
+    }
     if let age = options.leastAge, let band = snapshot.firstBand(surelyOfAge: age) {
       findings += snapshot.liveFindings(
         .old, options.includes, leastBand: band,

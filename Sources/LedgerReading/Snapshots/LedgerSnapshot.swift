@@ -20,6 +20,8 @@ package struct LedgerSnapshot: Codable, Sendable, Equatable {
     case inUse
     /// The process ended by a regular exit.
     case ended
+    /// The process began another program by `exec`, so that this one is gone.
+    case replaced
   }
 
   package var version = Self.currentVersion

@@ -113,12 +113,27 @@ struct RunAuditTests {
   func exec() throws {
     let outcome = try run("exec")
     #expect(outcome.exitCode == 1)
-    let parts = outcome.errors.components(
-      separatedBy: "\nThis program began another one in the same process (exec). What was live then is no leak:\n")
+    let parts = outcome.errors.components(separatedBy: ", went on as another program (exec)\n")
     try #require(parts.count == 2, "\(outcome.errors)")
     #expect(parts[0].contains("fault: held: 1 of") && parts[0].contains(" in forget()"))
     #expect(parts[1].contains("note: live: 1 of") && parts[1].contains(" in forgetBeforeExec()"))
+    #expect(parts[1].contains("Its memory went with it, so nothing of it is a leak."))
     #expect(parts[1].hasSuffix("verdict: clean, with notes. No finding counts; see the notes above.\n"))
+  }
+
+  @Test("The file of a program that began another one by exec says so by itself, and how to see the other one")
+  func fileBeforeExec() throws {
+    let folder = try ScratchFolder()
+    let words = ["NATIVE_BUFFERS_LEDGER=\(folder.path)/ledger", Command.path("ledger-trials"), "ending", "exec"]
+    #expect(try Command.run("/usr/bin/env", words).exitCode == 0)
+    let before = try Command.run("leak-audit", ["report", folder.path + "/ledger.before-exec"])
+    #expect(before.exitCode == 0 && !before.output.contains("died"), "\(before.errors)\(before.output)")
+    let title = "went on as another program (exec)"
+    for text in [title, "note: live: 1 of", "replaced by another one", "leak-audit report"] {
+      #expect(before.output.contains(text), "\(before.output)")
+    }
+    let after = try Command.run("leak-audit", ["report", folder.path + "/ledger"])
+    #expect(after.exitCode == 0 && after.output.contains("ended by a regular exit"), "\(after.output)")
   }
 
   @Test("JSON has the end of the command and one report for each process")
