@@ -8,6 +8,36 @@ import Testing
 
 @Suite("Programs that close descriptors that they do not know")
 struct ClosedDescriptorTests {
+  /// Without privileges, also if the tests run as root. A reader needs all privileges of the process that it reads, so
+  /// both are started like this.
+  private static let withoutPrivileges =
+    System.isRoot ? ["/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"] : []
+  private static let liveCount = 1 + ClosingTrial.bufferCount - ClosingTrial.disposedCount
+
+  @Test("Without privileges, a process that closed its ledger's descriptor is refused, and the message says what to do")
+  func refused() throws {
+    let files = try TestFolder()
+    let process = try TrialProcess(["closefrom", files.path], under: Self.withoutPrivileges)
+    try process.line()
+    try OutsideReport.expectRefusal(
+      "\(process.id)", under: Self.withoutPrivileges, "has a ledger, but closed the ledger's descriptor", "as root",
+      "set NATIVE_BUFFERS_LEDGER")
+    #expect(try listedProcesses(under: Self.withoutPrivileges)[process.id] == nil)
+  }
+
+  @Test(
+    "Root reads the ledger of a process that closed its descriptors, and asks it for the allocator's counts",
+    .enabled(if: System.opensMappings, "the system does not let this user open what a process has mapped"))
+  func readByRoot() throws {
+    let files = try TestFolder()
+    let process = try TrialProcess(["closefrom", files.path])
+    try process.line()
+    #expect(try OutsideReport(process.id).live.count == Self.liveCount)
+    let text = try OutsideReport.run(["\(process.id)"]).output
+    #expect(!text.contains("not looked for"), "\(text)")
+    #expect(try listedProcesses()[process.id] == Self.liveCount)
+  }
+
   @Test("The library never touches files that later have the ledger's number", arguments: [false, true])
   func closefrom(hasFile: Bool) throws {
     let folder = try TestFolder(in: "/dev/shm")
@@ -16,9 +46,8 @@ struct ClosedDescriptorTests {
     let process = try TrialProcess(["closefrom", files.path], ledger: hasFile ? path : nil)
     try process.line()
     if hasFile {
-      #expect(try OutsideReport(path).live.count == 1 + ClosingTrial.bufferCount - ClosingTrial.disposedCount)
-    } else {
-      try OutsideReport.expectRefusal("\(process.id)", "closed the ledger's descriptor")
+      #expect(try OutsideReport(path).live.count == Self.liveCount)
+      try OutsideReport.expectRefusal("\(process.id)", "whose descriptor it closed: then name that file")
     }
     #expect(process.finish() == 0)
     for number in 0..<ClosingTrial.fileCount {

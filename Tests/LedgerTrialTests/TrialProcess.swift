@@ -164,6 +164,15 @@ enum System {
   static var isRoot: Bool { geteuid() == 0 }
   static var isLong: Bool { ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long" }
 
+  /// Whether the system lets this user open files by `/proc/PID/map_files`.
+  static var opensMappings: Bool {
+    let folder = "/proc/self/map_files"
+    guard let name = try? FileManager.default.contentsOfDirectory(atPath: folder).first else { return false }
+    let file = unsafe open("\(folder)/\(name)", O_RDONLY | O_CLOEXEC)
+    if file >= 0 { close(file) }
+    return file >= 0
+  }
+
   /// Whether the system allows namespaces and mounts.
   static var hasNamespaces: Bool {
     let outcome = try? Command.run(

@@ -62,8 +62,8 @@ extension LedgerReport {
       case nil:
         text.append(
           "Orphans and ghosts were not looked for, because the process did not count what its allocator has: it is "
-            + "stopped or very busy, its maintenance thread is turned off, or it is a forked child. The ledger's own "
-            + "figures are exact.")
+            + "stopped or very busy, its maintenance thread is turned off, it is a forked child, or it closed the "
+            + "descriptor by which it can be asked. The ledger's own figures are exact.")
       case .some(let age) where age >= 1:
         text.append(
           "The process counted what its allocator has \(Age.text(seconds: Int(min(age, 1e9)))) ago, and did not answer "

@@ -14,6 +14,8 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
     case notPermitted
     /// The process has no ledger.
     case noLedger
+    /// The process has a ledger, but closed its descriptor, and the kernel does not let this user open the memory.
+    case descriptorClosed
     /// The bytes are no ledger.
     case notALedger
     /// A ledger of a version that this reader does not know.
@@ -33,6 +35,7 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
     case notPermitted(errno: Int32)
     /// `usesLibrary` says whether the program has this library in it; nil if that could not be found out.
     case noLedger(usesLibrary: Bool?)
+    case descriptorClosed(errno: Int32)
     case notALedger(byteCount: Int)
     case unknownVersion(UInt32)
     case damaged(what: String, offset: Int)
@@ -45,6 +48,7 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       case .noSuchFile: .noSuchFile
       case .notPermitted: .notPermitted
       case .noLedger: .noLedger
+      case .descriptorClosed: .descriptorClosed
       case .notALedger: .notALedger
       case .unknownVersion: .unknownVersion
       case .damaged: .damaged
@@ -67,7 +71,7 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
   /// The `errno` of the system call that failed.
   package var systemErrorNumber: Int32? {
     switch reason {
-    case .notPermitted(let errno), .inputOutput(_, let errno): errno
+    case .notPermitted(let errno), .descriptorClosed(let errno), .inputOutput(_, let errno): errno
     default: nil
     }
   }
@@ -87,10 +91,14 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
         + "list` shows the processes with a ledger."
     case .noLedger(usesLibrary: true?):
       "\(subject) has no ledger that others can read: it has created no buffer yet, its ledger is private memory (its "
-        + "standard error says why), or it closed the ledger's descriptor. Set NATIVE_BUFFERS_LEDGER to a path, and "
-        + "start it again."
+        + "standard error says why), or its ledger is in a file whose descriptor it closed: then name that file. "
+        + "Otherwise set NATIVE_BUFFERS_LEDGER to a path, and start it again."
     case .noLedger(usesLibrary: nil):
       "\(subject) has no ledger that others can read. `leak-audit list` shows the processes with a ledger."
+    case .descriptorClosed(let errno):
+      "\(subject) has a ledger, but closed the ledger's descriptor, and the kernel does not let this user open the "
+        + "memory (\(systemMessage(errno))). Run the command as root, outside of containers; or set "
+        + "NATIVE_BUFFERS_LEDGER to a path, and start the process again."
     case .notALedger(let byteCount):
       "\(subject) is no ledger: its \(byteCount.grouped) bytes do not begin like one. Check the path."
     case .unknownVersion(let version):

@@ -9,7 +9,7 @@ import Synchronization
 // changed by atomic operations only.
 @safe final class RequestPage: @unchecked Sendable {
   /// The start of the memfd's name.
-  private static var memfdName: String { "native-buffers-request" }
+  private static var memfdName: StaticString { "native-buffers-request" }
   private static var byteCount: Int { 4_096 }
 
   private let page: UnsafeMutableRawPointer
@@ -17,15 +17,14 @@ import Synchronization
   /// Opens the page of a process.
   /// - Returns: nil if the process has none, or this process may not write to it.
   init?(process id: Int) {
-    let folder = "/proc/\(id)/fd"
-    for number in ProcFile.numbers(in: folder) ?? [] {
-      guard let target = ProcFile.link("\(folder)/\(number)"), target.hasPrefix("/memfd:\(Self.memfdName)"),
-        let page = unsafe Self.map("\(folder)/\(number)")
-      else { continue }
-      unsafe self.page = unsafe page
-      return
+    guard let files = OpenFiles(ofProcess: id) else { return nil }
+    var page = unsafe files.nameless(Self.memfdName).lazy.compactMap(Self.map).first
+    if unsafe page == nil {
+      let closed = files.closed(Self.memfdName, MemoryMap.sharedMappings(ofProcess: id))
+      unsafe page = closed.lazy.compactMap(Self.map).first
     }
-    return nil
+    guard let page = unsafe page else { return nil }
+    unsafe self.page = unsafe page
   }
 
   deinit { unsafe munmap(page, Self.byteCount) }

@@ -56,30 +56,34 @@ struct SeenProcess: Sendable {
   /// - Returns: nil if there is none.
   /// - Throws: ``LedgerReadingError`` if it may not be read, or is damaged.
   func findLedger() throws(LedgerReadingError) -> LedgerSource? {
-    guard let descriptors = ProcFile.numbers(in: "\(folder)/fd") else {
+    guard let files = OpenFiles(ofProcess: id) else {
       let code = errno
       throw LedgerReadingError(LedgerReadingError.Reason(openFailedWith: code, subject), of: subject)
     }
-    let links = descriptors.compactMap { number in
-      ProcFile.link("\(folder)/fd/\(number)").map { (number: number, target: $0) }
-    }
-    let memfds = links.filter { $0.target.hasPrefix("/memfd:\(Self.memfdName)") }
-    if let ledger = try own(memfds.map(\.number)) { return ledger }
+    if let ledger = try own(files.nameless(Self.memfdName)) { return ledger }
     // A file's name says nothing. Files that the process has not mapped shared are not opened.
-    let files = links.filter {
-      $0.target.hasPrefix("/") && !$0.target.hasPrefix("/memfd:") && !$0.target.hasPrefix("/dev/")
-    }
-    let mapped = files.isEmpty ? [] : mappedShared
-    return try own(files.filter { mapped.contains($0.target) }.map(\.number))
+    let mappings = MemoryMap.sharedMappings(ofProcess: id)
+    if let ledger = try own(files.named(Set(mappings.map(\.name)))) { return ledger }
+    return try ownClosed(files.closed(Self.memfdName, mappings))
   }
 
-  /// The first of these descriptors that is the process's own ledger, and not one of a process that it reads, or of its
+  /// The process's own ledger, which it has mapped, and whose descriptor it has closed.
+  private func ownClosed(_ paths: [String]) throws(LedgerReadingError) -> LedgerSource? {
+    do throws(LedgerReadingError) {
+      return try own(paths)
+    } catch {
+      guard case .notPermitted(let errno) = error.reason else { throw error }
+      throw LedgerReadingError(.descriptorClosed(errno: errno), of: subject)
+    }
+  }
+
+  /// The first of these files that is the process's own ledger, and not one of a process that it reads, or of its
   /// parent.
-  private func own(_ descriptors: [Int]) throws(LedgerReadingError) -> LedgerSource? {
+  private func own(_ paths: [String]) throws(LedgerReadingError) -> LedgerSource? {
     var refusal: LedgerReadingError?
-    for number in descriptors {
+    for path in paths {
       do throws(LedgerReadingError) {
-        let source = try LedgerSource(path: "\(folder)/fd/\(number)", subject: subject)
+        let source = try LedgerSource(path: path, subject: subject)
         let header = try LedgerHeader(source)
         guard let owner = try LedgerProcess(source, pageSize: header.pageSize) else { return source }
         if owner.id == innermostID, isNamespace(owner.pidNamespace) { return source }
@@ -103,17 +107,6 @@ struct SeenProcess: Sendable {
   /// know its own, and its ledger has 0.
   private func isNamespace(_ number: UInt64) -> Bool {
     number == 0 || ProcessStatus.pidNamespace("\(id)").map { $0 == number } ?? true
-  }
-
-  /// The names of the files that the process has mapped shared.
-  private var mappedShared: Set<String> {
-    var names: Set<String> = []
-    for line in ProcFile.text("\(folder)/maps")?.split(separator: "\n") ?? [] {
-      // START-END rw-s OFFSET DEVICE INODE NAME
-      let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
-      if fields.count == 6, fields[1].hasSuffix("s") { names.insert(String(fields[5].drop { $0 == " " })) }
-    }
-    return names
   }
 
   // MARK: A process that a ledger in a file names

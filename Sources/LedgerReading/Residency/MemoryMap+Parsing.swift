@@ -38,6 +38,16 @@ extension MemoryMap {
     self.init(mappings)
   }
 
+  /// The mappings of a process that other processes may have, too, from one reading of `/proc/PID/maps`, which says
+  /// nothing of what is in memory. Empty if the process is gone, or may not be looked at.
+  static func sharedMappings(ofProcess process: Int) -> [Mapping] {
+    guard let text = ProcFile.contents("/proc/\(process)/maps") else { return [] }
+    return text.split(separator: UInt8(ascii: "\n")).compactMap { bytes in
+      var line = LineCursor(text: text, position: bytes.startIndex, end: bytes.endIndex)
+      return Mapping(&line).flatMap { $0.permissions.contains(.shared) ? $0 : nil }
+    }
+  }
+
   /// Adds a mapping. False if it does not end behind the one before.
   ///
   /// The kernel goes on where the last mapping ended. If a mapping was made larger meanwhile, or joined with others, it
