@@ -31,7 +31,8 @@ package struct LedgerClock: Codable, Sendable, Equatable {
   /// The second at which the snapshot was taken. If the process still ran, it is ``second`` and the time since the
   /// refresh; otherwise it is ``second``, because ages mean "when it ended".
   package var now: Int
-  /// The seconds by which a birth may have been recorded too early, at most.
+  /// The seconds by which a birth may have been recorded too early, at most. It is of the whole life of the ledger,
+  /// because what began at any time of it may still be live.
   package var longestGap: Int
   /// Whether a maintenance thread refreshed the clock every second.
   package var isMaintained: Bool
