@@ -68,12 +68,9 @@ extension LedgerLayout {
     package static let censusCount = 72
     package static let censusBytes = 80
     package static let arenaIndex = 88
-    package static let flags = 92
     package static let endedLives = 96
     package static let rescuedCount = 104
     package static let allocatedBlocks = 112
-    package static let dueCleanups = 120
-    package static let dueSince = 124
   }
 
   /// A record of the table of answers.

@@ -98,10 +98,7 @@ extension LedgerReport.JudgedFinding {
     let label = counts ? style.fault("fault") : style.note("note")
     var text = ["  \(label): \(title)"] + explanation.wrapped(to: width, indent: 4)
     if let reason = finding.reason { text += reason.wrapped(to: width, indent: 4) }
-    if let age = finding.age {
-      let waiting = (finding.waiting ?? 0).grouped
-      text.append("    for \(Age.text(seconds: Int(min(age, 1e9)))); \(waiting) more are due and wait")
-    }
+    if let age = finding.age { text.append("    for \(Age.text(seconds: Int(min(age, 1e9))))") }
     for site in finding.sites.prefix(top) {
       let line = Site(file: site.file, line: site.line, function: site.function)
       let amount = "    \(site.count.grouped) × "

@@ -45,7 +45,7 @@ extension SnapshotDomain {
   /// A domain of which only the number is known.
   init(number: Int) {
     self.init(
-      number: number, kindNumber: 0, name: "", isInUse: false, endedCount: 0, rescuedCount: 0, dueCount: 0)
+      number: number, kindNumber: 0, name: "", isInUse: false, endedCount: 0, rescuedCount: 0)
   }
 
   fileprivate init(_ record: LedgerRecord, number: Int, endedCount: Int) {
@@ -63,9 +63,6 @@ extension SnapshotDomain {
       census: hasCensus
         ? Census(
           count: record.long(at: Field.censusCount), byteCount: record.long(at: Field.censusBytes),
-          second: record.word(at: Field.censusSecond)) : nil,
-      dueCount: record.word(at: Field.dueCleanups),
-      dueSince: record.word(at: Field.dueCleanups) > 0 && record.word(at: Field.dueSince) > 0
-        ? record.word(at: Field.dueSince) : nil)
+          second: record.word(at: Field.censusSecond)) : nil)
   }
 }

@@ -55,8 +55,8 @@ extension Finding {
       lines.append("    \(finding.explanation)")
       if let reason = finding.reason { lines.append("    \(reason)") }
       if let age = finding.age {
-        let seconds = age.formattedSeconds
-        lines.append("    for \(seconds) s; \((finding.waiting ?? 0).grouped) more are due and wait")
+        let waiting = finding.waiting.map { "; \($0.grouped) more are due and wait" } ?? ""
+        lines.append("    for \(age.formattedSeconds) s\(waiting)")
       }
       lines += finding.sites.map { "    \($0.text)" }
     }

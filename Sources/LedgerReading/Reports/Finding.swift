@@ -105,7 +105,7 @@ public struct Finding: Codable, Sendable, Equatable {
   /// For `stuck`, seconds since the longest-running cleanup began; or, if it is one of several in a row, since the
   /// first of at most 16 of them began.
   public let age: Double?
-  /// For `stuck`, cleanups that are due and wait for their turn.
+  /// For `stuck`, cleanups that are due and wait for their turn; nil if the process was audited from outside.
   public let waiting: Int?
   /// The lines that created the resources, if they are known; most bytes first. A `ghost` names them only if every
   /// block of the size class, or every resource of the domain, is gone. Otherwise the books do not say which ones are

@@ -155,8 +155,7 @@ extension LedgerSnapshot {
       running[cleanup.domain] = (sums, longest)
     }
     return running.sorted { $0.key < $1.key }.compactMap { domain, running in
-      finding(
-        .stuck, running.sums, domain: domain, age: running.longest, waiting: max(0, domains[domain].dueCount))
+      finding(.stuck, running.sums, domain: domain, age: running.longest)
     }
   }
 
@@ -174,15 +173,14 @@ extension LedgerSnapshot {
   }
 
   private func finding(
-    _ kind: Finding.Kind, _ sums: SiteSums, domain: Int? = nil, reason: String? = nil, age: Double? = nil,
-    waiting: Int? = nil
+    _ kind: Finding.Kind, _ sums: SiteSums, domain: Int? = nil, reason: String? = nil, age: Double? = nil
   ) -> Finding? {
     guard sums.count > 0 else { return nil }
     return Finding(
       kind: kind, count: sums.count, byteCount: sums.byteCount,
       sizeClass: domain == nil ? sums.sizeClass.flatMap { $0 > 0 ? $0 : nil } : nil,
       domain: domain.map { domains[$0].name }, domainKind: domain.map { domains[$0].kind.label }, reason: reason,
-      age: age, waiting: waiting, sites: sums.sorted(naming: site))
+      age: age, sites: sums.sorted(naming: site))
   }
 
   /// The position of a line, as a number of a line.

@@ -31,9 +31,6 @@ package struct SnapshotDomain: Codable, Sendable, Equatable {
   package var arenaNumber: Int?
   /// The domain's own count, when it was last asked; nil if it never was.
   package var census: Census?
-  /// Cleanups that are due, and since which second of the ledger's clock the oldest of them is.
-  package var dueCount: Int
-  package var dueSince: Int?
 
   package struct Census: Codable, Sendable, Equatable {
     package var count: Int

@@ -94,7 +94,7 @@ struct MadeSnapshot {
   private static func domain(_ number: Int, _ name: String) -> SnapshotDomain {
     SnapshotDomain(
       number: number, kindNumber: number == 0 ? 0 : DomainKind.arena.rawValue, name: name, isInUse: true, endedCount: 0,
-      rescuedCount: 0, arenaNumber: number == 0 ? nil : 4, census: nil, dueCount: 0, dueSince: nil)
+      rescuedCount: 0, arenaNumber: number == 0 ? nil : 4, census: nil)
   }
 }
 
