@@ -38,11 +38,9 @@ package struct ReportCommand: ParsableCommand {
   package func run() throws {
     try reportingFailures { () throws -> ExitCode in
       var filter = try audit.filter()
-      let target = try LedgerTarget(target)
-      let snapshot = try target.snapshot(leastAge: audit.minAge)
+      let (snapshot, memory) = try LedgerTarget(target).snapshotAndMemory(leastAge: audit.minAge)
       let report = LedgerReport(
-        snapshot, memory: target.residentSum(answer: snapshot.answer), leastAge: audit.minAge, faults: Self.faults,
-        filter: &filter, shows: display.shows)
+        snapshot, memory: memory, leastAge: audit.minAge, faults: Self.faults, filter: &filter, shows: display.shows)
       let remarks = filter.suppressions.remarks
       switch format {
       case .json: try printReport(json(Document(report: report, remarks: remarks)))

@@ -41,25 +41,14 @@ extension LedgerSnapshot {
   /// blocks, 0.1 s ago".
   package func booksLine(_ units: ByteText) -> String {
     guard let answer else { return "books: the process was never asked for the allocator's counts" }
-    let allocator = Int.clampedSum(answer.classes.lazy.map(\.allocatorCount))
+    let arenas = arenaBooks
+    let allocator = Int.clampedSum(arenas.map(\.allocatorCount))
+    let byteCount = Int.clampedSum(arenas.map(\.allocatorByteCount))
     let ledger = Int.clampedSum(
-      answer.classes.lazy.map { .clampedSum($0.liveCount, $0.idleCount, $0.quarantinedCount, $0.detachedCount) })
-    let difference = Int.clampedSum(answer.classes.lazy.map { Int(clamping: $0.difference.magnitude) })
+      arenas.flatMap { [$0.live, $0.idle, $0.quarantined, $0.detached].map(\.count) })
+    let difference = Int.clampedSum(arenas.map(\.difference))
     let agreement = difference == 0 ? "they agree" : "\(difference.grouped) blocks differ"
-    return "books: allocator \(allocator.grouped) blocks of \(units.phrase(answer.allocated)), ledger "
+    return "books: allocator \(allocator.grouped) blocks of \(units.phrase(byteCount)), ledger "
       + "\(ledger.grouped) blocks; \(agreement), counted \(Age.text(seconds: Int(max(0, min(answer.age, 1e9))))) ago"
-  }
-}
-
-extension LedgerAnswer {
-  /// Bytes of all arenas by the allocator's count.
-  fileprivate var allocated: Int { .clampedSum(arenas.lazy.map(\.allocated)) }
-}
-
-extension LedgerAnswer.SizeClassCounts {
-  /// The allocator's blocks less the ledger's.
-  package var difference: Int128 {
-    let ledger = [liveCount, idleCount, quarantinedCount, detachedCount].reduce(Int128(0)) { $0 + Int128($1) }
-    return Int128(allocatorCount) - ledger
   }
 }

@@ -43,16 +43,30 @@ package enum LedgerTarget: Sendable, Equatable {
   /// - Parameter leastAge: an age for which the snapshot must be able to say how much is surely that old.
   /// - Throws: ``CommandFailure``, which says why it cannot be read, and what to do next.
   package func snapshot(leastAge: Int? = nil) throws(CommandFailure) -> LedgerSnapshot {
+    try read(leastAge: leastAge).snapshot
+  }
+
+  /// The same, and where the memory of a process is; nil for a file.
+  func snapshotAndMemory(
+    leastAge: Int?
+  ) throws(CommandFailure) -> (snapshot: LedgerSnapshot, memory: Result<ResidentSum, CommandFailure>?) {
+    let (snapshot, reader) = try read(leastAge: leastAge)
     do {
-      switch self {
-      case .process(let id):
-        let reader = try LedgerReader(process: id)
-        _ = try reader.requestAnswer(timeout: Self.answerTimeout)
-        return try reader.snapshot(LedgerReader.Options(leastAge: leastAge))
-      case .file(let path):
-        if let bytes = Self.snapshotBytes(path) { return try SnapshotFile.snapshot(from: bytes) }
-        return try LedgerReader(path: path).snapshot(LedgerReader.Options(leastAge: leastAge))
+      return (snapshot, try reader?.residentSum(answer: snapshot.answer).map { .success($0) })
+    } catch {
+      return (snapshot, .failure(CommandFailure("\(error)")))
+    }
+  }
+
+  /// - Returns: the snapshot, and the open ledger from which it is; nil for a snapshot in a file.
+  private func read(leastAge: Int?) throws(CommandFailure) -> (snapshot: LedgerSnapshot, reader: LedgerReader?) {
+    do {
+      if case .file(let path) = self, let bytes = Self.snapshotBytes(path) {
+        return (try SnapshotFile.snapshot(from: bytes), nil)
       }
+      let reader = try open()
+      _ = try reader.requestAnswer(timeout: Self.answerTimeout)
+      return (try reader.snapshot(LedgerReader.Options(leastAge: leastAge)), reader)
     } catch let error as LedgerReadingError {
       throw CommandFailure(error.description)
     } catch let error as ValueRefusal {
@@ -62,20 +76,17 @@ package enum LedgerTarget: Sendable, Equatable {
     }
   }
 
-  /// Where the memory of a process is; nil for a file.
-  func residentSum(answer: LedgerAnswer?) -> Result<ResidentSum, CommandFailure>? {
-    guard case .process(let id) = self else { return nil }
-    do {
-      return try LedgerReader(process: id).residentSum(answer: answer).map { .success($0) }
-    } catch {
-      return .failure(CommandFailure("\(error)"))
+  private func open() throws(LedgerReadingError) -> LedgerReader {
+    switch self {
+    case .process(let id): try LedgerReader(process: id)
+    case .file(let path): try LedgerReader(path: path)
     }
   }
 
   /// The bytes of a file that begins like a snapshot; nil for every other file, and for one that cannot be read.
   private static func snapshotBytes(_ path: String) -> [UInt8]? {
     // O_NONBLOCK, because the path may be a pipe's, and to open it would wait for a writer.
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard file >= 0 else { return nil }
     defer { close(file) }
     var status = stat()

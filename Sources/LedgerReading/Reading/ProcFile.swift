@@ -4,21 +4,41 @@ import Glibc
 
 /// Reads files and links of `/proc`.
 enum ProcFile {
-  /// A whole file, of which at most 64 MiB are read; nil if it cannot be read. `errno` then says why.
+  /// A whole file; nil if it cannot be read.
   static func contents(_ path: String) -> [UInt8]? {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
-    var contents: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 1 << 14)
-    while contents.count < 64 << 20 {
-      let count = unsafe read(file, &piece, piece.count)
-      if count < 0 { return nil }
-      if count == 0 { break }
-      contents += piece[..<count]
-    }
-    return contents
+    return try? contents(of: file, firstCapacity: 1 << 12)
   }
+
+  /// The whole of an open file from its beginning. The kernel gives out a page or so with each call.
+  /// - Parameter firstCapacity: the bytes that are set aside before the first call. If the process reads a file about
+  ///   its own mappings, it must not map memory between two calls: then this is more than the file has.
+  static func contents(of file: Int32, firstCapacity: Int) throws(SystemFailure) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var failure: Int32?
+    var isAtEnd = false
+    while !isAtEnd, failure == nil {
+      let capacity = max(firstCapacity, 2 * bytes.count)
+      bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+        _ = unsafe buffer.initialize(from: bytes)
+        count = bytes.count
+        while count < capacity, !isAtEnd, failure == nil {
+          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
+          let length = unsafe Glibc.read(file, rest.baseAddress, rest.count)
+          if length < 0, errno != EINTR { failure = errno }
+          isAtEnd = length == 0
+          count += max(0, length)
+        }
+      }
+    }
+    if let failure { throw SystemFailure(number: failure) }
+    return bytes
+  }
+
+  /// Why the kernel refused a call: `errno`'s value.
+  struct SystemFailure: Error { let number: Int32 }
 
   static func text(_ path: String) -> String? { contents(path).map { String(decoding: $0, as: UTF8.self) } }
 

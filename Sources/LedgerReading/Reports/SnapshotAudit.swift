@@ -37,11 +37,9 @@ package struct SnapshotAudit: Codable, Sendable {
   package let isPartial: Bool
 
   package init(_ snapshot: LedgerSnapshot, _ options: Options = Options()) {
-    let arenas = snapshot.answer.map { answer in
-      answer.arenas.map { ArenaBooks($0, of: answer, in: snapshot) }
-    }
+    let arenas = snapshot.arenaBooks
     var findings: [Finding] = []
-    for (row, books) in zip(snapshot.answer?.arenas ?? [], arenas ?? []) {
+    for (row, books) in zip(snapshot.answer?.arenas ?? [], arenas) {
       findings += books.findings { books in
         snapshot.sites(ofDomain: row.domain, bucket: SizeClass.index(holding: books.sizeClass))
       }
@@ -65,10 +63,18 @@ package struct SnapshotAudit: Codable, Sendable {
     findings.sort { order($0) < order($1) }
 
     self.findings = findings
-    self.arenas = arenas ?? []
+    self.arenas = arenas
     answerAge = snapshot.answer?.age
     isPartial = !snapshot.damage.isEmpty || snapshot.answer?.isComplete == false
     verdict = Verdict(findings, faults: options.faults)
+  }
+}
+
+extension LedgerSnapshot {
+  /// Both books of each arena of the answer, in its order; empty if there is no answer.
+  package var arenaBooks: [ArenaBooks] {
+    guard let answer else { return [] }
+    return answer.arenas.map { ArenaBooks($0, of: answer, in: self) }
   }
 }
 

@@ -16,28 +16,13 @@ struct ProcessFile: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// The whole file from its beginning. The kernel gives out a page or so with each call. If the process reads its own
-  /// file, it must not map memory between two calls: so memory is mostly set aside once, before the first call.
+  /// The whole file from its beginning.
   func readWhole() throws(ResidencyError) -> [UInt8] {
-    var text: [UInt8] = []
-    var failure: Int32?
-    var isAtEnd = false
-    while !isAtEnd, failure == nil {
-      let capacity = max(1 << 20, 2 * text.count)
-      text = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-        _ = unsafe buffer.initialize(from: text)
-        count = text.count
-        while count < capacity, !isAtEnd, failure == nil {
-          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
-          let length = unsafe Glibc.read(descriptor, rest.baseAddress, rest.count)
-          if length < 0, errno != EINTR { failure = errno }
-          isAtEnd = length == 0
-          count += max(0, length)
-        }
-      }
+    do throws(ProcFile.SystemFailure) {
+      return try ProcFile.contents(of: descriptor, firstCapacity: 1 << 20)
+    } catch {
+      throw ResidencyError(errno: error.number, path: path)
     }
-    if let failure { throw ResidencyError(errno: failure, path: path) }
-    return text
   }
 
   /// Fills a buffer with the words at a position of the file.
