@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import TestSupport
 
 /// C code that the tests compile and load when they run. So the package also builds on a machine without the libraries
 /// that this code needs, and the tests say which libraries are missing.
@@ -40,17 +41,9 @@ import Glibc
     guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)) != nil else {
       return nil
     }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", script]
-    process.currentDirectoryURL = folder
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
     let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Glue")
-    process.environment = ProcessInfo.processInfo.environment.merging(["GLUE": sources.path]) { $1 }
-    guard (try? process.run()) != nil else { return nil }
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { return nil }
+    let words = ["-c", "cd \"$0\" && export GLUE=\"$1\" && \(script)", folder.path, sources.path]
+    guard (try? Command.run("/bin/sh", words))?.exitCode == 0 else { return nil }
     return unsafe dlopen(folder.appendingPathComponent("glue.so").path, RTLD_NOW).map { unsafe Glue($0) }
   }
 }

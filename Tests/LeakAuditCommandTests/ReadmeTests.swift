@@ -142,12 +142,7 @@ struct ReadmeTests {
     let blocks = try blocks("sh")
     #expect(blocks.count >= 2)
     for block in blocks {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/bin/bash")
-      process.arguments = ["-n", "-c", block]
-      try process.run()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0, "\(block)")
+      #expect(try Command.run("/bin/bash", ["-n", "-c", block]).exitCode == 0, "\(block)")
     }
   }
 }

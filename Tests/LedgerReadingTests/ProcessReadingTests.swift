@@ -19,13 +19,7 @@ struct ProcessReadingTests {
   }
 
   /// Starts a command that ends when this process says so.
-  private static func start() throws -> Process {
-    let process = Process()
-    process.executableURL = URL(filePath: "/bin/sleep")
-    process.arguments = ["1000"]
-    try process.run()
-    return process
-  }
+  private static func start() throws -> SpawnedProcess { try SpawnedProcess(["/bin/sleep", "1000"]) }
 
   @Test("A process that does not exist is named in the error", arguments: [-1, 0, 4_194_305, Int.max])
   func noProcess(_ id: Int) {
@@ -36,12 +30,11 @@ struct ProcessReadingTests {
   @Test("A process whose program does not use the library is refused with that reason")
   func noLedger() throws {
     let process = try Self.start()
-    // SIGKILL, because the command may have inherited that other signals are blocked.
     defer {
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
+      kill(process.id, SIGKILL)
+      _ = process.wait()
     }
-    let id = Int(process.processIdentifier)
+    let id = Int(process.id)
     let error = try #require(Self.refusal(id))
     #expect(error.reason == .noLedger(usesLibrary: false))
     #expect(error.description.contains("does not seem to use NativeBuffers"))
@@ -68,12 +61,12 @@ struct ProcessReadingTests {
       let process = try Self.start()
       defer {
         _ = seteuid(0)
-        kill(process.processIdentifier, SIGKILL)
+        kill(process.id, SIGKILL)
       }
       guard seteuid(65_534) == 0 else { exit(1) }
-      let error = Self.refusal(Int(process.processIdentifier))
+      let error = Self.refusal(Int(process.id))
       guard error?.code == .notPermitted, error?.description.contains("as root") == true else { exit(2) }
-      guard LedgerReader.processes(allUsers: true).allSatisfy({ $0.processID != Int(process.processIdentifier) }) else {
+      guard LedgerReader.processes(allUsers: true).allSatisfy({ $0.processID != Int(process.id) }) else {
         exit(3)
       }
     }

@@ -5,6 +5,7 @@ import Foundation
 /// Runs a built command as a process of its own.
 public struct Command {
   public struct Outcome: Sendable {
+    /// The number of the signal, if one ended the command.
     public let exitCode: Int32
     public let output: String
     public let errors: String
@@ -15,33 +16,33 @@ public struct Command {
 
   /// - Parameter name: a command of this package, or the absolute path of another command.
   public static func run(_ name: String, _ arguments: [String]) throws -> Outcome {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : path(name))
-    process.arguments = arguments
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("command-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
     // Files instead of pipes: the command would stop at a full pipe, because this does not read before the command
     // ends.
-    let output = folder.appendingPathComponent("output")
-    let errors = folder.appendingPathComponent("errors")
-    for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
-    try withoutBlockedSignals { try process.run() }
-    process.waitUntilExit()
-    return Outcome(
-      exitCode: process.terminationStatus,
-      output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
-      errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+    let (output, errors) = (try namelessFile(), try namelessFile())
+    defer { for file in [output, errors] { close(file) } }
+    let words = [name.hasPrefix("/") ? name : path(name)] + arguments
+    let end = try SpawnedProcess(words, output: output, errors: errors).wait()
+    let code: Int32 =
+      switch end {
+      case .exited(let code): code
+      case .killed(let signal): signal
+      }
+    return Outcome(exitCode: code, output: text(of: output), errors: text(of: errors))
   }
 
-  /// A command inherits the signals that are blocked. A thread that runs tests may have blocked some; a shell has none.
-  private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
-    var (none, previous) = (sigset_t(), sigset_t())
-    unsafe sigemptyset(&none)
-    unsafe pthread_sigmask(SIG_SETMASK, &none, &previous)
-    defer { unsafe pthread_sigmask(SIG_SETMASK, &previous, nil) }
-    try body()
+  private static func namelessFile() throws -> Int32 {
+    let template = FileManager.default.temporaryDirectory.appendingPathComponent("command-XXXXXX").path
+    var path = Array(template.utf8CString)
+    let file = unsafe mkstemp(&path)
+    guard file >= 0 else { throw CocoaError(.fileWriteUnknown) }
+    _ = fcntl(file, F_SETFD, FD_CLOEXEC)
+    unsafe unlink(path)
+    return file
+  }
+
+  private static func text(of file: Int32) -> String {
+    lseek(file, 0, SEEK_SET)
+    let bytes = (try? FileHandle(fileDescriptor: file, closeOnDealloc: false).readToEnd()) ?? Data()
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

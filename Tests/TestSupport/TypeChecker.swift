@@ -56,15 +56,7 @@ public enum TypeChecker {
   }
 
   private static func run(_ arguments: [String]) throws -> Outcome {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return Outcome(succeeded: process.terminationStatus == 0, diagnostics: String(decoding: text, as: UTF8.self))
+    let outcome = try Command.run("/usr/bin/env", arguments)
+    return Outcome(succeeded: outcome.exitCode == 0, diagnostics: outcome.output + outcome.errors)
   }
 }

@@ -8,10 +8,17 @@ import Testing
 struct ProcessCommandTests {
   private func audit(_ arguments: String...) throws -> Command.Outcome { try Command.run("leak-audit", arguments) }
 
+  /// Starts a scenario of ledger-trials, and waits for its first step.
+  private func start(_ scenario: String) throws -> TrialProcess {
+    let trial = try TrialProcess([scenario])
+    try trial.line()
+    return trial
+  }
+
   @Test("A report shows what is live by line of code, and where the memory is, while the process runs")
   func report() throws {
-    let trial = try RunningTrial("lines")
-    let outcome = try audit("report", trial.id, "--units", "bytes")
+    let trial = try start("lines")
+    let outcome = try audit("report", "\(trial.id)", "--units", "bytes")
     #expect(outcome.exitCode == 0 && outcome.errors == "", "\(outcome.errors)")
     #expect(outcome.output.hasPrefix("ledger-trials (process \(trial.id)) on "))
     #expect(outcome.output.contains("\nlive 103 of 3,100,000 bytes, idle "))
@@ -23,8 +30,8 @@ struct ProcessCommandTests {
 
   @Test("The sum of the memory adds up to the resident set, to the byte")
   func memory() throws {
-    let trial = try RunningTrial("lines")
-    let outcome = try audit("report", trial.id, "--format", "json")
+    let trial = try start("lines")
+    let outcome = try audit("report", "\(trial.id)", "--format", "json")
     let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
     let memory = try #require((document?["report"] as? [String: Any])?["memory"] as? [String: Any])
     let rows = try #require(memory["rows"] as? [[String: Any]])
@@ -35,12 +42,12 @@ struct ProcessCommandTests {
 
   @Test("A snapshot and the process itself can be compared: one line of code has grown")
   func diff() throws {
-    let trial = try RunningTrial("lines")
+    let trial = try start("lines")
     let folder = try ScratchFolder()
     let before = "\(folder.path)/before"
-    #expect(try audit("snapshot", trial.id, "-o", before).exitCode == 0)
+    #expect(try audit("snapshot", "\(trial.id)", "-o", before).exitCode == 0)
     try trial.step()
-    let outcome = try audit("diff", before, trial.id, "--units", "bytes", "--fail-on-growth", "4m")
+    let outcome = try audit("diff", before, "\(trial.id)", "--units", "bytes", "--fail-on-growth", "4m")
     #expect(outcome.exitCode == 1)
     #expect(outcome.output.contains(/grown +\+5,000,000 +\+5 +8 +8,000,000 +ledger_trials\/LinesTrial.swift/))
     #expect(!outcome.output.contains("small()"))
@@ -48,36 +55,38 @@ struct ProcessCommandTests {
 
   @Test("The process is in the list with its figures")
   func list() throws {
-    let trial = try RunningTrial("lines")
+    let trial = try start("lines")
     let outcome = try audit("list", "--units", "bytes")
     let row = try #require(
-      outcome.output.split(separator: "\n").first { $0.contains(" \(trial.id) ") || $0.hasPrefix(trial.id + " ") })
+      outcome.output.split(separator: "\n").first { $0.contains(" \(trial.id) ") || $0.hasPrefix("\(trial.id) ") })
     #expect(row.contains(" 103 ") && row.contains(" 3,100,000 ") && row.hasSuffix("ledger-trials"))
   }
 
   @Test("A process that is stopped is read like any other")
   func stopped() throws {
-    let trial = try RunningTrial("lines")
+    let trial = try start("lines")
     trial.stop()
     defer { trial.continueRunning() }
-    let outcome = try audit("report", trial.id)
+    let outcome = try audit("report", "\(trial.id)")
     #expect(outcome.exitCode == 0 && outcome.output.contains("live 103 of 2.96 MiB"))
     #expect(outcome.output.contains("\nOrphans and ghosts were not looked for, because the process did not count"))
   }
 
   @Test("Memory that the ledger does not know, and a buffer whose memory is gone, are found from outside")
   func faults() throws {
-    let trial = try RunningTrial("faults")
-    var outcome = try audit("report", trial.id)
+    let trial = try start("faults")
+    var outcome = try audit("report", "\(trial.id)")
     // If the machine is very busy, the process may not answer in time.
-    for _ in 0..<50 where outcome.output.contains("were not looked for") { outcome = try audit("report", trial.id) }
+    for _ in 0..<50 where outcome.output.contains("were not looked for") {
+      outcome = try audit("report", "\(trial.id)")
+    }
     #expect(outcome.exitCode == 1)
     #expect(outcome.output.contains("fault: orphan: 1 of 320 KiB, size class 327,680"), "\(outcome.output)")
     #expect(outcome.output.contains("fault: ghost: 1 of 224 KiB, size class 229,376"), "\(outcome.output)")
     #expect(outcome.output.contains(/1 × ledger_trials\/FaultsTrial.swift:[0-9]+ in run\(\)/))
     // Since the process was asked, the ledger has an answer, which each snapshot keeps.
     let folder = try ScratchFolder()
-    #expect(try audit("snapshot", trial.id, "-o", "\(folder.path)/faults").exitCode == 0)
+    #expect(try audit("snapshot", "\(trial.id)", "-o", "\(folder.path)/faults").exitCode == 0)
     let later = try audit("report", "\(folder.path)/faults")
     #expect(later.exitCode == 1)
     #expect(later.output.contains("fault: orphan: 1") && later.output.contains("fault: ghost: 1"))
@@ -85,8 +94,8 @@ struct ProcessCommandTests {
 
   @Test("Watching prints a line for each reading, and ends when it is told to")
   func watch() throws {
-    let trial = try RunningTrial("lines")
-    let outcome = try audit("watch", trial.id, "--count", "2")
+    let trial = try start("lines")
+    let outcome = try audit("watch", "\(trial.id)", "--count", "2")
     #expect(outcome.exitCode == 0)
     let lines = outcome.output.split(separator: "\n")
     #expect(lines.count == 2 && lines.allSatisfy { $0.contains("  live 103 of 2.96 MiB  ") && $0.contains("large()") })

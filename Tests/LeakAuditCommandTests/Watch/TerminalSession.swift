@@ -13,13 +13,10 @@ final class TerminalSession {
   private var questionCount = 0
 
   init(columns: Int = 80, rows: Int = 24) throws {
-    // Foundation waits until the descriptors that it opened are closed, also by the server, which goes on.
-    let closing = "for fd in /proc/$$/fd/*; do n=${fd##*/}; [ $n -gt 2 ] && eval \"exec $n>&-\"; done; exec tmux \"$@\""
     let outcome = try Command.run(
-      "/bin/bash",
+      "/usr/bin/env",
       [
-        "-c", closing, "tmux", "-L", name,
-        "-f", "/dev/null", "new-session", "-d", "-s", "s", "-x", "\(columns)", "-y", "\(rows)",
+        "tmux", "-L", name, "-f", "/dev/null", "new-session", "-d", "-s", "s", "-x", "\(columns)", "-y", "\(rows)",
         "env -u NO_COLOR PS1='$ ' TERM=screen sh",
       ])
     try #require(outcome.exitCode == 0, "\(outcome.errors)")

@@ -27,34 +27,19 @@ struct ResidentProcessTests {
 
   /// Runs the child step by step, and looks at it after each step.
   private static func steps(answers: Bool) throws -> [String: Step] {
-    let child = Process()
-    child.executableURL = URL(fileURLWithPath: Command.path("ledger-trials"))
-    child.arguments = ["residency"]
-    let (input, output) = (Pipe(), Pipe())
-    child.standardInput = input
-    child.standardOutput = output
-    try child.run()
-    defer {
-      try? input.fileHandleForWriting.close()
-      child.waitUntilExit()
-    }
+    let child = try TrialProcess(["residency"])
     var steps: [String: Step] = [:]
-    var text = Data()
-    while true {
-      while let end = text.firstIndex(of: UInt8(ascii: "\n")) {
-        let state = try JSONDecoder().decode(ResidencyTrial.State.self, from: text[..<end])
-        text = Data(text[(end + 1)...])
-        let sum = try ResidentSum(
-          ofProcess: child.processIdentifier, blocks: state.blocks.shuffled(),
-          allocator: answers ? state.allocator : nil, pageByteCount: page
-        ) { $0.range.overlaps(state.ledger) }
-        steps[state.step] = Step(state: state, sum: sum)
-        try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
-      }
-      let more = output.fileHandleForReading.availableData
-      if more.isEmpty { return steps }
-      text += more
+    while let line = child.nextLine() {
+      let state = try JSONDecoder().decode(ResidencyTrial.State.self, from: Data(line.utf8))
+      let sum = try ResidentSum(
+        ofProcess: Int32(child.id), blocks: state.blocks.shuffled(), allocator: answers ? state.allocator : nil,
+        pageByteCount: page
+      ) { $0.range.overlaps(state.ledger) }
+      steps[state.step] = Step(state: state, sum: sum)
+      child.takeStep()
     }
+    #expect(child.finish() == 0, "\(child.errors)")
+    return steps
   }
 
   /// Bytes of a large block in the pages that were touched: the first half of its bytes was.
