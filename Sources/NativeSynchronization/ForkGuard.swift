@@ -7,7 +7,8 @@ import Synchronization
 /// of the fork, no thread of the child could ever give that lock back. So the forking thread takes all locks:
 ///
 /// ```text
-/// before the fork:     take the gate of first uses, then the list's lock, then all locks on the list, by rank
+/// before the fork:     wait until the library's own thread rests, then take the gate of first uses, then the list's
+///                      lock, then all locks on the list, by rank
 /// after it, parent:    give all locks back, in the opposite order
 /// after it, child:     count the generation, run the child actions (onChild), then give all locks back
 /// ```
@@ -95,7 +96,9 @@ package enum ForkGuard {
   /// The guard's state. A variable that is not atomic has an allocation of its own, to which a constant points, because
   /// the thread sanitizer would take a change of one field for a change of the whole struct.
   @safe private struct List: ~Copyable {
-    /// The gate: held during a first use, and taken before every other lock.
+    /// Held while the library's own thread works, and taken before every other lock.
+    let ownThread = RankedLock.ofForkGuard(.ownThread)
+    /// The gate: held during a first use, and taken before every other lock but `ownThread`.
     let gate = RankedLock.ofForkGuard(.firstUse)
     /// Guards `members`.
     let registration = RankedLock.ofForkGuard(.registration)
@@ -242,6 +245,7 @@ package enum ForkGuard {
       LockWitness.willFork()
     #endif
     let list = unsafe list
+    unsafe list.pointee.ownThread.lock()
     unsafe list.pointee.gate.lock()
     unsafe list.pointee.registration.lock()
     var rank = 0
@@ -268,6 +272,7 @@ package enum ForkGuard {
     }
     unsafe list.pointee.registration.unlock()
     unsafe list.pointee.gate.unlock()
+    unsafe list.pointee.ownThread.unlock()
   }
 
   private static func beginInChild() {
@@ -286,6 +291,18 @@ package enum ForkGuard {
     }
     giveBackAll()
   }
+
+  // MARK: The library's own thread
+
+  /// Called by the maintenance thread before it works, after each sleep. From then on, `fork` waits until
+  /// ``endWork()``.
+  ///
+  /// Swift's runtime has locks that are not on the list, such as those of the tables of generic types. If a thread used
+  /// a generic type for the first time at the moment of a fork, the child would wait for ever at its own first use of
+  /// such a type. That a client's threads do this cannot be excluded; that the library's own thread does it can.
+  package static func beginWork() { unsafe list.pointee.ownThread.lock() }
+
+  package static func endWork() { unsafe list.pointee.ownThread.unlock() }
 
   // MARK: First uses
 

@@ -7,6 +7,8 @@
 /// the `==` of a cache's keys.
 @usableFromInline
 package enum LockRank: UInt8, CaseIterable, Sendable {
+  /// The work of the library's own thread: see ``ForkGuard/beginWork()``.
+  case ownThread
   /// The gate of ``ForkSafeLazy``: held while the one value of a static is made.
   case firstUse
   /// The list of all locks (``ForkGuard``). Its rank is early, so no lock can be made while another one is held. A lock

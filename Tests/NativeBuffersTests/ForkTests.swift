@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import NativeSynchronization
 import ResourceLedger
+import Synchronization
 import TestSupport
 import Testing
 
@@ -61,6 +63,51 @@ struct ForkTests {
       #expect(Forking.status(of: child) == 0)
       isForked.signal()
       owner.wait()
+    }
+  }
+
+  @Test(
+    "A fork waits until the library's own thread has ended its work, which uses the locks of Swift's runtime",
+    .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive it under ThreadSanitizer"))
+  func ownThread() async {
+    await #expect(processExitsWith: .success) {
+      // No other thread does such work here.
+      MaintenanceThread.turnOff()
+      let (isWorking, isDone) = (Flag(), Flag())
+      let worker = Worker {
+        ForkGuard.beginWork()
+        isWorking.set()
+        // The forking thread sleeps at no other time before the fork.
+        while ThreadStatus.of(getpid())["State"] != "S (sleeping)" { sched_yield() }
+        isDone.set()
+        ForkGuard.endWork()
+      }
+      isWorking.wait()
+      let child = Forking.fork()
+      if child == 0 {
+        guard isDone.isSet else { _exit(1) }
+        ForkGuard.beginWork()
+        ForkGuard.endWork()
+        _exit(0)
+      }
+      #expect(Forking.status(of: child) == 0)
+      worker.wait()
+    }
+  }
+
+  @Test("The maintenance thread does not work while another thread has said that it works")
+  func maintenance() async throws {
+    await #expect(processExitsWith: .success) {
+      let buffer = try NativeBuffer(byteCount: 1_000)
+      ThreadStatus.wait("the first pass") { Maintenance.passCount.load(ordering: .relaxed) > 0 }
+      ForkGuard.beginWork()
+      let before = Maintenance.passCount.load(ordering: .relaxed)
+      Maintenance.call()
+      usleep(50_000)
+      guard Maintenance.passCount.load(ordering: .relaxed) == before else { fatalError("it has made a pass") }
+      ForkGuard.endWork()
+      ThreadStatus.wait("the next pass") { Maintenance.passCount.load(ordering: .relaxed) > before }
+      buffer.dispose()
     }
   }
 

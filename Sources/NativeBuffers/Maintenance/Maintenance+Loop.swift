@@ -10,18 +10,22 @@ extension Maintenance {
   /// Microseconds to wait after a wake-up, so that one pass serves all calls of that time.
   private static let gatheringTime: UInt32 = 1_000
 
+  /// What the thread does. No process is forked while it works, and it does nothing but sleep at any other time.
   static func run(_ thread: Thread) {
+    ForkGuard.beginWork()
+    defer { ForkGuard.endWork() }
     var requests = RequestAnswers(thread.request)
     var seconds = Seconds()
     defer { seconds.end() }
     var nextPass: UInt64?
     while true {
       let deadline = earlier(nextPass, earlier(seconds.next, requests.nextLook))
-      let reason = thread.wakeup.wait(until: deadline, watching: requests.watched)
-      if reason == .called {
-        usleep(gatheringTime)
-        thread.wakeup.reset()
-      }
+      let watched = requests.watched
+      ForkGuard.endWork()
+      let reason = thread.wakeup.wait(until: deadline, watching: watched)
+      if reason == .called { usleep(gatheringTime) }
+      ForkGuard.beginWork()
+      if reason == .called { thread.wakeup.reset() }
       if thread.isStopping.load(ordering: .sequentiallyConsistent) { return }
       let now = MonotonicClock.now
       requests.look(at: now, wasWoken: reason == .foreignWord)
