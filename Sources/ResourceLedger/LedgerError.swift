@@ -71,8 +71,9 @@ public struct LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
         + "the limit on address space (ulimit -v)."
     case .growthFailed(let entryCount, let code):
       [ENOSPC, EDQUOT, EFBIG].contains(code)
-        ? "the file of the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Free some space "
-          + "on its file system, or dispose buffers."
+        ? "the file of the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). "
+          + (code == EFBIG ? "Raise the limit on the size of files (ulimit -f)" : "Free some space on its file system")
+          + ", or dispose buffers."
         : "memory is short: the ledger could not grow past \(entryCount) entries (\(systemMessage(code))). Dispose "
           + "buffers, or give the process more memory."
     case .full(let capacity):

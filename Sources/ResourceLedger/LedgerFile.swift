@@ -20,7 +20,9 @@ import Synchronization
 /// Use a file system in memory (tmpfs), for example a folder below `/dev/shm`. On a disk, the kernel writes changed
 /// pages back, and each such page faults again at its next change: that makes creating and disposing buffers slower.
 ///
-/// Not promised: if another program makes the file shorter, this process ends by SIGBUS.
+/// Not promised: if another program makes the file shorter, this process ends by SIGBUS. So it does on Btrfs and other
+/// file systems that copy on write, if they are full or a quota is reached: there, a page that was written back needs
+/// new room at its next change, although room was set aside for it.
 public enum LedgerFile {
   /// The address of the path that ``use(path:)`` was given; 0 for none. It is never freed.
   private static let chosenPath = Atomic<UInt>(0)

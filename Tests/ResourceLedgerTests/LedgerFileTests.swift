@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import NativeSynchronization
 import TestSupport
 import Testing
 
@@ -132,6 +133,22 @@ struct LedgerFileTests {
     Self.expectOneLine(try #require(result).standardErrorContent, "ulimit -f")
     let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
     #expect(text.contains("in memory that other processes cannot read."), "\(text)")
+  }
+
+  @Test(
+    "A full file system, a quota and a limit on the size of files are told apart from memory that is short",
+    arguments: [(ENOSPC, true), (EDQUOT, true), (EFBIG, true), (ENOMEM, false), (EAGAIN, false)])
+  func shortages(_ number: Int32, isOfFile: Bool) {
+    let error = LedgerError(.growthFailed(entryCount: 7, errno: number))
+    #expect(error.code == .growthFailed && error.isExhaustion && error.systemErrorNumber == number)
+    #expect(error.description.hasPrefix(isOfFile ? "the file of the ledger" : "memory is short"), "\(error)")
+    #expect(error.description.contains("7 entries (\(systemMessage(number)))"), "\(error)")
+    let isOfSpace = [ENOSPC, EDQUOT].contains(number)
+    #expect(error.description.contains("Free some space on its file system") == isOfSpace, "\(error)")
+    #expect(error.description.contains("ulimit -f") == (number == EFBIG), "\(error)")
+    let refusal = LedgerFile.Refusal(name: "/somewhere/ledger", number: number, byteCount: 1_024).description
+    #expect(refusal.contains("/somewhere/ledger: \(systemMessage(number))."), "\(refusal)")
+    #expect(refusal.contains("Free some space") == isOfSpace, "\(refusal)")
   }
 
   @Test("Of two processes with the same path, the second one has its ledger in memory")
