@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 
 @testable import LedgerReading
+@testable import ledger_trials
 
 @Suite("Asking a process for an answer")
 struct RequestPageTests {
@@ -31,42 +32,29 @@ struct RequestPageTests {
   }
 
   @Test("A reader asks another process, which answers with both books; while it is stopped, it does not answer")
-  func otherProcess() async {
-    await #expect(processExitsWith: .success) {
-      let child = Forking.fork(secondsOfChild: 60)
-      if child == 0 {
-        let buffers = (0..<5).compactMap { _ in try? NativeBuffer(uninitializedByteCount: 100_000) }
-        while buffers.count == 5 { pause() }
-        _exit(1)
-      }
-      func reader() -> LedgerReader? { try? LedgerReader(process: Int(child)) }
-      // The child may not have its ledger or its buffers yet. It ends after a minute.
-      func answer() throws -> LedgerAnswer {
-        while true {
-          if let reader = reader(), try reader.requestAnswer(timeout: .seconds(1)) != nil,
-            let answer = try reader.snapshot().answer, answer.classes.map(\.liveCount).reduce(0, +) == 5
-          {
-            return answer
-          }
-          sched_yield()
-        }
-      }
-      let first = try answer()
-      #expect(first.isComplete && first.residentSet > 0 && first.malloc.isEmpty == false)
-      #expect(first.classes.allSatisfy { $0.allocatorCount == $0.liveCount + $0.idleCount })
-      #expect(first.classes.map(\.liveByteCount).reduce(0, +) == 500_000)
-      kill(child, SIGSTOP)
-      var status: Int32 = 0
-      unsafe waitpid(child, &status, WUNTRACED)
-      let stopped = try #require(reader())
-      let last = try #require(try stopped.snapshot().answer)
-      #expect(try stopped.requestAnswer(timeout: .milliseconds(100)) == nil)
-      #expect(try stopped.snapshot().answer?.number == last.number)
-      kill(child, SIGCONT)
-      #expect(try answer().number > last.number)
-      kill(child, SIGKILL)
-      _ = Forking.status(of: child)
+  func otherProcess() throws {
+    let process = try TrialProcess(["hold"])
+    try process.line()
+    let reader = try LedgerReader(process: process.id)
+    // If the machine is very busy, the process may not answer in time.
+    func answer() throws -> LedgerAnswer {
+      while try reader.requestAnswer(timeout: .seconds(1)) == nil { try #require(reader.process?.isRunning == true) }
+      return try #require(try reader.snapshot().answer)
     }
+    let first = try answer()
+    #expect(first.isComplete && first.residentSet > 0 && first.malloc.isEmpty == false)
+    #expect(first.classes.map(\.liveCount).reduce(0, +) == HoldingTrial.count)
+    #expect(first.classes.allSatisfy { $0.allocatorCount == $0.liveCount + $0.idleCount })
+    #expect(first.classes.map(\.liveByteCount).reduce(0, +) == HoldingTrial.count * HoldingTrial.byteCount)
+    process.stop()
+    while try String(contentsOfFile: "/proc/\(process.id)/stat", encoding: .utf8).contains(") T ") == false {
+      usleep(1_000)
+    }
+    let last = try #require(try reader.snapshot().answer)
+    #expect(try reader.requestAnswer(timeout: .milliseconds(100)) == nil)
+    #expect(try reader.snapshot().answer?.number == last.number)
+    process.continueRunning()
+    #expect(try answer().number > last.number)
   }
 
   @Test("A file that only has the page's name is not written to")
