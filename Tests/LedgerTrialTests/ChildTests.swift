@@ -26,6 +26,15 @@ struct ChildTests {
     }
   }
 
+  /// The sums of a snapshot with all ages alike: on a busy machine, the parent's resources become older meanwhile.
+  private static func withoutAges(_ snapshot: LedgerSnapshot) -> [SnapshotSum] {
+    snapshot.sums.map { sum in
+      var sum = sum
+      sum.ageBand = 0
+      return sum
+    }
+  }
+
   private static let heldBytes = ChildTrial.heldCount * ChildTrial.heldByteCount
 
   @Test("Prefork workers have books of their own that agree with what they did, and never change their parent's")
@@ -54,7 +63,8 @@ struct ChildTests {
       Self.waitForEnd(id)
     }
     let after = try LedgerReader(process: process.id).snapshot()
-    #expect(after.sums == before.sums && after.domains == before.domains && after.entryCount == before.entryCount)
+    #expect(Self.withoutAges(after) == Self.withoutAges(before))
+    #expect(after.domains == before.domains && after.entryCount == before.entryCount)
     #expect(process.finish() == 0)
   }
 
