@@ -130,8 +130,8 @@ static int set_aside(const cnativeruntime_region *region, size_t begin, size_t e
   return 0;
 }
 
-/// Takes memory for pages of the mapping. Returns as above. Kernels before 5.14 do not know the call, and then take it
-/// page by page.
+/// Takes memory for pages of the mapping, which costs less than a fault for each page at its first use. Returns as
+/// above. Kernels before 5.14 do not know the call, and then take it page by page.
 static int take_pages(const cnativeruntime_region *region, size_t begin, size_t end) {
   if (madvise(region->base + begin, end - begin, MADV_POPULATE_WRITE) == 0 || errno == EINVAL) return 0;
   // A page for which a file system has no room is a bad address.
@@ -141,11 +141,12 @@ static int take_pages(const cnativeruntime_region *region, size_t begin, size_t 
 int cnativeruntime_region_make_usable(cnativeruntime_region *region, size_t begin, size_t end) {
   bool is_file = region->descriptor >= 0;
   int code = is_file ? set_aside(region, begin, end) : 0;
-  // A file without a name needs no descriptor, and no limit on the size of files is meant for it.
-  bool needs_pages = code == EBADF || (code == EFBIG && !region->has_name);
-  if (code != 0 && !needs_pages) return code;
+  // Pages can be taken without the descriptor, and no limit on the size of files is meant for a file without a name.
+  bool needs_no_room = code == EBADF || (code == EFBIG && !region->has_name);
+  if (code != 0 && !needs_no_room) return code;
   if (mprotect(region->base + begin, end - begin, PROT_READ | PROT_WRITE) != 0) return errno;
-  return needs_pages ? take_pages(region, begin, end) : 0;
+  // Private memory is taken page by page at the first use, as everywhere.
+  return is_file ? take_pages(region, begin, end) : 0;
 }
 
 bool cnativeruntime_region_owns(const cnativeruntime_region *region, int descriptor) {

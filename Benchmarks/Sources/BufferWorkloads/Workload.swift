@@ -25,6 +25,8 @@ public enum Memory: String, Sendable {
   case processMalloc = "malloc=glibc"
   /// jemalloc's malloc, with default settings.
   case jemallocMalloc = "malloc=jemalloc"
+  /// The kernel, without an allocator.
+  case kernel = "kernel"
   /// Memory allocated once, before the measurement.
   case none = "none"
 

@@ -15,6 +15,7 @@ struct Main {
     ("threads", "two threads against one", true, ThreadFigures.twoThreads),
     ("queue", "a thread creates, another disposes", true, ThreadFigures.queue),
     ("audit", "an audit of a million live buffers; what the books weigh", true, BookFigures.audit),
+    ("first-touch", "the first use of the ledger's memory", true, LedgerFigures.firstTouch),
     ("audited", "the hot path's percentiles, with and without audits", true, LatencyFigures.besideAudits),
     ("dispose", "percentiles of a million disposes of 33177600 B", true, LatencyFigures.dispose),
     ("finalization", "registrations, deaths, sweeps, native resources, cache hits", true, FinalizationFigures.all),
