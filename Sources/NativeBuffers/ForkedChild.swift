@@ -54,7 +54,7 @@ extension Maintenance {
     for index in 0..<ledger.entryCount {
       let entry = ledger.entry(at: index)
       guard entry.word.state == .idle, let arena = ArenaDirectory.arena(of: entry) else { continue }
-      if arena.depot.push(entry, capacity: entry.capacity) == .refused { arena.deallocate(entry) }
+      if arena.depot.push(entry) == .refused { arena.deallocate(entry) }
     }
   }
 }

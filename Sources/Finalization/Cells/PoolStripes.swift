@@ -43,8 +43,8 @@ import Synchronization
   /// Begins a registration in both books.
   /// - Returns: its cell, which is on no list yet; nil if the stripe has no free cell.
   @inline(__always)
-  func begin(byteCount: Int, site: SiteID, slot: Int) -> Cell? {
-    let scope = ThreadStorage.scope
+  func begin(byteCount: Int, site: SiteID) -> Cell? {
+    let (slot, scope) = ThreadStorage.slotAndScope
     let stripe = unsafe perThread.lock(slot)
     guard let cell = unsafe stripe.pointee.value.free else {
       unsafe perThread.unlock(slot, stripe)

@@ -8,12 +8,11 @@ extension RegistryCore {
   /// - Returns: its cell. The caller initialises the held value and then calls `link`.
   @usableFromInline
   func begin(byteCount: Int, site: SiteID) throws(FinalizationError) -> Cell {
-    let slot = ThreadStorage.slot
     if byteCount < 0 || byteCount > LedgerEntry.largestByteCount {
       throw FinalizationError(.invalidByteCount(byteCount), site: Ledger.shared.site(site))
     }
     while true {
-      if let cell = stripes.begin(byteCount: byteCount, site: site, slot: slot) { return cell }
+      if let cell = stripes.begin(byteCount: byteCount, site: site) { return cell }
       OverdueDeliveries.retry()
       do throws(LedgerError) { try pool.refill(for: self) } catch {
         throw FinalizationError(.ledger(error), site: Ledger.shared.site(site))

@@ -270,7 +270,7 @@ extension Cell {
   /// Calls `body` with the core, without counting a reference. `body` may end the registration, as its last step.
   @inline(__always)
   func withCore<R>(_ body: (RegistryCore) -> R) -> R {
-    // SAFETY: as above.
-    withOwner { body(unsafe unsafeDowncast($0, to: RegistryCore.self)) }
+    // SAFETY: as above. In one step and not by `withOwner`, because the compiler does not inline a closure in another.
+    unsafe Unmanaged<RegistryCore>.fromOpaque(record.pointee.owner.toOpaque())._withUnsafeGuaranteedRef(body)
   }
 }

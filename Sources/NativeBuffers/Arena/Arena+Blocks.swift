@@ -86,7 +86,7 @@ extension Arena {
   }
 
   /// Keeps an idle block in the depot, or gives it back to jemalloc if the depot may not keep it.
-  func push(_ entry: LedgerEntry) { finishPush(of: entry, depot.push(entry, capacity: entry.capacity)) }
+  func push(_ entry: LedgerEntry) { finishPush(of: entry, depot.push(entry)) }
 
   /// Does what a push to the depot left to its caller. Here is who pays a depot's debt (Depot+Room.swift), and when:
   ///

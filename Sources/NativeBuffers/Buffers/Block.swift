@@ -173,10 +173,7 @@ public import ResourceLedger
   @inline(__always)
   static func release(_ entry: LedgerEntry) {
     if let cache = unsafe ThreadCache(cnativeruntime_enter_cache_as_owner()) {
-      // The domain is in the low half, the bin in the high half, and flags above it. Rotating puts the domain bits on
-      // top, so `bin < binCount` rejects a foreign domain too, and a life with flags.
-      let difference = entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)
-      let bin = Int(difference >> 16 | difference << 16)
+      let bin = cache.sizeClass(of: entry)
       if bin < ThreadCacheStorage.binCount, entry.endLife(as: .idle) {
         cache.push(entry, bin: bin)
         cnativeruntime_leave_cache_as_owner()
@@ -194,18 +191,18 @@ public import ResourceLedger
 
   /// Releases a block to the depot or to a cache that was parked, or adopted memory by its deallocator. Also called if
   /// ``release(_:)`` found that the entry has had its last life. Ending that life again changes nothing. Every life
-  /// with flags ends here, because its classification differs from its thread's cache.
+  /// with flags ends here: see ``ThreadCache/sizeClass(of:)``.
   @usableFromInline
   @inline(never)
   static func releaseSlowly(_ entry: LedgerEntry) {
-    // A block of the shared arena that threads do not keep, and a life without flags.
-    if let cache = unsafe ThreadCache(cnativeruntime_cache()),
-      (entry.classification.rawValue ^ (unsafe cache.storage.pointee.domain)) & 0xFF00_FFFF == 0,
-      Int(entry.classification.bucket) >= ThreadCacheStorage.binCount, entry.endLife(as: .idle)
-    {
-      let outcome = cache.pushToDepot(entry)
-      if outcome != .kept { Arena.shared.finishPush(of: entry, outcome) }
-      return
+    if let cache = unsafe ThreadCache(cnativeruntime_cache()) {
+      // Threads do not keep blocks of these size classes.
+      let sizeClass = cache.sizeClass(of: entry)
+      if ThreadCacheStorage.binCount..<SizeClass.count ~= sizeClass, entry.endLife(as: .idle) {
+        let outcome = cache.pushToDepot(entry, sizeClass: sizeClass)
+        if outcome != .kept { Arena.shared.finishPush(of: entry, outcome) }
+        return
+      }
     }
     Maintenance.settleInChild()
     if entry.flags.contains(.isInDoubt) { return entry.holdBackInDoubt() }

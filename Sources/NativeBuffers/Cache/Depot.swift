@@ -180,12 +180,13 @@ import Synchronization
   }
 
   /// Keeps a block, if it may be idle.
-  @inline(__always)
-  func push(_ entry: LedgerEntry, capacity: Int) -> PushOutcome { push(from: entry, to: entry, byteCount: capacity) }
+  func push(_ entry: LedgerEntry) -> PushOutcome {
+    push(from: entry, to: entry, sizeClass: Int(entry.classification.bucket), byteCount: entry.capacity)
+  }
 
   /// Keeps a batch: blocks of one class and alignment, linked from the first to the last. Keeps all of it or nothing.
   @inline(__always)
-  func push(from first: LedgerEntry, to last: LedgerEntry, byteCount: Int) -> PushOutcome {
+  func push(from first: LedgerEntry, to last: LedgerEntry, sizeClass: Int, byteCount: Int) -> PushOutcome {
     let own = ownStripe
     // The bytes are counted before the blocks are on the list, so no more bytes are ever listed than counted.
     let left = unsafe room(own).pointee.subtract(byteCount, ordering: .relaxed).newValue
@@ -193,7 +194,6 @@ import Synchronization
       unsafe room(own).pointee.add(byteCount, ordering: .relaxed)
       return .refused
     }
-    let sizeClass = Int(first.classification.bucket)
     let bin =
       first.alignmentLog2 == SizeClass.blockAlignmentLog2
       ? unsafe bin(own, sizeClass)

@@ -65,7 +65,8 @@ extension ThreadCache {
       count += 1
     }
     // `pop` does not change the links between the blocks.
-    let outcome = unsafe storage.pointee.depot.push(from: first, to: last, byteCount: count * capacity)
+    let outcome = unsafe storage.pointee.depot.push(
+      from: first, to: last, sizeClass: bin, byteCount: count * capacity)
     guard outcome == .refused else {
       arena.finishPush(of: first, outcome)
       return true

@@ -116,8 +116,19 @@ public import Synchronization
 
   /// Returns an idle block of the shared arena to its depot. Cost as ``takeFromDepot(_:)``.
   @inline(__always)
-  func pushToDepot(_ entry: LedgerEntry) -> Depot.PushOutcome {
-    unsafe storage.pointee.depot.push(entry, capacity: entry.capacity)
+  func pushToDepot(_ entry: LedgerEntry, sizeClass: Int) -> Depot.PushOutcome {
+    unsafe storage.pointee.depot.push(from: entry, to: entry, sizeClass: sizeClass, byteCount: entry.capacity)
+  }
+
+  /// The size class of a block of the shared arena whose life has no flags. For all other lives, a number that is no
+  /// size class.
+  @inlinable
+  @inline(__always)
+  func sizeClass(of entry: LedgerEntry) -> Int {
+    // The domain is in the low half, the size class in the high half, and flags above it. Rotating puts the bits of the
+    // domain on top, so another domain makes the number too large, and so does a flag.
+    let difference = entry.classification.rawValue ^ (unsafe storage.pointee.domain)
+    return Int(difference >> 16 | difference << 16)
   }
 
   /// The scope of a resource that is created now.
