@@ -4,11 +4,7 @@ import Glibc
 
 /// The clock for deadlines: nanoseconds of CLOCK_MONOTONIC, which does not change when the time of day is set.
 package enum MonotonicClock {
-  package static var now: UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
+  package static var now: UInt64 { KernelClock.nanoseconds(of: CLOCK_MONOTONIC) }
 
   /// Converts milliseconds to nanoseconds. The result is at most 146 years, so that it can be added to a time of this
   /// clock without overflow.

@@ -19,7 +19,7 @@ extension Ledger {
 
   /// The same for any ledger.
   package func refreshClock() {
-    let second = second(at: Self.nanoseconds(of: CLOCK_MONOTONIC_COARSE))
+    let second = second(at: KernelClock.nanoseconds(of: CLOCK_MONOTONIC_COARSE))
     if second == (unsafe atomic32(at: LedgerLayout.secondOffset).pointee.load(ordering: .relaxed)) { return }
     guard clockLock.tryLock() else { return }
     defer { clockLock.unlock() }
@@ -54,7 +54,7 @@ extension Ledger {
   /// Changes the header first and then the variable, so that no life begins later than the header's second. The caller
   /// holds `clockLock`, or is the only one that knows the ledger.
   private func writeClock(second: UInt32) {
-    let now = Self.nanoseconds(of: CLOCK_MONOTONIC)
+    let now = MonotonicClock.now
     let sequence = unsafe atomic32(at: LedgerLayout.clockSequenceOffset)
     let last = unsafe atomic64(at: LedgerLayout.monotonicAtRefreshOffset)
     let longest = unsafe atomic32(at: LedgerLayout.longestGapOffset)
@@ -70,7 +70,7 @@ extension Ledger {
     }
     unsafe last.pointee.store(now, ordering: .relaxed)
     unsafe atomic64(at: LedgerLayout.realTimeAtRefreshOffset).pointee
-      .store(Self.nanoseconds(of: CLOCK_REALTIME), ordering: .relaxed)
+      .store(KernelClock.nanoseconds(of: CLOCK_REALTIME), ordering: .relaxed)
     unsafe atomic32(at: LedgerLayout.secondOffset).pointee.store(second, ordering: .relaxed)
     unsafe sequence.pointee.store((before | 1) &+ 1, ordering: .releasing)
     if isOfProcess { cnativeruntime_set_second(second) }

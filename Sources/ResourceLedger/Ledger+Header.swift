@@ -74,16 +74,10 @@ extension Ledger {
     atomicMemoryFence(ordering: .releasing)
     unsafe place.pointee.parent_id = isForkedChild ? place.pointee.process_id : 0
     unsafe cnativeruntime_read_identity(place)
-    unsafe place.pointee.real_time = nanoseconds(of: CLOCK_REALTIME)
+    unsafe place.pointee.real_time = KernelClock.nanoseconds(of: CLOCK_REALTIME)
     // The seconds of a child's ledger go on from its parent's, so the time at which they began stays.
-    if !isForkedChild { unsafe place.pointee.monotonic_time = nanoseconds(of: CLOCK_MONOTONIC) }
+    if !isForkedChild { unsafe place.pointee.monotonic_time = MonotonicClock.now }
     unsafe sequence.pointee.store((before | 1) &+ 1, ordering: .releasing)
-  }
-
-  static func nanoseconds(of clock: clockid_t) -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(clock, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
   // MARK: The end

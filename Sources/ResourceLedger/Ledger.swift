@@ -102,7 +102,7 @@ import Synchronization
     region = try LedgerRegion(layout: layout, memory: memory)
     unsafe entries = (region.base + layout.entries.offset)
       .bindMemory(to: EntryRecord.self, capacity: entryCapacity)
-    secondsBegin = Self.nanoseconds(of: CLOCK_MONOTONIC)
+    secondsBegin = MonotonicClock.now
     try makeFirstRecordsUsable()
     writeHeader()
   }

@@ -106,6 +106,30 @@ struct RequestAnswerTests {
     }
   }
 
+  @Test("An answer that had to wait for an arena's lock makes the next request wait no longer than other answers do")
+  func waiting() async {
+    await #expect(processExitsWith: .success) {
+      Maintenance.beginByHand()
+      let arena = try Arena(name: "locked")
+      let word = Word()
+      var requests = RequestAnswers(word.foreign)
+      word.change()
+      let start = MonotonicClock.now
+      let hasLock = Atomic(false)
+      let holder = Worker {
+        arena.lock.lock()
+        hasLock.store(true, ordering: .releasing)
+        usleep(500_000)
+        arena.lock.unlock()
+      }
+      ThreadStatus.wait("the lock") { hasLock.load(ordering: .acquiring) }
+      requests.look(at: start, wasWoken: true)
+      holder.wait()
+      #expect(Self.answerNumber == 1)
+      #expect(try #require(requests.nextLook) < start + 20 * 500 * Self.millisecond)
+    }
+  }
+
   @Test("A request that comes before the thread looks for the first time is answered")
   func early() async {
     await #expect(processExitsWith: .success) {

@@ -2,6 +2,7 @@
 
 import Glibc
 import LedgerReading
+import NativeSynchronization
 
 /// One reading of a ledger that is watched.
 struct WatchReading {
@@ -28,11 +29,7 @@ struct WatchReading {
   }
 
   /// Nanoseconds of processor time that this process has used. The wait for an answer takes none.
-  private static var processorTime: Int {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-    return time.tv_sec * 1_000_000_000 + time.tv_nsec
-  }
+  private static var processorTime: Int { Int(KernelClock.nanoseconds(of: CLOCK_PROCESS_CPUTIME_ID)) }
 
   /// Reads again; nil if the process has ended meanwhile.
   func next() throws(CommandFailure) -> WatchReading? {

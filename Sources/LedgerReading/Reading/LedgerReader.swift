@@ -85,11 +85,7 @@ package struct LedgerReader: Sendable {
   }
 
   /// Nanoseconds since 1970.
-  private static var now: UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
+  private static var now: UInt64 { KernelClock.nanoseconds(of: CLOCK_REALTIME) }
 }
 
 extension SnapshotSum {

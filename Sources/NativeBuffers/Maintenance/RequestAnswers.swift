@@ -20,7 +20,8 @@ struct RequestAnswers {
 
   /// Nanoseconds between two looks, at least.
   static var shortestRest: UInt64 { 50_000_000 }
-  /// An answer may take a twentieth of the thread's time.
+  /// An answer may take a twentieth of a processor's time. On a busy machine, an answer takes longer, but no more of
+  /// that time, and the next request need not wait longer.
   static var restPerTime: UInt64 { 20 }
 
   /// Called on the thread that will answer.
@@ -46,9 +47,9 @@ struct RequestAnswers {
     earliest = now + Self.shortestRest
     guard value != seen else { return }
     seen = value
-    let begin = MonotonicClock.now
+    let begin = KernelClock.threadTime
     Self.answer(writer)
-    earliest = now + max(Self.shortestRest, Self.restPerTime * (MonotonicClock.now - begin))
+    earliest = now + max(Self.shortestRest, Self.restPerTime * (KernelClock.threadTime - begin))
   }
 
   /// Counts both books of all arenas, and writes the answer. Allocates nothing.

@@ -63,18 +63,15 @@ import Synchronization
     guard lock.tryLock() else { return }
     defer { lock.unlock() }
     if now >= nextScan {
-      let begin = Self.threadTime
+      let begin = KernelClock.threadTime
       scan()
       if peaks.isNewPeak(counts.liveByteCount) { writePeak(.mostLiveBytes, second: second, requested: 0) }
-      nextScan = now + Self.restPerTime * (Self.threadTime - begin)
+      nextScan = now + Self.restPerTime * (KernelClock.threadTime - begin)
     }
     write(second: second, residentSet: residentSet)
   }
 
   static var restPerTime: UInt64 { 1_250 }
-
-  /// The processor time of the calling thread: a scan that was interrupted took no more of it.
-  private static var threadTime: UInt64 { Ledger.nanoseconds(of: CLOCK_THREAD_CPUTIME_ID) }
 
   private func write(second: UInt32, residentSet: Int) {
     let table = ledger.layout.table(.history)
