@@ -70,6 +70,14 @@ extension LedgerReport {
             + "now: orphans and ghosts are those of that moment. The ledger's own figures are exact.")
       default: break
       }
+    } else if let answerAge {
+      text.append(
+        "The process counted what its allocator has for the last time \(Age.text(seconds: Int(min(answerAge, 1e9)))) "
+          + "before this report: orphans and ghosts are those of that moment. The ledger's own figures are exact.")
+    } else {
+      text.append(
+        "Orphans and ghosts were not looked for: they need the allocator's counts, for which the process was not asked "
+          + "while it ran.")
     }
     if let memoryError { text.append("Where the memory is could not be found out: \(memoryError)") }
     if tornCount > 0 {

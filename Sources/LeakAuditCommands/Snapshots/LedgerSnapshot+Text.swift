@@ -6,19 +6,25 @@ import ResourceLedger
 extension LedgerSnapshot {
   /// Whose ledger it is, in one line: "server (process 4211) on web-3, up 3 h 20 min".
   package var title: String {
+    guard let process else { return name }
+    let age = Age.text(seconds: Int(clamping: (takenAt - min(takenAt, process.madeAt)) / 1_000_000_000))
+    switch (status, isRunning) {
+    case (.ended, _): return "\(name), ended by a regular exit"
+    case (.replaced, _): return "\(name), went on as another program (exec)"
+    // `_exit`, and `exec` of a program without a ledger, look like a signal from outside.
+    case (_, false): return "\(name), ended without a regular exit (a signal, _exit or exec)"
+    case (_, true): return "\(name), ledger made \(age) ago"
+    case (_, nil): return "\(name), not known whether it still runs"
+    }
+  }
+
+  /// Whose ledger it is, without its state: "server (process 4211) on web-3".
+  var name: String {
     guard let process else { return "a process whose identity is torn in the ledger" }
     var id = "process \(seenProcessID ?? process.id)"
     // In a container, the process has another id than outside.
     if let seenProcessID, seenProcessID != process.id { id += ", \(process.id) in its own namespace" }
-    let age = Age.text(seconds: Int(clamping: (takenAt - min(takenAt, process.madeAt)) / 1_000_000_000))
-    let host = process.host.isEmpty ? "" : " on \(process.host)"
-    switch (status, isRunning) {
-    case (.ended, _): return "\(process.command) (\(id))\(host), ended by a regular exit"
-    case (.replaced, _): return "\(process.command) (\(id))\(host), went on as another program (exec)"
-    case (_, false): return "\(process.command) (\(id))\(host), died without a regular exit"
-    case (_, true): return "\(process.command) (\(id))\(host), ledger made \(age) ago"
-    case (_, nil): return "\(process.command) (\(id))\(host), not known whether it still runs"
-    }
+    return "\(process.command) (\(id))" + (process.host.isEmpty ? "" : " on \(process.host)")
   }
 
   /// An age band for a table: "over 1 h".

@@ -76,6 +76,11 @@ package enum LedgerTarget: Sendable, Equatable {
     }
   }
 
+  /// Whether it is a snapshot in a file, which does not change.
+  var isSnapshot: Bool {
+    if case .file(let path) = self { Self.snapshotBytes(path) != nil } else { false }
+  }
+
   private func open() throws(LedgerReadingError) -> LedgerReader {
     switch self {
     case .process(let id): try LedgerReader(process: id)

@@ -104,8 +104,13 @@ enum Terminal {
   /// Draws a whole screen, in one write, so that it does not flicker.
   /// - Returns: false if the terminal is gone.
   static func draw(_ lines: [String], rows: Int) -> Bool {
-    let body = lines.prefix(rows).map { "\($0)\u{1B}[0m\u{1B}[K" }.joined(separator: "\r\n")
-    return StandardOutput.write("\u{1B}[H\(body)\u{1B}[J")
+    StandardOutput.write(sequence(for: lines.prefix(rows)))
+  }
+
+  /// What draws these lines from the top. Each row is erased before its line is written: after a line of the whole
+  /// width, the cursor is still on its last column, and an erasure would take that character.
+  static func sequence(for lines: some Sequence<String>) -> String {
+    "\u{1B}[H" + lines.map { "\u{1B}[0m\u{1B}[K\($0)" }.joined(separator: "\r\n") + "\u{1B}[0m"
   }
 
   /// Waits for a key, a signal, or the end of some milliseconds.

@@ -64,9 +64,12 @@ extension WatchCommand {
     var readings = 1
     while true {
       try printReport(reading.line)
-      guard reading.snapshot.isRunning == true, readings < count ?? .max else { return CommandExit.clean.code }
+      guard reading.mayChange, readings < count ?? .max else { return CommandExit.clean.code }
       sleep(milliseconds: pause(after: reading))
-      guard let next = try reading.next() else { return CommandExit.clean.code }
+      guard let next = try reading.next() else {
+        try printReport(reading.ended.title)
+        return CommandExit.clean.code
+      }
       reading = next
       readings += 1
     }
@@ -94,7 +97,7 @@ extension WatchCommand {
       }
       let now = MonotonicClock.now
       // A process that ended does not change any more.
-      let waits = state.isFrozen || reading.snapshot.isRunning != true || readings >= count ?? .max
+      let waits = state.isFrozen || !reading.mayChange || readings >= count ?? .max
       if count.map({ readings >= $0 }) ?? false { return CommandExit.clean.code }
       switch Terminal.nextEvent(milliseconds: waits ? 60_000 : now < due ? Int((due - now) / 1_000_000) + 1 : 0) {
       case .key(let key):

@@ -8,7 +8,9 @@ import NativeSynchronization
 struct WatchReading {
   let target: LedgerTarget
   let units: ByteText
-  private(set) var snapshot: LedgerSnapshot
+  let snapshot: LedgerSnapshot
+  /// Whether the process has ended since the reading.
+  private(set) var hasEnded = false
   let lines: [LineTotals]
   /// The processor time that the reading took.
   let milliseconds: Int
@@ -44,9 +46,15 @@ struct WatchReading {
   /// The same figures, of a process that has ended.
   var ended: WatchReading {
     var result = self
-    result.snapshot.isRunning = false
+    result.hasEnded = true
     return result
   }
+
+  /// Whether another reading may show something else.
+  var mayChange: Bool { snapshot.isRunning == true && !hasEnded && !target.isSnapshot }
+
+  /// Whose ledger it is, in one line. The last reading of a process cannot say how the process ended.
+  var title: String { hasEnded ? "\(snapshot.name), has ended" : snapshot.title }
 
   /// All of it in one line: "14:03:22  live 12,345 of 31.6 MiB  idle 4.00 MiB  resident 120 MiB  +1.20 MiB/min".
   var line: String {

@@ -54,7 +54,7 @@ struct WatchScreen {
     if let growth = snapshot.growthPerMinute { figures += "   \(units.signed(growth))/min" }
     let frozen = state.isFrozen ? "  FROZEN" : ""
     return [
-      style.heading((snapshot.title + frozen).shortened(to: columns)),
+      style.heading((reading.title + frozen).shortened(to: columns)),
       figures.shortened(to: columns),
       curve("live bytes", snapshot.history.map(\.liveByteCount), columns: columns),
       curve("resident", snapshot.history.map(\.residentSet), columns: columns),

@@ -27,13 +27,16 @@ struct OpenFiles {
     links.filter { $0.target.hasPrefix(Self.start(of: name)) }.map { path($0.number) }
   }
 
-  /// Paths of the open files with one of these names, without memfds and devices.
+  /// Paths of the open files with one of these names, without memfds and devices: to open a device may do something.
   func named(_ names: Set<String>) -> [String] {
     links.filter { link in
       names.contains(link.target) && link.target.hasPrefix("/") && !link.target.hasPrefix("/memfd:")
-        && !link.target.hasPrefix("/dev/")
     }
     .map { path($0.number) }
+    .filter { path in
+      var status = stat()
+      return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
   }
 
   /// Paths of the memfds that the process has mapped, and whose descriptors it has closed: a program may close

@@ -26,7 +26,7 @@ public struct Finding: Codable, Sendable, Equatable {
     /// A resource has been live for longer than an age that was asked for. What a cache holds, and what is meant to
     /// live as long as the process, is left out. A note, not a fault.
     public static var old: Kind { Kind(.old) }
-    /// A resource was live when its process was killed. A note, not a fault.
+    /// A resource was live when its process ended without a regular exit. A note, not a fault.
     public static var live: Kind { Kind(.live) }
 
     /// The kinds of this version.
@@ -72,7 +72,8 @@ public struct Finding: Codable, Sendable, Equatable {
       case .stuck: "a cleanup runs for too long, and those behind it wait: a cleanup that blocks"
       case .unrecorded: "created on lines that the ledger had no room to record: reports show (unknown):0 instead"
       case .old: "live for longer than the age that was asked for: a forgotten entry of a dictionary, or a cache"
-      case .live: "live when the process was killed: it could not release anything any more, so this is no leak"
+      case .live:
+        "live when the process ended without a regular exit: it could not release anything any more, so this is no leak"
       }
     }
 

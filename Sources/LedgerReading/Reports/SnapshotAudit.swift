@@ -7,9 +7,9 @@ import ResourceLedger
 /// - Orphans and ghosts come from the process's last answer, which has both books of one instant. Without an answer
 ///   there are none, and ``arenas`` is empty.
 /// - A live resource is no finding, because another process cannot know how long it is needed. If the process ended
-///   regularly, what is still live is `held`. If it was killed, or began another program by `exec`, it is `live`, which
-///   says nothing about a leak. If an age is asked for, what is surely that old is `old`. What a cache holds, and what
-///   is meant to live as long as the process, is in none of the three.
+///   regularly, what is still live is `held`. If it ended otherwise, or began another program by `exec`, it is `live`,
+///   which says nothing about a leak. If an age is asked for, what is surely that old is `old`. What a cache holds, and
+///   what is meant to live as long as the process, is in none of the three.
 /// - The censuses of domains that are no arenas are not compared: they are of another moment than the entries.
 package struct SnapshotAudit: Codable, Sendable {
   package struct Options: Sendable {
@@ -48,7 +48,7 @@ package struct SnapshotAudit: Codable, Sendable {
     case (.ended, _): findings += snapshot.liveFindings(.held, options.includes)
     case (.replaced, _):
       findings += snapshot.liveFindings(
-        .live, options.includes, reason: "its program was not killed, but replaced by another one (exec)")
+        .live, options.includes, reason: "its program was replaced by another one (exec)")
     case (_, false): findings += snapshot.liveFindings(.live, options.includes)
     default: break
     }

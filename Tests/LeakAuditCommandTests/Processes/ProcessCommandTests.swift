@@ -53,6 +53,21 @@ struct ProcessCommandTests {
     #expect(!outcome.output.contains("small()"))
   }
 
+  @Test(
+    "A process whose ledger is a file is found by its id, also if the file is in /dev/shm",
+    arguments: ["/dev/shm", "/tmp"])
+  func ledgerInFile(folder: String) throws {
+    let path = "\(folder)/\(UUID().uuidString).ledger"
+    defer { unsafe unlink(path) }
+    let trial = try TrialProcess(["lines"], ledger: path)
+    try trial.line()
+    try #require(FileManager.default.fileExists(atPath: path))
+    let outcome = try audit("report", "\(trial.id)", "--units", "bytes")
+    #expect(outcome.exitCode == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("\nlive 103 of 3,100,000 bytes, idle "))
+    #expect(try audit("list").output.contains("\(trial.id) "))
+  }
+
   @Test("The process is in the list with its figures")
   func list() throws {
     let trial = try start("lines")

@@ -40,6 +40,8 @@ struct ReportCommandTests {
         each other. If it is meant to stay, let a ResourceCache hold it, create it in a ProcessLifetime.scope, or name \
         it in a suppression file.
 
+        Orphans and ghosts were not looked for: they need the allocator's counts, for which the process was not asked \
+        while it ran.
         verdict: clean, with notes. No finding counts; see the notes above.
 
         """)
@@ -55,7 +57,7 @@ struct ReportCommandTests {
       outcome.output.hasPrefix(
         "server (process 4211) on web-3, ended by a regular exit\nlive 12 of 2.95 MiB, idle 0 bytes\nkept on purpose: "
           + "3 of 2.86 MiB held by a cache, 9 of 87.9 KiB of process lifetime\n\n"), "\(outcome.output)")
-    #expect(outcome.output.hasSuffix("\n\nverdict: clean. Nothing was found.\n"))
+    #expect(outcome.output.hasSuffix(" while it ran.\nverdict: clean. Nothing was found.\n"))
     let document = try report(MadeSnapshot(lines: [held]), "--format", "json").output
     #expect(document.contains(/"heldByCache" : {\n *"byteCount" : 3000000,\n *"count" : 3/), "\(document)")
   }

@@ -98,7 +98,7 @@ struct RunAuditTests {
     #expect(outcome.exitCode == 1)
     #expect(outcome.errors.components(separatedBy: "\nverdict: ").count == 4, "\(outcome.errors)")
     #expect(outcome.errors.components(separatedBy: "ended by a regular exit").count == 3)
-    #expect(outcome.errors.components(separatedBy: "died without a regular exit").count == 2)
+    #expect(outcome.errors.components(separatedBy: "ended without a regular exit (a signal").count == 2)
   }
 
   @Test("A forked child that goes on has a report of its own")

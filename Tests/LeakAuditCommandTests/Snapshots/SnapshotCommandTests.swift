@@ -29,6 +29,34 @@ struct SnapshotCommandTests {
     #expect(shown.output.contains("\"file\":\"Server/Cache.swift\""))
   }
 
+  @Test("A symbolic link, a pipe and a device keep their names: the bytes go to where they lead")
+  func special() throws {
+    let folder = try ScratchFolder()
+    let source = try folder.write(made, "source")
+    let (link, pipe, device) = ("\(folder.path)/link", "\(folder.path)/pipe", "\(folder.path)/device")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "target")
+    // A link to nothing has no place for the bytes.
+    #expect(try Command.run("leak-audit", ["snapshot", source, "-o", link]).exitCode == 2)
+    try Data().write(to: URL(fileURLWithPath: "\(folder.path)/target"))
+    #expect(try Command.run("leak-audit", ["snapshot", source, "-o", link]).exitCode == 0)
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "target")
+    let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/target")))
+    #expect(try SnapshotFile.snapshot(from: bytes) == made.snapshot)
+    let piped = try Command.run(
+      "/bin/sh",
+      [
+        "-c", "mkfifo \"$2\" && { \"$0\" snapshot \"$1\" -o \"$2\" & zcat < \"$2\"; wait $!; test -p \"$2\"; }",
+        Command.path("leak-audit"), source, pipe,
+      ])
+    #expect(piped.exitCode == 0 && piped.output.contains("Server/Cache.swift"), "\(piped.errors)")
+    // A node like /dev/full, whose writes fail. Only root can make one.
+    guard unsafe mknod(device, S_IFCHR | 0o666, 1 << 8 | 7) == 0 else { return }
+    let full = try Command.run("leak-audit", ["snapshot", source, "-o", device])
+    var status = stat()
+    #expect(unsafe stat(device, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
+    #expect(full.exitCode == 2, "\(full.errors)")
+  }
+
   @Test("With --redact, no name is in the file")
   func redacted() throws {
     let folder = try ScratchFolder()

@@ -22,6 +22,22 @@ struct WatchScreenTests {
     return WatchScreen(reading, growth: growth, units: .auto, style: .plain).text(state, rows: rows, columns: columns)
   }
 
+  @Test("The last reading of a process that has ended does not say how it ended, and a snapshot is read once")
+  func ended() throws {
+    var running = made
+    (running.status, running.isRunning) = (.inUse, true)
+    let folder = try ScratchFolder()
+    let reading = try WatchReading(.file(folder.write(running, "snapshot")), units: .auto)
+    #expect(reading.title == "server (process 4211) on web-3, ledger made 12 min 5 s ago" && !reading.mayChange)
+    #expect(reading.ended.title == "server (process 4211) on web-3, has ended" && !reading.ended.mayChange)
+  }
+
+  @Test("A row is erased before its line is written, so that a line of the whole width keeps its last character")
+  func drawing() {
+    let erase = "\u{1B}[0m\u{1B}[K"
+    #expect(Terminal.sequence(for: ["ab", ""]) == "\u{1B}[H\(erase)ab\r\n\(erase)\u{1B}[0m")
+  }
+
   @Test("It shows whose ledger it is, the sums, and a row for each line of code with its growth and its age")
   func whole() throws {
     let text = try screen(WatchState())
