@@ -93,17 +93,17 @@ struct FileDescriptorTests {
       func refer(to file: FileDescriptor) { if dup2(file.rawValue, number) != number { exit(2) } }
       refer(to: null)
       let domain = FileDescriptorDomain.shared
-      // The test library opens and closes descriptors of its own in this process. If the counts before and after
-      // differ, the comparison is made again.
+      // The test library opens and closes descriptors of its own in this process, so some comparisons may fail. If the
+      // descriptor is not counted, all of them do.
       for _ in 0..<50 {
         let before = try domain.census().count
         refer(to: reader)
         let other = try domain.census().count
         refer(to: null)
-        if try domain.census().count == before { exit(other == before + 1 ? 0 : 3) }
+        if try domain.census().count == before, other == before + 1 { exit(0) }
       }
       try writer.close()
-      exit(4)
+      exit(3)
     }
   }
 
