@@ -134,8 +134,8 @@ import Synchronization
     return capacities.lowerBound
   }
 
-  /// Makes the process's ledger where it was asked for, or else in memory. If it is not where others can read it, one
-  /// line on standard error says why.
+  /// Makes the process's ledger: in a file if the user named one, and otherwise in memory. If other processes cannot
+  /// read it, or it is not in the file that the user named, one line on standard error says why.
   private static func reserveShared() throws(LedgerError) -> Ledger {
     let capacity = capacity(reservable: ProcessMemory.reservableByteCount)
     guard let path = LedgerFile.path else {

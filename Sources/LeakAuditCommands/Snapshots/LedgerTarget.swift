@@ -46,7 +46,7 @@ package enum LedgerTarget: Sendable, Equatable {
     try read(leastAge: leastAge).snapshot
   }
 
-  /// The same, and where the memory of a process is; nil for a file.
+  /// Reads the same, and finds out where the memory of the process is. `memory` is nil for a file.
   func snapshotAndMemory(
     leastAge: Int?
   ) throws(CommandFailure) -> (snapshot: LedgerSnapshot, memory: Result<ResidentSum, CommandFailure>?) {
@@ -58,8 +58,9 @@ package enum LedgerTarget: Sendable, Equatable {
     }
   }
 
-  /// - Returns: the snapshot, and the open ledger from which it is; nil for a snapshot in a file.
-  private func read(leastAge: Int?) throws(CommandFailure) -> (snapshot: LedgerSnapshot, reader: LedgerReader?) {
+  /// Reads the same.
+  /// - Returns: the snapshot, and the open ledger from which it was read. For a snapshot in a file, there is no ledger.
+  func read(leastAge: Int? = nil) throws(CommandFailure) -> (snapshot: LedgerSnapshot, reader: LedgerReader?) {
     do {
       if case .file(let path) = self, let bytes = Self.snapshotBytes(path) {
         return (try SnapshotFile.snapshot(from: bytes), nil)
@@ -74,11 +75,6 @@ package enum LedgerTarget: Sendable, Equatable {
     } catch {
       throw CommandFailure("\(self): \(error)")
     }
-  }
-
-  /// Whether it is a snapshot in a file, which does not change.
-  var isSnapshot: Bool {
-    if case .file(let path) = self { Self.snapshotBytes(path) != nil } else { false }
   }
 
   private func open() throws(LedgerReadingError) -> LedgerReader {

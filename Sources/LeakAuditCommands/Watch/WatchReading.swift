@@ -9,6 +9,8 @@ struct WatchReading {
   let target: LedgerTarget
   let units: ByteText
   let snapshot: LedgerSnapshot
+  /// Whether the target is a snapshot in a file, which does not change.
+  private let isOfSnapshot: Bool
   /// Whether the process has ended since the reading.
   private(set) var hasEnded = false
   let lines: [LineTotals]
@@ -22,7 +24,9 @@ struct WatchReading {
     self.target = target
     self.units = units
     let begin = Self.processorTime
-    snapshot = try target.snapshot()
+    let (snapshot, ledger) = try target.read()
+    self.snapshot = snapshot
+    isOfSnapshot = ledger == nil
     lines = snapshot.liveLines
     milliseconds = (Self.processorTime - begin) / 1_000_000
     residentSet =
@@ -51,7 +55,7 @@ struct WatchReading {
   }
 
   /// Whether another reading may show something else.
-  var mayChange: Bool { snapshot.isRunning == true && !hasEnded && !target.isSnapshot }
+  var mayChange: Bool { snapshot.isRunning == true && !hasEnded && !isOfSnapshot }
 
   /// Whose ledger it is, in one line. The last reading of a process cannot say how the process ended.
   var title: String { hasEnded ? "\(snapshot.name), has ended" : snapshot.title }
