@@ -10,7 +10,7 @@
 The processes are comparable programs: live-buffers in Swift for leak-audit, live_blocks in C for heaptrack, and
 live_blocks in Python for memray. Each has one thread that makes and releases one block after the other. heaptrack and
 gdb must be installed (Debian packages of these names). memray is installed from PyPI in .build/venv-memray. The script
-must be allowed to trace other processes, because these two tools do that. It takes about 6 minutes after the builds.
+must be allowed to trace other processes, because these two tools do that. It takes about 9 minutes after the builds.
 The machine should have two or more cores, and nothing else should run.
 
 The exit code is 1 if leak-audit failed. What another tool cannot do here is in its cell of the table.
