@@ -7,11 +7,12 @@ import Synchronization
 
 /// Puts the process's ledger into a file, which stays after any end of the process, SIGKILL included.
 ///
-/// The environment variable `NATIVE_BUFFERS_LEDGER` does the same without a change of the program. `%p` in the path
-/// stands for the process id. The file must not exist; it is made for this user alone (mode 0600), and no symbolic link
-/// is followed at the end of the path. Room is set aside before it is used, so a full file system is an error and not a
-/// signal. If the file cannot be made, one line on standard error says why, and the ledger lies in memory, as without a
-/// file. A forked child gets a file of its own if the path has a `%p`, otherwise memory.
+/// The environment variable `NATIVE_BUFFERS_LEDGER` does the same without a change of the program; an empty one is as
+/// if it were not set. `%p` in the path stands for the process id. The file must not exist; it is made for this user
+/// alone (mode 0600), and no symbolic link is followed at the end of the path. Room is set aside before it is used, so
+/// a full file system is an error and not a signal. If the file cannot be made, one line on standard error says why,
+/// and the ledger lies in memory, as without a file. A forked child gets a file of its own if the path has a `%p`,
+/// otherwise memory.
 ///
 /// A program that the process begins by `exec` has the same process id, so its file would have the same path. The file
 /// of the program before is then renamed to the path with `.before-exec` at its end, and says that its program was
@@ -45,7 +46,8 @@ public enum LedgerFile {
     if let text = unsafe UnsafePointer<CChar>(bitPattern: chosenPath.load(ordering: .sequentiallyConsistent)) {
       return unsafe String(cString: text)
     }
-    return unsafe getenv("NATIVE_BUFFERS_LEDGER").map { unsafe String(cString: $0) }
+    guard let text = unsafe getenv("NATIVE_BUFFERS_LEDGER"), unsafe text.pointee != 0 else { return nil }
+    return unsafe String(cString: text)
   }
 
   /// The path with the number of this process.

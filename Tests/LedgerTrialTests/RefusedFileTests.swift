@@ -66,6 +66,16 @@ struct RefusedFileTests {
     #expect(process.finish() == 0)
   }
 
+  @Test("An empty path is as if there were none: the program says nothing, and its ledger is in memory")
+  func emptyPath() throws {
+    let process = try TrialProcess(["hold"], ledger: "")
+    try process.line()
+    #expect(process.errors == "")
+    #expect(try OutsideReport(process.id).live.count == HoldingTrial.count)
+    try process.step()
+    #expect(process.finish() == 0)
+  }
+
   @Test("Of two programs with the same path, the second one has its ledger in memory, and both can be read")
   func samePath() throws {
     let folder = try TestFolder()
