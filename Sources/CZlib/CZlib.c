@@ -42,9 +42,11 @@ CZlibResult czlib_decompress(const uint8_t *input, size_t length, uint8_t *outpu
   int result = inflate(&stream, Z_FINISH);
   *written = stream.total_out;
   int isWhole = result == Z_STREAM_END && stream.avail_in == 0;
-  int isFull = result == Z_BUF_ERROR && stream.avail_out == 0;
+  int isFull = stream.avail_out == 0;
   inflateEnd(&stream);
   if (isWhole) return CZlibDone;
   if (result == Z_MEM_ERROR) return CZlibNoMemory;
-  return isFull ? CZlibNoRoom : CZlibDamaged;
+  // Neither damaged nor at its end: the next step needs more room, or bytes that are not there.
+  if (result == Z_BUF_ERROR || result == Z_OK) return isFull ? CZlibNoRoom : CZlibCutShort;
+  return CZlibDamaged;
 }

@@ -14,9 +14,11 @@ typedef enum CZlibResult {
   CZlibDone = 0,
   /// The output has no room for all of it.
   CZlibNoRoom = 1,
-  /// The input is no gzip, or is cut or damaged, or more follows its end.
+  /// The input is no gzip, or is damaged, or more follows its end.
   CZlibDamaged = 2,
   CZlibNoMemory = 3,
+  /// The input ends before the gzip does.
+  CZlibCutShort = 4,
 } CZlibResult;
 
 /// The most bytes that `czlib_compress` writes for an input of this length.

@@ -70,8 +70,8 @@ package enum LedgerTarget: Sendable, Equatable {
       return (try reader.snapshot(LedgerReader.Options(leastAge: leastAge)), reader)
     } catch let error as LedgerReadingError {
       throw CommandFailure(error.description)
-    } catch let error as ValueRefusal {
-      throw CommandFailure("\(self) \(error).")
+    } catch let error as SnapshotFileError {
+      throw CommandFailure(error.description(of: self))
     } catch {
       throw CommandFailure("\(self): \(error)")
     }

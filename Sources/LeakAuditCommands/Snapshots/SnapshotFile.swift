@@ -34,20 +34,28 @@ package enum SnapshotFile {
   }
 
   /// Reads the bytes of a file. It takes at most a fixed multiple of their number in memory, plus 1 MiB.
-  /// - Throws: ``ValueRefusal``, which says what is wrong with the file.
-  package static func snapshot(from bytes: [UInt8]) throws(ValueRefusal) -> LedgerSnapshot {
-    let json = try decompressed(bytes)
+  package static func snapshot(from bytes: [UInt8]) throws(SnapshotFileError) -> LedgerSnapshot {
+    let json = Data(try decompressed(bytes))
     do {
-      return try JSONDecoder().decode(LedgerSnapshot.self, from: Data(json))
-    } catch let error as DecodingError {
-      throw ValueRefusal("is no snapshot: \(error.explanation)")
+      return try JSONDecoder().decode(LedgerSnapshot.self, from: json)
     } catch {
-      throw ValueRefusal("is no snapshot: \(error)")
+      // Another version may have other fields, so it is looked at first.
+      if let version = (try? JSONDecoder().decode(Version.self, from: json))?.version,
+        version != LedgerSnapshot.currentVersion
+      {
+        throw .unknownVersion(version)
+      }
+      throw .notASnapshot(what: (error as? DecodingError)?.explanation ?? "its text is no JSON")
     }
   }
 
+  /// The field that a snapshot of every version has.
+  private struct Version: Decodable {
+    let version: Int
+  }
+
   /// Doubles the room until the text fits, because the length in the file's trailer may lie.
-  private static func decompressed(_ bytes: [UInt8]) throws(ValueRefusal) -> [UInt8] {
+  private static func decompressed(_ bytes: [UInt8]) throws(SnapshotFileError) -> [UInt8] {
     var capacity = min(largestByteCount, max(1 << 16, 8 * bytes.count))
     while true {
       var result = CZlibDamaged
@@ -61,23 +69,31 @@ package enum SnapshotFile {
       switch result {
       case CZlibDone: return text
       case CZlibNoRoom where capacity < largestByteCount: capacity = min(largestByteCount, capacity * 4)
-      case CZlibNoRoom: throw ValueRefusal("is too large for a snapshot")
-      case CZlibNoMemory: throw ValueRefusal("could not be read: memory is short")
-      default: throw ValueRefusal("is no snapshot, or it is cut or damaged. Copy it again")
+      case CZlibNoRoom: throw .tooLarge
+      case CZlibNoMemory: throw .memoryIsShort
+      case CZlibCutShort: throw .cutShort
+      default: throw .damaged
       }
     }
   }
 }
 
 extension DecodingError {
-  /// What is wrong, without the names of Swift's types.
+  /// What is wrong, in the words of a person who reads the JSON.
   fileprivate var explanation: String {
     switch self {
-    case .dataCorrupted(let context), .typeMismatch(_, let context), .valueNotFound(_, let context),
-      .keyNotFound(_, let context):
-      let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-      return path.isEmpty ? context.debugDescription : "\(path): \(context.debugDescription)"
-    @unknown default: return "\(self)"
+    case .keyNotFound(let key, let context): "\(Self.field(context.codingPath + [key])) is missing"
+    case .typeMismatch(_, let context): "\(Self.field(context.codingPath)) has a value of another kind"
+    case .valueNotFound(_, let context): "\(Self.field(context.codingPath)) has no value"
+    case .dataCorrupted(let context) where context.codingPath.isEmpty: "its text is no JSON"
+    case .dataCorrupted(let context): "\(Self.field(context.codingPath)) has a value that no snapshot has"
+    @unknown default: "its text is no JSON"
     }
+  }
+
+  /// "its field \"sums.3.site\"".
+  private static func field(_ path: [any CodingKey]) -> String {
+    let names = path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
+    return path.isEmpty ? "its text" : "its field \"\(names.shownOnTerminals)\""
   }
 }

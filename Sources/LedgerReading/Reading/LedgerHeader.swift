@@ -18,18 +18,16 @@ struct LedgerHeader {
     func damaged(_ what: String, _ offset: Int) -> LedgerReadingError {
       LedgerReadingError(.damaged(what: what, offset: offset), of: subject)
     }
-    guard source.byteCount >= 12 else {
-      throw LedgerReadingError(.notALedger(byteCount: source.byteCount), of: subject)
+    guard source.byteCount >= 8,
+      try source.bytes(at: 0, count: 8).number(at: 0, as: UInt64.self) == LedgerLayout.magic
+    else { throw LedgerReadingError(.notALedger(.bytes(source.byteCount)), of: subject) }
+    func cutShort(wanted: Int? = nil) -> LedgerReadingError {
+      LedgerReadingError(.cutShort(byteCount: source.byteCount, wanted: wanted), of: subject)
     }
-    let start = try source.bytes(at: 0, count: 12)
-    guard start.number(at: 0, as: UInt64.self) == LedgerLayout.magic else {
-      throw LedgerReadingError(.notALedger(byteCount: source.byteCount), of: subject)
-    }
-    let version = start.number(at: LedgerLayout.versionOffset, as: UInt32.self)
+    guard source.byteCount >= 12 else { throw cutShort() }
+    let version = try source.bytes(at: LedgerLayout.versionOffset, count: 4).number(at: 0, as: UInt32.self)
     guard version == LedgerLayout.version else { throw LedgerReadingError(.unknownVersion(version), of: subject) }
-    guard source.byteCount >= LedgerLayout.headerSize else {
-      throw damaged("it ends in the header", source.byteCount)
-    }
+    guard source.byteCount >= LedgerLayout.headerSize else { throw cutShort() }
     let header = try source.bytes(at: 0, count: LedgerLayout.headerSize)
     let state = header.number(at: LedgerLayout.stateOffset, as: UInt32.self)
     switch LedgerLayout.State(rawValue: state) {
@@ -47,11 +45,7 @@ struct LedgerHeader {
     guard regionSize >= LedgerLayout.headerSize else {
       throw damaged("its size is \(regionSize.grouped) bytes", LedgerLayout.regionSizeOffset)
     }
-    guard regionSize <= source.byteCount else {
-      throw damaged(
-        "it says that it has \(regionSize.grouped) bytes, and the file has \(source.byteCount.grouped)",
-        LedgerLayout.regionSizeOffset)
-    }
+    guard regionSize <= source.byteCount else { throw cutShort(wanted: regionSize) }
     let rowCount = header.word(at: LedgerLayout.rowCountOfDirectoryOffset)
     guard rowCount <= LedgerLayout.directoryCapacity else {
       throw damaged("its directory has \(rowCount.grouped) rows", LedgerLayout.rowCountOfDirectoryOffset)

@@ -16,8 +16,10 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
     case noLedger
     /// The process has a ledger, but closed its descriptor, and the kernel does not let this user open the memory.
     case descriptorClosed
-    /// The bytes are no ledger.
+    /// The bytes are no ledger, or this is no regular file.
     case notALedger
+    /// The end of a ledger is missing.
+    case cutShort
     /// A ledger of a version that this reader does not know.
     case unknownVersion
     /// A ledger whose bytes contradict each other.
@@ -36,7 +38,9 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
     /// `usesLibrary` says whether the program has this library in it; nil if that could not be found out.
     case noLedger(usesLibrary: Bool?)
     case descriptorClosed(errno: Int32)
-    case notALedger(byteCount: Int)
+    case notALedger(NotALedger)
+    /// `byteCount` is what is there; `wanted` is what the ledger has, and nil if the header is not whole.
+    case cutShort(byteCount: Int, wanted: Int?)
     case unknownVersion(UInt32)
     case damaged(what: String, offset: Int)
     case changedWhileRead(what: String)
@@ -50,12 +54,22 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       case .noLedger: .noLedger
       case .descriptorClosed: .descriptorClosed
       case .notALedger: .notALedger
+      case .cutShort: .cutShort
       case .unknownVersion: .unknownVersion
       case .damaged: .damaged
       case .changedWhileRead: .changedWhileRead
       case .inputOutput: .inputOutput
       }
     }
+  }
+
+  /// What was found in the place of a ledger.
+  package enum NotALedger: Equatable, Sendable {
+    case folder, device, pipe
+    /// A socket cannot be opened, nor can a device without a driver.
+    case socket
+    /// A regular file of other bytes; of none, if the count is 0.
+    case bytes(Int)
   }
 
   package let reason: Reason
@@ -99,8 +113,18 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       "\(subject) has a ledger, but closed the ledger's descriptor, and the kernel does not let this user open the "
         + "memory (\(systemMessage(errno))). Run the command as root, outside of containers; or set "
         + "NATIVE_BUFFERS_LEDGER to a path, and start the process again."
-    case .notALedger(let byteCount):
-      "\(subject) is no ledger: its \(byteCount.grouped) bytes do not begin like one. Check the path."
+    case .notALedger(.folder): "\(subject) is a folder. Name a ledger or a snapshot in it."
+    case .notALedger(.device): "\(subject) is a device. Name a ledger or a snapshot in a regular file."
+    case .notALedger(.pipe): "\(subject) is a pipe. Write what comes from it into a file, and name that file."
+    case .notALedger(.socket): "\(subject) is a socket. Name a ledger or a snapshot in a regular file."
+    case .notALedger(.bytes(0)): "\(subject) is empty. Check the path, and whether what writes the file has ended."
+    case .notALedger(.bytes(let byteCount)):
+      "\(subject) is neither a ledger nor a snapshot: its \(byteCount.grouped) bytes do not begin like one. Check the "
+        + "path."
+    case .cutShort(let byteCount, let wanted):
+      "the ledger of \(subject) is cut short: it has \(byteCount.grouped) bytes"
+        + (wanted.map { ", and says that it has \($0.grouped)" } ?? ", which is not even its header")
+        + ". Copy it again, and look whether the disk is full."
     case .unknownVersion(let version):
       "the ledger of \(subject) has version \(version), and this program reads version 2. Use the leak-audit that was "
         + "built with the same version of NativeBuffers as the program."

@@ -27,7 +27,7 @@ import NativeSynchronization
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw LedgerReadingError(.notALedger(byteCount: 0), of: subject)
+      throw LedgerReadingError(.notALedger(LedgerReadingError.NotALedger(mode: status.st_mode)), of: subject)
     }
     self.descriptor = descriptor
     byteCount = Int(status.st_size)
@@ -127,13 +127,28 @@ import NativeSynchronization
   }
 }
 
+extension LedgerReadingError.NotALedger {
+  /// - Parameter mode: of something that could be opened, and is no regular file.
+  init(mode: mode_t) {
+    switch mode & S_IFMT {
+    case S_IFDIR: self = .folder
+    case S_IFIFO: self = .pipe
+    default: self = .device
+    }
+  }
+}
+
 extension LedgerReadingError.Reason {
   /// Why a file could not be opened.
   init(openFailedWith code: Int32, _ subject: LedgerSubject) {
     switch code {
     case EACCES, EPERM: self = .notPermitted(errno: code)
     case ENOENT, ENOTDIR, ESRCH, ENXIO:
-      if case .process = subject { self = .noSuchProcess } else { self = .noSuchFile }
+      if case .process = subject {
+        self = .noSuchProcess
+      } else {
+        self = code == ENXIO ? .notALedger(.socket) : .noSuchFile
+      }
     default: self = .inputOutput(call: "open", errno: code)
     }
   }

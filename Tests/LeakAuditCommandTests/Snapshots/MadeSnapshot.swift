@@ -116,7 +116,15 @@ final class ScratchFolder {
   }
 
   /// Writes a snapshot into a file, and returns its path.
-  func write(_ made: MadeSnapshot, _ name: String) throws -> String {
-    try write(SnapshotFile.bytes(of: made.snapshot), name)
+  func write(_ made: MadeSnapshot, _ name: String) throws -> String { try write(made.snapshot, name) }
+
+  func write(_ snapshot: LedgerSnapshot, _ name: String) throws -> String {
+    try write(SnapshotFile.bytes(of: snapshot), name)
+  }
+
+  /// Makes a pipe with a name, and returns its path.
+  func makePipe(_ name: String) throws -> String {
+    guard unsafe mkfifo("\(path)/\(name)", 0o600) == 0 else { throw CocoaError(.fileWriteUnknown) }
+    return "\(path)/\(name)"
   }
 }
