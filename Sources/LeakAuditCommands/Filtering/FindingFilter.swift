@@ -28,14 +28,17 @@ package struct FindingFilter: Sendable {
     package let counts: Bool
   }
 
-  /// The findings that are shown. Small and suppressed ones are left out; those about files of others are shown, and do
-  /// not count.
+  /// The findings that are shown, and what suppression rules left out. Small ones are left out, too; those about files
+  /// of others are shown, and do not count.
   /// - Parameter isFault: whether a finding of this kind is a fault in this report.
-  package mutating func judge(_ findings: [Finding], isFault: (Finding.Kind) -> Bool) -> [Judged] {
+  package mutating func judge(
+    _ findings: [Finding], isFault: (Finding.Kind) -> Bool
+  ) -> (shown: [Judged], suppressed: [Suppressions.Covered]) {
     let large = findings.compactMap { finding in
       finding.keeping { site in (site?.byteCount ?? finding.byteCount) >= minimumByteCount }
     }
-    return suppressions.apply(to: large).flatMap { finding in
+    let (kept, suppressed) = suppressions.apply(to: large)
+    let shown = kept.flatMap { finding in
       let counts = counted.counts(finding.kind, isFault: isFault(finding.kind))
       guard counts, !ownFiles.isEmpty else { return [Judged(finding: finding, counts: counts)] }
       // What has no line of code may be anyone's, so it counts.
@@ -44,6 +47,7 @@ package struct FindingFilter: Sendable {
       return [own.map { Judged(finding: $0, counts: true) }, others.map { Judged(finding: $0, counts: false) }]
         .compactMap { $0 }
     }
+    return (shown, suppressed)
   }
 
   private func isOwn(_ site: SiteTotals) -> Bool { ownFiles.contains { $0.matches(site.file) } }

@@ -3,17 +3,17 @@
 package import LedgerReading
 import ResourceLedger
 
-/// The rules of suppression files, and what they covered in one report.
+/// The rules of suppression files, and what they covered in the reports so far.
 package struct Suppressions: Sendable {
   private var rules: [Rule] = []
 
   private struct Rule: Sendable {
     let rule: SuppressionRule
     let path: String
-    /// Resources that the rule was about, also those beyond its largest count.
-    var matchedCount = 0
-
-    var isExceeded: Bool { rule.largestCount.map { matchedCount > $0 } ?? false }
+    /// Whether it was about a resource of a report, also of one in which it was exceeded.
+    var isUsed = false
+    /// The most resources that it was about in a report in which there were more than it allows; 0 if there is none.
+    var exceedingCount = 0
   }
 
   package init() {}
@@ -31,48 +31,85 @@ package struct Suppressions: Sendable {
     }
   }
 
-  /// The findings without what a rule covers. Each line of code is covered by the first rule that is about it. If a
-  /// report has more resources than the rule's largest count, the rule covers none of them.
-  package mutating func apply(to findings: [Finding]) -> [Finding] {
+  /// What a rule covered of one kind of findings in a report.
+  package struct Covered: Sendable, Equatable, Encodable {
+    package let kind: Finding.Kind
+    /// Resources.
+    package internal(set) var count: Int
+    /// Their bytes.
+    package internal(set) var byteCount: Int
+    /// The suppression file, and the line of the rule in it.
+    package let file: String
+    package let line: Int
+    /// Why it is no fault, as the rule says it.
+    package let reason: String
+  }
+
+  /// The findings of a report without what a rule covers, and what the rules cover. Each line of code is covered by the
+  /// first rule that is about it. If the report has more resources than the rule's largest count, the rule covers none
+  /// of them.
+  package mutating func apply(to findings: [Finding]) -> (kept: [Finding], covered: [Covered]) {
+    var counts = Array(repeating: 0, count: rules.count)
     for finding in findings {
       for part in finding.parts {
         guard let rule = firstRule(finding.kind, part.site) else { continue }
-        rules[rule].matchedCount = .clampedSum([rules[rule].matchedCount, part.count])
+        counts[rule] = .clampedSum(counts[rule], part.count)
+        rules[rule].isUsed = true
       }
     }
-    return findings.compactMap { finding in
-      finding.keeping { site in
-        guard let rule = firstRule(finding.kind, site) else { return true }
-        return rules[rule].isExceeded
+    for (rule, count) in counts.enumerated() where count > rules[rule].rule.largestCount ?? .max {
+      rules[rule].exceedingCount = max(rules[rule].exceedingCount, count)
+    }
+    func coveringRule(_ kind: Finding.Kind, _ site: SiteTotals?) -> Int? {
+      firstRule(kind, site).flatMap { counts[$0] <= rules[$0].rule.largestCount ?? .max ? $0 : nil }
+    }
+    var covered: [Covered] = []
+    for finding in findings {
+      for part in finding.parts {
+        guard let rule = coveringRule(finding.kind, part.site) else { continue }
+        covered.add(
+          Covered(
+            kind: finding.kind, count: part.count, byteCount: part.byteCount, file: rules[rule].path,
+            line: rules[rule].rule.lineNumber, reason: rules[rule].rule.reason))
       }
     }
+    return (
+      findings.compactMap { finding in finding.keeping { site in coveringRule(finding.kind, site) == nil } }, covered
+    )
   }
 
   private func firstRule(_ kind: Finding.Kind, _ site: SiteTotals?) -> Int? {
     rules.firstIndex { $0.rule.matches(kind, site) }
   }
 
-  /// What a person should know of the rules after a report: those that covered nothing, and those that were exceeded.
+  /// What a person should know of the rules after all reports: which ones covered nothing or were exceeded.
   package var remarks: [String] {
     rules.compactMap { rule in
       let place = "\(rule.path):\(rule.rule.lineNumber)"
-      if rule.matchedCount == 0 { return "\(place): this suppression matched nothing. Remove it if that stays so." }
-      guard rule.isExceeded, let largest = rule.rule.largestCount else { return nil }
+      if !rule.isUsed { return "\(place): this suppression matched nothing. Remove it if that stays so." }
+      guard rule.exceedingCount > 0, let largest = rule.rule.largestCount else { return nil }
       return
-        "\(place): this suppression allows at most \(largest.grouped), but there are \(rule.matchedCount.grouped). "
+        "\(place): this suppression allows at most \(largest.grouped), but there are \(rule.exceedingCount.grouped). "
         + "So it was not applied."
     }
   }
+}
 
-  /// Resources that were covered, over all rules.
-  package var coveredCount: Int {
-    .clampedSum(rules.filter { !$0.isExceeded }.map(\.matchedCount))
+extension [Suppressions.Covered] {
+  /// Adds resources, in one row for each rule and kind.
+  fileprivate mutating func add(_ part: Suppressions.Covered) {
+    guard let row = firstIndex(where: { ($0.file, $0.line, $0.kind) == (part.file, part.line, part.kind) }) else {
+      append(part)
+      return
+    }
+    self[row].count = .clampedSum(self[row].count, part.count)
+    self[row].byteCount = .clampedSum(self[row].byteCount, part.byteCount)
   }
 }
 
 extension Finding {
   /// The finding line by line of code; one part without a line if it has none.
-  fileprivate var parts: [(site: SiteTotals?, count: Int)] {
-    sites.isEmpty ? [(nil, count)] : sites.map { ($0, $0.count) }
+  fileprivate var parts: [(site: SiteTotals?, count: Int, byteCount: Int)] {
+    sites.isEmpty ? [(nil, count, byteCount)] : sites.map { ($0, $0.count, $0.byteCount) }
   }
 }

@@ -19,6 +19,7 @@ extension LedgerReport {
     for peak in peaks { text += peak.textLines(top: min(top, 3), units: units, style: style, width: width) }
     if !findings.isEmpty { text.append(style.heading("findings")) }
     for finding in findings { text += finding.textLines(top: top, units: units, style: style, width: width) }
+    text += suppressedLines(units: units, style: style, width: width)
     if let memory { text += memory.text(units: units.text).split(separator: "\n").map(String.init) + [""] }
     text += caveats.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
     text.append(verdictLine(style))
@@ -88,6 +89,7 @@ extension LedgerReport {
 
   private func verdictLine(_ style: Style) -> String {
     switch verdict {
+    case .clean where !suppressed.isEmpty: style.good("verdict: clean. Nothing was found but what rules leave out.")
     case .clean: style.good("verdict: clean. Nothing was found.")
     case .notes: style.good("verdict: clean, with notes. No finding counts; see the notes above.")
     case .faults: style.fault("verdict: faults. See the findings above.")

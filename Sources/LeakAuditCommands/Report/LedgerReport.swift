@@ -14,6 +14,8 @@ struct LedgerReport: Encodable {
   let takenAt: UInt64
   let verdict: Verdict
   let findings: [JudgedFinding]
+  /// What rules of suppression files left out of the findings.
+  let suppressed: [Suppressions.Covered]
   let live: Amount
   /// Of `live`, what a cache holds, and what is meant to live as long as the process. Neither is in a finding.
   let heldByCache: Amount
@@ -80,7 +82,7 @@ struct LedgerReport: Encodable {
     options.leastAge = leastAge
     options.faults = faults
     let audit = SnapshotAudit(snapshot, options)
-    let findings = filter.judge(audit.findings, isFault: faults.contains)
+    let (findings, suppressed) = filter.judge(audit.findings, isFault: faults.contains)
     title = snapshot.title
     process = snapshot.process
     seenProcessID = snapshot.seenProcessID
@@ -93,6 +95,7 @@ struct LedgerReport: Encodable {
         finding: judged.finding, counts: judged.counts, explanation: judged.finding.explanation,
         next: judged.finding.kind.advice)
     }
+    self.suppressed = suppressed
     live = Amount(snapshot.liveTotals)
     heldByCache = Amount(snapshot.keptTotals(by: .cache))
     processLifetime = Amount(snapshot.keptTotals(by: .process))
