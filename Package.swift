@@ -104,7 +104,7 @@ let package = Package(
     .executableTarget(
       name: "leak-audit-reader",
       dependencies: [
-        "LeakAuditCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CommandOutput", "LeakAuditCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(

@@ -31,7 +31,8 @@ struct ThumbnailsCommand: ParsableCommand {
       pixel depends on, its thumbnail is made, and there is a warning on standard error. With --strict-pictures, \
       such a picture is not processed, and a thumbnail of an earlier run stays. Ctrl-C or SIGTERM ends the run after \
       the pictures that are being processed; the exit code is then 128 plus the signal's number.
-      """)
+      """,
+    version: PackageVersion.current)
 
   @Argument(help: ArgumentHelp("Folders, or files of pictures: JPEG, PNG, WebP, Netpbm.", valueName: "in"))
   var inputs: [String]

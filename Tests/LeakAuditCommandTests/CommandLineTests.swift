@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandOutput
+import Foundation
 import TestSupport
 import Testing
 
@@ -14,6 +16,26 @@ struct CommandLineTests {
       let rows = help.output.split(separator: "\n").filter { $0.hasPrefix("  ") }
       let found = rows.compactMap { $0.split(separator: " ").first.map(String.init) }.filter { !$0.hasPrefix("-") }
       #expect(help.exitCode == 0 && found.filter((Self.names + ["demo"]).contains) == names, "\(help.output)")
+    }
+  }
+
+  @Test("Every command prints the package's version", arguments: ["leak-audit", "leak-audit-reader", "thumbnails"])
+  func version(program: String) throws {
+    let outcome = try Command.run(program, ["--version"])
+    #expect(outcome.exitCode == 0 && outcome.output == PackageVersion.current + "\n" && outcome.errors == "")
+  }
+
+  @Test("The changelog's newest section is the package's version; before a release, the version has -dev at its end")
+  func changelog() throws {
+    let file = TypeChecker.packageRoot.appendingPathComponent("CHANGELOG.md")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    let section = try #require(text.components(separatedBy: "\n## ").dropFirst().first)
+    let title = section.prefix { $0 != "\n" }
+    if title == "Unreleased" {
+      let version = try #require(section.firstMatch(of: /This will be version ([0-9.]+[0-9])/)?.1)
+      #expect(PackageVersion.current == "\(version)-dev")
+    } else {
+      #expect(title.split(separator: " ").first.map(String.init) == PackageVersion.current)
     }
   }
 

@@ -41,11 +41,42 @@ struct ReadmeTests {
     "Every Swift block builds for a client in strict mode, with warnings as errors",
     .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
   func swiftBlocks() throws {
-    let blocks = try blocks("swift")
+    let blocks = try blocks("swift").filter { !Self.isManifest($0) }
     #expect(blocks.count >= 4)
     for block in blocks {
       let outcome = try TypeChecker.check(block, isStrict: true)
       #expect(outcome.succeeded, "\(block)\n\(outcome.diagnostics)")
+    }
+  }
+
+  private static func isManifest(_ block: String) -> Bool { block.hasPrefix("// swift-tools-version") }
+
+  /// What SwiftPM reads in a manifest. It works in a folder of its own: the package's is locked while tests run.
+  private static func description(of manifest: String) throws -> [String: Any] {
+    let folder = try ScratchFolder()
+    _ = try folder.write(Array(manifest.utf8), "Package.swift")
+    let words = ["swift", "package", "--package-path", folder.path, "dump-package"]
+    let outcome = try Command.run("/usr/bin/env", words)
+    try #require(outcome.exitCode == 0, "\(outcome.errors)")
+    return try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+  }
+
+  @Test(
+    "Every manifest is one that SwiftPM reads, and names this package and products that it has",
+    .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
+  func manifests() throws {
+    let own = try Self.description(
+      of: String(contentsOf: TypeChecker.packageRoot.appendingPathComponent("Package.swift"), encoding: .utf8))
+    let name = try #require(own["name"] as? String)
+    let products = try #require(own["products"] as? [[String: Any]]).compactMap { $0["name"] as? String }
+    let manifests = try blocks("swift").filter(Self.isManifest)
+    #expect(!manifests.isEmpty)
+    for manifest in manifests {
+      let read = try Self.description(of: manifest)
+      let used = try #require(read["targets"] as? [[String: Any]])
+        .flatMap { $0["dependencies"] as? [[String: Any]] ?? [] }.compactMap { $0["product"] as? [Any] }
+      #expect(!used.isEmpty && used.allSatisfy { products.contains($0[0] as? String ?? "") }, "\(manifest)")
+      #expect(used.allSatisfy { $0[1] as? String == name } && manifest.contains("name: \"\(name)\", path: "))
     }
   }
 

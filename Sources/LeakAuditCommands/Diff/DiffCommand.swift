@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
+import CommandOutput
 import LedgerReading
 import ResourceLedger
 
@@ -11,7 +12,8 @@ package struct DiffCommand: ParsableCommand {
     abstract: "Shows for each line of code what is new, gone, grown and shrunk between two snapshots.",
     discussion: """
       Each side is a snapshot, a ledger in a file, a process id, or the name of a command. Only what is live is \
-      compared: memory that is kept for reuse is no growth.
+      compared: memory that is kept for reuse is no growth. If only one side is redacted, the names of the other side \
+      are replaced by hashes, too, and standard error says so.
 
       The exit code is 0, or 1 if there is more growth than --fail-on-growth allows. It is 2 if a side cannot be read, \
       and 64 if the command line has a mistake.
@@ -24,9 +26,10 @@ package struct DiffCommand: ParsableCommand {
   var new: String
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
-      "Make the exit code 1 if live bytes grew by more than so many bytes, such as 10m, or by more than such a part, "
-        + "such as 5%.", valueName: "growth"),
+      "Make the exit code 1 if live bytes grew by more than so many bytes, or by more than such a part, such as 5%. "
+        + ByteSize.help, valueName: "growth"),
     transform: { text in try refusing { () throws(ValueRefusal) in try GrowthLimit.parse(text) } })
   var failOnGrowth: GrowthLimit?
 
@@ -37,7 +40,8 @@ package struct DiffCommand: ParsableCommand {
   var only: [String] = []
 
   @Option(
-    help: ArgumentHelp("Leave out lines of code that changed by fewer bytes.", valueName: "bytes"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Leave out lines of code that changed by fewer bytes. \(ByteSize.help)", valueName: "bytes"),
     transform: { text in try refusing { () throws(ValueRefusal) in try ByteSize.parse(text) } })
   var minBytes: Int?
 
@@ -61,8 +65,7 @@ package struct DiffCommand: ParsableCommand {
 
   package func run() throws {
     try reportingFailures { () throws -> ExitCode in
-      let before = try LedgerTarget(old).snapshot()
-      let after = try LedgerTarget(new).snapshot()
+      let (before, after) = Self.matched(try LedgerTarget(old).snapshot(), try LedgerTarget(new).snapshot())
       let own = only.map { Pattern($0) }
       let diff = SnapshotDiff(
         from: before.liveLines, to: after.liveLines,
@@ -81,6 +84,18 @@ package struct DiffCommand: ParsableCommand {
       }
       return isExceeded ? CommandExit.findings.code : CommandExit.clean.code
     }
+  }
+
+  /// Both sides with names that can match. If only one side is redacted, the other one is redacted, too: the hashes of
+  /// the same names are the same, so the figures are right. This is said on standard error.
+  private static func matched(_ old: LedgerSnapshot, _ new: LedgerSnapshot) -> (LedgerSnapshot, LedgerSnapshot) {
+    guard old.isRedacted != new.isRedacted else { return (old, new) }
+    let (redacted, plain) = old.isRedacted ? ("earlier", "later") : ("later", "earlier")
+    StandardError.write(
+      "leak-audit: only the \(redacted) side is redacted, so the names of the \(plain) side are shown as hashes, too. "
+        + "The figures are right, but --only and --site look at the hashes. To see names, take both snapshots without "
+        + "--redact.\n")
+    return old.isRedacted ? (old, new.redacted) : (old.redacted, new)
   }
 
   private func text(

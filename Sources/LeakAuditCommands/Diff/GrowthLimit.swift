@@ -13,7 +13,8 @@ package enum GrowthLimit: Sendable, Equatable {
       return .partsPerTenThousand(parts)
     }
     guard let bytes = try? ByteSize.parse(text) else {
-      throw ValueRefusal("Give a number of bytes, such as 4096, 10k or 1.5GiB, or a percentage, such as 5%.")
+      throw ValueRefusal(
+        "Give a number of bytes that is not negative, such as 4096, 10k or 1.5GiB, or a percentage, such as 5%.")
     }
     return .bytes(bytes)
   }

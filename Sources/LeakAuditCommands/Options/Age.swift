@@ -4,8 +4,11 @@
 package enum Age {
   private static let units: [(name: Character, seconds: Int)] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)]
 
-  /// - Throws: ``ValueRefusal`` if the text is no number of seconds, and no whole numbers with the units d, h, m and s,
-  ///   each at most once and the largest first.
+  /// The units, for the help of an option.
+  static var help: String { "Units: s, m, h and d, for example 90s, 10m, 1h30m or 2d." }
+
+  /// - Throws: ``ValueRefusal`` if the text is no whole numbers with the units d, h, m and s, each at most once and the
+  ///   largest first. A number without a unit is refused, because it may be meant in seconds or in minutes.
   package static func parse(_ text: String) throws(ValueRefusal) -> Int {
     let refusal = ValueRefusal("Give an age, such as 90s, 10m, 1h30m or 2d.")
     var total = 0
@@ -13,7 +16,10 @@ package enum Age {
     var remainingUnits = units[...]
     repeat {
       let digits = rest.prefix { $0.isASCII && $0.isNumber }
-      let unit = rest.dropFirst(digits.count).first ?? "s"
+      guard !digits.isEmpty else { throw refusal }
+      guard let unit = rest.dropFirst(digits.count).first else {
+        throw ValueRefusal("\(digits) has no unit: write \(digits)s, \(digits)m, \(digits)h or \(digits)d.")
+      }
       guard let place = remainingUnits.firstIndex(where: { $0.name == unit }),
         let part = digits.scaled(by: remainingUnits[place].seconds), case let sum = total.addingReportingOverflow(part),
         !sum.overflow

@@ -18,15 +18,16 @@ package struct AuditOptions: ParsableArguments {
     transform: kinds)
   package var noFailOn: [Finding.Kind] = []
 
+  // `unconditional`, because a negative value must be refused as one, and not taken for an option.
   @Option(
-    help: ArgumentHelp("Leave out lines of code with fewer bytes, such as 4096, 10k or 1.5GiB.", valueName: "bytes"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Leave out lines of code with fewer bytes. \(ByteSize.help)", valueName: "bytes"),
     transform: { text in try refusing { () throws(ValueRefusal) in try ByteSize.parse(text) } })
   package var minBytes: Int?
 
   @Option(
-    help: ArgumentHelp(
-      "Report what has been live for longer than this as \"old\", such as 90s, 10m or 1h30m.",
-      valueName: "age"),
+    parsing: .unconditional,
+    help: ArgumentHelp("Report what has been live for longer than this as \"old\". \(Age.help)", valueName: "age"),
     transform: { text in try refusing { () throws(ValueRefusal) in try Age.parse(text) } })
   package var minAge: Int?
 
@@ -47,12 +48,17 @@ package struct AuditOptions: ParsableArguments {
 
 extension AuditOptions {
   /// Reads the suppression files.
-  /// - Throws: ``CommandFailure`` if one cannot be read; `ValidationError` if one has a mistake.
-  func filter() throws -> FindingFilter {
+  /// - Throws: ``CommandFailure`` if one cannot be read, or has a mistake. A mistake has the exit code of one on the
+  ///   command line, but the command's usage does not help with it, so it is no `ValidationError`.
+  func filter() throws(CommandFailure) -> FindingFilter {
     var suppressions = Suppressions()
     for path in suppress {
       let text = try wholeText(ofFile: path)
-      try refusing { () throws(ValueRefusal) in try suppressions.add(text, from: path.shownOnTerminals) }
+      do throws(ValueRefusal) {
+        try suppressions.add(text, from: path.shownOnTerminals)
+      } catch {
+        throw CommandFailure(error.description, exit: .validationFailure)
+      }
     }
     return FindingFilter(
       counted: CountedKinds(added: failOn, removed: noFailOn, isStrict: strict), minimumByteCount: minBytes ?? 0,

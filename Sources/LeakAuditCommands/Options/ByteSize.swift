@@ -10,11 +10,17 @@ package enum ByteSize {
     "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000, "tb": 1_000_000_000_000,
   ]
 
+  /// The units, for the help of an option.
+  static var help: String {
+    "Units: bytes without one; k, m, g and t (also KiB, MiB…) in 1,024s; kB, MB… in 1,000s. For example 4096, 10k or "
+      + "1.5GiB."
+  }
+
   /// - Throws: ``ValueRefusal`` if the text is no number with one of the units, or if it has more than `Int.max` bytes.
   package static func parse(_ text: String) throws(ValueRefusal) -> Int {
     let (digits, unit) = text.splitBeforeUnit
     guard let factor = units[unit.lowercased()], let bytes = digits.scaled(by: factor) else {
-      throw ValueRefusal("Give a number of bytes, such as 4096, 10k, 16MiB or 1.5GiB.")
+      throw ValueRefusal("Give a number of bytes that is not negative, such as 4096, 10k, 16MiB or 1.5GiB.")
     }
     return bytes
   }

@@ -2,7 +2,8 @@
 
 package import ArgumentParser
 
-/// The exit codes of all commands. A mistake on the command line is 64, which argument-parser sees to.
+/// The exit codes of all commands. A mistake on the command line is 64, which argument-parser sees to, and so is
+/// one in a suppression rule.
 package enum CommandExit: Int32, Sendable {
   /// No finding that counts; there may be notes.
   case clean = 0

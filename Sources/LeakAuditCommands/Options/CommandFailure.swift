@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ArgumentParser
+package import ArgumentParser
 import CommandOutput
 
-/// Why a command could not do what it was asked for: a message with the next step. The exit code is 2.
+/// Why a command could not do what it was asked for: a message with the next step.
 package struct CommandFailure: Error, CustomStringConvertible {
   package let description: String
+  let exit: ExitCode
 
-  package init(_ description: String) { self.description = description }
+  /// - Parameter exit: the command's exit code.
+  package init(_ description: String, exit: ExitCode = CommandExit.notAudited.code) {
+    self.description = description
+    self.exit = exit
+  }
 }
 
 /// Runs a command, and prints a failure on standard error.
@@ -17,6 +22,6 @@ func reportingFailures(_ body: () throws -> ExitCode) throws -> Never {
     throw try body()
   } catch let failure as CommandFailure {
     StandardError.write("leak-audit: \(failure)\n")
-    throw CommandExit.notAudited.code
+    throw failure.exit
   }
 }

@@ -22,7 +22,9 @@ package struct DisplayOptions: ParsableArguments {
       valueName: "pattern"))
   package var site: [String] = []
 
-  @Option(help: ArgumentHelp("How many lines of code are shown, those with most bytes first.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many lines of code are shown, those with most bytes first.", valueName: "n"))
   package var top = 10
 
   package init() {}

@@ -21,8 +21,7 @@ func json(_ value: some Encodable) throws -> String {
 /// Prints the lines of a report on standard output.
 /// - Throws: ``CommandFailure`` if they cannot be written. A reader that went away, as `head` does, is no failure.
 func printReport(_ text: String) throws(CommandFailure) {
-  // The write then fails, instead of ending this process.
-  signal(SIGPIPE, SIG_IGN)
+  letWritesFail()
   guard !StandardOutput.write(text + "\n"), errno != EPIPE else { return }
   throw CommandFailure("the report could not be written: \(systemError(errno)).")
 }

@@ -64,8 +64,10 @@ struct FinishedRun: Encodable {
     text += failures.map { style.fault("could not audit \($0)") }
     if allReports.isEmpty, failures.isEmpty {
       text +=
-        ("\(name) wrote no ledger: no process of it created a native buffer, or it does not use NativeBuffers, or it "
-        + "could not write one (its standard error then says why).").wrapped(to: width, indent: 0)
+        ("\(name) wrote no ledger: no process of it created a native buffer, or it does not use NativeBuffers, or "
+        + "something removed NATIVE_BUFFERS_LEDGER from its environment or replaced it (`env -i`, `env -u`, `sudo`, a "
+        + "`leak-audit run` in it), or it names another file itself (`LedgerFile.use`), or it could not write one "
+        + "(its standard error then says why).").wrapped(to: width, indent: 0)
     }
     text += remarks.map { style.note($0) }
     return text

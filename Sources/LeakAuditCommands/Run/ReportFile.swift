@@ -6,31 +6,56 @@ import LedgerReading
 
 /// Where a report goes: a file, or standard error.
 struct ReportFile {
-  private let descriptor: Int32
+  /// Nil for a pipe that no program reads yet.
+  private let descriptor: Int32?
+  private let path: String
   private let name: String
 
   /// Standard error.
   init() {
     descriptor = STDERR_FILENO
-    name = "standard error"
+    path = ""
+    name = "on standard error"
   }
 
-  /// Opens a file, and makes it empty.
+  /// Opens a file, and makes it empty. A pipe that no program reads yet is opened when the report is written: to wait
+  /// for a reader here would keep the command from running.
   /// - Throws: ``CommandFailure``.
   init(_ path: String) throws(CommandFailure) {
+    self.path = path
     name = "\"\(path.shownOnTerminals)\""
-    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0o666)
-    guard descriptor >= 0 else {
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o666)
+    if file >= 0 {
+      // Only to open it must not wait. A write waits until the reader has read.
+      _ = fcntl(file, F_SETFL, fcntl(file, F_GETFL) & ~O_NONBLOCK)
+      descriptor = file
+    } else if errno == ENXIO, Self.isPipe(path) {
+      descriptor = nil
+    } else {
       throw CommandFailure(
         "the report \(name) cannot be written: \(systemError(errno)). Name another file by --output.")
     }
   }
 
+  /// Writes the report. If it goes into a pipe that no program reads yet, this waits for a reader, and says so.
   /// - Throws: ``CommandFailure`` if not all of it could be written.
   func write(_ text: String) throws(CommandFailure) {
-    // The write then fails, instead of ending this process.
-    for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
-    guard !writeAll(text, to: descriptor) else { return }
-    throw CommandFailure("the report \(name) could not be written: \(systemError(errno)).")
+    letWritesFail()
+    guard let file = descriptor ?? opened(), writeAll(text, to: file) else {
+      throw CommandFailure(
+        "the report \(name) could not be written: \(systemError(errno)). Name another file by --output.")
+    }
+  }
+
+  /// Opens the pipe; nil if that fails.
+  private func opened() -> Int32? {
+    StandardError.write("leak-audit: the report waits for a program that reads \(name). Ctrl-C drops the report.\n")
+    let file = unsafe open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+    return file < 0 ? nil : file
+  }
+
+  private static func isPipe(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
   }
 }

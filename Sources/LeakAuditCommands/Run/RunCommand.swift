@@ -16,17 +16,22 @@ package struct RunCommand: ParsableCommand {
       is printed on standard error.
 
       The exit code is the command's own, if that is not 0; 128 plus the signal's number, if a signal ended it; \
-      --leak-exit-code, if there is a finding that counts; 2 if the command cannot be started, or a ledger cannot be \
-      read; 64 if the command line has a mistake; and otherwise 0.
+      --leak-exit-code, if there is a finding that counts; 2 if the command cannot be started, a ledger cannot be \
+      read, or the report cannot be written; 64 if the command line or a rule of a suppression file has a mistake; and \
+      otherwise 0.
       """)
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The file for the report. Without it, the report is on standard error.", valueName: "file"),
+    help: ArgumentHelp(
+      "The file for the report. Without it, the report is on standard error. If it is a named pipe that no program "
+        + "reads, the report waits for a reader after the command has ended.", valueName: "file"),
     completion: .file())
   var output: String?
 
-  @Option(help: ArgumentHelp("The exit code if there is a finding that counts, from 1 to 255.", valueName: "code"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The exit code if there is a finding that counts, from 1 to 255.", valueName: "code"))
   var leakExitCode: Int32 = 1
 
   @Option(
@@ -61,26 +66,39 @@ package struct RunCommand: ParsableCommand {
       let filter = try audit.filter()
       // Before the command runs: a mistake in the name should not be found after an hour.
       let report = try output.map { (path) throws(CommandFailure) in try ReportFile(path) }
-      let folder = try makeFolder()
-      defer { folder.remove() }
-      let signals = WaitedSignals()
-      let termination = try start(folder, signals).wait(signals)
-      signals.endWaiting()
-      let run = FinishedRun(
-        command: command, termination: termination, ledgers: folder.ledgers, filter: filter, leastAge: audit.minAge,
-        shows: display.shows)
-      let isTerminal = report == nil && StandardError.isTerminal
-      let text =
-        switch format {
-        case .json: try json(run)
-        case .text:
-          run.textLines(
-            top: display.top, units: look.units, style: Style(isColored: look.color.isColored(isTerminal: isTerminal)),
-            width: isTerminal ? Terminal.size.columns : nil
-          ).joined(separator: "\n")
-        }
-      try (report ?? ReportFile()).write(text + "\n")
+      let run = try audited(filter)
+      let text = try text(run, isOnTerminal: report == nil && StandardError.isTerminal)
+      do throws(CommandFailure) {
+        try (report ?? ReportFile()).write(text + "\n")
+      } catch {
+        // The command's own exit code is stronger than this failure, too.
+        guard run.termination.shellCode != 0 else { throw error }
+        StandardError.write("leak-audit: \(error)\n")
+      }
       return ExitCode(run.exitCode(leakExitCode: leakExitCode))
+    }
+  }
+
+  /// Runs the command, and audits what it left.
+  private func audited(_ filter: FindingFilter) throws(CommandFailure) -> FinishedRun {
+    let folder = try makeFolder()
+    defer { folder.remove() }
+    let signals = WaitedSignals()
+    let termination = try start(folder, signals).wait(signals)
+    signals.endWaiting()
+    return FinishedRun(
+      command: command, termination: termination, ledgers: folder.ledgers, filter: filter, leastAge: audit.minAge,
+      shows: display.shows)
+  }
+
+  private func text(_ run: FinishedRun, isOnTerminal: Bool) throws -> String {
+    switch format {
+    case .json: try json(run)
+    case .text:
+      run.textLines(
+        top: display.top, units: look.units, style: Style(isColored: look.color.isColored(isTerminal: isOnTerminal)),
+        width: isOnTerminal ? Terminal.size.columns : nil
+      ).joined(separator: "\n")
     }
   }
 

@@ -26,6 +26,17 @@ extension LedgerSnapshot {
     return result
   }
 
+  /// Whether its names are hashes. The names that a program really has never look like that: a command has at most 15
+  /// bytes, and a file has a slash.
+  package var isRedacted: Bool {
+    process.map { Self.isHash($0.command, as: "command") } ?? sites.contains { Self.isHash($0.site.file, as: "file") }
+  }
+
+  private static func isHash(_ name: String, as sort: String) -> Bool {
+    let digits = name.dropFirst(sort.count + 1)
+    return name.hasPrefix("\(sort)-") && digits.count == 12 && digits.allSatisfy(\.isHexDigit)
+  }
+
   /// "file-3f2a9c0417e8": 48 bits are enough to keep a program's names apart.
   private static func hash(of name: String, as sort: String) -> String {
     let digits = SHA256.hash(name.utf8).prefix(6).map { byte in

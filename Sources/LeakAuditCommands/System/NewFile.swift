@@ -10,8 +10,7 @@ struct NewFile {
   /// link, a device, a pipe) stays, and the bytes go to where it leads.
   /// - Throws: ``CommandFailure``. No part of a new file is then left.
   static func write(_ bytes: [UInt8], to path: String) throws(CommandFailure) {
-    // Beyond `ulimit -f`, or to a pipe that is not read, the write fails, instead of ending this process.
-    for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
+    letWritesFail()
     var status = stat()
     let isThere = unsafe lstat(path, &status) == 0
     if isThere, status.st_mode & S_IFMT != S_IFREG { try pass(bytes, to: path) } else { try replace(path, with: bytes) }

@@ -18,13 +18,13 @@ func wholeText(ofFile path: String) throws(CommandFailure) -> String {
       unsafe read(file, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done)
     }
     if count < 0, errno == EINTR { continue }
-    guard count >= 0 else { throw CommandFailure("\(name) cannot be read: \(systemError(errno)).") }
+    guard count >= 0 else { throw CommandFailure("\(name) cannot be read: \(systemError(errno)). Check the path.") }
     if count == 0 { break }
     done += count
   }
-  guard done <= largest else { throw CommandFailure("\(name) has more than 1 MiB.") }
+  guard done <= largest else { throw CommandFailure("\(name) has more than 1 MiB. Check the path.") }
   guard let text = String(validating: bytes[..<done], as: UTF8.self) else {
-    throw CommandFailure("\(name) is no UTF-8 text.")
+    throw CommandFailure("\(name) is no UTF-8 text. Check the path.")
   }
   return text
 }

@@ -22,12 +22,13 @@ package struct WatchCommand: ParsableCommand {
   var target: String
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The seconds between two readings. They become more if a reading takes long, so that it takes at most 4 % of a "
         + "core.", valueName: "seconds"))
   var interval = 1
 
-  @Option(help: ArgumentHelp("End after so many readings.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("End after so many readings.", valueName: "n"))
   var count: Int?
 
   @OptionGroup var look: LookOptions

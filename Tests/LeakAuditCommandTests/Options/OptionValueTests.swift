@@ -23,13 +23,15 @@ struct OptionValueTests {
       "", "k", "10x", "-1", "1e3", "1..5", ".5k", "5.k", "1.2.3", "10 k", "9223372036854775808", "99999999999T", "١",
     ])
   func refusedSizes(text: String) {
-    #expect { try ByteSize.parse(text) } throws: { "\($0)".hasPrefix("Give a number of bytes, such as 4096") }
+    #expect { try ByteSize.parse(text) } throws: {
+      "\($0)" == "Give a number of bytes that is not negative, such as 4096, 10k, 16MiB or 1.5GiB."
+    }
   }
 
   @Test(
     "Ages are read with their units",
     arguments: [
-      ("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1h30m", 5_400), ("2d", 172_800), ("1d1h1m1s", 90_061),
+      ("0s", 0), ("90s", 90), ("10m", 600), ("1h30m", 5_400), ("2d", 172_800), ("1d1h1m1s", 90_061),
     ])
   func ages(text: String, seconds: Int) throws {
     #expect(try Age.parse(text) == seconds)
@@ -40,6 +42,17 @@ struct OptionValueTests {
     arguments: ["", "m", "10x", "1m1h", "1m1m", "-1s", "1.5h", "10 m", "9223372036854775807d", "1h30x"])
   func refusedAges(text: String) {
     #expect { try Age.parse(text) } throws: { "\($0)" == "Give an age, such as 90s, 10m, 1h30m or 2d." }
+  }
+
+  @Test(
+    "A number without a unit is no age, because it may be meant in seconds or in minutes",
+    arguments: [("0", "0"), ("10", "10"), ("1h30", "30")])
+  func agesWithoutUnit(text: String, number: String) {
+    #expect {
+      try Age.parse(text)
+    } throws: {
+      "\($0)" == "\(number) has no unit: write \(number)s, \(number)m, \(number)h or \(number)d."
+    }
   }
 
   @Test("Kinds are read from a list, and a word that is no kind is named together with all kinds")

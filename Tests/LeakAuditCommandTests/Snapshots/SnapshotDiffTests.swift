@@ -92,7 +92,10 @@ struct SnapshotDiffTests {
   @Test(
     "A limit that is none, a missing side and a file that is no ledger are refused with what to do",
     arguments: [
-      (["--fail-on-growth", "much"], 64, "Give a number of bytes, such as 4096, 10k or 1.5GiB, or a percentage"),
+      (["--fail-on-growth", "much"], 64, "Give a number of bytes that is not negative, such as 4096, 10k"),
+      (["--fail-on-growth", "-5%"], 64, "Give a number of bytes that is not negative, such as 4096, 10k"),
+      (["--min-bytes", "-1"], 64, "Give a number of bytes that is not negative, such as 4096"),
+      (["--top", "-1"], 64, "--top must be at least 1."),
       (["--top", "0"], 64, "--top must be at least 1."),
     ] as [([String], Int32, String)])
   func mistakes(options: [String], code: Int32, text: String) throws {
@@ -109,15 +112,57 @@ struct SnapshotDiffTests {
     let bytes = try SnapshotFile.bytes(of: before.snapshot)
     let cases = [
       ("\(folder.path)/missing", "there is no file"),
-      (try folder.write(Array(bytes.dropLast(9)), "cut"), "is no snapshot, or it is cut or damaged. Copy it again."),
-      (try folder.write(Array("a letter".utf8), "letter"), "is no ledger"),
-      (folder.path, "is no ledger"),
+      (try folder.write(Array(bytes.dropLast(9)), "cut"), "is cut short: its end is missing. Copy it again"),
+      (try folder.write(Array("a letter".utf8), "letter"), "is neither a ledger nor a snapshot: its 8 bytes do not"),
+      (try folder.write([UInt8](), "empty"), "is empty. Check the path"),
+      (folder.path, "is a folder. Name a ledger or a snapshot in it."),
+      ("/dev/zero", "is a device. Name a ledger or a snapshot in a regular file."),
+      (try folder.makePipe("pipe"), "is a pipe. Write what comes from it into a file, and name that file."),
       ("999999999", "there is no process 999999999"),
     ]
     for (path, text) in cases {
       let outcome = try Command.run("leak-audit", ["diff", file, path])
       #expect(outcome.exitCode == 2 && outcome.output == "", "\(path)")
       #expect(outcome.errors.hasPrefix("leak-audit: ") && outcome.errors.contains(text), "\(outcome.errors)")
+    }
+  }
+
+  @Test("What is wrong with a damaged snapshot is said in plain words, with one full stop, and with what to do next")
+  func damaged() throws {
+    let folder = try ScratchFolder()
+    let file = try folder.write(before, "old")
+    let json = try Command.run("/bin/sh", ["-c", "gzip -dc <\"$0\"", file]).output
+    // What is changed in the JSON, and what the message has.
+    let cases = [
+      (json, "letter", "is gzip, but no snapshot: its text is no JSON. Check the path;"),
+      (json.replacing("\"sums\":[", with: "\"sum\":["), nil, "no snapshot: its field \"sums\" is missing."),
+      (json.replacing("\"tornCount\":0", with: "\"tornCount\":\"\""), nil, "tornCount\" has a value of another kind."),
+      (json.replacing("\"status\":\"ended\"", with: "\"status\":\"gone\""), nil, "\"status\" has a value that no"),
+      (json.replacing("\"version\":1", with: "\"version\":9"), nil, "has version 9, and this program reads version 1."),
+    ]
+    for (text, other, message) in cases {
+      let path = try folder.write(Array((other ?? text).utf8), "changed")
+      #expect(other != nil || text != json, "\(message)")
+      #expect(try Command.run("/bin/sh", ["-c", "gzip -f \"$0\"", path]).exitCode == 0)
+      let outcome = try Command.run("leak-audit", ["diff", file, path + ".gz"])
+      #expect(outcome.exitCode == 2 && outcome.errors.contains(message), "\(outcome.errors)")
+      #expect(!outcome.errors.contains("..") && outcome.errors.hasSuffix(".\n"), "\(outcome.errors)")
+    }
+  }
+
+  @Test("If only one side is redacted, the other one is redacted, too, so that lines match, and a warning says so")
+  func redacted() throws {
+    let folder = try ScratchFolder()
+    let sides = try [before, after].map { made in
+      try (folder.write(made, "\(made.age)"), folder.write(made.snapshot.redacted, "\(made.age)-redacted"))
+    }
+    let expected = try Command.run("leak-audit", ["diff", sides[0].1, sides[1].1])
+    #expect(expected.exitCode == 0 && expected.errors == "" && expected.output.contains("+2.93 KiB"))
+    for (old, new, side) in [(sides[0].1, sides[1].0, "earlier"), (sides[0].0, sides[1].1, "later")] {
+      let outcome = try Command.run("leak-audit", ["diff", old, new])
+      #expect(outcome.exitCode == 0 && outcome.output == expected.output)
+      #expect(outcome.errors.hasPrefix("leak-audit: only the \(side) side is redacted, so the names of the"))
+      #expect(outcome.errors.hasSuffix("To see names, take both snapshots without --redact.\n"), "\(outcome.errors)")
     }
   }
 }
