@@ -68,6 +68,7 @@ struct SnapshotTests {
         "files live 0 B.swift:2 kept by cache band 0: 1 6 6",
         "files live 0 B.swift:2 kept by process band 0: 1 5 5",
       ])
+    #expect(snapshot.sums.map(\.oldestBirth) == [995, 300, 1_000, 1_000, 0, 1, 1_000, 1_000])
     #expect(snapshot.sites.map(\.site.file) == ["(unknown)", "A.swift", "B.swift"])
     #expect(snapshot.sites[2].rescuedCount == 3 && snapshot.sites[2].rescuedByteCount == 300)
     #expect(snapshot.domains.map(\.name) == ["", "arena", "files"])

@@ -69,7 +69,7 @@ struct EntryPass {
       EntrySums.Key(
         domain: fields.domain, use: use, bucket: fields.bucket, site: hasOwner ? fields.site : 0,
         keeper: use.isHeld ? fields.keeper : .none, ageBand: hasOwner ? band(ofAge: age(fields)) : 0),
-      byteCount: hasOwner ? fields.byteCount : 0, capacity: fields.capacity)
+      byteCount: hasOwner ? fields.byteCount : 0, capacity: fields.capacity, birth: hasOwner ? fields.birth : 0)
     if use == .releasing, releasing.count < Self.mostReleasing { releasing.append(fields) }
     if use.isHeld { largest.offer(fields, use: use, at: index) }
   }

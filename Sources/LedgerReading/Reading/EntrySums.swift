@@ -10,9 +10,26 @@ import ResourceLedger
 struct EntrySums {
   struct Sum {
     let key: Key
-    var count = 0
     var byteCount: UInt64 = 0
     var capacity: UInt64 = 0
+    /// A ledger has fewer than 2^32 entries.
+    var count: UInt32 = 0
+    /// The earliest second of birth less one, so that a birth that is not known (0) is the latest one.
+    private var earliest = UInt32.max
+
+    init(key: Key) { self.key = key }
+
+    /// The earliest second of birth; 0 if none is known.
+    var oldestBirth: UInt32 { earliest &+ 1 }
+
+    @inline(__always)
+    fileprivate mutating func add(byteCount: UInt64, capacity: UInt64, birth: UInt32) {
+      // Each addend has at most 49 bits, and the sum stays at the most that an Int holds.
+      self.byteCount = min(self.byteCount &+ byteCount, UInt64(Int.max))
+      self.capacity = min(self.capacity &+ capacity, UInt64(Int.max))
+      count &+= 1
+      earliest = min(earliest, birth &- 1)
+    }
   }
 
   /// What entries of one sum have in common, from the highest bits to the lowest in the order of the rows: domain (16
@@ -49,13 +66,10 @@ struct EntrySums {
   private var last = -1
 
   @inline(__always)
-  mutating func add(_ key: Key, byteCount: UInt64, capacity: UInt64) {
+  mutating func add(_ key: Key, byteCount: UInt64, capacity: UInt64, birth: UInt32) {
     let index = last >= 0 && sums[last].key == key ? last : index(of: key)
     last = index
-    // Each addend has at most 49 bits, and the sum stays at the most that an Int holds.
-    sums[index].count += 1
-    sums[index].byteCount = min(sums[index].byteCount &+ byteCount, UInt64(Int.max))
-    sums[index].capacity = min(sums[index].capacity &+ capacity, UInt64(Int.max))
+    sums[index].add(byteCount: byteCount, capacity: capacity, birth: birth)
   }
 
   private mutating func index(of key: Key) -> Int {

@@ -10,21 +10,41 @@ public struct SiteTotals: Codable, Sendable, Equatable {
   public let count: Int
   /// Bytes asked for.
   public let byteCount: Int
+  /// Whole seconds since the oldest of these resources was created; nil if that is not known, if they have ended, and
+  /// in reports that a process makes about itself. It may be too large by the time between two refreshes of the
+  /// ledger's clock: mostly 1 s.
+  public let oldestAge: Int?
+
+  package init(file: String, line: Int, function: String, count: Int, byteCount: Int, oldestAge: Int? = nil) {
+    self.file = file
+    self.line = line
+    self.function = function
+    self.count = count
+    self.byteCount = byteCount
+    self.oldestAge = oldestAge
+  }
 }
 
 /// Adds up resources by the line that created them.
 package struct SiteSums {
   /// Exact, even if clients gave very large byte counts. Only the numbers that are shown saturate.
-  private var sums: [SiteID: (count: Int128, byteCount: Int128)] = [:]
+  private var sums: [SiteID: (count: Int128, byteCount: Int128, oldestAge: Int?)] = [:]
   private var capacities: Set<Int> = []
 
   package init() {}
 
-  /// - Parameter capacity: bytes of the size class, if known.
-  package mutating func add(_ count: Int = 1, byteCount: Int128, capacity: Int? = nil, at site: SiteID) {
+  /// - Parameters:
+  ///   - capacity: bytes of the size class, if known.
+  ///   - oldestAge: seconds since the oldest of the resources was created, if known.
+  package mutating func add(
+    _ count: Int = 1, byteCount: Int128, capacity: Int? = nil, oldestAge: Int? = nil, at site: SiteID
+  ) {
     if let capacity { capacities.insert(capacity) }
-    sums[site, default: (0, 0)].count += Int128(count)
-    sums[site, default: (0, 0)].byteCount += byteCount
+    var sum = sums[site] ?? (0, 0, nil)
+    sum.count += Int128(count)
+    sum.byteCount += byteCount
+    sum.oldestAge = [sum.oldestAge, oldestAge].compactMap { $0 }.max()
+    sums[site] = sum
   }
 
   package mutating func add(_ entry: EntrySnapshot, capacity: Int? = nil) {
@@ -48,7 +68,7 @@ package struct SiteSums {
       .map { site, sum in
         SiteTotals(
           file: site.file, line: site.line, function: site.function, count: Int(clamping: sum.count),
-          byteCount: Int(clamping: sum.byteCount))
+          byteCount: Int(clamping: sum.byteCount), oldestAge: sum.oldestAge)
       }
   }
 }

@@ -131,10 +131,10 @@ extension LedgerSnapshot {
         buffers.add(
           sum.count, byteCount: Int128(sum.byteCount),
           capacity: sizeClass(ofDomain: sum.domain, bucket: sum.bucket) ?? 0,
-          at: number(of: sum.site))
+          oldestAge: oldestAge(of: sum), at: number(of: sum.site))
       } else {
         others[sum.domain, default: SiteSums()].add(
-          sum.count, byteCount: Int128(sum.byteCount), at: number(of: sum.site))
+          sum.count, byteCount: Int128(sum.byteCount), oldestAge: oldestAge(of: sum), at: number(of: sum.site))
       }
     }
     return
@@ -147,7 +147,8 @@ extension LedgerSnapshot {
   fileprivate func sites(ofDomain domain: Int, bucket: Int) -> [SiteTotals] {
     var totals = SiteSums()
     for sum in sums where sum.domain == domain && sum.bucket == bucket {
-      totals.add(sum.count, byteCount: Int128(sum.byteCount), at: number(of: sum.site))
+      totals.add(
+        sum.count, byteCount: Int128(sum.byteCount), oldestAge: oldestAge(of: sum), at: number(of: sum.site))
     }
     return totals.sorted(naming: site)
   }

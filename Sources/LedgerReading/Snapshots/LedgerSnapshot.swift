@@ -163,6 +163,19 @@ extension LedgerSnapshot {
     (band == 0 ? 0 : ageBoundaries[band - 1], band < ageBoundaries.count ? ageBoundaries[band] : nil)
   }
 
+  /// How many seconds before the snapshot a second of the ledger's clock was; 0 if it is a later one. The second may
+  /// come from a file, and no number there may cause a trap.
+  package func age(ofSecond second: Int) -> Int {
+    let (age, overflow) = clock.now.subtractingReportingOverflow(second)
+    return overflow ? 0 : max(0, age)
+  }
+
+  /// The age of the oldest resource of a row, in seconds; nil if it is not known. The resource may be younger, by at
+  /// most ``LedgerClock/longestGap``.
+  package func oldestAge(of sum: SnapshotSum) -> Int? {
+    sum.oldestBirth == 0 ? nil : age(ofSecond: Int(sum.oldestBirth))
+  }
+
   /// The first band whose resources are all known to have reached an age, although the birth of a resource may have
   /// been recorded too early; nil if the snapshot has no such band. Its least age is the age that was asked for, if the
   /// snapshot was taken with that age (``LedgerReader/Options/leastAge``), and otherwise it may be a greater one.

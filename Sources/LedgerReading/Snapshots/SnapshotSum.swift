@@ -46,6 +46,9 @@ package struct SnapshotSum: Sendable, Equatable {
   package var bucket: Int
   package var use: ResourceUse
   package var keeper: ResourceKeeper
+  /// The second of the ledger's clock in which the oldest of them was created; 0 if that is not known, for idle memory,
+  /// and for a snapshot of an earlier version of this program.
+  package var oldestBirth: UInt32 = 0
   /// How many of ``LedgerSnapshot/ageBoundaries`` the ages have reached. 0 for idle memory.
   package var ageBand: Int
   package var count: Int
@@ -92,11 +95,15 @@ extension SnapshotSum: Codable {
     count = try values.decode(Int.self)
     byteCount = try values.decode(Int.self)
     capacity = try values.decode(Int.self)
+    // Snapshots of the same version were written without it, and a reader of that time takes only the numbers before.
+    if !values.isAtEnd { oldestBirth = try values.decode(UInt32.self) }
   }
 
   package func encode(to encoder: any Encoder) throws {
     var values = encoder.unkeyedContainer()
-    for number in [site, domain, bucket, use.rawValue, keeper.rawValue, ageBand, count, byteCount, capacity] {
+    for number in [
+      site, domain, bucket, use.rawValue, keeper.rawValue, ageBand, count, byteCount, capacity, Int(oldestBirth),
+    ] {
       try values.encode(number)
     }
   }
