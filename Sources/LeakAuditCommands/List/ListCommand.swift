@@ -45,7 +45,8 @@ package struct ListCommand: ParsableCommand {
   private func text(_ rows: [ProcessRow]) -> String {
     guard !rows.isEmpty else {
       let others = allUsers ? "that this user may read" : "of this user; --all-users looks at the others, too"
-      return "There is no process with a ledger \(others)."
+      return "There is no process with a ledger \(others).".wrapped(to: look.outputWidth, indent: 0)
+        .joined(separator: "\n")
     }
     return ProcessRow.lines(
       rows, showsUser: allUsers, units: look.units, style: look.outputStyle, width: look.outputWidth

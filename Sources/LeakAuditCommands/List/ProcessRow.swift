@@ -36,11 +36,13 @@ struct ProcessRow: Encodable, Sendable {
 extension ProcessRow {
   /// A table with a heading.
   static func lines(_ rows: [ProcessRow], showsUser: Bool, units: ByteText, style: Style, width: Int?) -> [String] {
-    var table = TextTable(Array(repeating: .right, count: showsUser ? 8 : 7) + [.left])
-    let user = showsUser ? ["user"] : []
-    table.add(
-      ["pid"] + user + ["age", "live", "live bytes", "idle bytes", "resident", "growth/min", "command"],
-      paint: style.faint)
+    let titles =
+      ["pid"] + (showsUser ? ["user"] : [])
+      + ["age", "live", "live bytes", "idle bytes", "resident", "growth/min", "command"]
+    // A narrow terminal has room for the most important columns only.
+    let dropping = ["idle bytes", "age", "live", "resident", "growth/min"].compactMap { titles.firstIndex(of: $0) }
+    var table = TextTable(Array(repeating: .right, count: titles.count - 1) + [.left], dropping: dropping)
+    table.add(titles, paint: style.faint)
     for row in rows {
       table.add(
         ["\(row.pid)"] + (showsUser ? ["\(row.userID)"] : []) + [

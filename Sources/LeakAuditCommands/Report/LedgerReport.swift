@@ -17,12 +17,15 @@ struct LedgerReport: Encodable {
   /// What rules of suppression files left out of the findings.
   let suppressed: [Suppressions.Covered]
   let live: Amount
-  /// Of `live`, what a cache holds, and what is meant to live as long as the process. Neither is in a finding.
+  /// Of `live`, what a cache holds (without the cache's own registrations), and what is meant to live as long as the
+  /// process. Neither is in a finding.
   let heldByCache: Amount
   let processLifetime: Amount
   let idleBytes: Int
   /// What is live by line of code, most bytes first.
   let lines: [Line]
+  /// How many lines have something live, whether they are among `lines` or not.
+  let liveLineCount: Int
   let growthPerMinute: Int?
   let peaks: [ReportedPeak]
   /// Where the memory of the process is; nil if it does not run, or its memory may not be looked at.
@@ -33,6 +36,10 @@ struct LedgerReport: Encodable {
   let arenas: [ArenaBooks]
   /// How many seconds before the ledger was read that was; nil if the process was never asked.
   let answerAge: Double?
+  /// Whether every arena and size class had room in that answer.
+  let answerIsComplete: Bool
+  /// The seconds by which an age may be too large, at most.
+  let ageUncertainty: Int
   /// What could not be read.
   let damage: [LedgerDamage]
   let tornCount: Int
@@ -54,8 +61,10 @@ struct LedgerReport: Encodable {
     let byteCount: Int
     /// Of `count`, those that a cache holds, or that are meant to live as long as the process.
     let keptCount: Int
-    /// Every resource of the line is at most in this age band: "over 1 h".
+    /// The age of the line's oldest resource, in words: "3 min 12 s", or "over 1 min" if `oldestAge` is not known.
     let oldest: String
+    /// The same in seconds.
+    let oldestAge: Int?
   }
 
   struct JudgedFinding: Encodable {
@@ -92,25 +101,29 @@ struct LedgerReport: Encodable {
     verdict = findings.contains(where: \.counts) ? .faults : findings.isEmpty ? .clean : .notes
     self.findings = findings.map { judged in
       JudgedFinding(
-        finding: judged.finding, counts: judged.counts, explanation: judged.finding.explanation,
-        next: judged.finding.kind.advice)
+        finding: judged.finding, counts: judged.counts, explanation: judged.finding.explanationForProcess,
+        next: judged.finding.advice)
     }
     self.suppressed = suppressed
     live = Amount(snapshot.liveTotals)
     heldByCache = Amount(snapshot.keptTotals(by: .cache))
     processLifetime = Amount(snapshot.keptTotals(by: .process))
     idleBytes = snapshot.idleByteCount
-    lines = snapshot.liveLines.filter { shows($0.site) }.map { line in
+    let liveLines = snapshot.liveLines
+    liveLineCount = liveLines.count
+    lines = liveLines.filter { shows($0.site) }.map { line in
       Line(
         site: line.site, count: line.count, byteCount: line.byteCount, keptCount: line.keptCount,
-        oldest: snapshot.ageText(ofBand: line.oldestBand))
+        oldest: snapshot.oldestText(line), oldestAge: line.oldestAge)
     }
     growthPerMinute = snapshot.growthPerMinute
-    peaks = snapshot.peaks.map { ReportedPeak($0, in: snapshot) }
+    peaks = snapshot.peaks.map { ReportedPeak($0, in: snapshot) }.worthTelling()
     self.memory = try? memory?.get()
     memoryError = memory?.failure
     arenas = audit.arenas
     answerAge = audit.answerAge
+    answerIsComplete = snapshot.answer?.isComplete ?? true
+    ageUncertainty = snapshot.clock.longestGap
     isPartial = audit.isPartial
     damage = snapshot.damage
     tornCount = snapshot.tornCount

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LedgerReading
+package import LedgerReading
 import ResourceLedger
 
-/// The lines of code that had most when there was most, or when an allocation failed.
+/// The lines of code that had most when there was most, or when an allocation failed. The ledger counts peaks without
+/// the registrations of finalization registries, and without detached blocks.
 struct ReportedPeak: Encodable {
   let reason: LedgerPeak.Reason
   /// Seconds before the ledger was read, or before the process ended.
   let secondsBefore: Int
   let live: LedgerReport.Amount
+  /// What was live when the ledger was read, or when the process ended, counted in the same way.
+  let liveLater: LedgerReport.Amount
   /// The bytes that the failed allocation asked for.
   let requestedBytes: Int
   let lines: [Share]
@@ -21,10 +24,9 @@ struct ReportedPeak: Encodable {
 
   init(_ peak: LedgerPeak, in snapshot: LedgerSnapshot) {
     reason = peak.reason
-    // Both are seconds of the same clock, and a damaged ledger may have any.
-    let (difference, overflow) = snapshot.clock.now.subtractingReportingOverflow(peak.second)
-    secondsBefore = overflow ? 0 : max(0, difference)
+    secondsBefore = snapshot.age(ofSecond: peak.second)
     live = LedgerReport.Amount((peak.liveCount, peak.liveByteCount))
+    liveLater = LedgerReport.Amount(snapshot.liveTotalsAsInPeaks)
     requestedBytes = peak.requestedByteCount
     lines = peak.sites.map { share in
       Share(site: snapshot.sites[share.site].site, count: share.count, byteCount: share.byteCount)
@@ -32,18 +34,40 @@ struct ReportedPeak: Encodable {
   }
 
   /// A heading, and a row for each line of code.
-  func textLines(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
-    let amount = "\(live.count.grouped) of \(units.phrase(live.byteCount)) were live"
-    let title =
-      switch reason {
-      case .mostLiveBytes: "most was live \(Age.text(seconds: secondsBefore)) before: \(amount)"
-      case .failedAllocation:
-        "an allocation of \(units.phrase(requestedBytes)) failed \(Age.text(seconds: secondsBefore)) before: \(amount)"
-      }
-    var table = TextTable([.right, .right, .left])
-    for line in lines.prefix(top) {
-      table.add([units.text(line.byteCount), line.count.grouped, line.site.description])
+  func textLines(isRunning: Bool?, top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
+    func text(_ amount: LedgerReport.Amount) -> String {
+      "\(amount.count.grouped) of \(units.phrase(amount.byteCount))"
     }
+    let (before, later) = isRunning == false ? ("before the end", "at the end") : ("ago", "now")
+    let age = "\(Age.text(seconds: secondsBefore)) \(before)"
+    let event =
+      switch reason {
+      case .mostLiveBytes: "most was live \(age)"
+      case .failedAllocation: "an allocation of \(units.phrase(requestedBytes)) failed \(age)"
+      }
+    let title = "\(event): \(text(live)), and \(text(liveLater)) \(later), both without registrations"
+    var table = TextTable([.right, .right, .left], dropping: [1])
+    for line in lines.prefix(top) { table.add([units.text(line.byteCount), line.count.grouped], line.site) }
     return title.wrapped(to: width, indent: 0).map(style.heading) + table.lines(width: width) + [""]
+  }
+}
+
+extension [ReportedPeak] {
+  /// The failed allocations, and the largest peak of live bytes. A peak is left out if as much or more is live later:
+  /// it would only say what was live a moment before.
+  func worthTelling() -> [ReportedPeak] {
+    let most = filter { $0.reason == .mostLiveBytes && $0.live.byteCount > $0.liveLater.byteCount }
+      .max { $0.live.byteCount < $1.live.byteCount }
+    return filter { $0.reason == .failedAllocation } + [most].compactMap { $0 }
+  }
+}
+
+extension LedgerSnapshot {
+  /// What is live, as the process counts it for its peaks and its history.
+  package var liveTotalsAsInPeaks: (count: Int, byteCount: Int) {
+    let rows = sums.filter {
+      ($0.use == .live || $0.use == .releasing) && domains[$0.domain].kind != .finalizationRegistry
+    }
+    return (.clampedSum(rows.map(\.count)), .clampedSum(rows.map(\.byteCount)))
   }
 }

@@ -47,7 +47,8 @@ package struct ReportCommand: ParsableCommand {
       case .text:
         let lines = report.textLines(
           top: display.top, units: look.units, style: look.outputStyle, width: look.outputWidth)
-        try printReport((lines + remarks.map { look.outputStyle.note($0) }).joined(separator: "\n"))
+        let wrapped = remarks.flatMap { $0.wrapped(to: look.outputWidth, indent: 0) }.map { look.outputStyle.note($0) }
+        try printReport((lines + wrapped).joined(separator: "\n"))
       }
       return report.exit.code
     }

@@ -27,9 +27,11 @@ extension LedgerSnapshot {
     return "\(process.command) (\(id))" + (process.host.isEmpty ? "" : " on \(process.host)")
   }
 
-  /// An age band for a table: "over 1 h".
-  package func ageText(ofBand band: Int) -> String {
-    let ages = ages(ofBand: band)
+  /// The age of a line's oldest resource: "3 min 12 s". A snapshot of an earlier version of this program has only age
+  /// bands: "over 1 min".
+  package func oldestText(_ line: LineTotals) -> String {
+    if let age = line.oldestAge { return Age.text(seconds: age) }
+    let ages = ages(ofBand: line.oldestBand)
     if ages.least == 0 { return ages.below.map { "under \(Age.text(seconds: $0))" } ?? "any" }
     return "over \(Age.text(seconds: ages.least))"
   }
@@ -47,14 +49,13 @@ extension LedgerSnapshot {
   /// blocks, 0.1 s ago".
   package func booksLine(_ units: ByteText) -> String {
     guard let answer else { return "books: the process was never asked for the allocator's counts" }
-    let arenas = arenaBooks
-    let allocator = Int.clampedSum(arenas.map(\.allocatorCount))
-    let byteCount = Int.clampedSum(arenas.map(\.allocatorByteCount))
-    let ledger = Int.clampedSum(
-      arenas.flatMap { [$0.live, $0.idle, $0.quarantined, $0.detached].map(\.count) })
-    let difference = Int.clampedSum(arenas.map(\.difference))
-    let agreement = difference == 0 ? "they agree" : "\(difference.grouped) blocks differ"
-    return "books: allocator \(allocator.grouped) blocks of \(units.phrase(byteCount)), ledger "
-      + "\(ledger.grouped) blocks; \(agreement), counted \(Age.text(seconds: Int(max(0, min(answer.age, 1e9))))) ago"
+    let books = BookComparison(arenaBooks)
+    let agreement =
+      books.difference == 0
+      ? "they agree" : "\(books.difference.counted("block")) \(books.difference == 1 ? "differs" : "differ")"
+    return
+      "books: allocator \(books.allocatorCount.counted("block")) of \(units.phrase(books.allocatorByteCount)), ledger "
+      + "\(books.ledgerCount.counted("block")); \(agreement), counted "
+      + "\(Age.text(seconds: Int(max(0, min(answer.age, 1e9))))) ago"
   }
 }

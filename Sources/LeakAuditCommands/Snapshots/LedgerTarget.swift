@@ -19,7 +19,8 @@ package enum LedgerTarget: Sendable, Equatable {
     } else {
       // /proc has 15 bytes of a command's name.
       let name = String(decoding: text.utf8.prefix(15), as: UTF8.self)
-      let found = LedgerReader.processes(allUsers: true).filter { $0.command == name }
+      let search = LedgerReader.search(allUsers: true)
+      let found = search.found.filter { $0.command == name }
       guard found.count <= 1 else {
         let ids = found.map { "\($0.processID)" }.joined(separator: ", ")
         throw CommandFailure(
@@ -27,9 +28,11 @@ package enum LedgerTarget: Sendable, Equatable {
             + "process ids.")
       }
       guard let process = found.first else {
+        let whose = search.sawAll ? "" : " of this user"
+        let others = search.sawAll ? "" : " Other users' processes could not be looked at; root can look at them."
         throw CommandFailure(
-          "no process with a ledger is called \"\(text.shownOnTerminals)\", and there is no such file. `leak-audit "
-            + "list` shows the processes with a ledger.")
+          "no process\(whose) with a ledger is called \"\(text.shownOnTerminals)\", and there is no such file. "
+            + "`leak-audit list` shows the processes with a ledger.\(others)")
       }
       self = .process(process.processID)
     }

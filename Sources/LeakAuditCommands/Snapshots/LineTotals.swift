@@ -14,12 +14,16 @@ package struct LineTotals: Sendable, Equatable {
   /// The resources by age band; see ``LedgerSnapshot/ages(ofBand:)``.
   package internal(set) var countsByAge: [Int]
 
+  /// Seconds since the oldest of them was created; nil if that is not known.
+  package internal(set) var oldestAge: Int?
+
   /// - Parameter row: is about live resources of the line.
-  fileprivate mutating func add(_ row: SnapshotSum) {
+  fileprivate mutating func add(_ row: SnapshotSum, oldestAge age: Int?) {
     count = .clampedSum(count, row.count)
     byteCount = .clampedSum(byteCount, row.byteCount)
     if row.keeper != .none { keptCount = .clampedSum(keptCount, row.count) }
     countsByAge[row.ageBand] = .clampedSum(countsByAge[row.ageBand], row.count)
+    oldestAge = [oldestAge, age].compactMap { $0 }.max()
   }
 
   /// The band of the oldest of them.
@@ -34,7 +38,7 @@ extension LedgerSnapshot {
     for row in sums where row.use.isHeld {
       let site = sites[row.site].site
       let empty = LineTotals(site: site, countsByAge: Array(repeating: 0, count: ageBoundaries.count + 1))
-      lines[site, default: empty].add(row)
+      lines[site, default: empty].add(row, oldestAge: oldestAge(of: row))
     }
     return lines.values.sorted { ($1.byteCount, $1.count, $0.site) < ($0.byteCount, $0.count, $1.site) }
   }
@@ -45,9 +49,14 @@ extension LedgerSnapshot {
     return (.clampedSum(rows.map(\.count)), .clampedSum(rows.map(\.byteCount)))
   }
 
-  /// Of what the program has not released, what is kept on purpose by this keeper, so that it is no finding.
+  /// Of what the program has not released, what is kept on purpose by this keeper, so that it is no finding. The
+  /// registrations by which a cache finds out that its values died are the cache's own, and not counted: who put ten
+  /// pictures into a cache reads ten.
   package func keptTotals(by keeper: ResourceKeeper) -> (count: Int, byteCount: Int) {
-    let rows = sums.lazy.filter { $0.use.isHeld && $0.keeper == keeper }
+    let rows = sums.lazy.filter {
+      $0.use.isHeld && $0.keeper == keeper
+        && !(keeper == .cache && domains[$0.domain].kind == .finalizationRegistry)
+    }
     return (.clampedSum(rows.map(\.count)), .clampedSum(rows.map(\.byteCount)))
   }
 

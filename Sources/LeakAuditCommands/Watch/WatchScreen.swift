@@ -33,7 +33,7 @@ struct WatchScreen {
     // The sort is stable, so lines that are equal stay in the order of their bytes.
     case .growth: return shown.sorted { (growth[$0.site] ?? 0) > (growth[$1.site] ?? 0) }
     case .count: return shown.sorted { $0.count > $1.count }
-    case .age: return shown.sorted { $0.oldestBand > $1.oldestBand }
+    case .age: return shown.sorted { ($0.oldestBand, $0.oldestAge ?? 0) > ($1.oldestBand, $1.oldestAge ?? 0) }
     }
   }
 
@@ -76,19 +76,20 @@ struct WatchScreen {
   private func table(_ state: WatchState, pageRows: Int, columns: Int) -> [String] {
     let all = self.rows(state)
     guard !all.isEmpty else { return [state.filter.isEmpty ? "nothing is live" : "no line matches the filter"] }
-    // A narrow terminal has room for the most important columns only.
-    let titles = ["bytes", "count", "growth", "oldest"].prefix(columns >= 72 ? 4 : columns >= 56 ? 3 : 1)
-    var table = TextTable(titles.map { $0 == "oldest" ? .left : .right } + [.left])
+    let titles = ["bytes", "count", "growth", "oldest"]
     let sortedTitle = state.order == .age ? "oldest" : state.order.rawValue
+    // A narrow terminal has room for the most important columns only, and for the one by which the rows are sorted.
+    var table = TextTable(
+      [.right, .right, .right, .left, .left], dropping: [3, 1, 2].filter { titles[$0] != sortedTitle })
     table.add(titles.map { $0 == sortedTitle ? "[\($0)]" : $0 } + ["line of code"], paint: style.faint)
     for line in all.dropFirst(state.firstRow).prefix(pageRows) {
-      let cells = [
-        units.text(line.byteCount), line.count.grouped, growth[line.site].map(units.signed) ?? "-",
-        snapshot.ageText(ofBand: line.oldestBand),
-      ]
-      table.add(cells.prefix(titles.count) + [line.site.description])
+      table.add(
+        [
+          units.text(line.byteCount), line.count.grouped, growth[line.site].map(units.signed) ?? "-",
+          snapshot.oldestText(line),
+        ], line.site)
     }
-    return table.lines(indent: 0, width: columns)
+    return table.lines(indent: 0, width: columns, isOneLineEach: true)
   }
 
   private static let help = [

@@ -17,13 +17,26 @@ extension LedgerReader {
   ///   left out.
   /// - Returns: the processes by ascending id.
   /// - Complexity: reads the name of each open descriptor of each process.
-  package static func processes(allUsers: Bool = false) -> [LedgerListing] {
+  package static func processes(allUsers: Bool = false) -> [LedgerListing] { search(allUsers: allUsers).found }
+
+  /// The same, and whether every process could be looked at, of whatever user it is.
+  package static func search(allUsers: Bool) -> (found: [LedgerListing], sawAll: Bool) {
     let user = Int(geteuid())
-    return (ProcFile.numbers(in: "/proc") ?? []).compactMap { id in
-      guard let process = try? SeenProcess(id), let owner = process.userID, allUsers || owner == user,
-        (try? process.findLedger()) != nil
-      else { return nil }
-      return LedgerListing(processID: id, userID: owner, command: process.command)
+    var found: [LedgerListing] = []
+    var sawAll = true
+    for id in ProcFile.numbers(in: "/proc") ?? [] {
+      guard let process = try? SeenProcess(id), let owner = process.userID else { continue }
+      guard allUsers || owner == user else {
+        sawAll = false
+        continue
+      }
+      do throws(LedgerReadingError) {
+        guard try process.findLedger() != nil else { continue }
+        found.append(LedgerListing(processID: id, userID: owner, command: process.command))
+      } catch {
+        if error.code == .notPermitted { sawAll = false }
+      }
     }
+    return (found, sawAll)
   }
 }

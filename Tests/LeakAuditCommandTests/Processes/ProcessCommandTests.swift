@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import LeakAuditCommands
 import TestSupport
 import Testing
 
@@ -18,12 +19,19 @@ struct ProcessCommandTests {
   @Test("A report shows what is live by line of code, and where the memory is, while the process runs")
   func report() throws {
     let trial = try start("lines")
-    let outcome = try audit("report", "\(trial.id)", "--units", "bytes")
+    var outcome = try audit("report", "\(trial.id)", "--units", "bytes")
+    // If the machine is very busy, the process may not answer in time.
+    for _ in 0..<50 where outcome.output.contains("were not looked for") {
+      outcome = try audit("report", "\(trial.id)", "--units", "bytes")
+    }
     #expect(outcome.exitCode == 0 && outcome.errors == "", "\(outcome.errors)")
     #expect(outcome.output.hasPrefix("ledger-trials (process \(trial.id)) on "))
     #expect(outcome.output.contains("\nlive 103 of 3,100,000 bytes, idle "))
-    #expect(outcome.output.contains(/3,000,000 +3 +under 10 s +ledger_trials\/LinesTrial.swift:[0-9]+ in large\(\)/))
-    #expect(outcome.output.contains(/100,000 +100 +under 10 s +ledger_trials\/LinesTrial.swift:[0-9]+ in small\(\)/))
+    #expect(outcome.output.contains(/3,000,000 +3 +[0-9]+ s +ledger_trials\/LinesTrial.swift:[0-9]+ in large\(\)/))
+    #expect(outcome.output.contains(/100,000 +100 +[0-9]+ s +ledger_trials\/LinesTrial.swift:[0-9]+ in small\(\)/))
+    #expect(outcome.output.contains(/\nbooks: they agree\. The allocator and the ledger each have 103 .*\nverdict:/))
+    #expect(
+      outcome.output.contains(/\n  the books .* reserved\n/) && outcome.output.contains(/\n  stacks .* reserved\n/))
     #expect(outcome.output.contains("\nmemory\n") && outcome.output.contains("  resident set "))
     #expect(outcome.output.hasSuffix("verdict: clean. Nothing was found.\n"))
   }
@@ -84,7 +92,8 @@ struct ProcessCommandTests {
     defer { trial.continueRunning() }
     let outcome = try audit("report", "\(trial.id)")
     #expect(outcome.exitCode == 0 && outcome.output.contains("live 103 of 2.96 MiB"))
-    #expect(outcome.output.contains("\nOrphans and ghosts were not looked for, because the process did not count"))
+    #expect(outcome.output.contains("\nbooks: not compared, and so orphans and ghosts were not looked for: "))
+    #expect(outcome.output.contains("the process did not count what its allocator has. It is stopped or very busy,"))
   }
 
   @Test("Memory that the ledger does not know, and a buffer whose memory is gone, are found from outside")
@@ -114,6 +123,27 @@ struct ProcessCommandTests {
     #expect(outcome.exitCode == 0)
     let lines = outcome.output.split(separator: "\n")
     #expect(lines.count == 2 && lines.allSatisfy { $0.contains("  live 103 of 2.96 MiB  ") && $0.contains("large()") })
+  }
+
+  @Test("If other users' processes could not be looked at, the message about a name says whose processes it is about")
+  func unknownName() async throws {
+    await #expect(processExitsWith: .success) {
+      func message() -> String {
+        do throws(CommandFailure) {
+          _ = try LedgerTarget("no-such-server")
+          return ""
+        } catch {
+          return error.description
+        }
+      }
+      guard geteuid() == 0 else { return }
+      guard message().hasPrefix("no process with a ledger is called \"no-such-server\"") else { exit(1) }
+      guard seteuid(65_534) == 0 else { exit(2) }
+      let ofUser = message()
+      guard ofUser.hasPrefix("no process of this user with a ledger is called \"no-such-server\""),
+        ofUser.contains("root can look at them")
+      else { exit(3) }
+    }
   }
 
   @Test("A process without a ledger, and one that does not exist, are named with what to do")

@@ -16,6 +16,8 @@ struct MadeSnapshot {
     var byteCount: Int
     /// How many of the age boundaries its resources have reached.
     var ageBand = 0
+    /// The age of the oldest one, in seconds; nil if only the band is known.
+    var oldestAge: Int?
     var keeper = ResourceKeeper.none
   }
 
@@ -28,8 +30,15 @@ struct MadeSnapshot {
   var isRunning: Bool? = false
   /// What both books have of one size class, when the process was asked; nil if it never was.
   var books: (allocator: Int, live: Int, idle: Int)?
+  /// The bytes of the allocator's blocks; nil for the size class's.
+  var booksByteCount: Int?
   /// Resources of the first line that were released by deinit.
   var rescuedCount = 0
+  /// Registrations of a finalization registry, which the first line made.
+  var registrationCount = 0
+  /// When most bytes were live, all of the first line.
+  var peak: (second: Int, count: Int, byteCount: Int)?
+  var earlierPeak: (second: Int, count: Int, byteCount: Int)?
   /// Seconds since the ledger was made.
   var age = 725
 
@@ -46,13 +55,20 @@ struct MadeSnapshot {
       sums.append(
         SnapshotSum(
           site: sites.firstIndex { $0.site == site } ?? 0, domain: 1, bucket: 3, use: .live, keeper: line.keeper,
-          ageBand: line.ageBand, count: line.count, byteCount: line.byteCount, capacity: line.byteCount))
+          oldestBirth: line.oldestAge.map { UInt32(now - $0) } ?? 0, ageBand: line.ageBand, count: line.count,
+          byteCount: line.byteCount, capacity: line.byteCount))
     }
     if idleByteCount > 0 {
       sums.append(
         SnapshotSum(
           site: 0, domain: 1, bucket: 3, use: .idle, keeper: .none, ageBand: 0, count: 1, byteCount: 0,
           capacity: idleByteCount))
+    }
+    if registrationCount > 0 {
+      sums.append(
+        SnapshotSum(
+          site: 1, domain: 2, bucket: 0, use: .live, keeper: .none, ageBand: 0, count: registrationCount, byteCount: 0,
+          capacity: 0))
     }
     if rescuedCount > 0, sites.count > 1 {
       sites[1].rescuedCount = rescuedCount
@@ -64,18 +80,21 @@ struct MadeSnapshot {
         pidNamespace: 4_026_531_836, bootID: "d2b1c1a2-0000-4000-8000-000000000000", madeAt: madeAt, pageSize: 4_096),
       seenProcessID: nil, status: status, isRunning: isRunning, takenAt: takenAt,
       clock: LedgerClock(
-        second: age + 1, refreshedAt: takenAt, now: age + 1, longestGap: 1, isMaintained: true, age: 0),
+        second: now, refreshedAt: takenAt, now: now, longestGap: 1, isMaintained: true, age: 0),
       ageBoundaries: [10, 60, 600, 3_600, 86_400], sums: sums, largest: [], sites: sites,
-      domains: [Self.domain(0, ""), Self.domain(1, "shared")],
-      runningCleanups: [], scopes: [], answer: answer, history: history, peaks: [], unrecordedCount: 0, tornCount: 0,
+      domains: [Self.domain(0, ""), Self.domain(1, "shared"), Self.registry],
+      runningCleanups: [], scopes: [], answer: answer, history: history, peaks: peaks, unrecordedCount: 0, tornCount: 0,
       damage: [],
       entryCount: 10, entryCapacity: 1_000)
   }
 
+  /// The second of the ledger's clock.
+  private var now: Int { max(age, lines.compactMap(\.oldestAge).max() ?? 0) + 1 }
+
   /// Blocks of the size class with number 3.
   private var answer: LedgerAnswer? {
     guard let books else { return nil }
-    let allocated = SizeClass.byteCount(at: 3) * books.allocator
+    let allocated = booksByteCount ?? SizeClass.byteCount(at: 3) * books.allocator
     return LedgerAnswer(
       number: 1, second: age + 1, age: 0, isComplete: true, malloc: "libc.so.6", mallocByteCount: 0, metadata: 0,
       residentSet: 0,
@@ -89,6 +108,21 @@ struct MadeSnapshot {
           domain: 1, bucket: 3, allocatorCount: books.allocator, liveCount: books.live, idleCount: books.idle,
           quarantinedCount: 0, detachedCount: 0, liveByteCount: 0)
       ])
+  }
+
+  private var peaks: [LedgerPeak] {
+    [earlierPeak, peak].compactMap { $0 }.map { peak in
+      LedgerPeak(
+        reason: .mostLiveBytes, second: peak.second, liveCount: peak.count, liveByteCount: peak.byteCount,
+        requestedByteCount: 0,
+        sites: lines.indices.map { .init(site: $0 + 1, count: peak.count, byteCount: peak.byteCount) })
+    }
+  }
+
+  private static var registry: SnapshotDomain {
+    SnapshotDomain(
+      number: 2, kindNumber: DomainKind.finalizationRegistry.rawValue, name: "registry", isInUse: true, endedCount: 0,
+      rescuedCount: 0, arenaNumber: nil, census: nil)
   }
 
   private static func domain(_ number: Int, _ name: String) -> SnapshotDomain {

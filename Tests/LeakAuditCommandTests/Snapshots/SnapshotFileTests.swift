@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import LedgerReading
 import ResourceLedger
 import Testing
@@ -15,6 +16,21 @@ struct SnapshotFileTests {
   func whole() throws {
     let snapshot = made.snapshot
     #expect(try SnapshotFile.snapshot(from: SnapshotFile.bytes(of: snapshot)) == snapshot)
+  }
+
+  @Test("A row without a second of birth, as an earlier version wrote it, is read; one with another value is refused")
+  func rowsWithoutBirth() throws {
+    let row = "[1,2,3,0,0,4,5,6,7"
+    func sum(_ end: String) throws -> SnapshotSum {
+      try JSONDecoder().decode(SnapshotSum.self, from: Data((row + end).utf8))
+    }
+    #expect(try sum("]").oldestBirth == 0 && sum("]").capacity == 7)
+    #expect(try sum(",8]").oldestBirth == 8)
+    for end in [",-1]", ",4294967296]", ",null]"] { #expect(throws: DecodingError.self) { try sum(end) } }
+    var old = MadeSnapshot(lines: [.init(file: "A.swift", count: 1, byteCount: 1, ageBand: 2)])
+    #expect(old.snapshot.liveLines.map(old.snapshot.oldestText) == ["over 1 min"])
+    old.lines[0].oldestAge = 192
+    #expect(old.snapshot.liveLines.map(old.snapshot.oldestText) == ["3 min 12 s"])
   }
 
   @Test("A file that is cut at any place, or continued, is refused as that")

@@ -11,7 +11,7 @@ import Testing
 struct WatchScreenTests {
   private let made = MadeSnapshot(
     lines: [
-      .init(file: "Server/Cache.swift", count: 3, byteCount: 3_000_000, ageBand: 1),
+      .init(file: "Server/Cache.swift", count: 3, byteCount: 3_000_000, ageBand: 1, oldestAge: 42),
       .init(file: "Server/Frames.swift", function: "next(of:)", count: 9, byteCount: 90_000, ageBand: 4),
     ], idleByteCount: 4_096)
 
@@ -46,8 +46,8 @@ struct WatchScreenTests {
     #expect(text[1] == "live 12 of 2.95 MiB   idle 4.00 KiB")
     #expect(text[4] == "books: the process was never asked for the allocator's counts")
     #expect(text[6].split(separator: " ") == ["[bytes]", "count", "growth", "oldest", "line", "of", "code"])
-    #expect(text[7] == "2.86 MiB      3          -  over 10 s  Server/Cache.swift:12 in load(_:)")
-    #expect(text[8] == "87.9 KiB      9  +1.00 KiB  over 1 h   Server/Frames.swift:12 in next(of:)")
+    #expect(text[7] == "2.86 MiB      3          -  42 s      Server/Cache.swift:12 in load(_:)")
+    #expect(text[8] == "87.9 KiB      9  +1.00 KiB  over 1 h  Server/Frames.swift:12 in next(of:)")
     #expect(text[15] == "q quit  s sort  / filter  f freeze  w snapshot  h help")
   }
 
@@ -59,7 +59,15 @@ struct WatchScreenTests {
       let text = try screen(state, columns: columns)
       #expect(text.allSatisfy { $0.count <= columns }, "\(text)")
     }
-    #expect(try screen(WatchState(), columns: columns).joined().contains("oldest") == (columns >= 72))
+    let text = try screen(WatchState(), columns: columns)
+    #expect(text.joined().contains("oldest") == (columns >= 60))
+    // File and line have room beside the bytes of the row.
+    if columns >= 40 {
+      #expect(text[7].contains("Server/Cache.swift:12") && text[8].contains("Server/Frames.swift:12"), "\(text)")
+    }
+    var sorted = WatchState()
+    for _ in 0..<3 { _ = sorted.press(.character("s"), pageRows: 5) }
+    #expect(sorted.order == .age)
   }
 
   @Test("Keys sort, filter, freeze, scroll and quit")

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LedgerReading
+import TestSupport
+import Testing
+
+@testable import LeakAuditCommands
+
+@Suite("Peaks in a report")
+struct PeakTextTests {
+  private func report(_ made: MadeSnapshot) throws -> String {
+    let folder = try ScratchFolder()
+    return try Command.run("leak-audit", ["report", folder.write(made, "snapshot")]).output
+  }
+
+  private var made: MadeSnapshot {
+    MadeSnapshot(lines: [.init(file: "Server/Cache.swift", count: 3, byteCount: 3_000_000)])
+  }
+
+  @Test("A peak is told with what is live at the end, both counted without registrations")
+  func peak() throws {
+    var made = made
+    made.registrationCount = 50
+    made.peak = (second: 426, count: 40, byteCount: 90_000_000)
+    let text = try report(made)
+    #expect(
+      text.contains(
+        "\nmost was live 5 min before the end: 40 of 85.8 MiB, and 3 of 2.86 MiB at the end, both without "
+          + "registrations\n  85.8 MiB  40  Server/Cache.swift:12 in load(_:)\n"), "\(text)")
+    (made.status, made.isRunning) = (.inUse, true)
+    #expect(try report(made).contains("most was live 5 min ago: 40 of 85.8 MiB, and 3 of 2.86 MiB now, both without"))
+  }
+
+  @Test("No peak is told if as much or more is live at the end")
+  func noPeak() throws {
+    var made = made
+    for byteCount in [2_900_000, 3_000_000] {
+      made.peak = (second: 720, count: 2, byteCount: byteCount)
+      #expect(try !report(made).contains("most was live"))
+    }
+  }
+
+  @Test("Only the largest peak is told")
+  func largest() throws {
+    var made = made
+    made.peak = (second: 300, count: 40, byteCount: 90_000_000)
+    made.earlierPeak = (second: 200, count: 30, byteCount: 60_000_000)
+    let text = try report(made)
+    #expect(text.components(separatedBy: "most was live").count == 2 && text.contains("40 of 85.8 MiB"))
+  }
+}
