@@ -10,22 +10,21 @@ extension SnapshotDiff {
   ///   - width: columns of a line at most; nil for any number.
   func textLines(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
     guard !lines.isEmpty else { return ["no line of code has another count or other bytes live"] }
-    var table = TextTable([.left, .right, .right, .right, .right, .left])
+    var table = TextTable([.left, .right, .right, .right, .right, .left], dropping: [3, 4, 2])
     table.add(["", "bytes", "count", "now", "bytes now", "line of code"], paint: style.faint)
     for line in lines.prefix(top) {
       table.add(
         [
           line.change.rawValue, units.signed(line.byteChange), line.countChange.signed, line.new.count.grouped,
-          units.text(line.new.byteCount), line.site.description,
-        ],
+          units.text(line.new.byteCount),
+        ], line.site,
         paint: line.byteChange > 0 ? style.note : nil)
     }
     let sum = (new.count - old.count, new.byteCount - old.byteCount)
     table.add(["all", units.signed(sum.1), sum.0.signed, new.count.grouped, units.text(new.byteCount), ""])
-    let rest = lines.dropFirst(top)
-    let others =
-      rest.isEmpty ? [] : ["  … and \(rest.count.grouped) more lines of code; --top \(lines.count) shows them"]
-    return table.lines(width: width) + others
+    let rest = lines.count - top
+    let others = "… and \(rest.counted("more line")) of code; --top \(lines.count) shows all of them"
+    return table.lines(width: width) + (rest > 0 ? others.wrapped(to: width, indent: 2) : [])
   }
 }
 

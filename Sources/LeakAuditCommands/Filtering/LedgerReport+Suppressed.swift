@@ -15,7 +15,7 @@ extension LedgerReport {
       return "\(row.kind.rawValue): \(amount), by \(row.file):\(row.line) because \(row.reason.shownOnTerminals)"
         .wrapped(to: width, indent: 2)
     }
-    return [style.heading(title)] + rows + [""]
+    return title.wrapped(to: width, indent: 0).map(style.heading) + rows + [""]
   }
 
   /// "3 of 2.86 MiB"; without bytes if the resources have none.

@@ -15,7 +15,8 @@ package struct ReportCommand: ParsableCommand {
       ResourceCache holds, and what was created in a ProcessLifetime.scope, is neither `held` nor `old`.
 
       The exit code is 0 if no finding counts, 1 if one does, 2 if the ledger cannot be read, or not all of it, and 64 \
-      if the command line or a rule of a suppression file has a mistake. Orphans, ghosts and stuck cleanups count, unless the options say otherwise.
+      if the command line or a rule of a suppression file has a mistake. Orphans, ghosts and stuck cleanups count, \
+      unless the options say otherwise.
       """)
 
   @Argument(

@@ -73,7 +73,7 @@ struct SnapshotDiffTests {
   @Test("Options choose the lines of code, and say how many are not shown")
   func options() throws {
     let outcome = try diff(before, after, "--top", "1", "--min-bytes", "500")
-    #expect(outcome.output.contains("  … and 2 more lines of code; --top 3 shows them"))
+    #expect(outcome.output.contains("  … and 2 more lines of code; --top 3 shows all of them"))
     let own = try diff(before, after, "--only", "*/New.swift", "--fail-on-growth", "1k")
     #expect(own.exitCode == 0 && own.output.contains("store(_:for:)") && !own.output.contains("Cache"))
     let site = try diff(before, after, "--site", "Cache.swift:12", "--fail-on-growth", "1k")
