@@ -113,14 +113,13 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       "\(subject) has a ledger, but closed the ledger's descriptor, and the kernel does not let this user open the "
         + "memory (\(systemMessage(errno))). Run the command as root, outside of containers; or set "
         + "NATIVE_BUFFERS_LEDGER to a path, and start the process again."
-    case .notALedger(.folder): "\(subject) is a folder. Name a ledger or a snapshot in it."
-    case .notALedger(.device): "\(subject) is a device. Name a ledger or a snapshot in a regular file."
-    case .notALedger(.pipe): "\(subject) is a pipe. Write what comes from it into a file, and name that file."
-    case .notALedger(.socket): "\(subject) is a socket. Name a ledger or a snapshot in a regular file."
+    case .notALedger(.folder): "\(subject.name) is a folder. Name a ledger or a snapshot in it."
+    case .notALedger(.device): "\(subject.name) is a device. Name a ledger or a snapshot in a regular file."
+    case .notALedger(.pipe): "\(subject.name) is a pipe. Write what comes from it into a file, and name that file."
+    case .notALedger(.socket): "\(subject.name) is a socket. Name a ledger or a snapshot in a regular file."
     case .notALedger(.bytes(0)): "\(subject) is empty. Check the path, and whether what writes the file has ended."
-    case .notALedger(.bytes(let byteCount)):
-      "\(subject) is neither a ledger nor a snapshot: its \(byteCount.grouped) bytes do not begin like one. Check the "
-        + "path."
+    case .notALedger(.bytes):
+      "\(subject) is neither a ledger nor a snapshot: it begins with other bytes. Check the path."
     case .cutShort(let byteCount, let wanted):
       "the ledger of \(subject) is cut short: it has \(byteCount.grouped) bytes"
         + (wanted.map { ", and says that it has \($0.grouped)" } ?? ", which is not even its header")
@@ -148,7 +147,15 @@ package enum LedgerSubject: Equatable, Sendable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .process(let id): "process \(id)"
-    case .file(let path): "file \"\(path.shownOnTerminals)\""
+    case .file: "file \(name)"
+    }
+  }
+
+  /// The same, if it may be something else than a file.
+  var name: String {
+    switch self {
+    case .process: description
+    case .file(let path): "\"\(path.shownOnTerminals)\""
     }
   }
 }

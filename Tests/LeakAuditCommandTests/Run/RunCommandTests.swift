@@ -103,10 +103,11 @@ struct RunCommandTests {
   func pipe() throws {
     let folder = try ScratchFolder()
     let pipe = try folder.makePipe("pipe")
-    // The reader begins when the command has run.
+    // The reader begins when the command has run. If it never runs, the time limit ends the test.
     let script = """
-      "$0" run --output "$1" -- touch "$2" & while ! test -e "$2"; do sleep 0.02; done
-      cat "$1"; wait $!; echo code=$?
+      timeout 60 "$0" run --output "$1" -- touch "$2" &
+      while kill -0 $! 2>&- && ! test -e "$2"; do sleep 0.02; done
+      test -e "$2" && timeout 60 cat "$1"; wait $!; echo code=$?
       """
     let outcome = try Command.run("/bin/sh", ["-c", script, Command.path("leak-audit"), pipe, "\(folder.path)/ran"])
     #expect(outcome.output.hasPrefix("leak-audit: touch ended by itself\n"), "\(outcome.output)")

@@ -113,9 +113,9 @@ struct SnapshotDiffTests {
     let cases = [
       ("\(folder.path)/missing", "there is no file"),
       (try folder.write(Array(bytes.dropLast(9)), "cut"), "is cut short: its end is missing. Copy it again"),
-      (try folder.write(Array("a letter".utf8), "letter"), "is neither a ledger nor a snapshot: its 8 bytes do not"),
+      (try folder.write(Array("a letter".utf8), "letter"), "is neither a ledger nor a snapshot: it begins with"),
       (try folder.write([UInt8](), "empty"), "is empty. Check the path"),
-      (folder.path, "is a folder. Name a ledger or a snapshot in it."),
+      (folder.path, ": \"\(folder.path)\" is a folder. Name a ledger or a snapshot in it."),
       ("/dev/zero", "is a device. Name a ledger or a snapshot in a regular file."),
       (try folder.makePipe("pipe"), "is a pipe. Write what comes from it into a file, and name that file."),
       ("999999999", "there is no process 999999999"),
