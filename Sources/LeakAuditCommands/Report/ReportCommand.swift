@@ -10,7 +10,7 @@ package struct ReportCommand: ParsableCommand {
     abstract: "Audits a process from outside, without stopping it, or a ledger or snapshot that it left.",
     discussion: """
       What is live in a process that runs is no finding: only its program knows how long it is needed. To look for \
-      what is forgotten, ask by age: --min-age 10m --fail-on old. What a process that ended by itself still had is \
+      what is forgotten, ask by age: --min-age 10m --fail-on old. What is still live when a process ends by itself is \
       `held`, a note, because globals are never released at the end: --fail-on held lets it count. What a \
       ResourceCache holds, and what was created in a ProcessLifetime.scope, is neither `held` nor `old`.
 

@@ -23,7 +23,7 @@ package struct LineTotals: Sendable, Equatable {
     byteCount = .clampedSum(byteCount, row.byteCount)
     if row.keeper != .none { keptCount = .clampedSum(keptCount, row.count) }
     countsByAge[row.ageBand] = .clampedSum(countsByAge[row.ageBand], row.count)
-    oldestAge = [oldestAge, age].compactMap { $0 }.max()
+    if let age { oldestAge = max(oldestAge ?? 0, age) }
   }
 
   /// The band of the oldest of them.

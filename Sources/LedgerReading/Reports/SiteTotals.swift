@@ -43,7 +43,7 @@ package struct SiteSums {
     var sum = sums[site] ?? (0, 0, nil)
     sum.count += Int128(count)
     sum.byteCount += byteCount
-    sum.oldestAge = [sum.oldestAge, oldestAge].compactMap { $0 }.max()
+    if let oldestAge { sum.oldestAge = max(sum.oldestAge ?? 0, oldestAge) }
     sums[site] = sum
   }
 
