@@ -98,6 +98,7 @@ let package = Package(
       name: "leak-audit",
       dependencies: [
         "Bitmaps", "CommandOutput", "CommandSupport", "LeakAuditCommands", "LeakAuditing", "NativeBuffers",
+        "ResourceLedger",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -110,7 +111,7 @@ let package = Package(
     .executableTarget(
       name: "thumbnails",
       dependencies: [
-        "Bitmaps", "CommandOutput", "CommandSupport", "LeakAuditing", "NativeBuffers",
+        "Bitmaps", "CommandOutput", "CommandSupport", "LeakAuditing", "NativeBuffers", "ResourceLedger",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

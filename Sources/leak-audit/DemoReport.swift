@@ -3,6 +3,7 @@
 import CommandSupport
 import Foundation
 import LeakAuditing
+import ResourceLedger
 
 /// What the demo prints, as text or JSON.
 struct DemoReport: Encodable {

@@ -3,6 +3,7 @@
 import CommandSupport
 import Foundation
 import LeakAuditing
+import ResourceLedger
 
 /// What a run did, and what memory it left in use, for standard output.
 struct BatchSummary {

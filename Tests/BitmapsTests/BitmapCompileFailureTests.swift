@@ -90,10 +90,10 @@ struct BitmapCompileFailureTests {
     let head =
       "import Bitmaps\nstruct Level: BitmapPixel { var x: UInt8; static var formats: Set<PixelFormat> { [.gray8] }\n"
     for (promise, reason) in [
-      ("", "does not conform to protocol 'BitmapPixel'"),
+      ("", "does not conform to protocol 'NativeElement'"),
       ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern(unsafePromisedFor: Level.self) }", "'unsafe'"),
       ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern() }", "missing argument"),
-      ("static var bitPatterns: AnyBitPattern<Level> { .known }", "inaccessible"),
+      ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern(knownFor: Level.self) }", "incorrect argument label"),
       ("static var bitPatterns: AnyBitPattern<Gray8> { Gray8.bitPatterns }", "does not conform"),
     ] {
       let outcome = try TypeChecker.check("\(head)\(promise) }", isStrict: true)

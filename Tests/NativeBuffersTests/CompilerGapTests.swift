@@ -3,8 +3,9 @@
 import TestSupport
 import Testing
 
-/// Code that Swift 6.3.1 accepts although it should not. If one of these tests fails, the compiler was repaired: then
-/// say so in the README and in Spans-And-Closures.md, and move the case to those that the compiler refuses.
+/// Code that Swift 6.3.1 accepts although it should not, or cannot compile although it should. If one of these tests
+/// fails, the compiler was repaired: then say so in the README and in Spans-And-Closures.md, and move the case to those
+/// that the compiler refuses.
 @Suite("Known gaps of the compiler", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
 struct CompilerGapTests {
   private func check(_ body: String, builds: Bool, sourceLocation: SourceLocation = #_sourceLocation) throws {
@@ -60,6 +61,17 @@ struct CompilerGapTests {
         + "do { let pin = try NativeBuffer(byteCount: 8).pin(); kept = pin.span; throw Stop() } catch {}\n"
         + "print(kept[0])",
       builds: false)
+  }
+
+  @Test("The compiler makes code for the span of a pin that has a name, and crashes if it has none")
+  func namelessPin() throws {
+    func makesCode(_ body: String) throws -> Bool {
+      try TypeChecker.check(
+        "import NativeBuffers\nfunc test(_ buffer: NativeBuffer) throws -> Int {\n\(body)\n}", makesCode: true
+      ).succeeded
+    }
+    #expect(try makesCode("let pin = try buffer.pin(); return pin.bytes.byteCount"))
+    #expect(try !makesCode("try buffer.pin().bytes.byteCount"))
   }
 
   @Test("After an explicit end of the owner, no span of it can be used, mutable or not")

@@ -26,9 +26,10 @@ public enum TypeChecker {
   }
 
   /// Runs the compiler up to the checks of ownership and lifetimes, which type checking alone does not do.
-  /// - Parameter isStrict: whether to refuse also what a client's package refuses in strict mode, with warnings as
-  ///   errors.
-  public static func check(_ source: String, isStrict: Bool = false) throws -> Outcome {
+  /// - Parameters:
+  ///   - isStrict: whether to refuse also what a client's package refuses in strict mode, with warnings as errors.
+  ///   - makesCode: whether to go on and make machine code, which is dropped.
+  public static func check(_ source: String, isStrict: Bool = false, makesCode: Bool = false) throws -> Outcome {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("typecheck-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -44,7 +45,8 @@ public enum TypeChecker {
       .filter { FileManager.default.fileExists(atPath: $0.path) }
     return try run(
       [
-        "swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-I",
+        "swiftc", makesCode ? "-c" : "-emit-sil", "-o",
+        makesCode ? folder.appendingPathComponent("code.o").path : "/dev/null", "-swift-version", "6", "-I",
         buildFolder.appendingPathComponent("Modules").path,
       ]
         + (isStrict ? ["-strict-memory-safety", "-warnings-as-errors"] : [])

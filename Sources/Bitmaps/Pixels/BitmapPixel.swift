@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import NativeBuffers
+
 /// A pixel as Swift sees it: the fields of a struct instead of bytes.
 ///
 /// The structs below cover all formats of this module. Your own type works if it has the size of the format's pixels,
@@ -12,25 +14,9 @@
 ///       static let formats: Set<PixelFormat> = [.gray16]
 ///       static var bitPatterns: AnyBitPattern<Heat> { unsafe AnyBitPattern(unsafePromisedFor: Heat.self) }
 ///     }
-public protocol BitmapPixel: BitwiseCopyable, Hashable, Sendable {
+public protocol BitmapPixel: NativeElement, BitwiseCopyable, Hashable, Sendable {
   /// The formats whose pixels the type describes. Straight and premultiplied formats have the same type.
   static var formats: Set<PixelFormat> { get }
-  /// The promise that every pattern of bytes is a value of the type.
-  static var bitPatterns: AnyBitPattern<Self> { get }
-}
-
-/// The promise that every pattern of bits is a value of a type, so that memory with any content can be read as that
-/// type.
-public struct AnyBitPattern<Value: BitwiseCopyable>: Sendable {
-  /// - Parameter type: A type of integers, floats, and structs of them, without an enum, `Bool`, `Unicode.Scalar`,
-  ///   reference or pointer in it. To make values of any other type from arbitrary bytes is undefined behaviour.
-  @unsafe
-  public init(unsafePromisedFor type: Value.Type) {}
-
-  private init() {}
-
-  /// The promise for this module's own types.
-  fileprivate static var known: AnyBitPattern { AnyBitPattern() }
 }
 
 /// A pixel of ``PixelFormat/gray8``.
@@ -38,7 +24,7 @@ public struct Gray8: BitmapPixel {
   public var gray: UInt8
   public init(_ gray: UInt8) { self.gray = gray }
   public static let formats: Set<PixelFormat> = [.gray8]
-  public static var bitPatterns: AnyBitPattern<Gray8> { .known }
+  public static var bitPatterns: AnyBitPattern<Gray8> { AnyBitPattern(knownFor: Gray8.self) }
 }
 
 /// A pixel of ``PixelFormat/grayAlpha8`` and ``PixelFormat/grayAlpha8Premultiplied``.
@@ -52,7 +38,7 @@ public struct GrayAlpha8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.grayAlpha8, .grayAlpha8Premultiplied]
-  public static var bitPatterns: AnyBitPattern<GrayAlpha8> { .known }
+  public static var bitPatterns: AnyBitPattern<GrayAlpha8> { AnyBitPattern(knownFor: GrayAlpha8.self) }
 }
 
 /// A pixel of ``PixelFormat/rgb8``.
@@ -68,7 +54,7 @@ public struct RGB8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgb8]
-  public static var bitPatterns: AnyBitPattern<RGB8> { .known }
+  public static var bitPatterns: AnyBitPattern<RGB8> { AnyBitPattern(knownFor: RGB8.self) }
 }
 
 /// A pixel of ``PixelFormat/rgba8`` and ``PixelFormat/rgba8Premultiplied``.
@@ -86,7 +72,7 @@ public struct RGBA8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgba8, .rgba8Premultiplied]
-  public static var bitPatterns: AnyBitPattern<RGBA8> { .known }
+  public static var bitPatterns: AnyBitPattern<RGBA8> { AnyBitPattern(knownFor: RGBA8.self) }
 }
 
 /// A pixel of ``PixelFormat/bgra8`` and ``PixelFormat/bgra8Premultiplied``.
@@ -104,7 +90,7 @@ public struct BGRA8: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.bgra8, .bgra8Premultiplied]
-  public static var bitPatterns: AnyBitPattern<BGRA8> { .known }
+  public static var bitPatterns: AnyBitPattern<BGRA8> { AnyBitPattern(knownFor: BGRA8.self) }
 }
 
 /// A pixel of ``PixelFormat/gray16``.
@@ -112,7 +98,7 @@ public struct Gray16: BitmapPixel {
   public var gray: UInt16
   public init(_ gray: UInt16) { self.gray = gray }
   public static let formats: Set<PixelFormat> = [.gray16]
-  public static var bitPatterns: AnyBitPattern<Gray16> { .known }
+  public static var bitPatterns: AnyBitPattern<Gray16> { AnyBitPattern(knownFor: Gray16.self) }
 }
 
 /// A pixel of ``PixelFormat/rgba16``.
@@ -130,7 +116,7 @@ public struct RGBA16: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgba16]
-  public static var bitPatterns: AnyBitPattern<RGBA16> { .known }
+  public static var bitPatterns: AnyBitPattern<RGBA16> { AnyBitPattern(knownFor: RGBA16.self) }
 }
 
 /// A pixel of ``PixelFormat/grayF32``.
@@ -138,7 +124,7 @@ public struct GrayF32: BitmapPixel {
   public var gray: Float
   public init(_ gray: Float) { self.gray = gray }
   public static let formats: Set<PixelFormat> = [.grayF32]
-  public static var bitPatterns: AnyBitPattern<GrayF32> { .known }
+  public static var bitPatterns: AnyBitPattern<GrayF32> { AnyBitPattern(knownFor: GrayF32.self) }
 }
 
 /// A pixel of ``PixelFormat/rgbaF32``.
@@ -156,5 +142,5 @@ public struct RGBAF32: BitmapPixel {
   }
 
   public static let formats: Set<PixelFormat> = [.rgbaF32]
-  public static var bitPatterns: AnyBitPattern<RGBAF32> { .known }
+  public static var bitPatterns: AnyBitPattern<RGBAF32> { AnyBitPattern(knownFor: RGBAF32.self) }
 }

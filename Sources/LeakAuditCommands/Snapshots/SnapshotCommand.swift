@@ -3,6 +3,7 @@
 package import ArgumentParser
 import CommandOutput
 import LedgerReading
+import ResourceLedger
 
 /// `leak-audit snapshot`: keeps what a ledger has in a small file.
 package struct SnapshotCommand: ParsableCommand {

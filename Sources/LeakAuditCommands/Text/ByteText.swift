@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LedgerReading
+import ResourceLedger
 
 /// How numbers of bytes are printed.
 package enum ByteText: String, CaseIterable, Sendable {

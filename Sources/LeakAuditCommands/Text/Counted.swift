@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LedgerReading
+import ResourceLedger
 
 extension Int {
   /// The number with its noun: "1 block", "1,200 blocks", "2 entries".

@@ -4,6 +4,7 @@ package import ArgumentParser
 import CommandOutput
 import LedgerReading
 import NativeSynchronization
+import ResourceLedger
 
 /// `leak-audit watch`: a ledger on the whole screen, read again and again.
 package struct WatchCommand: ParsableCommand {

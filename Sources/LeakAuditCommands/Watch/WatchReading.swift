@@ -3,6 +3,7 @@
 import Glibc
 import LedgerReading
 import NativeSynchronization
+import ResourceLedger
 
 /// One reading of a ledger that is watched.
 struct WatchReading {

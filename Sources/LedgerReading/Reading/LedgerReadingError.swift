@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NativeSynchronization
+import ResourceLedger
 
 /// Why a ledger could not be read.
 package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConvertible {

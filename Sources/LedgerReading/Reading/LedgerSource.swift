@@ -2,6 +2,7 @@
 
 import Glibc
 import NativeSynchronization
+import ResourceLedger
 
 /// The bytes of a ledger: a memfd or a file that another process may be writing, and that another program may cut.
 ///

@@ -17,6 +17,15 @@ extension MutableRawSpan {
   }
 }
 
+extension MutableSpan {
+  /// The same for a span of elements.
+  @inlinable
+  @inline(__always)
+  func starts(at base: UnsafeMutableRawPointer) -> Bool {
+    unsafe withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) == UInt(bitPattern: base) }
+  }
+}
+
 extension NativeBuffer {
   /// Ends the program because a closure left another span in the place of this buffer's span that it was lent.
   @usableFromInline

@@ -20,6 +20,12 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     public static var outOfMemory: Code { Code("outOfMemory") }
     /// The range does not lie inside the bytes of the buffer or slice.
     public static var outOfBounds: Code { Code("outOfBounds") }
+    /// The memory that bytes were to be copied to is too small for them.
+    public static var noRoom: Code { Code("noRoom") }
+    /// The first byte is not aligned for the type of elements that was asked for.
+    public static var misaligned: Code { Code("misaligned") }
+    /// The bytes are no whole number of the elements that were asked for.
+    public static var remainder: Code { Code("remainder") }
     /// The arena refused for another reason.
     public static var arena: Code { Code("arena") }
     /// The ledger has no room.
@@ -40,6 +46,10 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     case invalidAlignment(Int)
     case outOfMemory(byteCount: Int, alignment: Int)
     case outOfBounds(range: Range<Int>, byteCount: Int)
+    case noRoom(byteCount: Int, room: Int)
+    /// `excess`: the address less the aligned address before it.
+    case misaligned(element: String, alignment: Int, excess: Int)
+    case remainder(element: String, size: Int, byteCount: Int)
     case arena(ArenaError)
     case ledger(LedgerError)
 
@@ -52,6 +62,9 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
       case .invalidAlignment: .invalidAlignment
       case .outOfMemory: .outOfMemory
       case .outOfBounds: .outOfBounds
+      case .noRoom: .noRoom
+      case .misaligned: .misaligned
+      case .remainder: .remainder
       case .arena: .arena
       case .ledger: .ledger
       }
@@ -120,6 +133,16 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
         + (shortage ?? .init(.memory)).advice(or: "ask for less")
     case .outOfBounds(let range, let byteCount):
       "the range \(range) does not lie inside the \(byteCount) bytes of the buffer created at \(created)."
+    case .noRoom(let byteCount, let room):
+      "\(byteCount) bytes of the buffer created at \(created) were to be copied to memory that has room for \(room). "
+        + "Copy fewer bytes, or to larger memory."
+    case .misaligned(let element, let alignment, let excess):
+      "the bytes of the buffer created at \(created) cannot be read as \(element): the first one lies \(excess) bytes "
+        + "behind an address that is a multiple of \(alignment). Begin the slice elsewhere, or create the buffer with "
+        + "a larger alignment."
+    case .remainder(let element, let size, let byteCount):
+      "the \(byteCount) bytes of the buffer created at \(created) are no whole number of \(element), which takes "
+        + "\(size) bytes. Take a slice that is."
     case .arena(let error): "no buffer (at \(created)): \(error)"
     case .ledger(let error): "no buffer (at \(created)): \(error)"
     }

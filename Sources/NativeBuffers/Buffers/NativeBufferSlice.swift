@@ -2,6 +2,9 @@
 
 /// A part of a buffer's bytes. It keeps the buffer alive, and shares its pins and its disposed state: a mutable access
 /// to a slice excludes every other access to the buffer.
+///
+/// A slice of 100 bytes keeps all megabytes of its buffer. If the slice lives longer than the rest is needed, keep a
+/// copy instead: ``copied(arena:file:line:function:)``.
 public struct NativeBufferSlice: Sendable {
   public let buffer: NativeBuffer
   /// The part's bytes, counted from the buffer's first byte.
@@ -10,9 +13,15 @@ public struct NativeBufferSlice: Sendable {
   public var byteCount: Int { range.count }
   public var isDisposed: Bool { buffer.isDisposed }
 
-  /// A part of this slice. `range` counts from the slice's first byte.
+  /// The first byte. To be used under a pin.
+  @unsafe
+  var start: UnsafeMutableRawPointer { unsafe buffer.block.base + range.lowerBound }
+
+  /// A part of this slice.
+  /// - Parameter range: counts from the slice's first byte. Any range expression: `8..<16`, `...7`, `8...`.
   /// - Throws: ``NativeBufferError/Code/outOfBounds`` if `range` does not lie inside the slice.
-  public func slice(_ range: Range<Int>) throws(NativeBufferError) -> NativeBufferSlice {
+  public func slice(_ range: some RangeExpression<Int>) throws(NativeBufferError) -> NativeBufferSlice {
+    let range = range.bounds(in: byteCount)
     guard range.lowerBound >= 0, range.upperBound <= byteCount else {
       throw NativeBufferError(.outOfBounds(range: range, byteCount: byteCount), created: buffer.site)
     }
@@ -23,35 +32,68 @@ public struct NativeBufferSlice: Sendable {
   /// As ``NativeBuffer/withBytes(_:)``, for the slice's bytes.
   public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
     try buffer.sharing {
-      try body(unsafe RawSpan(_unsafeStart: buffer.block.base + range.lowerBound, byteCount: byteCount))
+      try body(unsafe RawSpan(_unsafeStart: start, byteCount: byteCount))
     }
   }
 
   /// As ``NativeBuffer/withMutableBytes(_:)``, for the slice's bytes.
   public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
     try buffer.excluding {
-      let start = unsafe buffer.block.base + range.lowerBound
+      let start = unsafe start
       var bytes = unsafe MutableRawSpan(_unsafeStart: start, byteCount: byteCount)
       defer { if unsafe !bytes.starts(at: start) { buffer.failExchanged() } }
       return try body(&bytes)
     }
   }
 
+  /// As ``NativeBuffer/withUnsafeBytes(_:)``, for the slice's bytes.
+  public func withUnsafeBytes<R: ~Copyable>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+    try buffer.sharing { unsafe try body(UnsafeRawBufferPointer(start: start, count: byteCount)) }
+  }
+
+  /// As ``NativeBuffer/withUnsafeMutableBytes(_:)``, for the slice's bytes.
+  public func withUnsafeMutableBytes<R: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
+    try buffer.excluding { unsafe try body(UnsafeMutableRawBufferPointer(start: start, count: byteCount)) }
+  }
+
   /// As ``NativeBuffer/pin()``, for the slice's bytes.
   public func pin() throws(NativeBufferError) -> Pin {
-    unsafe try buffer.pin(base: buffer.block.base + range.lowerBound, byteCount: byteCount)
+    unsafe try buffer.pin(base: start, byteCount: byteCount)
   }
 
   /// As ``NativeBuffer/pinMutable()``, for the slice's bytes.
   public func pinMutable() throws(NativeBufferError) -> MutablePin {
-    unsafe try buffer.pinMutable(base: buffer.block.base + range.lowerBound, byteCount: byteCount)
+    unsafe try buffer.pinMutable(base: start, byteCount: byteCount)
   }
 }
 
 extension NativeBuffer {
   /// A part of the buffer, without a copy. A disposed buffer has slices, too; accessing them throws.
+  /// - Parameter range: counts from the buffer's first byte. Any range expression: `8..<16`, `...7`, `8...`.
   /// - Throws: ``NativeBufferError/Code/outOfBounds`` if `range` does not lie inside the buffer.
-  public func slice(_ range: Range<Int>) throws(NativeBufferError) -> NativeBufferSlice {
-    try NativeBufferSlice(buffer: self, range: 0..<byteCount).slice(range)
+  public func slice(_ range: some RangeExpression<Int>) throws(NativeBufferError) -> NativeBufferSlice {
+    try slice(...).slice(range)
+  }
+
+  /// The whole buffer as a slice.
+  public func slice(_ range: UnboundedRange) -> NativeBufferSlice {
+    NativeBufferSlice(buffer: self, range: 0..<byteCount)
+  }
+}
+
+extension RangeExpression<Int> {
+  /// The range in a number of bytes. The standard library's `relative(to:)` ends the program if a range does not fit;
+  /// this gives a range that does not fit either, so that the caller can throw.
+  fileprivate func bounds(in byteCount: Int) -> Range<Int> {
+    switch self {
+    case let range as Range<Int>: range
+    case let range as ClosedRange<Int>:
+      range.upperBound == .max ? range.lowerBound..<range.upperBound : range.lowerBound..<range.upperBound + 1
+    case let range as PartialRangeFrom<Int>: range.lowerBound..<max(range.lowerBound, byteCount)
+    case let range as PartialRangeUpTo<Int>: min(0, range.upperBound)..<range.upperBound
+    case let range as PartialRangeThrough<Int>:
+      range.upperBound == .max ? 0..<range.upperBound : min(0, range.upperBound + 1)..<range.upperBound + 1
+    default: relative(to: 0..<byteCount)
+    }
   }
 }
