@@ -93,7 +93,10 @@ struct BitmapCompileFailureTests {
       ("", "does not conform to protocol 'NativeElement'"),
       ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern(unsafePromisedFor: Level.self) }", "'unsafe'"),
       ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern() }", "missing argument"),
-      ("static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern(knownFor: Level.self) }", "incorrect argument label"),
+      (
+        "static var bitPatterns: AnyBitPattern<Level> { AnyBitPattern(knownFor: Level.self) }",
+        "incorrect argument label"
+      ),
       ("static var bitPatterns: AnyBitPattern<Gray8> { Gray8.bitPatterns }", "does not conform"),
     ] {
       let outcome = try TypeChecker.check("\(head)\(promise) }", isStrict: true)
