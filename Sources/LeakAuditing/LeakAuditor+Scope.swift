@@ -7,8 +7,8 @@ extension LeakAuditor {
   /// Runs a closure, and reports the resources that it created, on this thread or in its child tasks, and left live.
   ///
   /// Scopes nest; the resources of an inner scope belong to the outer scope, too. Resources that a detached task or
-  /// another thread creates are not counted. A buffer that the closure returns is live, and reported as held. The count
-  /// is exact even if other threads allocate and dispose meanwhile.
+  /// another thread creates are not counted, unless it enters the scope: see ``Scope``. A buffer that the closure
+  /// returns is live, and reported as held. The count is exact even if other threads allocate and dispose meanwhile.
   ///
   /// What is kept on purpose is not reported as held: what a `ResourceCache` holds at the end of the scope, if it is a
   /// `CacheableResource`, and what was created inside of a `ProcessLifetime.scope`.
@@ -21,30 +21,46 @@ extension LeakAuditor {
   /// - Complexity: 64 bytes read per ledger entry at the end. While any scope is open in the process,
   ///   creating a buffer costs about 20 ns more.
   public static func scope<R>(_ name: String, _ body: () throws -> R) rethrows -> (value: R, report: ScopeReport) {
-    let scope = ScopeTracking.open()
-    let value: R
-    do {
-      value = try ScopeTracking.with(scope, body)
-    } catch {
-      _ = ScopeTracking.close(scope)
-      throw error
-    }
-    return (value, report(name, closing: scope))
+    try scope(name) { _ in try body() }
   }
 
   /// The same for an asynchronous closure.
   public static func scope<R>(
     _ name: String, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
   ) async rethrows -> (value: R, report: ScopeReport) {
-    let scope = ScopeTracking.open()
+    try await scope(name, isolation: isolation) { _ in try await body() }
+  }
+
+  /// The same for a closure that hands the scope on to other threads.
+  public static func scope<R>(
+    _ name: String, _ body: (Scope) throws -> R
+  ) rethrows -> (value: R, report: ScopeReport) {
+    let number = ScopeTracking.open()
+    let scope = Scope(place: ScopeTracking.place(inside: number))
     let value: R
     do {
-      value = try await ScopeTracking.with(scope, isolation: isolation, body)
+      value = try scope.run { try body(scope) }
     } catch {
-      _ = ScopeTracking.close(scope)
+      _ = ScopeTracking.close(number)
       throw error
     }
-    return (value, report(name, closing: scope))
+    return (value, report(name, closing: number))
+  }
+
+  /// The same for an asynchronous closure that hands the scope on to other threads or detached tasks.
+  public static func scope<R>(
+    _ name: String, isolation: isolated (any Actor)? = #isolation, _ body: (Scope) async throws -> R
+  ) async rethrows -> (value: R, report: ScopeReport) {
+    let number = ScopeTracking.open()
+    let scope = Scope(place: ScopeTracking.place(inside: number))
+    let value: R
+    do {
+      value = try await scope.run(isolation: isolation) { try await body(scope) }
+    } catch {
+      _ = ScopeTracking.close(number)
+      throw error
+    }
+    return (value, report(name, closing: number))
   }
 
   private static func report(_ name: String, closing scope: UInt32) -> ScopeReport {
@@ -52,26 +68,9 @@ extension LeakAuditor {
     // Without a ledger, no resource was ever created.
     guard (try? Ledger.makeShared()) != nil else { return ScopeReport(name: name, findings: []) }
     let ledger = Ledger.shared
-    var buffers = SiteSums()
-    var others: [DomainNumber: SiteSums] = [:]
-    ledger.forEachResource { _, entry in
-      let word = entry.word
-      guard word.state == .live, !word.isDetached, !word.isHeldByCache, !entry.scope.isOfProcessLifetime,
-        scopes.contains(entry.scope.number)
-      else { return }
-      let kind = ledger.domainKind(entry.domain)
-      if kind == .arena || kind == .adoptedMemory {
-        buffers.add(entry, capacity: entry.capacity)
-      } else {
-        others[entry.domain, default: SiteSums()].add(entry)
-      }
-    }
+    let held = HeldResources(in: ledger) { scopes.contains($0.number) }.findings
     var rescued = SiteSums()
     for (site, sum) in rescues.bySite { rescued.add(sum.count, byteCount: sum.byteCount, at: site) }
-    let held =
-      [buffers.finding(.held, in: ledger)]
-      + others.sorted { $0.key.rawValue < $1.key.rawValue }.map { $1.finding(.held, domain: $0, in: ledger) }
-    let findings = (held + [rescued.finding(.rescued, in: ledger)]).compactMap { $0 }
-    return ScopeReport(name: name, findings: findings)
+    return ScopeReport(name: name, findings: held + [rescued.finding(.rescued, in: ledger)].compactMap { $0 })
   }
 }

@@ -19,14 +19,16 @@ import ResourceLedger
 /// the other domains' own counts ─────────┘
 /// ```
 ///
-/// ``audit(stuckAfter:)`` compares the two books of the whole process. A scope asks another question: which of the
-/// resources that a piece of code created are still live at its end?
+/// ``audit(stuckAfter:expecting:)`` compares the two books of the whole process. A scope asks another question: which of
+/// the resources that a piece of code created are still live at its end? ``usage()`` says which lines hold the memory
+/// now, and ``auditAtExit(expecting:endingWith:_:)`` audits when the process exits.
 public enum LeakAuditor {
   /// Audits every arena of this process, and every domain of ``ResourceDomains``.
   ///
   /// The comparison is exact whatever other threads do. Memory behind ledger entries is allocated and given back only
   /// under its arena's lock, which the audit holds meanwhile. Other threads can still create and dispose buffers, if
-  /// the block cache serves them. A live buffer is no finding here; `scope(_:_:)` finds those.
+  /// the block cache serves them. A live buffer is no finding here unless you expect that there is none; `scope(_:_:)`
+  /// finds those that a piece of code left.
   ///
   /// An arena block that was given to C's `free` is only found once the jemalloc cache of the freeing thread was
   /// flushed. The audit flushes the cache of its own thread. Rescues are counted since the process began.
@@ -39,12 +41,18 @@ public enum LeakAuditor {
   /// A cleanup of a registry that has run for longer than `limit` is a finding (`stuck`), with the line that registered
   /// it. Its age is exact to a few milliseconds. If the registry runs many cleanups in a row, the age may include up to
   /// 15 cleanups before it.
-  /// - Parameter limit: how long a cleanup may run before it is a finding.
+  ///
+  /// The report also says what is live, by line, whether that is a leak or not: see ``AuditReport/liveSites(top:)``.
+  /// - Parameters:
+  ///   - limit: how long a cleanup may run before it is a finding.
+  ///   - expectation: whether live resources are findings.
   /// - Throws: `ArenaError` if jemalloc's statistics cannot be read; `LedgerError` if there is no room for a ledger.
-  /// - Complexity: reads 64 bytes per ledger entry, takes 30 to 90 µs per arena, and calls two censuses per domain. If
+  /// - Complexity: reads 64 bytes per ledger entry twice (three times if nothing is expected to be live), takes 30 to 90 µs per arena, and calls two censuses per domain. If
   ///   the books of a domain differ, or are in use, it reads the ledger up to seven times more, and once more for each
   ///   registry that differs.
-  public static func audit(stuckAfter limit: Duration = .seconds(10)) throws -> AuditReport {
+  public static func audit(
+    stuckAfter limit: Duration = .seconds(10), expecting expectation: Expectation = .anything
+  ) throws -> AuditReport {
     Arena.flushThreadCache()
     try Ledger.makeShared()
     let ledger = Ledger.shared
@@ -56,12 +64,13 @@ public enum LeakAuditor {
     var findings = arenas.findings + domainBooks.findings
     findings += StuckCleanups.findings(
       among: domains.listings, totals: arenas.domainTotals, limit: limit, in: ledger)
+    if expectation.isNothingLive { findings += HeldResources(in: ledger) { _ in true }.findings }
     findings.sort { ($0.kind.isFault ? 0 : 1, $1.byteCount) < ($1.kind.isFault ? 0 : 1, $0.byteCount) }
     if let rescues = rescues(in: ledger) { findings.append(rescues) }
     if let unrecorded = unrecorded(in: ledger) { findings.append(unrecorded) }
     return AuditReport(
       verdict: Verdict(findings), findings: findings, arenas: arenas.books, domains: domainBooks.books,
-      adopted: arenas.adopted, outside: arenas.outside)
+      adopted: arenas.adopted, outside: arenas.outside, live: LiveUsage(of: ledger))
   }
 
   private static func rescues(in ledger: Ledger) -> Finding? {

@@ -84,10 +84,11 @@ extension Ledger {
 
   /// Has the process's ledger say at a regular exit that it has ended, so that a reader need not ask why the process is
   /// gone. If a program ends by `_exit` or by a signal, the ledger does not say so.
-  static func markEndAtExit() {
-    atexit {
-      guard Ledger.lazyShared.isMade, case .success(let ledger) = Ledger.lazyShared.value else { return }
-      unsafe Ledger.setState(.ended, of: ledger.base)
-    }
+  static func markEndAtExit() { atexit { Ledger.markEnd() } }
+
+  /// The same at once, for code that runs at a regular exit and then ends the process by `_exit`.
+  package static func markEnd() {
+    guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return }
+    unsafe setState(.ended, of: ledger.base)
   }
 }

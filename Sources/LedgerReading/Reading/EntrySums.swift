@@ -7,20 +7,20 @@ import ResourceLedger
 /// The sums are in a hash table of our own, which takes about 48 bytes for each different key: less than the 64 bytes
 /// that an entry takes in the file, so that no ledger makes its reader larger than twice the file. The hash has a
 /// random key, so that no ledger can be made for which the table is slow.
-struct EntrySums {
-  struct Sum {
-    let key: Key
-    var byteCount: UInt64 = 0
+package struct EntrySums {
+  package struct Sum {
+    package let key: Key
+    package private(set) var byteCount: UInt64 = 0
     var capacity: UInt64 = 0
     /// A ledger has fewer than 2^32 entries.
-    var count: UInt32 = 0
+    package private(set) var count: UInt32 = 0
     /// The earliest second of birth less one, so that a birth that is not known (0) is the latest one.
     private var earliest = UInt32.max
 
     init(key: Key) { self.key = key }
 
     /// The earliest second of birth; 0 if none is known.
-    var oldestBirth: UInt32 { earliest &+ 1 }
+    package var oldestBirth: UInt32 { earliest &+ 1 }
 
     @inline(__always)
     fileprivate mutating func add(byteCount: UInt64, capacity: UInt64, birth: UInt32) {
@@ -34,30 +34,32 @@ struct EntrySums {
 
   /// What entries of one sum have in common, from the highest bits to the lowest in the order of the rows: domain (16
   /// bits), use (3), bucket (8), line (32), keeper (2), age band (3).
-  struct Key: Equatable, Comparable {
+  package struct Key: Equatable, Comparable {
     let bits: UInt64
 
     @inline(__always)
-    init(domain: UInt16, use: ResourceUse, bucket: UInt8, site: UInt32, keeper: ResourceKeeper, ageBand: Int) {
+    package init(domain: UInt16, use: ResourceUse, bucket: UInt8, site: UInt32, keeper: ResourceKeeper, ageBand: Int) {
       bits =
         UInt64(domain) << 48 | UInt64(use.rawValue) << 45 | UInt64(bucket) << 37 | UInt64(site) << 5
         | UInt64(keeper.rawValue) << 3 | UInt64(ageBand)
     }
 
-    var domain: UInt16 { UInt16(truncatingIfNeeded: bits >> 48) }
+    package var domain: UInt16 { UInt16(truncatingIfNeeded: bits >> 48) }
     var use: ResourceUse { ResourceUse(rawValue: Int(bits >> 45 & 7)) ?? .live }
     var bucket: Int { Int(bits >> 37 & 0xFF) }
-    var site: UInt32 { UInt32(truncatingIfNeeded: bits >> 5) }
+    package var site: UInt32 { UInt32(truncatingIfNeeded: bits >> 5) }
     var keeper: ResourceKeeper { ResourceKeeper(rawValue: Int(bits >> 3 & 3)) ?? .none }
     var ageBand: Int { Int(bits & 7) }
 
-    static func < (a: Key, b: Key) -> Bool { a.bits < b.bits }
+    package static func < (a: Key, b: Key) -> Bool { a.bits < b.bits }
   }
+
+  package init() {}
 
   /// There are at most so many age boundaries, so that a band has room in a key.
   static var largestBoundaryCount: Int { 7 }
 
-  private(set) var sums: [Sum] = []
+  package private(set) var sums: [Sum] = []
   /// For each place of the hash table, the index of its sum plus one, or 0. Its size is a power of 2.
   private var places = [UInt32](repeating: 0, count: 1 << 10)
   private let seed = UInt64.random(in: 0...UInt64.max)
@@ -66,7 +68,7 @@ struct EntrySums {
   private var last = -1
 
   @inline(__always)
-  mutating func add(_ key: Key, byteCount: UInt64, capacity: UInt64, birth: UInt32) {
+  package mutating func add(_ key: Key, byteCount: UInt64, capacity: UInt64, birth: UInt32) {
     let index = last >= 0 && sums[last].key == key ? last : index(of: key)
     last = index
     sums[index].add(byteCount: byteCount, capacity: capacity, birth: birth)

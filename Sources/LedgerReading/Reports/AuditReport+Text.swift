@@ -5,7 +5,8 @@ import ResourceLedger
 // The report as text for people. Sizes are in bytes, grouped by thousands and not rounded.
 
 extension AuditReport {
-  /// The books of every arena and domain, the findings and the verdict, as plain text of several lines.
+  /// The books of every arena and domain, the findings, the verdict, and the five lines that hold most, as plain text of
+  /// several lines.
   public var text: String {
     var lines: [String] = []
     for arena in arenas { lines += arena.textLines + [""] }
@@ -22,7 +23,25 @@ extension AuditReport {
     lines.append("")
     lines += Finding.textLines(findings)
     lines.append(verdict.text)
-    return lines.joined(separator: "\n")
+    let sites = live.siteLines(top: 5)
+    return (lines + (sites.isEmpty ? [] : [""] + sites)).joined(separator: "\n")
+  }
+}
+
+extension AuditReport: CustomStringConvertible {
+  /// One line: the verdict, the number of findings, and what is live.
+  public var description: String { "\(verdict.rawValue), \(Finding.counted(findings)); \(live)" }
+}
+
+extension ScopeReport: CustomStringConvertible {
+  /// The findings and the verdict, as plain text of several lines.
+  public var text: String {
+    (["scope \"\(name)\"", ""] + Finding.textLines(findings) + [verdict.text]).joined(separator: "\n")
+  }
+
+  /// One line: the name, the verdict, and the findings.
+  public var description: String {
+    (["\"\(name)\": \(verdict.rawValue)"] + findings.map(\.description)).joined(separator: "; ")
   }
 }
 
@@ -37,36 +56,13 @@ extension Verdict {
   }
 }
 
-extension Finding {
-  /// A heading, and lines for each finding and each site; nothing if there are no findings.
-  package static func textLines(_ findings: [Finding]) -> [String] {
-    guard !findings.isEmpty else { return [] }
-    var lines = ["findings"]
-    for finding in findings {
-      let kind = finding.kind.isFault ? finding.kind.rawValue : "\(finding.kind.rawValue) (note)"
-      var line = "  \(kind): \(finding.count.grouped)"
-      // Nothing is said of bytes if the resources have none, or their bytes are not counted.
-      if finding.byteCount != 0 { line += " of \(finding.byteCount.grouped) bytes" }
-      if let sizeClass = finding.sizeClass { line += ", size class \(sizeClass.grouped)" }
-      if let arena = finding.arena { line += ", arena \"\(arena)\"" }
-      if let domain = finding.domain { line += ", domain \"\(domain)\"" }
-      if let sort = finding.domainKind { line += " (\(sort))" }
-      lines.append(line)
-      lines.append("    \(finding.explanation)")
-      if let reason = finding.reason { lines.append("    \(reason)") }
-      if let age = finding.age {
-        let waiting = finding.waiting.map { "; \($0.grouped) more are due and wait" } ?? ""
-        lines.append("    for \(age.formattedSeconds) s\(waiting)")
-      }
-      lines += finding.sites.map { "    \($0.text)" }
-    }
-    return lines + [""]
-  }
-}
+extension DomainBooks: CustomStringConvertible {
+  /// Both books, and if they differ, the lines that created what the ledger has, as plain text of several lines.
+  public var text: String { Self.textLines([self]).dropLast().joined(separator: "\n") }
 
-extension SiteTotals {
-  var text: String {
-    "\(count.grouped) × \(file):\(line) in \(function)" + (byteCount != 0 ? ", \(byteCount.grouped) bytes" : "")
+  /// One line: what each book counts.
+  public var description: String {
+    "\"\(name)\" (\(kind)): census \(census?.count.grouped ?? "?"), ledger \(ledger.count.grouped)"
   }
 }
 
@@ -86,6 +82,17 @@ extension DomainBooks {
       lines += domain.sites.map { "    \($0.text)" }
     }
     return lines + [""]
+  }
+}
+
+extension ArenaBooks: CustomStringConvertible {
+  /// Both books, the difference between them, and the memory that is kept, as plain text of several lines.
+  public var text: String { textLines.joined(separator: "\n") }
+
+  /// One line: what is live, what is idle, and the difference between the books.
+  public var description: String {
+    "arena \"\(name)\": live \(live.count.grouped) of \(live.byteCount.grouped) bytes, idle "
+      + "\(idle.byteCount.grouped) bytes, difference \(difference.grouped)"
   }
 }
 
@@ -124,15 +131,5 @@ func table(_ rows: [[String]]) -> [String] {
         let padding = String(repeating: " ", count: widths[column] - cell.count)
         return column == 0 ? cell + padding : padding + cell
       }.joined(separator: "  ")
-  }
-}
-
-extension Double {
-  /// With one digit after the decimal point: 12.3. No value traps, because a report may come from a file.
-  fileprivate var formattedSeconds: String {
-    let tenths = (self * 10).rounded()
-    guard tenths.magnitude < 1e15 else { return "\(self)" }
-    let whole = Int(tenths)
-    return "\(whole < 0 ? "-" : "")\((whole / 10).magnitude.description).\(whole.magnitude % 10)"
   }
 }

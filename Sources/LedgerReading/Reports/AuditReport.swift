@@ -12,10 +12,12 @@ public struct AuditReport: Codable, Sendable {
   /// Memory that buffers adopted. It is in one book only, so it cannot be audited.
   public let adopted: AdoptedTotals
   public let outside: OutsideMemory
+  /// What is live, by the line of code that created it, counted right after the books were compared.
+  public let live: LiveUsage
 
   package init(
     verdict: Verdict, findings: [Finding], arenas: [ArenaBooks], domains: [DomainBooks] = [],
-    adopted: AdoptedTotals, outside: OutsideMemory
+    adopted: AdoptedTotals, outside: OutsideMemory, live: LiveUsage = .none
   ) {
     self.verdict = verdict
     self.findings = findings
@@ -23,9 +25,14 @@ public struct AuditReport: Codable, Sendable {
     self.domains = domains
     self.adopted = adopted
     self.outside = outside
+    self.live = live
   }
 
-  /// Reads a report, even if it was encoded before reports had domains.
+  /// The lines that hold most bytes now, whether that is a leak or not.
+  /// - Parameter top: how many; all if there are fewer.
+  public func liveSites(top: Int = .max) -> [SiteTotals] { live.sites(top: top) }
+
+  /// Reads a report, even if it was encoded before reports had domains, or what is live.
   /// - Throws: `DecodingError`, also if the verdict does not follow from the findings.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -36,7 +43,8 @@ public struct AuditReport: Codable, Sendable {
       arenas: try values.decode([ArenaBooks].self, forKey: .arenas),
       domains: try values.decodeIfPresent([DomainBooks].self, forKey: .domains) ?? [],
       adopted: try values.decode(AdoptedTotals.self, forKey: .adopted),
-      outside: try values.decode(OutsideMemory.self, forKey: .outside))
+      outside: try values.decode(OutsideMemory.self, forKey: .outside),
+      live: try values.decodeIfPresent(LiveUsage.self, forKey: .live) ?? .none)
   }
 
   /// Live resources of a domain without a census.

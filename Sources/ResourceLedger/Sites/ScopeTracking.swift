@@ -79,14 +79,18 @@ package enum ScopeTracking {
     return scope
   }
 
-  package static func with<R>(_ scope: UInt32, _ body: () throws -> R) rethrows -> R {
-    try $current.withValue(current.inside(scope), operation: body)
+  /// The place inside a scope that was opened here.
+  package static func place(inside scope: UInt32) -> CreationScope { current.inside(scope) }
+
+  /// Runs a closure whose resources are created in a place, whatever scopes are around the caller.
+  package static func with<R>(_ place: CreationScope, _ body: () throws -> R) rethrows -> R {
+    try $current.withValue(place, operation: body)
   }
 
   package static func with<R>(
-    _ scope: UInt32, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
+    _ place: CreationScope, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
   ) async rethrows -> R {
-    try await $current.withValue(current.inside(scope), operation: body)
+    try await $current.withValue(place, operation: body)
   }
 
   /// Runs a closure whose resources are meant to live as long as the process.
