@@ -19,8 +19,8 @@ import ResourceLedger
 /// the other domains' own counts ─────────┘
 /// ```
 ///
-/// ``audit(stuckAfter:expecting:)`` compares the two books of the whole process. A scope asks another question: which of
-/// the resources that a piece of code created are still live at its end? ``usage()`` says which lines hold the memory
+/// ``audit(stuckAfter:expecting:)`` compares the two books of the whole process. A scope asks another question: which
+/// of the resources that a piece of code created are still live at its end? ``usage()`` says which lines hold memory
 /// now, and ``auditAtExit(expecting:endingWith:_:)`` audits when the process exits.
 public enum LeakAuditor {
   /// Audits every arena of this process, and every domain of ``ResourceDomains``.
@@ -47,9 +47,9 @@ public enum LeakAuditor {
   ///   - limit: how long a cleanup may run before it is a finding.
   ///   - expectation: whether live resources are findings.
   /// - Throws: `ArenaError` if jemalloc's statistics cannot be read; `LedgerError` if there is no room for a ledger.
-  /// - Complexity: reads 64 bytes per ledger entry twice (three times if nothing is expected to be live), takes 30 to 90 µs per arena, and calls two censuses per domain. If
-  ///   the books of a domain differ, or are in use, it reads the ledger up to seven times more, and once more for each
-  ///   registry that differs.
+  /// - Complexity: reads 64 bytes per ledger entry twice (three times if nothing is expected to be live), takes 30 to
+  ///   90 µs per arena, and calls two censuses per domain. If the books of a domain differ, or are in use, it reads the
+  ///   ledger up to seven times more, and once more for each registry that differs.
   public static func audit(
     stuckAfter limit: Duration = .seconds(10), expecting expectation: Expectation = .anything
   ) throws -> AuditReport {

@@ -5,10 +5,9 @@ import ResourceLedger
 extension LeakAuditor {
   /// A scope that is open, as a value for code on another thread, or in a detached task, that works for it.
   ///
-  ///     let (_, report) = LeakAuditor.scope("request") { scope in
-  ///       pool.submit { scope.run { handleRequest() } }
-  ///       pool.waitForAll()
-  ///     }
+  ///     let report = LeakAuditor.scope("request") { scope in
+  ///       pool.sync { scope.run { handleRequest() } }
+  ///     }.report
   ///
   /// Child tasks need no such value: they are in the scope by themselves.
   public struct Scope: Sendable {

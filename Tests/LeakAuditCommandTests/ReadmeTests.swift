@@ -95,6 +95,11 @@ struct ReadmeTests {
     let (name, width, height) = (UInt32(1), 2, 3)
     """,
     "PictureDecoder.swift": "let pieces = try [NativeBuffer(byteCount: 1)]",
+    "TypedViews.swift": "let buffer = try NativeBuffer(byteCount: 8)",
+    "Scope.swift": """
+    func handleRequest() {}
+    let pool = DispatchQueue(label: "pool")
+    """,
     "ResourceDomain.swift": """
     enum Driver {
       static let (textureCount, textureBytes) = (1, 4_096)

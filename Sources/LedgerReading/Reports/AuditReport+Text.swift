@@ -5,8 +5,8 @@ import ResourceLedger
 // The report as text for people. Sizes are in bytes, grouped by thousands and not rounded.
 
 extension AuditReport {
-  /// The books of every arena and domain, the findings, the verdict, and the five lines that hold most, as plain text of
-  /// several lines.
+  /// The books of every arena and domain, the findings, the verdict, and the five lines of code that hold most, as
+  /// plain text.
   public var text: String {
     var lines: [String] = []
     for arena in arenas { lines += arena.textLines + [""] }

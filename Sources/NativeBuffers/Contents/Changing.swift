@@ -8,7 +8,7 @@ extension NativeBuffer {
 
   /// Copies bytes of another buffer over a part of this one.
   ///
-  /// `source` may be a slice of this same buffer, also one that overlaps the part: the bytes arrive as they were before.
+  /// `source` may be a slice of this same buffer, also one that overlaps the part: the bytes arrive as they were.
   /// - Parameters:
   ///   - source: a slice; of a whole buffer, `buffer.slice(...)`.
   ///   - offset: where the first byte goes, counted from this buffer's first byte.

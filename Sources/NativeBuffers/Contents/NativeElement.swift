@@ -2,8 +2,8 @@
 
 /// An element of a typed view: a type of which every pattern of bits is a value, so that any bytes can be read as it.
 ///
-/// The fixed-width integers, the floating-point types, and the SIMD vectors of both are elements. Your own struct can be
-/// one if it holds only such fields. The compiler cannot check this, so you promise it, in unsafe code:
+/// The fixed-width integers, the floating-point types, and the SIMD vectors of both are elements. Your own struct can
+/// be one if it holds only such fields. The compiler cannot check this, so you promise it, in unsafe code:
 ///
 ///     struct Point: NativeElement {
 ///       var x: Float
