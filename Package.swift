@@ -184,6 +184,13 @@ let package = Package(
   ]
 )
 
+// The checks with sanitizers need only some of the test targets: `NATIVE_BUFFERS_TESTS` names them. To build the others
+// and the commands with a sanitizer takes minutes.
+if let tests = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_TESTS"] {
+  let names = tests.split(separator: " ").map(String.init)
+  package.targets.removeAll { $0.type == .test && !names.contains($0.name) }
+}
+
 // The fuzzing targets have no main function: they get one from `--sanitize=fuzzer`. So only a build for fuzzing has one
 // of them: `NATIVE_BUFFERS_FUZZING` says which.
 if let fuzzing = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_FUZZING"] {
