@@ -95,6 +95,7 @@ struct ReadmeTests {
     let (name, width, height) = (UInt32(1), 2, 3)
     """,
     "PictureDecoder.swift": "let pieces = try [NativeBuffer(byteCount: 1)]",
+    "UniqueBuffer+Scoped.swift": "func fill(_ buffer: inout UniqueBuffer) throws {}",
     "TypedViews.swift": "let buffer = try NativeBuffer(byteCount: 8)",
     "Scope.swift": """
     func handleRequest() {}

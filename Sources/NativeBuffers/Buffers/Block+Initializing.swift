@@ -18,24 +18,36 @@ extension Block {
     return block
   }
 
-  /// Lets a closure write the bytes, and zeroes the rest. Releases the block if the closure throws. When the closure
-  /// ends, by return or by error, the span must still be the lent span: see LentSpan.swift.
+  /// Lets a closure write the bytes, and zeroes the rest. Releases the block if the closure throws.
   @usableFromInline
   func initialize(_ initializer: (inout OutputRawSpan) throws -> Void) throws {
     let memory = unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+    do {
+      let count = unsafe try write(into: memory, initializer)
+      unsafe (base + count).initializeMemory(as: UInt8.self, repeating: 0, count: byteCount - count)
+    } catch {
+      disposeUnshared()
+      throw error
+    }
+  }
+
+  /// Lets a closure write some of this block's bytes, from the first one on. When the closure ends, by return or by
+  /// error, the span must still be the lent span: see LentSpan.swift.
+  /// - Returns: how many bytes the closure wrote.
+  @unsafe
+  func write(
+    into memory: UnsafeMutableRawBufferPointer, _ initializer: (inout OutputRawSpan) throws -> Void
+  ) throws -> Int {
     var span = unsafe OutputRawSpan(buffer: memory, initializedCount: 0)
     let result: Result<Void, any Error>
     do { result = .success(try initializer(&span)) } catch { result = .failure(error) }
-    guard span.capacity == byteCount,
-      unsafe span.bytes.withUnsafeBytes({ unsafe $0.baseAddress == UnsafeRawPointer(base) })
+    guard span.capacity == memory.count,
+      unsafe span.bytes.withUnsafeBytes({ unsafe $0.baseAddress == UnsafeRawPointer(memory.baseAddress) })
     else {
       NativeBuffer.failExchanged(Ledger.shared.site(entry.site))
     }
     let count = unsafe span.finalize(for: memory)
-    if case .failure(let error) = result {
-      disposeUnshared()
-      throw error
-    }
-    unsafe (base + count).initializeMemory(as: UInt8.self, repeating: 0, count: byteCount - count)
+    try result.get()
+    return count
   }
 }

@@ -132,10 +132,16 @@ extension Block {
     }
   }
 
-  static func acquire(copying bytes: RawSpan, _ place: Place) throws(NativeBufferError) -> Block {
-    let block = try acquire(
-      bytes.byteCount, alignment: place.alignment, contents: .uninitialized, arena: place.arena, file: place.file,
+  static func acquire(
+    _ byteCount: Int, contents: Contents, _ place: Place
+  ) throws(NativeBufferError) -> Block {
+    try acquire(
+      byteCount, alignment: place.alignment, contents: contents, arena: place.arena, file: place.file,
       line: place.line, function: place.function)
+  }
+
+  static func acquire(copying bytes: RawSpan, _ place: Place) throws(NativeBufferError) -> Block {
+    let block = try acquire(bytes.byteCount, contents: .uninitialized, place)
     // No other code knows the block yet.
     unsafe bytes.withUnsafeBytes { bytes in
       unsafe UnsafeMutableRawBufferPointer(start: block.base, count: block.byteCount).copyMemory(from: bytes)

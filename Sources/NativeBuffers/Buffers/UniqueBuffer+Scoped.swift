@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Runs a closure with a buffer of zeros that is disposed when the closure ends, by return or by error.
+///
+///     let sum = try withUniqueBuffer(byteCount: 4_096) { buffer in
+///       try fill(&buffer)
+///       return buffer.span[0]
+///     }
+///
+/// `defer` cannot dispose a ``UniqueBuffer``, and an error on the way to `dispose()` leaves the buffer to its deinit,
+/// which is recorded as a rescue. This function does neither. Parameters are those of ``UniqueBuffer``.
+/// - Throws: ``NativeBufferError`` as ``UniqueBuffer``; what the closure throws.
+@inlinable
+public func withUniqueBuffer<R: ~Copyable>(
+  byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
+  file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+  _ body: (inout UniqueBuffer) throws -> R
+) throws -> R {
+  var buffer = try UniqueBuffer(
+    byteCount: byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function)
+  let result: R
+  do {
+    result = try body(&buffer)
+  } catch {
+    buffer.dispose()
+    throw error
+  }
+  buffer.dispose()
+  return result
+}
