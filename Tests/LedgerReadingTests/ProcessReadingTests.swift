@@ -89,8 +89,9 @@ struct ProcessReadingTests {
   }
 
   /// Whether the process of a ledger in a file still runs.
-  private static func isRunning(_ identity: Identity, processID: Int32 = getpid()) throws -> Bool? {
+  private static func isRunning(_ identity: Identity, processID: Int32 = getpid(), state: UInt32 = 1) throws -> Bool? {
     var image = LedgerImage()
+    image.set(12, state)
     image.set(40, UInt32(processID))
     image.set(48, identity.startTime)
     if let namespace = identity.namespace { image.set(56, namespace) }
@@ -106,6 +107,8 @@ struct ProcessReadingTests {
     let gone = Int32(4_194_304)
     #expect(try Self.isRunning(own) == true)
     #expect(try Self.isRunning(own, processID: gone) == false)
+    // Its program ended, or began another one by exec.
+    for state: UInt32 in [2, 3] { #expect(try Self.isRunning(own, state: state) == false) }
     var other = own
     other.startTime += 1
     #expect(try Self.isRunning(other) == false)

@@ -105,6 +105,9 @@ struct SnapshotAuditTests {
         Finding(kind: .orphan, count: 1, byteCount: 80, sizeClass: 80, arena: "arena"),
       ])
     #expect(audit.arenas.map(\.live.count) == [7] && audit.arenas.map(\.difference) == [2])
+    // Its flag says that not all size classes had room.
+    image.set(image.offset(.answers) + 24, UInt32(1))
+    #expect(SnapshotAudit(try snapshot(image)).isPartial)
   }
 
   @Test("A cleanup that runs for too long is a fault, with the line that registered it")
@@ -139,6 +142,7 @@ struct SnapshotAuditTests {
     snapshot.sites[1].rescuedCount = number
     snapshot.ageBoundaries = [number, number]
     snapshot.clock.longestGap = number
+    snapshot.clock.now = number
     snapshot.runningCleanups = [.init(site: 0, domain: 0, age: .infinity), .init(site: 0, domain: 0, age: .nan)]
     snapshot.answer = LedgerAnswer(
       number: number, second: number, age: .nan, isComplete: true, malloc: "", metadata: number, residentSet: number,

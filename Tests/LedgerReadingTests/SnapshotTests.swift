@@ -80,6 +80,15 @@ struct SnapshotTests {
     #expect(try JSONDecoder().decode(LedgerSnapshot.self, from: json) == snapshot)
   }
 
+  @Test("The birth of a sum is the earliest one in whatever order, and births that are not known do not count")
+  func births() throws {
+    for births in [[993, 995, 0, 997], [997, 0, 995, 993], [0, 993, 0], [0, 0]] {
+      var image = LedgerImage()
+      for birth in births { image.addEntry(byteCount: 1, birth: birth) }
+      #expect(try snapshot(image).sums.map(\.oldestBirth) == [births.contains(993) ? 993 : 0], "\(births)")
+    }
+  }
+
   @Test("The largest resources are kept in order, and equal ones by their place in the ledger")
   func largest() throws {
     var image = LedgerImage(capacities: [.entries: 1_000])

@@ -74,11 +74,13 @@ struct ForkTests {
       // No other thread does such work here.
       MaintenanceThread.turnOff()
       let (isWorking, isDone) = (Flag(), Flag())
+      // This is not the process's first thread, which sleeps all the time.
+      let forkingThread = ThreadStatus.ownID
       let worker = Worker {
         ForkGuard.beginWork()
         isWorking.set()
         // The forking thread sleeps at no other time before the fork.
-        while ThreadStatus.of(getpid())["State"] != "S (sleeping)" { sched_yield() }
+        while ThreadStatus.of(forkingThread)["State"] != "S (sleeping)" { sched_yield() }
         isDone.set()
         ForkGuard.endWork()
       }

@@ -66,6 +66,34 @@ struct LentSpanTests {
     }
   }
 
+  @Test("If a closure keeps its span of elements, the program ends, too")
+  func exchangedElements() async {
+    expectEnd(
+      await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let buffer = try NativeBuffer(byteCount: 8)
+        var kept = MutableSpan<UInt16>()
+        try buffer.withMutableSpan(of: UInt16.self) { span in
+          kept = span
+          span = MutableSpan()
+        }
+        kept[0] = 1
+      })
+    expectEnd(
+      await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        struct Own: Error {}
+        let slice = try NativeBuffer(byteCount: 8).slice(2..<6)
+        var kept = MutableSpan<UInt16>()
+        do {
+          try slice.withMutableSpan(of: UInt16.self) { span in
+            kept = span
+            span = MutableSpan()
+            throw Own()
+          }
+        } catch {}
+        kept[0] = 1
+      })
+  }
+
   @Test("A closure that does not exchange its span can return or throw")
   func ordinary() throws {
     for byteCount in [0, 1, 100] {

@@ -13,6 +13,13 @@ enum ThreadStatus {
     return nil
   }
 
+  /// The number of the calling thread; 0 if the kernel does not say it.
+  static var ownID: pid_t {
+    // PROCESS/task/THREAD
+    let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")) ?? ""
+    return path.split(separator: "/").last.flatMap { pid_t($0) } ?? 0
+  }
+
   /// The status lines of a thread; none if there is no such thread.
   static func of(_ thread: pid_t) -> [String: String] {
     var lines: [String: String] = [:]

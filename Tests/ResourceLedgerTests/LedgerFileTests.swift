@@ -221,6 +221,27 @@ struct LedgerFileTests {
     }
   }
 
+  @Test("A file of an earlier process that had the same number is not renamed, and not changed")
+  func sameNumber() async {
+    await #expect(processExitsWith: .success) {
+      let folder = Self.makeFolder()
+      let path = folder + "/ledger"
+      let file = try LedgerFile.make(path, byteCount: LedgerLayout(entryCapacity: 100).regionSize)
+      var ledger = try Ledger(entryCapacity: 100, memory: .file(file, path: path))
+      _ = ledger.entryCount
+      let start = Self.number(at: 48, of: path, as: UInt64.self)
+      for other in [start - 1, 0] {
+        var other = other
+        guard unsafe pwrite(file, &other, 8, 48) == 8 else { fatalError("pwrite") }
+        let error = #expect(throws: LedgerFile.Refusal.self) { try LedgerFile.make(path, byteCount: 4_096) }
+        #expect(error?.number == EEXIST && Self.number(at: 12, of: path, as: UInt32.self) == 1)
+      }
+      #expect(unsafe access(path + ".before-exec", F_OK) != 0)
+      ledger = try Ledger(entryCapacity: 100)
+      Self.remove(folder)
+    }
+  }
+
   @Test(
     "A full file system is an error: at the start a line and a ledger in memory, and later a typed error",
     .enabled(if: getuid() == 0, "only root can mount a small file system"))

@@ -86,6 +86,19 @@ struct SuppressionTests {
     #expect(rules.remarks.isEmpty)
   }
 
+  @Test("If a rule is exceeded in several reports, the remark has the largest of their counts")
+  func exceededInSeveralReports() throws {
+    var rules = try suppressions("held Server/* * at most 4 because of caches")
+    for count in [5, 7, 6, 2] {
+      let (kept, covered) = rules.apply(to: [held(site("Server/A.swift", "a()", count))])
+      #expect(kept.isEmpty == (count == 2) && covered.isEmpty == (count != 2))
+    }
+    #expect(
+      rules.remarks == [
+        "known.txt:1: this suppression allows at most 4, but there are 7. So it was not applied."
+      ])
+  }
+
   @Test("Findings that have no line are covered only by a rule with stars for file and function")
   func withoutSites() throws {
     let orphan = Finding(kind: .orphan, count: 2, byteCount: 640)

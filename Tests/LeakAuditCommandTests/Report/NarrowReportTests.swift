@@ -55,6 +55,19 @@ struct NarrowReportTests {
     #expect(lines.joined(separator: " ").contains("11.4 MiB") && lines.joined(separator: " ").contains("3 min 12 s"))
   }
 
+  @Test("If a report has no room for all columns, the count goes before the age")
+  func droppedColumns() throws {
+    let folder = try ScratchFolder()
+    let cache = MadeSnapshot.Line(file: "Server/Cache.swift", count: 3, byteCount: 3_000_000, oldestAge: 3_792)
+    let file = try folder.write(MadeSnapshot(lines: [cache]), "snapshot")
+    for (columns, row) in [
+      (51, "  2.86 MiB      3  1 h 3 min  Server/Cache.swift:12"), (50, "  2.86 MiB  1 h 3 min  Server/Cache.swift:12"),
+      (43, "  2.86 MiB  Server/Cache.swift:12"),
+    ] {
+      #expect(try lines("report \(file)", columns: columns).contains { $0.hasPrefix(row) }, "\(columns)")
+    }
+  }
+
   @Test("A difference of two snapshots keeps file and line whole, too", arguments: widths)
   func diff(columns: Int) throws {
     let folder = try ScratchFolder()

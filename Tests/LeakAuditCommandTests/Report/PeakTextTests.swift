@@ -41,6 +41,17 @@ struct PeakTextTests {
     }
   }
 
+  @Test("A failed allocation is told with what it asked for, also if more is live at the end")
+  func failedAllocation() throws {
+    var made = made
+    made.failedAllocation = (second: 426, requestedByteCount: 1 << 33)
+    let text = try report(made)
+    #expect(
+      text.contains(
+        "\nan allocation of 8.00 GiB failed 5 min before the end: 1 of 1.00 KiB, and 3 of 2.86 MiB at the end, both "
+          + "without registrations\n  1.00 KiB  1  Server/Cache.swift:12 in load(_:)\n"), "\(text)")
+  }
+
   @Test("Only the largest peak is told")
   func largest() throws {
     var made = made

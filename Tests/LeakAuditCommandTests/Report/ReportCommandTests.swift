@@ -76,6 +76,15 @@ struct ReportCommandTests {
     #expect(document.contains(/"heldByCache" : {\n *"byteCount" : 3000000,\n *"count" : 3/), "\(document)")
   }
 
+  @Test("A line's age is that of its oldest resource, in whatever order the ledger has them", arguments: [false, true])
+  func oldest(isReversed: Bool) throws {
+    var young = cache
+    (young.ageBand, young.oldestAge) = (1, 12)
+    let output = try report(MadeSnapshot(lines: isReversed ? [young, cache] : [cache, young])).output
+    #expect(output.contains("  5.72 MiB      6  1 h 3 min  Server/Cache.swift:12 in load(_:)\n"), "\(output)")
+    #expect(output.contains("6 × Server/Cache.swift:12 in load(_:), 5.72 MiB, oldest 1 h 3 min\n"), "\(output)")
+  }
+
   @Test("What a killed process had is live when it died, and not called a leak")
   func killed() throws {
     var made = MadeSnapshot(lines: [cache])
@@ -101,9 +110,13 @@ struct ReportCommandTests {
   @Test("If both books differ, orphans and ghosts are faults, with how sure that is")
   func differingBooks() throws {
     var made = MadeSnapshot(lines: [cache])
-    (made.status, made.isRunning, made.books) = (.inUse, true, (5, 3, 0))
+    (made.status, made.isRunning, made.books) = (.inUse, true, (6, 3, 1))
     let orphans = try report(made)
     #expect(orphans.exitCode == 1)
+    #expect(
+      orphans.output.contains(
+        "\nbooks: they differ by 2 blocks of 96 bytes. The allocator has 6 blocks, the ledger 4 blocks.\n"),
+      "\(orphans.output)")
     #expect(orphans.output.contains("fault: orphan: 2 of 96 bytes, size class 48, arena \"shared\""))
     #expect(try report(made, "--no-fail-on", "orphan").exitCode == 0)
     made.books = (1, 3, 0)
@@ -112,6 +125,37 @@ struct ReportCommandTests {
     made.books = nil
     let unknown = try report(made)
     #expect(unknown.exitCode == 0 && unknown.output.contains("\nbooks: not compared, and so orphans and ghosts"))
+  }
+
+  @Test("The report says when the process counted both books, if that was not just now, and what its answer lacks")
+  func ageOfBooks() throws {
+    var made = MadeSnapshot(lines: [cache])
+    (made.status, made.isRunning, made.books) = (.inUse, true, (3, 3, 0))
+    let books = "\nbooks: they agree. The allocator and the ledger each have 3 blocks of 144 bytes."
+    made.answerAge = 0.9
+    #expect(try report(made).output.contains(books + "\nverdict: clean."))
+    made.answerAge = 1
+    let unanswered = " The process counted this 1 s ago, and did not answer now.\n"
+    #expect(try report(made).output.contains(books + unanswered))
+    made.isRunning = false
+    let last = " The process counted this for the last time 1 s before this report.\n"
+    #expect(try report(made).output.contains(books + last))
+    made.answerIsComplete = false
+    let incomplete = try report(made)
+    #expect(incomplete.output.contains(books + " Not all size classes had room in the process's answer." + last))
+    #expect(incomplete.exitCode == 2, "\(incomplete.output)")
+  }
+
+  @Test("The report says by how much ages may be too large, if that is more than usual")
+  func agesTooLarge() throws {
+    var made = MadeSnapshot(lines: [cache])
+    made.longestGap = 5
+    #expect(try !report(made).output.contains("Ages may be"))
+    made.longestGap = 6
+    let caveat = "Ages may be too large by at most 6 s: for so long, the process's clock for them once stood still.\n"
+    #expect(try report(made).output.contains("\n" + caveat))
+    made.lines = []
+    #expect(try !report(made).output.contains("Ages may be"))
   }
 
   @Test("Options say which findings count: strict, kinds, small ones, files of one's own, and suppressions")

@@ -32,6 +32,11 @@ struct MadeSnapshot {
   var books: (allocator: Int, live: Int, idle: Int)?
   /// The bytes of the allocator's blocks; nil for the size class's.
   var booksByteCount: Int?
+  /// Seconds since the process was asked, and whether all size classes had room in its answer.
+  var answerAge = 0.0
+  var answerIsComplete = true
+  /// For how many seconds the clock of ages stood still at most.
+  var longestGap = 1
   /// Resources of the first line that were released by deinit.
   var rescuedCount = 0
   /// Registrations of a finalization registry, which the first line made.
@@ -39,6 +44,8 @@ struct MadeSnapshot {
   /// When most bytes were live, all of the first line.
   var peak: (second: Int, count: Int, byteCount: Int)?
   var earlierPeak: (second: Int, count: Int, byteCount: Int)?
+  /// When an allocation failed, and the bytes that it asked for. One resource of the first line was live then.
+  var failedAllocation: (second: Int, requestedByteCount: Int)?
   /// Seconds since the ledger was made.
   var age = 725
 
@@ -80,7 +87,7 @@ struct MadeSnapshot {
         pidNamespace: 4_026_531_836, bootID: "d2b1c1a2-0000-4000-8000-000000000000", madeAt: madeAt, pageSize: 4_096),
       seenProcessID: nil, status: status, isRunning: isRunning, takenAt: takenAt,
       clock: LedgerClock(
-        second: now, refreshedAt: takenAt, now: now, longestGap: 1, isMaintained: true, age: 0),
+        second: now, refreshedAt: takenAt, now: now, longestGap: longestGap, isMaintained: true, age: 0),
       ageBoundaries: [10, 60, 600, 3_600, 86_400], sums: sums, largest: [], sites: sites,
       domains: [Self.domain(0, ""), Self.domain(1, "shared"), Self.registry],
       runningCleanups: [], scopes: [], answer: answer, history: history, peaks: peaks, unrecordedCount: 0, tornCount: 0,
@@ -96,8 +103,8 @@ struct MadeSnapshot {
     guard let books else { return nil }
     let allocated = booksByteCount ?? SizeClass.byteCount(at: 3) * books.allocator
     return LedgerAnswer(
-      number: 1, second: age + 1, age: 0, isComplete: true, malloc: "libc.so.6", mallocByteCount: 0, metadata: 0,
-      residentSet: 0,
+      number: 1, second: age + 1, age: answerAge, isComplete: answerIsComplete, malloc: "libc.so.6",
+      mallocByteCount: 0, metadata: 0, residentSet: 0,
       arenas: [
         LedgerAnswer.Arena(
           domain: 1, number: 4, allocated: allocated, active: allocated, dirty: 0, muzzy: 0, retained: 0, metadata: 0,
@@ -111,12 +118,17 @@ struct MadeSnapshot {
   }
 
   private var peaks: [LedgerPeak] {
-    [earlierPeak, peak].compactMap { $0 }.map { peak in
+    let peaks = [earlierPeak, peak].compactMap { $0 }.map { peak in
       LedgerPeak(
         reason: .mostLiveBytes, second: peak.second, liveCount: peak.count, liveByteCount: peak.byteCount,
         requestedByteCount: 0,
         sites: lines.indices.map { .init(site: $0 + 1, count: peak.count, byteCount: peak.byteCount) })
     }
+    guard let failedAllocation else { return peaks }
+    let failure = LedgerPeak(
+      reason: .failedAllocation, second: failedAllocation.second, liveCount: 1, liveByteCount: 1_024,
+      requestedByteCount: failedAllocation.requestedByteCount, sites: [.init(site: 1, count: 1, byteCount: 1_024)])
+    return peaks + [failure]
   }
 
   private static var registry: SnapshotDomain {

@@ -81,6 +81,9 @@ struct CopyingTests {
     #expect([UInt8](room) == Array(10..<20) + [7, 7])
     bytes = room.mutableBytes
     try buffer.copyBytes(to: &bytes, from: ..<0)
+    try buffer.copyBytes(to: &bytes, from: 30..<42)
+    #expect([UInt8](room) == Array(30..<42))
+    bytes = room.mutableBytes
     for (range, code) in [(50..<63, NativeBufferError.Code.noRoom), (95..<101, .outOfBounds)] {
       do throws(NativeBufferError) {
         try buffer.copyBytes(to: &bytes, from: range)
@@ -90,7 +93,7 @@ struct CopyingTests {
         #expect("\(error)".contains("CopyingTests.swift"))
       }
     }
-    #expect([UInt8](room) == Array(10..<20) + [7, 7])
+    #expect([UInt8](room) == Array(30..<42))
     buffer.dispose()
     bytes = room.mutableBytes
     do throws(NativeBufferError) {
@@ -212,6 +215,20 @@ struct CopyingTests {
     #expect(try buffer.slice(..<2).contents(equal: shorter.slice(...)))
     for buffer in [buffer, same, shorter, other, empty] { buffer.dispose() }
     #expect(throws: NativeBufferError.self) { try buffer.contents(equal: same) }
+    finish()
+  }
+
+  @Test("The number of bytes is part of a hash, so the same bytes in parts of other sizes have another one")
+  func hashOfParts() throws {
+    let buffer = try NativeBuffer(copying: [1, 2, 3], arena: arena)
+    func hash(splitAt place: Int) throws -> Int {
+      var hasher = Hasher()
+      try buffer.slice(..<place).hashContents(into: &hasher)
+      try buffer.slice(place...).hashContents(into: &hasher)
+      return hasher.finalize()
+    }
+    #expect(try Set((0...3).map(hash)).count == 4)
+    buffer.dispose()
     finish()
   }
 

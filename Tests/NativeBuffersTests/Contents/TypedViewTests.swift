@@ -53,6 +53,17 @@ struct TypedViewTests {
     finish()
   }
 
+  @Test("An element may begin at every multiple of its alignment, also if that is less than its size")
+  func leastAlignment() throws {
+    let buffer = try NativeBuffer(byteCount: 12, arena: arena)
+    let part = try buffer.slice(4..<12)
+    try part.withMutableSpan(of: Point.self) { $0[0] = Point(x: 1, y: 2) }
+    #expect(try part.withSpan(of: Point.self) { $0[0] } == Point(x: 1, y: 2))
+    #expect(throws: NativeBufferError.self) { try buffer.slice(2..<10).withSpan(of: Point.self) { _ in } }
+    buffer.dispose()
+    finish()
+  }
+
   @Test("A view of no bytes has no elements")
   func empty() throws {
     let buffer = try NativeBuffer(byteCount: 0, arena: arena)
