@@ -75,9 +75,23 @@ struct SnapshotAuditTests {
     // The entry of second 200 is 800 seconds old, but its birth may have been recorded 100 seconds too early.
     let old = SnapshotAudit(snapshot, options).findings.filter { $0.kind == .old }
     #expect(old.map(\.count) == [1] && old.first?.sites.map(\.file) == ["A.swift"])
-    #expect(old.first?.reason == "live for 850 seconds or longer")
+    #expect(old.first?.reason == "live for 750 seconds or longer")
     options.leastAge = nil
     #expect(!SnapshotAudit(snapshot, options).findings.contains { $0.kind == .old })
+  }
+
+  @Test("A snapshot that was taken without an age still finds what is that old, because it has the age of the oldest")
+  func oldWithoutBoundary() throws {
+    var image = image(state: 1)
+    image.set(200, UInt32(100))
+    let snapshot = try snapshot(image)
+    var options = SnapshotAudit.Options()
+    for (age, count) in [(750, 1), (800, 1), (801, 0), (Int.max, 0)] {
+      options.leastAge = age
+      let old = SnapshotAudit(snapshot, options).findings.filter { $0.kind == .old }
+      #expect(old.map(\.count) == (count == 0 ? [] : [count]), "\(age)")
+      #expect(old.first?.reason?.contains("only the oldest is known to be") != false)
+    }
   }
 
   @Test("Orphans and ghosts come from both books of the last answer")

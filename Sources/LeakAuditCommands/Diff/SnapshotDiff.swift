@@ -41,6 +41,8 @@ package struct SnapshotDiff: Sendable, Encodable {
   package private(set) var new = Amount()
   /// The greatest change in bytes first; then by count, and then by line.
   package let lines: [Line]
+  /// The lines of code that changed and are not among ``lines``.
+  package let leftOutCount: Int
 
   /// - Parameters:
   ///   - isCompared: which lines of code are compared; others are in no sum.
@@ -58,15 +60,15 @@ package struct SnapshotDiff: Sendable, Encodable {
       amounts[line.site, default: (Amount(), Amount())].new.add(line)
       new.add(line)
     }
-    lines = amounts.compactMap { site, amount in
+    let changes = amounts.compactMap { site, amount -> Line? in
       guard let change = Change(from: amount.old, to: amount.new) else { return nil }
       return Line(change: change, site: site, old: amount.old, new: amount.new)
     }
-    .filter(isShown)
-    .sorted {
+    lines = changes.filter(isShown).sorted {
       ($1.byteChange.magnitude, $1.countChange.magnitude, $0.site)
         < ($0.byteChange.magnitude, $0.countChange.magnitude, $1.site)
     }
+    leftOutCount = changes.count - lines.count
   }
 }
 

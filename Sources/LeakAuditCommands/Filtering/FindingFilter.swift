@@ -5,7 +5,7 @@ package import LedgerReading
 /// Which findings of a report count, by the options of the command line.
 package struct FindingFilter: Sendable {
   private let counted: CountedKinds
-  private let minimumByteCount: Int
+  let minimumByteCount: Int
   private let ownFiles: [Pattern]
   package private(set) var suppressions: Suppressions
 

@@ -19,10 +19,13 @@ func json(_ value: some Encodable) throws -> String {
 }
 
 /// Prints the lines of a report on standard output.
-/// - Throws: ``CommandFailure`` if they cannot be written. A reader that went away, as `head` does, is no failure.
-func printReport(_ text: String) throws(CommandFailure) {
+/// - Returns: whether anybody still reads. A reader that went away, as `head` does, is no failure.
+/// - Throws: ``CommandFailure`` if they cannot be written.
+@discardableResult
+func printReport(_ text: String) throws(CommandFailure) -> Bool {
   letWritesFail()
-  guard !StandardOutput.write(text + "\n"), errno != EPIPE else { return }
+  if StandardOutput.write(text + "\n") { return true }
+  guard errno != EPIPE else { return false }
   throw CommandFailure("the report could not be written: \(systemError(errno)).")
 }
 

@@ -41,7 +41,7 @@ extension LedgerReport {
     let heading = style.heading("live memory by line of code")
     guard !lines.isEmpty else {
       guard liveLineCount > 0 else { return [] }
-      let text = "no line matches --site; \(liveLineCount.counted("line")) of code would be shown without it"
+      let text = "--site and --min-bytes leave no line; without them there are \(liveLineCount.counted("line")) of code"
       return [heading] + text.wrapped(to: width, indent: 2) + [""]
     }
     var table = TextTable([.right, .right, .left, .left], dropping: [1, 2])

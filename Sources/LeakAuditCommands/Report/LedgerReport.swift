@@ -111,7 +111,8 @@ struct LedgerReport: Encodable {
     idleBytes = snapshot.idleByteCount
     let liveLines = snapshot.liveLines
     liveLineCount = liveLines.count
-    lines = liveLines.filter { shows($0.site) }.map { line in
+    let least = filter.minimumByteCount
+    lines = liveLines.filter { shows($0.site) && $0.byteCount >= least }.map { line in
       Line(
         site: line.site, count: line.count, byteCount: line.byteCount, keptCount: line.keptCount,
         oldest: snapshot.oldestText(line), oldestAge: line.oldestAge)

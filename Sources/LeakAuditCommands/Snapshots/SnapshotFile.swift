@@ -37,7 +37,7 @@ package enum SnapshotFile {
   package static func snapshot(from bytes: [UInt8]) throws(SnapshotFileError) -> LedgerSnapshot {
     let json = Data(try decompressed(bytes))
     do {
-      return try JSONDecoder().decode(LedgerSnapshot.self, from: json)
+      return try JSONDecoder().decode(LedgerSnapshot.self, from: json).withShownTexts
     } catch {
       // Another version may have other fields, so it is looked at first.
       if let version = (try? JSONDecoder().decode(Version.self, from: json))?.version,

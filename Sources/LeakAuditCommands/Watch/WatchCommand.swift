@@ -65,8 +65,8 @@ extension WatchCommand {
     var reading = first
     var readings = 1
     while true {
-      try printReport(reading.line)
-      guard reading.mayChange, readings < count ?? .max else { return CommandExit.clean.code }
+      let isRead = try printReport(reading.line)
+      guard isRead, reading.mayChange, readings < count ?? .max else { return CommandExit.clean.code }
       sleep(milliseconds: pause(after: reading))
       guard let next = try reading.next() else {
         try printReport(reading.ended.title)

@@ -52,11 +52,7 @@ package struct SnapshotAudit: Codable, Sendable {
     case (_, false): findings += snapshot.liveFindings(.live, options.includes)
     default: break
     }
-    if let age = options.leastAge, let band = snapshot.firstBand(surelyOfAge: age) {
-      findings += snapshot.liveFindings(
-        .old, options.includes, leastBand: band,
-        reason: "live for \(snapshot.ages(ofBand: band).least.grouped) seconds or longer")
-    }
+    if let age = options.leastAge { findings += snapshot.oldFindings(age, options.includes) }
     findings += snapshot.stuckFindings(after: options.stuckAfter, options.includes)
     findings += [snapshot.rescuedFinding(options.includes), snapshot.unrecordedFinding].compactMap { $0 }
     func order(_ finding: Finding) -> (Int, Int) { (options.faults.contains(finding.kind) ? 0 : 1, -finding.byteCount) }
@@ -115,16 +111,39 @@ extension ArenaBooks {
 // MARK: Findings of a snapshot
 
 extension LedgerSnapshot {
+  /// What has surely been live for so many seconds, apart from what is kept on purpose.
+  ///
+  /// A snapshot that was taken without this age does not say how many resources of a row have reached it. But it says
+  /// how old the oldest one is, so a row with an old resource is never left out: all of it is counted then.
+  fileprivate func oldFindings(_ age: Int, _ includes: (Site) -> Bool) -> [Finding] {
+    let band = firstBand(surelyOfAge: age) ?? ageBoundaries.count + 1
+    func isWhollyOld(_ sum: SnapshotSum) -> Bool { sum.ageBand >= band }
+    func hasOld(_ sum: SnapshotSum) -> Bool {
+      guard let oldest = oldestAge(of: sum) else { return false }
+      let (surely, overflow) = oldest.subtractingReportingOverflow(clock.longestGap)
+      return !overflow && surely >= age
+    }
+    var reason = "live for \(age.grouped) seconds or longer"
+    if sums.contains(where: { Self.isLive($0) && includes(sites[$0.site].site) && !isWhollyOld($0) && hasOld($0) }) {
+      reason += "; of some lines only the oldest is known to be, because the snapshot was taken without this age"
+    }
+    return liveFindings(.old, includes, where: { isWhollyOld($0) || hasOld($0) }, reason: reason)
+  }
+
+  /// Whether the resources of a row are live, and not kept on purpose.
+  private static func isLive(_ sum: SnapshotSum) -> Bool {
+    (sum.use == .live || sum.use == .releasing) && sum.keeper == .none
+  }
+
   /// What is live, apart from what is kept on purpose: buffers, and then the resources of each other domain.
   fileprivate func liveFindings(
-    _ kind: Finding.Kind, _ includes: (Site) -> Bool, leastBand: Int = 0, reason: String? = nil
+    _ kind: Finding.Kind, _ includes: (Site) -> Bool, where isAskedFor: (SnapshotSum) -> Bool = { _ in true },
+    reason: String? = nil
   ) -> [Finding] {
     var buffers = SiteSums()
     var others: [Int: SiteSums] = [:]
     for sum in sums {
-      guard sum.use == .live || sum.use == .releasing, sum.keeper == .none, sum.ageBand >= leastBand,
-        includes(sites[sum.site].site)
-      else { continue }
+      guard Self.isLive(sum), isAskedFor(sum), includes(sites[sum.site].site) else { continue }
       let domainKind = domains[sum.domain].kind
       if domainKind == .arena || domainKind == .adoptedMemory {
         // Adopted memory has no size class: a capacity of 0 says that not all resources are of one class.

@@ -36,6 +36,15 @@ struct ProcessCommandTests {
     #expect(outcome.output.hasSuffix("verdict: clean. Nothing was found.\n"))
   }
 
+  @Test("watch ends when nobody reads its lines any more")
+  func watchWithoutReader() throws {
+    let trial = try start("lines")
+    // `timeout` ends with 124 if the watch goes on.
+    let script = "timeout 60 \"$0\" watch \"$1\" | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}"
+    let outcome = try Command.run("/bin/bash", ["-c", script, Command.path("leak-audit"), "\(trial.id)"])
+    #expect(outcome.output == "0\n", "\(outcome.errors)")
+  }
+
   @Test("The sum of the memory adds up to the resident set, to the byte")
   func memory() throws {
     let trial = try start("lines")

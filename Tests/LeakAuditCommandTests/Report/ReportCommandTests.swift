@@ -224,7 +224,11 @@ struct ReportCommandTests {
     #expect(none.exitCode == 1)
     #expect(
       none.output.contains(
-        "live memory by line of code\n  no line matches --site; 2 lines of code would be shown without it\n\n"))
+        "live memory by line of code\n  --site and --min-bytes leave no line; without them there are 2 lines of code\n\n"
+      )
+    )
+    let large = try report(made, "--min-bytes", "1m", "--units", "bytes")
+    #expect(large.output.contains("  3,000,000      3") && !large.output.contains("Frames.swift"))
     #expect(try report(made, "--color", "always").output.contains("\u{1B}["))
     #expect(try !report(made, "--color", "auto").output.contains("\u{1B}["))
   }

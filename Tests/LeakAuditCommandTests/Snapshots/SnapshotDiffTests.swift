@@ -54,6 +54,16 @@ struct SnapshotDiffTests {
         """)
   }
 
+  @Test("Changes that options leave out are counted, so that nobody reads that nothing changed")
+  func leftOut() throws {
+    let text = "--site and --min-bytes leave no line; without them there are 4 changed lines\n"
+    for options in [["--site", "Audio/*"], ["--min-bytes", "1g"]] {
+      let outcome = try diff(before, after, options[0], options[1], "--fail-on-growth", "1k")
+      #expect(outcome.exitCode == 1 && outcome.output.contains(text), "\(outcome.output)")
+    }
+    #expect(try diff(before, before).output.contains("no line of code has another count or other bytes live\n"))
+  }
+
   @Test(
     "More growth than is allowed makes the exit code 1",
     arguments: [("3100", 0), ("3099", 1), ("3k", 1), ("4k", 0), ("106%", 0), ("105%", 1)] as [(String, Int32)])

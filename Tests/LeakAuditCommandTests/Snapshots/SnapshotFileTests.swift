@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import LedgerReading
 import ResourceLedger
 import Testing
 
 @testable import LeakAuditCommands
+@testable import LedgerReading
 
 @Suite("Snapshots in files")
 struct SnapshotFileTests {
@@ -16,6 +16,32 @@ struct SnapshotFileTests {
   func whole() throws {
     let snapshot = made.snapshot
     #expect(try SnapshotFile.snapshot(from: SnapshotFile.bytes(of: snapshot)) == snapshot)
+  }
+
+  @Test("Texts that could move a terminal's cursor are escaped when a file is read")
+  func hostileTexts() throws {
+    let text = "\u{1B}]0;title\u{7}e\nv\u{202E}l\u{9B}31m"
+    var snapshot = made.snapshot
+    snapshot.process?.command = text
+    snapshot.process?.host = text
+    snapshot.process?.bootID = text
+    snapshot.sites[1].site.file = text
+    snapshot.sites[1].site.function = text
+    snapshot.domains[1].name = text
+    snapshot.scopes = [SnapshotScope(number: 1, parent: 0, name: text, began: 1, ended: nil)]
+    snapshot.damage = [LedgerDamage(what: text, count: 1, firstIndex: 1)]
+    snapshot.answer = LedgerAnswer(
+      number: 1, second: 1, age: 0, isComplete: true, malloc: text, mallocByteCount: 0, metadata: 0, residentSet: 0,
+      arenas: [], classes: [])
+    let read = try SnapshotFile.snapshot(from: SnapshotFile.bytes(of: snapshot))
+    let shown = "\\u{1B}]0;title\\u{7}e\\u{A}v\\u{202E}l\\u{9B}31m"
+    #expect(read.process?.command == shown && read.process?.host == shown && read.process?.bootID == shown)
+    #expect(read.sites[1].site.file == shown && read.sites[1].site.function == shown)
+    #expect(read.domains[1].name == shown && read.scopes[0].name == shown)
+    #expect(read.damage[0].what == shown && read.answer?.malloc == shown)
+    // Whatever text is added to snapshots later: no control character is left in any of them.
+    let all = String(decoding: try JSONEncoder().encode(read), as: UTF8.self)
+    #expect(!all.contains("\\u001b") && !all.contains("\\u0007") && !all.unicodeScalars.contains { $0.value == 0x9B })
   }
 
   @Test("A row without a second of birth, as an earlier version wrote it, is read; one with another value is refused")
