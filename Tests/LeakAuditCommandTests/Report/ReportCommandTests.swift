@@ -224,7 +224,8 @@ struct ReportCommandTests {
     #expect(none.exitCode == 1)
     #expect(
       none.output.contains(
-        "live memory by line of code\n  --site and --min-bytes leave no line; without them there are 2 lines of code\n\n"
+        "live memory by line of code\n  --site and --min-bytes leave no line; "
+          + "without them there are 2 lines of code\n\n"
       )
     )
     let large = try report(made, "--min-bytes", "1m", "--units", "bytes")
