@@ -18,6 +18,8 @@ struct ArenaComparison {
   let domainTotals: [EntryTotals]
   let adopted: AuditReport.AdoptedTotals
   let outside: AuditReport.OutsideMemory
+  /// What is live in all domains, by line and domain.
+  let live: EntrySums
 
   /// Compares the books of the arenas that there are now. The caller holds no lock.
   /// - Parameters:
@@ -34,8 +36,11 @@ struct ArenaComparison {
     let process = try Arena.readProcessCounts()
     // One pass for all arenas and domains, because reading a long ledger is most of what an audit costs.
     let adoptedDomains = Self.adoptedDomains(in: ledger)
+    var live = EntrySums()
     var (totals, whole) = ledger.totals(
-      of: arenas.map(\.domain.number), bucketCount: SizeClass.count, andWhole: domains + adoptedDomains)
+      of: arenas.map(\.domain.number), bucketCount: SizeClass.count, andWhole: domains + adoptedDomains
+    ) { live.add($0) }
+    self.live = live
     let adopted = whole.suffix(adoptedDomains.count)
     whole.removeLast(adoptedDomains.count)
     var findings: [Finding] = []

@@ -25,15 +25,14 @@ extension LeakAuditor {
 extension LiveUsage {
   /// Reads every entry once.
   init(of ledger: Ledger) {
-    ledger.refreshClock()
     var sums = EntrySums()
-    ledger.forEachResource { _, entry in
-      guard entry.word.state == .live, !entry.word.isDetached else { return }
-      sums.add(
-        EntrySums.Key(
-          domain: entry.domain.rawValue, use: .live, bucket: 0, site: entry.site.rawValue, keeper: .none, ageBand: 0),
-        byteCount: UInt64(max(0, entry.byteCount)), capacity: 0, birth: entry.birth)
-    }
+    ledger.forEachLiveRun { sums.add($0) }
+    self.init(sums, of: ledger)
+  }
+
+  /// Names the lines and domains of some sums.
+  init(_ sums: EntrySums, of ledger: Ledger) {
+    ledger.refreshClock()
     let now = ledger.second
     func age(_ birth: UInt32) -> Int? { birth == 0 ? nil : Int(now) - Int(min(now, birth)) }
 
@@ -68,5 +67,14 @@ extension LiveUsage {
           byteCount: total.byteCount, oldestAge: age(total.birth))
       }.sorted { ($1.byteCount, $1.count, $0.name) < ($0.byteCount, $0.count, $1.name) },
       lines: lines)
+  }
+}
+
+extension EntrySums {
+  /// Adds the live entries of a run, by line and domain.
+  mutating func add(_ run: LiveRuns.Run) {
+    add(
+      Key(domain: run.domain.rawValue, use: .live, bucket: 0, site: run.site.rawValue, keeper: .none, ageBand: 0),
+      count: run.count, byteCount: run.byteCount, capacity: 0, birth: run.oldestBirth)
   }
 }

@@ -47,8 +47,8 @@ public enum LeakAuditor {
   ///   - limit: how long a cleanup may run before it is a finding.
   ///   - expectation: whether live resources are findings.
   /// - Throws: `ArenaError` if jemalloc's statistics cannot be read; `LedgerError` if there is no room for a ledger.
-  /// - Complexity: reads 64 bytes per ledger entry twice (three times if nothing is expected to be live), takes 30 to
-  ///   90 µs per arena, and calls two censuses per domain. If the books of a domain differ, or are in use, it reads the
+  /// - Complexity: reads 64 bytes per ledger entry (twice if nothing is expected to be live), takes 30 to 90 µs per
+  ///   arena, and calls two censuses per domain. If the books of a domain differ, or are in use, it reads the
   ///   ledger up to seven times more, and once more for each registry that differs.
   public static func audit(
     stuckAfter limit: Duration = .seconds(10), expecting expectation: Expectation = .anything
@@ -70,7 +70,7 @@ public enum LeakAuditor {
     if let unrecorded = unrecorded(in: ledger) { findings.append(unrecorded) }
     return AuditReport(
       verdict: Verdict(findings), findings: findings, arenas: arenas.books, domains: domainBooks.books,
-      adopted: arenas.adopted, outside: arenas.outside, live: LiveUsage(of: ledger))
+      adopted: arenas.adopted, outside: arenas.outside, live: LiveUsage(arenas.live, of: ledger))
   }
 
   private static func rescues(in ledger: Ledger) -> Finding? {

@@ -19,9 +19,11 @@ extension Ledger {
     totals(of: domains, bucketCount: bucketCount, andWhole: []).sorted
   }
 
-  /// Like ``totals(of:bucketCount:)``, and in the same pass the totals of further domains over all their buckets.
+  /// Like ``totals(of:bucketCount:)``, and in the same pass the totals of further domains over all their buckets, and the
+  /// live entries of all domains, as ``forEachLiveRun(_:)``.
   package func totals(
-    of domains: [DomainNumber], bucketCount: Int, andWhole whole: [DomainNumber]
+    of domains: [DomainNumber], bucketCount: Int, andWhole whole: [DomainNumber],
+    live body: (LiveRuns.Run) -> Void = { _ in }
   ) -> (sorted: [BucketTotals], whole: [EntryTotals]) {
     // For each domain: where its sums begin, and into how many buckets it is sorted; 0 if the bucket does not matter.
     var rows = [(start: Int, buckets: Int)](repeating: (-1, 0), count: domainCount)
@@ -36,8 +38,11 @@ extension Ledger {
     // entries.
     var places = [Int32](repeating: -1, count: firstWhole + whole.count)
     var sums: [EntryTotals] = []
+    var runs = LiveRuns()
     addUp {
       Self.row(of: $0, in: rows)
+    } visiting: { entry, word in
+      runs.add(entry, word, ending: body)
     } adding: { row, run in
       if places[row] < 0 {
         places[row] = Int32(sums.count)
@@ -45,6 +50,7 @@ extension Ledger {
       }
       sums[Int(places[row])] += run
     }
+    runs.end(body)
     let sorted = (0..<domains.count).map { index in
       var totals = BucketTotals()
       for bucket in 0..<bucketCount where places[index * bucketCount + bucket] >= 0 {
@@ -59,10 +65,12 @@ extension Ledger {
   /// registers until an entry has another one. Allocates nothing, takes no lock.
   /// - Parameters:
   ///   - row: where the entries of a classification are added up; nil if they are not wanted.
+  ///   - visit: is called with each entry that has a resource, wanted or not.
   ///   - add: adds the sum of some neighbours to a row.
   @inline(__always)
   func addUp(
-    into row: (LedgerEntry.Classification) -> Int?, adding add: (_ row: Int, _ run: borrowing EntryTotals) -> Void
+    into row: (LedgerEntry.Classification) -> Int?, visiting visit: (LedgerEntry, EntryWord) -> Void = { _, _ in },
+    adding add: (_ row: Int, _ run: borrowing EntryTotals) -> Void
   ) {
     var classification = LedgerEntry.Classification(rawValue: .max)
     var place: Int?
@@ -79,6 +87,7 @@ extension Ledger {
         place = row(current)
       }
       if place != nil { run.add(word, of: entry) }
+      visit(entry, word)
     }
     if let place { add(place, run) }
   }
@@ -92,6 +101,18 @@ extension Ledger {
     if rows[domain].buckets == 0 { return rows[domain].start }
     let bucket = Int(classification.bucket)
     return bucket < rows[domain].buckets ? rows[domain].start + bucket : nil
+  }
+
+  /// Adds up the live entries, but for detached ones, and calls `body` with the sums of neighbours: see ``LiveRuns``.
+  /// Allocates nothing, takes no lock. An entry whose life ends meanwhile is left out.
+  /// Cost: 64 bytes of memory read per entry ever in use at the same time.
+  package func forEachLiveRun(_ body: (LiveRuns.Run) -> Void) {
+    var runs = LiveRuns()
+    for index in 0..<entryCount {
+      let entry = entry(at: index)
+      runs.add(entry, entry.word, ending: body)
+    }
+    runs.end(body)
   }
 
   /// Calls `body` with every entry that has a resource, except for an entry that changes during each of nine tries to

@@ -23,11 +23,11 @@ package struct EntrySums {
     package var oldestBirth: UInt32 { earliest &+ 1 }
 
     @inline(__always)
-    fileprivate mutating func add(byteCount: UInt64, capacity: UInt64, birth: UInt32) {
-      // Each addend has at most 49 bits, and the sum stays at the most that an Int holds.
+    fileprivate mutating func add(count: UInt32, byteCount: UInt64, capacity: UInt64, birth: UInt32) {
+      // Neither addend is more than an Int holds, and the sum stays at the most that an Int holds.
       self.byteCount = min(self.byteCount &+ byteCount, UInt64(Int.max))
       self.capacity = min(self.capacity &+ capacity, UInt64(Int.max))
-      count &+= 1
+      self.count &+= count
       earliest = min(earliest, birth &- 1)
     }
   }
@@ -67,11 +67,14 @@ package struct EntrySums {
   /// The index of the sum that the last entry was added to. Neighbours often have the same key.
   private var last = -1
 
+  /// - Parameters:
+  ///   - count: how many entries of this key are added.
+  ///   - birth: the earliest second of birth of them; 0 if none is known.
   @inline(__always)
-  package mutating func add(_ key: Key, byteCount: UInt64, capacity: UInt64, birth: UInt32) {
+  package mutating func add(_ key: Key, count: UInt32 = 1, byteCount: UInt64, capacity: UInt64, birth: UInt32) {
     let index = last >= 0 && sums[last].key == key ? last : index(of: key)
     last = index
-    sums[index].add(byteCount: byteCount, capacity: capacity, birth: birth)
+    sums[index].add(count: count, byteCount: byteCount, capacity: capacity, birth: birth)
   }
 
   private mutating func index(of key: Key) -> Int {

@@ -12,7 +12,7 @@ public struct AuditReport: Codable, Sendable {
   /// Memory that buffers adopted. It is in one book only, so it cannot be audited.
   public let adopted: AdoptedTotals
   public let outside: OutsideMemory
-  /// What is live, by the line of code that created it, counted right after the books were compared.
+  /// What is live, by the line of code that created it, counted while the books were compared.
   public let live: LiveUsage
 
   package init(
