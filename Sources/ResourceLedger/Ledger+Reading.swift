@@ -19,8 +19,8 @@ extension Ledger {
     totals(of: domains, bucketCount: bucketCount, andWhole: []).sorted
   }
 
-  /// Like ``totals(of:bucketCount:)``, and in the same pass the totals of further domains over all their buckets, and the
-  /// live entries of all domains, as ``forEachLiveRun(_:)``.
+  /// Like ``totals(of:bucketCount:)``, and in the same pass the totals of further domains over all their buckets, and
+  /// the live entries of all domains, as ``forEachLiveRun(_:)``.
   package func totals(
     of domains: [DomainNumber], bucketCount: Int, andWhole whole: [DomainNumber],
     live body: (LiveRuns.Run) -> Void = { _ in }
