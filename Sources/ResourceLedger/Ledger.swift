@@ -107,15 +107,18 @@ import Synchronization
     writeHeader()
   }
 
-  /// Sets aside the room that the ledger has from the start: the header, the records that stand for "none", and the
-  /// tables that must have room when memory is short.
+  /// Sets aside the room that the ledger has from the start: the header, the records that stand for "none", the tables
+  /// that must have room when memory is short, and the first step of the entries and of the texts. So a file system
+  /// without room for a first buffer is found out now, while the ledger can still go elsewhere.
   private func makeFirstRecordsUsable() throws(LedgerError) {
     var refused = region.makeHeaderUsable(upTo: layout.domains.offset)
     for table in layout.tables where table.kind.isWhole && refused == nil {
       refused = region.grow(table, upTo: table.end)
     }
     refused = refused ?? region.grow(layout.domains, upTo: layout.domains.offset + 1)
-    refused = refused ?? region.grow(layout.sites, upTo: layout.sites.offset + 1)
+    for table in [layout.sites, layout.strings, layout.entries] where refused == nil {
+      refused = region.grow(table, upTo: table.offset + 1)
+    }
     if let refused { throw LedgerError(.growthFailed(entryCount: 0, errno: refused)) }
   }
 

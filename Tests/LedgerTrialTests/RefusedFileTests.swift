@@ -40,7 +40,10 @@ struct RefusedFileTests {
   @Test(
     "A file system that is full or read-only",
     .enabled(if: System.hasNamespaces, "the system does not let this user mount file systems"),
-    arguments: [("size=64k", "Free some space"), ("ro", "Choose a folder in which this user may make files")])
+    arguments: [
+      ("size=64k", "Free some space"), ("size=1m", "Free some space"), ("size=1500k", "Free some space"),
+      ("ro", "Choose a folder in which this user may make files"),
+    ])
   func fileSystems(_ option: String, _ text: String) throws {
     let folder = try TestFolder()
     let mount = "mount -t tmpfs -o \"$0\" none \"$1\" && shift && exec \"$@\""

@@ -23,12 +23,13 @@ package struct CountedKinds: Sendable, Equatable {
     !removed.contains(kind) && (isFault || isStrict || added.contains(kind))
   }
 
-  /// Reads kinds as they stand on the command line: `held,orphan`.
+  /// Reads kinds as they stand on the command line: `held,orphan`, also with spaces.
   /// - Throws: ``ValueRefusal`` that names the word that is no kind.
   package static func parse(_ text: String) throws(ValueRefusal) -> [Finding.Kind] {
     var kinds: [Finding.Kind] = []
     for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let kind = Finding.Kind(rawValue: String(word)) else {
+      let word = String(word.filter { $0 != " " })
+      guard let kind = Finding.Kind(rawValue: word) else {
         throw ValueRefusal("\"\(word)\" is no kind of finding. The kinds are \(names).")
       }
       kinds.append(kind)

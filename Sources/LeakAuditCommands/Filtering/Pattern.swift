@@ -10,8 +10,9 @@ package struct Pattern: Sendable, Equatable, CustomStringConvertible {
     elements = Array(text)
   }
 
-  /// Whether every text matches.
-  package var matchesEverything: Bool { !elements.isEmpty && elements.allSatisfy { $0 == "*" } }
+  /// Whether it names nothing: it has neither letters nor digits, as `*`, `?*` and `*/*`, so that nearly every name
+  /// matches.
+  package var namesNothing: Bool { !elements.isEmpty && !elements.contains { $0.isLetter || $0.isNumber } }
 
   /// Whether the whole text matches. Takes at most as many steps as the product of both lengths.
   package func matches(_ text: String) -> Bool {

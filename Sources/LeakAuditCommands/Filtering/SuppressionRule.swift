@@ -50,7 +50,7 @@ extension SuppressionRule {
     guard Finding.Kind.allCases.contains(where: { kind.matches($0.rawValue) }) else {
       throw ValueRefusal("\"\(words[0])\" matches no kind of finding. The kinds are \(CountedKinds.names).")
     }
-    guard !(kind.matchesEverything && file.matchesEverything && function.matchesEverything) else {
+    guard !(kind.namesNothing && file.namesNothing && function.namesNothing) else {
       throw ValueRefusal("this rule would suppress every finding. Name a kind, a file or a function.")
     }
   }

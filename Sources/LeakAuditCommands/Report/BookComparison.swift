@@ -22,14 +22,20 @@ struct BookComparison {
 }
 
 extension LedgerReport {
+  /// Whether the ledger was read from its file, although its process runs and could be asked.
+  private var isOfFileOfRunningProcess: Bool { isRunning == true && seenProcessID == nil }
+
   /// Whether both books agree, or why they are not compared.
   func booksText(_ units: ByteText) -> String {
     guard let answerAge else {
       let reason =
-        isRunning == true
-        ? "the process did not count what its allocator has. It is stopped or very busy, its maintenance thread is "
-          + "turned off, it is a forked child, or it closed the descriptor by which it can be asked."
-        : "the process was not asked for the allocator's counts while it ran."
+        isOfFileOfRunningProcess
+        ? "the process still runs, and only the file of its ledger was read. What it holds is not judged. "
+          + "leak-audit report \(process?.id ?? 0) asks the process, and compares both books."
+        : isRunning == true
+          ? "the process did not count what its allocator has. It is stopped or very busy, its maintenance thread is "
+            + "turned off, it is a forked child, or it closed the descriptor by which it can be asked."
+          : "the process was not asked for the allocator's counts while it ran."
       return
         "books: not compared, and so orphans and ghosts were not looked for: \(reason) The ledger's own figures are "
         + "exact."
@@ -47,7 +53,8 @@ extension LedgerReport {
     if isRunning != true {
       text += " The process counted this for the last time \(age) before this report."
     } else if answerAge >= 1 {
-      text += " The process counted this \(age) ago, and did not answer now."
+      text += " The process counted this \(age) ago, and "
+      text += isOfFileOfRunningProcess ? "only the file of its ledger was read now." : "did not answer now."
     }
     return text
   }

@@ -8,13 +8,14 @@ package enum LedgerTarget: Sendable, Equatable {
   case process(Int)
   case file(String)
 
-  /// Finds out what is meant: a number is a process id; a text with a slash, or the name of a file that is there, is a
-  /// file; everything else is the name of a command.
+  /// Finds out what is meant: a number is a process id; a text with a slash, or the name of a ledger or a snapshot that
+  /// is there, is a file; everything else is the name of a command. If no command has this name, but another file has,
+  /// such as the program itself, that file is meant.
   /// - Throws: ``CommandFailure`` if no process with a ledger has this name, or several have it.
   package init(_ text: String) throws(CommandFailure) {
     if let id = Int(text), id > 0 {
       self = .process(id)
-    } else if text.contains("/") || isThere(text) {
+    } else if text.contains("/") || Self.isLedgerOrSnapshot(text) {
       self = .file(text)
     } else {
       // /proc has 15 bytes of a command's name.
@@ -28,6 +29,10 @@ package enum LedgerTarget: Sendable, Equatable {
             + "process ids.")
       }
       guard let process = found.first else {
+        guard !isThere(text) else {
+          self = .file(text)
+          return
+        }
         let whose = search.sawAll ? "" : " of this user"
         let others = search.sawAll ? "" : " Other users' processes could not be looked at; root can look at them."
         throw CommandFailure(
@@ -78,6 +83,11 @@ package enum LedgerTarget: Sendable, Equatable {
     } catch {
       throw CommandFailure("\(self): \(error)")
     }
+  }
+
+  /// Whether a file is there that begins like a ledger or a snapshot, even if it is damaged.
+  private static func isLedgerOrSnapshot(_ path: String) -> Bool {
+    snapshotBytes(path) != nil || LedgerReader.isLedger(path: path)
   }
 
   private func open() throws(LedgerReadingError) -> LedgerReader {

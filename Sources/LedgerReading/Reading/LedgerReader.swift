@@ -30,6 +30,16 @@ package struct LedgerReader: Sendable {
     process = nil
   }
 
+  /// Whether a file begins like a ledger, even if it cannot be read or is damaged.
+  package static func isLedger(path: String) -> Bool {
+    do throws(LedgerReadingError) {
+      _ = try LedgerHeader(LedgerSource(path: path, subject: .file(path)))
+      return true
+    } catch {
+      return ![.notALedger, .noSuchFile].contains(error.code)
+    }
+  }
+
   /// The id of the process that was asked for; nil if it is a file.
   var processID: Int? { process?.id }
 

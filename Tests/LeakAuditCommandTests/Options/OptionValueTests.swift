@@ -58,6 +58,7 @@ struct OptionValueTests {
   @Test("Kinds are read from a list, and a word that is no kind is named together with all kinds")
   func kinds() throws {
     #expect(try CountedKinds.parse("held,orphan") == [.held, .orphan])
+    #expect(try CountedKinds.parse(" held, orphan ") == [.held, .orphan])
     for (text, word) in [("held,leaked", "leaked"), ("", ""), ("held,", ""), ("Held", "Held")] {
       #expect {
         try CountedKinds.parse(text)

@@ -30,9 +30,9 @@ struct PatternTests {
     #expect(!Pattern("store").isFound(in: "Server/Cache.swift:123 in load(_:)"))
   }
 
-  @Test("Only stars match everything")
-  func everything() {
-    #expect(Pattern("*").matchesEverything && Pattern("**").matchesEverything)
-    #expect(!Pattern("").matchesEverything && !Pattern("?*").matchesEverything)
+  @Test("A pattern without a letter or a digit names nothing")
+  func nameless() {
+    for text in ["*", "**", "?*", "*/*", "*.*(*)"] { #expect(Pattern(text).namesNothing, "\(text)") }
+    for text in ["", "a*", "*7*", "Server/*"] { #expect(!Pattern(text).namesNothing, "\(text)") }
   }
 }

@@ -117,6 +117,8 @@ struct SuppressionTests {
       ("held Server/* * at most -1 because x", "\"-1\" is no count."),
       ("leaked Server/* * because x", "\"leaked\" matches no kind of finding. The kinds are held,"),
       ("* * ** because x", "this rule would suppress every finding."),
+      ("* ?* * because x", "this rule would suppress every finding."),
+      ("?* */* * because x", "this rule would suppress every finding."),
     ])
   func mistakes(line: String, reason: String) {
     #expect {

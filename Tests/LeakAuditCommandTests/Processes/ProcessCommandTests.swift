@@ -36,6 +36,20 @@ struct ProcessCommandTests {
     #expect(outcome.output.hasSuffix("verdict: clean. Nothing was found.\n"))
   }
 
+  @Test("The name of a process is found also if a file or a folder has that name, as the program itself has")
+  func nameOfFile() throws {
+    let trial = try start("lines")
+    let folder = try ScratchFolder()
+    for make in ["echo program > ledger-trials", "mkdir ledger-trials"] {
+      let script = "cd \"$1\" && rm -rf ledger-trials && \(make) && \"$0\" report ledger-trials"
+      let outcome = try Command.run("/bin/sh", ["-c", script, Command.path("leak-audit"), folder.path])
+      // Other tests may have processes of that name at the same time.
+      let isFound = outcome.output.hasPrefix("ledger-trials (process ")
+      #expect(isFound || outcome.errors.contains("are called \"ledger-trials\""), "\(outcome.errors)")
+    }
+    withExtendedLifetime(trial) {}
+  }
+
   @Test("watch ends when nobody reads its lines any more")
   func watchWithoutReader() throws {
     let trial = try start("lines")
@@ -79,6 +93,9 @@ struct ProcessCommandTests {
     let trial = try TrialProcess(["lines"], ledger: path)
     try trial.line()
     try #require(FileManager.default.fileExists(atPath: path))
+    let file = try audit("report", path)
+    #expect(file.output.contains("the process still runs, and only the file of its ledger was read."), "\(file.output)")
+    #expect(file.output.contains("leak-audit report \(trial.id) asks the process, and compares both books."))
     let outcome = try audit("report", "\(trial.id)", "--units", "bytes")
     #expect(outcome.exitCode == 0, "\(outcome.errors)")
     #expect(outcome.output.contains("\nlive 103 of 3,100,000 bytes, idle "))

@@ -85,7 +85,7 @@ struct MadeSnapshot {
       process: LedgerProcess(
         id: processID, parentID: nil, userID: 1_000, command: command, host: "web-3", startTime: 77,
         pidNamespace: 4_026_531_836, bootID: "d2b1c1a2-0000-4000-8000-000000000000", madeAt: madeAt, pageSize: 4_096),
-      seenProcessID: nil, status: status, isRunning: isRunning, takenAt: takenAt,
+      seenProcessID: isRunning == true ? processID : nil, status: status, isRunning: isRunning, takenAt: takenAt,
       clock: LedgerClock(
         second: now, refreshedAt: takenAt, now: now, longestGap: longestGap, isMaintained: true, age: 0),
       ageBoundaries: [10, 60, 600, 3_600, 86_400], sums: sums, largest: [], sites: sites,
