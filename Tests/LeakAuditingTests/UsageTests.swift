@@ -93,7 +93,7 @@ struct UsageTests {
     let arena = try Arena(name: "usage under load")
     let buffers = try (0..<100).map { _ in try NativeBuffer(byteCount: 64, arena: arena) }
     onThreads(3) { thread in
-      for _ in 0..<300 {
+      for _ in 0..<20 {
         if thread == 0 {
           let row = own(LeakAuditor.usage(), "concurrent()").filter { $0.domain == "usage under load" }
           #expect(row.map(\.site.count) == [100])
