@@ -3,6 +3,7 @@
 import Finalization
 import Foundation
 import NativeBuffers
+import ResourceLedger
 import TestSupport
 import Testing
 
@@ -52,7 +53,9 @@ struct UsageTests {
     let domain = try #require(usage.domains.first { $0.name == "usage of domains" })
     #expect(domain.kind == "arena" && domain.count == 5 && domain.byteCount == 15 && domain.oldestAge != nil)
     #expect(usage.domains.contains { $0.name == "usage of registrations" && $0.count == 1 })
-    #expect(usage.byteCount < 1 << 47)
+    let counted = usage.domains.filter { $0.kind != "finalization registry" }
+    #expect(usage.count == counted.reduce(0) { $0 + $1.count })
+    #expect(usage.byteCount == .clampedSum(counted.map(\.byteCount)))
     #expect(usage.text.contains("\"usage of domains\" (arena)"))
     #expect(usage.description.contains(" live, "))
     registration.cancel()
@@ -68,9 +71,12 @@ struct UsageTests {
     let larger = try NativeBuffer(byteCount: 5 << 30, arena: arenas[0])
     let usage = LeakAuditor.usage()
     #expect(own(usage, "top()").count == 3)
-    let sites = usage.sites(top: 2)
-    #expect(sites.map(\.byteCount) == [5 << 30, 1 << 32])
-    #expect(sites.map(\.count) == [1, 2])
+    let sites = usage.sites()
+    let ownSites = sites.filter { $0.function == "top()" && $0.file.hasSuffix("UsageTests.swift") }
+    #expect(ownSites.map(\.byteCount) == [5 << 30, 1 << 32])
+    #expect(ownSites.map(\.count) == [1, 2])
+    #expect(zip(sites, sites.dropFirst()).allSatisfy { $0.byteCount >= $1.byteCount })
+    #expect(usage.sites(top: 2) == Array(sites.prefix(2)))
     #expect(usage.sites(top: 0).isEmpty && usage.sites(top: -1).isEmpty)
     #expect(usage.sites().count == Set(usage.lines.map { "\($0.site.file):\($0.site.line)\($0.site.function)" }).count)
     larger.dispose()
@@ -110,12 +116,13 @@ struct UsageTests {
   func report() throws {
     let buffer = try NativeBuffer(uninitializedByteCount: 9 << 30)
     let report = try LeakAuditor.audit()
-    let site = try #require(report.liveSites(top: 1).first)
-    #expect(site.byteCount == 9 << 30 && site.function == "report()")
+    #expect(report.liveSites().contains { $0.byteCount == 9 << 30 && $0.function == "report()" })
+    // Other tests may hold more at the same time.
+    let first = try #require(report.liveSites(top: 1).first)
     let end = report.text.components(separatedBy: "live now, by line")
-    #expect(end.count == 2 && end[1].contains(site.text))
+    #expect(end.count == 2 && end[1].contains(first.text))
     #expect(end[1].split(separator: "\n").count <= 6)
-    #expect(report.description.contains(", most of it from LeakAuditingTests/UsageTests.swift:"))
+    #expect(report.description.contains(", most of it from \(first.file):\(first.line)"))
     let copy = try JSONDecoder().decode(AuditReport.self, from: JSONEncoder().encode(report))
     #expect(copy.live == report.live)
     buffer.dispose()

@@ -90,7 +90,7 @@ extension SiteTotals {
 extension LiveUsage: CustomStringConvertible {
   /// One line: how much is live, and which line has most of it.
   public var description: String {
-    let top = lines.first.map { ", most of it from \($0.site.file):\($0.site.line)" } ?? ""
+    let top = sites(top: 1).first.map { ", most of it from \($0.file):\($0.line)" } ?? ""
     return "\(count.grouped) live, \(byteCount.grouped) bytes\(top)"
   }
 
