@@ -3,7 +3,7 @@
 import LedgerReading
 import ResourceLedger
 
-/// Live resources that nobody means to keep: what a scope or a program left behind.
+/// Resources that a scope or a program left live, and that are not kept on purpose.
 struct HeldResources {
   /// All buffers are one finding; the resources of each other domain are one finding of that domain. Buffers first.
   let findings: [Finding]

@@ -11,8 +11,8 @@ public struct SiteTotals: Codable, Sendable, Equatable {
   /// Bytes asked for.
   public let byteCount: Int
   /// Whole seconds since the oldest of these resources was created; nil if that is not known, if they have ended, and
-  /// in reports that a process makes about itself. It may be too large by the time between two refreshes of the
-  /// ledger's clock: mostly 1 s.
+  /// in the findings of a process about itself. It may be too large by the time between two refreshes of the ledger's
+  /// clock: mostly 1 s.
   public let oldestAge: Int?
 
   package init(file: String, line: Int, function: String, count: Int, byteCount: Int, oldestAge: Int? = nil) {

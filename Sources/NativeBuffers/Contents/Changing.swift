@@ -11,7 +11,7 @@ extension NativeBuffer {
   /// `source` may be a slice of this same buffer, also one that overlaps the part: the bytes arrive as they were.
   /// - Parameters:
   ///   - source: a slice; of a whole buffer, `buffer.slice(...)`.
-  ///   - offset: where the first byte goes, counted from this buffer's first byte.
+  ///   - offset: the place of the first copied byte, counted from this buffer's first byte.
   /// - Throws: ``NativeBufferError`` as ``pin()`` for the source, and as ``pinMutable()`` for this buffer;
   ///   ``NativeBufferError/Code/outOfBounds`` if the part does not lie inside this buffer. Nothing is copied then.
   /// - Complexity: O(n).

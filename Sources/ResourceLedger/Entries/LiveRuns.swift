@@ -20,7 +20,7 @@ package struct LiveRuns {
 
   private var run = Run(domain: DomainNumber(rawValue: 0), site: .unknown)
 
-  /// Adds an entry if it is live, not detached, and the same life ends not meanwhile.
+  /// Adds an entry if it is live and not detached, and if its life does not end while it is read.
   /// - Parameter body: is called with the sum of the entries before, if this one has another line or domain.
   @inline(__always)
   mutating func add(_ entry: LedgerEntry, _ word: EntryWord, ending body: (Run) -> Void) {
