@@ -129,6 +129,7 @@ let package = Package(
       name: "ledger-trials",
       dependencies: [
         "Finalization", "LedgerReading", "NativeBuffers", "NativeSynchronization", "ResourceLedger", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Tests/LedgerTrials", swiftSettings: swiftSettings),
     .testTarget(

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CNativeRuntime
-import Dispatch
-import Finalization
 import Glibc
 import LeakAuditing
 import NativeBuffers
@@ -10,6 +8,8 @@ import ResourceLedger
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Finalization
 
 @Suite("File descriptors")
 struct FileDescriptorTests {
@@ -83,6 +83,40 @@ struct FileDescriptorTests {
     }
   }
 
+  @Test("What the kernel says of an epoll is read, and lines of another form are left out")
+  func watchedDescriptors() {
+    let text = """
+      pos:\t0
+      flags:\t02000002
+      tfd:        5 events: 40000019 data:                3  pos:0 ino:40e sdev:10
+      tfd:        7 events:     4019 data:     7f9bfc000bc0  pos:0 ino:40e sdev:10
+      tfd:       99999999999 events: 1 data: 1
+      tfd: 4 events: 4019
+      """
+    #expect(
+      DispatchDescriptors.watched(inText: text) == [
+        .init(descriptor: 5, events: 0x4000_0019, mark: 3),
+        .init(descriptor: 7, events: 0x4019, mark: 0x7F9B_FC00_0BC0),
+      ])
+  }
+
+  @Test("An epoll is Dispatch's if it watches an eventfd with Dispatch's event and mark, and then its timers are, too")
+  func dispatchDescriptors() {
+    let open: [Int32: String] = [
+      3: "anon_inode:[eventpoll]", 4: "anon_inode:[eventfd]", 5: "anon_inode:[timerfd]", 6: "anon_inode:[timerfd]",
+      7: "anon_inode:[eventpoll]", 8: "anon_inode:[eventfd]", 9: "anon_inode:[timerfd]", 10: "socket:[77]",
+    ]
+    let watched: [Int32: [DispatchDescriptors.Watched]] = [
+      3: [
+        .init(descriptor: 4, events: 0x4019, mark: 1), .init(descriptor: 5, events: 0x4000_0019, mark: 3),
+        // A timer of the program, and a socket that has the mark of a clock.
+        .init(descriptor: 6, events: 0x4019, mark: 0x7F9B_FC00_0BC0), .init(descriptor: 10, events: 0x4019, mark: 4),
+      ],
+      7: [.init(descriptor: 8, events: 0x19, mark: 1), .init(descriptor: 9, events: 0x19, mark: 2)],
+    ]
+    #expect(DispatchDescriptors.among(open) { watched[$0] ?? [] } == [3, 4, 5])
+  }
+
   @Test("A descriptor is counted even if another file was open under its number when the domain began")
   func reusedNumber() async {
     // This has a process of its own, because other tests open files, too.
@@ -125,18 +159,7 @@ struct FileDescriptorTests {
   @Test("A descriptor that was open at the start is counted from the time when it has an owner")
   func openDescriptor() async {
     await #expect(processExitsWith: .exitCode(0)) {
-      try await Self.useTimers()
       try Self.ownDescriptorsThatWereOpen()
-    }
-  }
-
-  /// Dispatch opens a descriptor for each clock at the first timer that needs it, and never closes it. That must not
-  /// happen in the middle of the test, when the runtime of the test waits for the first time.
-  private static func useTimers() async throws {
-    try await Task.sleep(for: .milliseconds(1), clock: .continuous)
-    try await Task.sleep(for: .milliseconds(1), clock: .suspending)
-    await withCheckedContinuation { continuation in
-      DispatchQueue.global().asyncAfter(wallDeadline: .now() + .milliseconds(1)) { continuation.resume() }
     }
   }
 

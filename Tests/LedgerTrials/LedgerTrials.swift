@@ -34,6 +34,7 @@ import TestSupport
     case ("closefrom", let folder?): try ClosingTrial.run(folder)
     case ("burst", nil): try BurstTrial.run()
     case ("stuck", nil): try StuckTrial.run()
+    case ("dispatch", nil): try DispatchTrial.run()
     default: usage()
     }
   }

@@ -7,14 +7,23 @@ public import ResourceLedger
 
 /// The process's open file descriptors, counted by the kernel.
 ///
-/// Its census counts the descriptors that `/proc/self/fd` lists, less those that were open when the domain began and
-/// still refer to the same file, and less the library's own two files: the one in which the ledger is, and the one by
-/// which other processes ask this one for an answer. A descriptor that is opened without an ``OwnedFileDescriptor`` is
-/// in the census and not in the ledger: an audit reports it as an orphan. A descriptor that was open when the domain
-/// began is counted from the moment at which an ``OwnedFileDescriptor`` takes it.
+/// Its census counts the descriptors that `/proc/self/fd` lists, but not:
+///
+/// - those that were open when the domain began and still refer to the same file, until an ``OwnedFileDescriptor``
+///   takes them;
+/// - the library's own two files: the one in which the ledger is, and the one by which other processes ask this one for
+///   an answer;
+/// - what Dispatch opens once for itself (an epoll, an eventfd and up to three timers), because every program that uses
+///   Swift's tasks, a Dispatch queue, or a registry or cache of this library has these.
+///
+/// A descriptor that is opened without an ``OwnedFileDescriptor`` is in the census and not in the ledger: an audit
+/// reports it as an orphan. That also holds for descriptors that another library opens after the domain began and
+/// keeps, for example for an event loop, a connection or a log, and for the one that a Dispatch source for a signal
+/// needs. Start such libraries before the first use of the domain, so that their descriptors are open when it begins.
 // SAFETY: `baseline` is used under `lock`.
 public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
-  /// The domain of this process. It begins when it is first used, so use it early.
+  /// The domain of this process. It begins when it is first used: after other libraries have opened what they keep, and
+  /// before the program opens what it should close.
   public static var shared: FileDescriptorDomain { lazyShared.value }
   private static let lazyShared = ForkSafeLazy { FileDescriptorDomain(name: "file descriptors") }
 
@@ -48,7 +57,7 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
 
   /// Descriptors that are open now and were not when the domain began. Bytes are 0: the kernel's memory is not counted.
   /// - Throws: ``FinalizationError`` if `/proc/self/fd` cannot be opened.
-  /// - Complexity: three system calls per descriptor.
+  /// - Complexity: three system calls per descriptor, and four more for each that is an epoll.
   public func census() throws(FinalizationError) -> Census {
     let open = try Self.open()
     let count = lock.withLock { open.count { descriptor, target in baseline[descriptor] != target } }
@@ -72,6 +81,8 @@ public final class FileDescriptorDomain: ResourceDomain, @unchecked Sendable {
       else { continue }
       open[descriptor] = target(of: descriptor)
     }
+    // After the folder was read, because this opens files.
+    for descriptor in DispatchDescriptors.among(open) { open[descriptor] = nil }
     return open
   }
 
