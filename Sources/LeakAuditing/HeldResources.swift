@@ -13,23 +13,16 @@ struct HeldResources {
   /// What a cache holds, what is meant to live as long as the process, and memory that was given away is left out.
   /// - Parameter includes: whether resources that were created in a scope are asked for.
   init(in ledger: Ledger, where includes: (CreationScope) -> Bool) {
-    var buffers = SiteSums()
-    var others: [DomainNumber: SiteSums] = [:]
+    var sums = SumsByFinding()
     ledger.forEachResource { _, entry in
       let word = entry.word
       guard word.state == .live, !word.isDetached, !word.isHeldByCache, !entry.scope.isOfProcessLifetime,
         includes(entry.scope)
       else { return }
-      let kind = ledger.domainKind(entry.domain)
-      if kind == .arena || kind == .adoptedMemory {
-        buffers.add(entry, capacity: entry.capacity)
-      } else {
-        others[entry.domain, default: SiteSums()].add(entry)
-      }
+      sums[Int(entry.domain.rawValue), ledger.domainKind(entry.domain)].add(entry, capacity: entry.capacity)
     }
-    findings =
-      ([buffers.finding(.held, in: ledger)]
-      + others.sorted { $0.key.rawValue < $1.key.rawValue }.map { $1.finding(.held, domain: $0, in: ledger) })
-      .compactMap { $0 }
+    findings = sums.findings { domain, sums in
+      sums.finding(.held, domain: domain.map { DomainNumber(rawValue: UInt16($0)) }, in: ledger)
+    }
   }
 }

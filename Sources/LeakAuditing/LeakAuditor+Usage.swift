@@ -34,9 +34,9 @@ extension LiveUsage {
   init(_ sums: EntrySums, of ledger: Ledger) {
     ledger.refreshClock()
     let now = ledger.second
-    func age(_ birth: UInt32) -> Int? { birth == 0 ? nil : Int(now) - Int(min(now, birth)) }
+    func age(_ birth: EarliestBirth) -> Int? { birth.second == 0 ? nil : Int(now) - Int(min(now, birth.second)) }
 
-    var domains: [DomainNumber: (count: Int, byteCount: Int, birth: UInt32)] = [:]
+    var domains: [DomainNumber: (count: Int, byteCount: Int, birth: EarliestBirth)] = [:]
     var lines: [Line] = []
     for sum in sums.sums {
       let number = DomainNumber(rawValue: sum.key.domain)
@@ -46,12 +46,12 @@ extension LiveUsage {
         Line(
           site: SiteTotals(
             file: site.file, line: site.line, function: site.function, count: count, byteCount: byteCount,
-            oldestAge: age(sum.oldestBirth)),
+            oldestAge: age(sum.earliestBirth)),
           domain: ledger.domainName(number), domainKind: ledger.domainKind(number).label))
-      var total = domains[number] ?? (0, 0, 0)
+      var total = domains[number] ?? (0, 0, EarliestBirth())
       total.count += count
       total.byteCount = .clampedSum([total.byteCount, byteCount])
-      if sum.oldestBirth != 0 { total.birth = total.birth == 0 ? sum.oldestBirth : min(total.birth, sum.oldestBirth) }
+      total.birth.include(sum.earliestBirth.second)
       domains[number] = total
     }
     lines.sort {
@@ -75,6 +75,6 @@ extension EntrySums {
   mutating func add(_ run: LiveRuns.Run) {
     add(
       Key(domain: run.domain.rawValue, use: .live, bucket: 0, site: run.site.rawValue, keeper: .none, ageBand: 0),
-      count: run.count, byteCount: run.byteCount, capacity: 0, birth: run.oldestBirth)
+      count: run.count, byteCount: run.byteCount, capacity: 0, birth: run.earliestBirth.second)
   }
 }

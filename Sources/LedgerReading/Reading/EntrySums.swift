@@ -14,13 +14,9 @@ package struct EntrySums {
     var capacity: UInt64 = 0
     /// A ledger has fewer than 2^32 entries.
     package private(set) var count: UInt32 = 0
-    /// The earliest second of birth less one, so that a birth that is not known (0) is the latest one.
-    private var earliest = UInt32.max
+    package private(set) var earliestBirth = EarliestBirth()
 
     init(key: Key) { self.key = key }
-
-    /// The earliest second of birth; 0 if none is known.
-    package var oldestBirth: UInt32 { earliest &+ 1 }
 
     @inline(__always)
     fileprivate mutating func add(count: UInt32, byteCount: UInt64, capacity: UInt64, birth: UInt32) {
@@ -28,7 +24,7 @@ package struct EntrySums {
       self.byteCount = min(self.byteCount &+ byteCount, UInt64(Int.max))
       self.capacity = min(self.capacity &+ capacity, UInt64(Int.max))
       self.count &+= count
-      earliest = min(earliest, birth &- 1)
+      earliestBirth.include(birth)
     }
   }
 

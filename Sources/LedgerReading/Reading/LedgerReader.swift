@@ -103,8 +103,8 @@ extension SnapshotSum {
     let key = sum.key
     self.init(
       site: sites.position(of: key.site), domain: domains.position(of: Int(key.domain)), bucket: key.bucket,
-      use: key.use, keeper: key.keeper, oldestBirth: sum.oldestBirth, ageBand: key.ageBand, count: Int(sum.count),
-      byteCount: Int(clamping: sum.byteCount), capacity: Int(clamping: sum.capacity))
+      use: key.use, keeper: key.keeper, oldestBirth: sum.earliestBirth.second, ageBand: key.ageBand,
+      count: Int(sum.count), byteCount: Int(clamping: sum.byteCount), capacity: Int(clamping: sum.capacity))
   }
 }
 

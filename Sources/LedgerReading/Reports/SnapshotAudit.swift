@@ -140,26 +140,15 @@ extension LedgerSnapshot {
     _ kind: Finding.Kind, _ includes: (Site) -> Bool, where isAskedFor: (SnapshotSum) -> Bool = { _ in true },
     reason: String? = nil
   ) -> [Finding] {
-    var buffers = SiteSums()
-    var others: [Int: SiteSums] = [:]
-    for sum in sums {
+    var sums = SumsByFinding()
+    for sum in self.sums {
       guard Self.isLive(sum), isAskedFor(sum), includes(sites[sum.site].site) else { continue }
-      let domainKind = domains[sum.domain].kind
-      if domainKind == .arena || domainKind == .adoptedMemory {
-        // Adopted memory has no size class: a capacity of 0 says that not all resources are of one class.
-        buffers.add(
-          sum.count, byteCount: Int128(sum.byteCount),
-          capacity: sizeClass(ofDomain: sum.domain, bucket: sum.bucket) ?? 0,
-          oldestAge: oldestAge(of: sum), at: number(of: sum.site))
-      } else {
-        others[sum.domain, default: SiteSums()].add(
-          sum.count, byteCount: Int128(sum.byteCount), oldestAge: oldestAge(of: sum), at: number(of: sum.site))
-      }
+      // Adopted memory has no size class: a capacity of 0 says that not all resources are of one class.
+      sums[sum.domain, domains[sum.domain].kind].add(
+        sum.count, byteCount: Int128(sum.byteCount), capacity: sizeClass(ofDomain: sum.domain, bucket: sum.bucket) ?? 0,
+        oldestAge: oldestAge(of: sum), at: number(of: sum.site))
     }
-    return
-      ([finding(kind, buffers, reason: reason)]
-      + others.sorted { $0.key < $1.key }.map { finding(kind, $0.value, domain: $0.key, reason: reason) })
-      .compactMap { $0 }
+    return sums.findings { domain, sums in finding(kind, sums, domain: domain, reason: reason) }
   }
 
   /// The lines that created what the ledger has in a size class of an arena.

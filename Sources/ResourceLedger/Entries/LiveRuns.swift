@@ -11,11 +11,7 @@ package struct LiveRuns {
     package let site: SiteID
     package fileprivate(set) var count: UInt32 = 0
     package fileprivate(set) var byteCount: UInt64 = 0
-    /// The earliest second of birth less one, so that a birth that is not known (0) is the latest one.
-    fileprivate var earliest = UInt32.max
-
-    /// The earliest second of birth; 0 if none is known.
-    package var oldestBirth: UInt32 { earliest &+ 1 }
+    package fileprivate(set) var earliestBirth = EarliestBirth()
   }
 
   private var run = Run(domain: DomainNumber(rawValue: 0), site: .unknown)
@@ -38,7 +34,7 @@ package struct LiveRuns {
     run.count &+= 1
     // Each addend has at most 49 bits, and the sum stays at the most that an Int holds.
     run.byteCount = min(run.byteCount &+ UInt64(truncatingIfNeeded: byteCount), UInt64(Int.max))
-    run.earliest = min(run.earliest, birth &- 1)
+    run.earliestBirth.include(birth)
   }
 
   /// Calls `body` with the sum of the last entries.
