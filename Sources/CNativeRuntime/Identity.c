@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "CNativeRuntime.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -56,6 +57,19 @@ static void read_boot_id(uint8_t id[16]) {
   }
 }
 
+/// The name that the kernel has for the process, of at most 15 bytes. Without /proc, it is made in the way in which the
+/// kernel makes it when the program begins.
+static void read_command_name(char command[16]) {
+  char name[32];
+  size_t length = read_file("/proc/self/comm", name, sizeof name);
+  while (length > 0 && name[length - 1] == '\n') length--;
+  const char *source = length > 0 ? name : program_invocation_short_name;
+  if (length == 0) length = strlen(source);
+  if (length > 15) length = 15;
+  memset(command, 0, 16);
+  memcpy(command, source, length);
+}
+
 void cnativeruntime_read_identity(cnativeruntime_identity *identity) {
   identity->process_id = (uint32_t)getpid();
   identity->user_id = (uint32_t)getuid();
@@ -64,12 +78,7 @@ void cnativeruntime_read_identity(cnativeruntime_identity *identity) {
   identity->pid_namespace = stat("/proc/self/ns/pid", &space) == 0 ? space.st_ino : 0;
   memset(identity->boot_id, 0, sizeof identity->boot_id);
   read_boot_id(identity->boot_id);
-  char name[32];
-  size_t length = read_file("/proc/self/comm", name, sizeof name);
-  while (length > 0 && name[length - 1] == '\n') length--;
-  if (length > sizeof identity->command_name) length = sizeof identity->command_name;
-  memset(identity->command_name, 0, sizeof identity->command_name);
-  memcpy(identity->command_name, name, length);
+  read_command_name(identity->command_name);
   memset(identity->host_name, 0, sizeof identity->host_name);
   gethostname(identity->host_name, sizeof identity->host_name);
 }

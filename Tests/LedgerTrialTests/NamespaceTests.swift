@@ -38,6 +38,7 @@ struct NamespaceTests {
     let report = try OutsideReport(root.path + "/ledger")
     #expect(report.live == Self.held && report.isRunning == nil)
     let text = try OutsideReport.run([root.path + "/ledger"]).output
+    #expect(text.hasPrefix("ledger-trials (process \(process.id)) "), "\(text)")
     #expect(text.contains("not known whether it still runs"), "\(text)")
   }
 

@@ -36,12 +36,27 @@ enum HoldingTrial {
     try run()
   }
 
+  /// Under another name than the one that it had when it made its ledger.
+  static func runRenamed() throws {
+    try NativeBuffer(uninitializedByteCount: byteCount).dispose()
+    // 15 is PR_SET_NAME.
+    unsafe newName.withCString { prctl(15, UInt(bitPattern: $0)) }
+    try run()
+  }
+
+  static let newName = "renamed-trial"
+
   private static func setDumpable(_ isDumpable: Bool) {
+    // 4 is PR_SET_DUMPABLE.
+    prctl(4, isDumpable ? 1 : 0)
+  }
+
+  private static func prctl(_ option: Int32, _ argument: UInt) {
     // Swift does not import it.
     typealias Prctl = @convention(c) (Int32, UInt, UInt, UInt, UInt) -> Int32
     guard let symbol = unsafe dlsym(nil, "prctl") else { fatalError("prctl") }
-    // SAFETY: this is how the call takes its arguments, which all are numbers. 4 is PR_SET_DUMPABLE.
-    let isSet = unsafe unsafeBitCast(symbol, to: Prctl.self)(4, isDumpable ? 1 : 0, 0, 0, 0) == 0
+    // SAFETY: this is how the call takes its arguments, which all are numbers.
+    let isSet = unsafe unsafeBitCast(symbol, to: Prctl.self)(option, argument, 0, 0, 0) == 0
     LedgerTrials.require(isSet, "prctl")
   }
 }

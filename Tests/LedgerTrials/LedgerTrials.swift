@@ -23,6 +23,7 @@ import TestSupport
       guard let way = EndingTrial.Way(rawValue: word) else { usage() }
       try EndingTrial.run(way)
     case ("hold", nil): try HoldingTrial.run()
+    case ("renamed", nil): try HoldingTrial.runRenamed()
     case ("without-maintenance", nil): try HoldingTrial.runWithoutMaintenance()
     case ("chroot", let folder?): try HoldingTrial.run(inRoot: folder)
     case ("other-user", "readable"): try HoldingTrial.run(asUser: 65_534, isDumpable: true)

@@ -7,7 +7,7 @@ package struct LedgerListing: Sendable, Equatable {
   /// Its id, as this process's `/proc` shows it.
   package let processID: Int
   package let userID: Int
-  /// The name of its command, of at most 15 bytes.
+  /// The name of its command now, of at most 15 bytes; "?" if it has none.
   package let command: String
 }
 
@@ -32,7 +32,7 @@ extension LedgerReader {
       }
       do throws(LedgerReadingError) {
         guard try process.findLedger() != nil else { continue }
-        found.append(LedgerListing(processID: id, userID: owner, command: process.command))
+        found.append(LedgerListing(processID: id, userID: owner, command: process.command ?? "?"))
       } catch {
         if error.code == .notPermitted { sawAll = false }
       }

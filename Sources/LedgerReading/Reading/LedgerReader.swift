@@ -49,9 +49,11 @@ package struct LedgerReader: Sendable {
   ///   for a million of them.
   package func snapshot(_ options: Options = Options()) throws(LedgerReadingError) -> LedgerSnapshot {
     var header = try LedgerHeader(source)
-    let owner = try LedgerProcess(source, pageSize: header.pageSize)
+    var owner = try LedgerProcess(source, pageSize: header.pageSize)
     let fields = try ClockFields(source)
     let isRunning = process?.isRunning ?? owner.flatMap { SeenProcess.isRunning($0, header.status) }
+    // The ledger has the name of the time when it was made, if the process knew it then.
+    if isRunning == true, let command = process?.command { owner?.command = command }
     let takenAt = Self.now
     let clock = fields.clock(takenAt: takenAt, isRunning: isRunning ?? false)
     let options = options.withBoundary(longestGap: fields.longestGap)

@@ -33,10 +33,10 @@ struct SeenProcess: Sendable {
 
   /// The process's effective user; nil if it is gone.
   var userID: Int? { ProcessStatus.owner(id) }
-  /// The name of its command, of at most 15 bytes.
-  var command: String {
+  /// The name of its command now, of at most 15 bytes; nil if it has none, or is gone.
+  var command: String? {
     let name = (ProcFile.contents("\(folder)/comm") ?? []).prefix { $0 != 0x0A }
-    return name.isEmpty ? "?" : String(ledgerText: name)
+    return name.isEmpty ? nil : String(ledgerText: name)
   }
 
   // MARK: Its ledger

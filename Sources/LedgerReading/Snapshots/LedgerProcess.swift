@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Whose ledger it is, as the process itself wrote it.
+/// Whose ledger it is: as the process itself wrote it, except for the name of its command.
 package struct LedgerProcess: Codable, Sendable, Equatable {
   /// The process id in the process's own pid namespace.
   package var id: Int
   /// The id of the process that it was forked from with a ledger; nil if there was none.
   package var parentID: Int?
   package var userID: Int
-  /// The name of the command, at most 15 bytes.
+  /// The name of the command, at most 15 bytes. If a running process was read, it is the name that it had at that time;
+  /// otherwise the one that it had when it made the ledger. Empty if it is not known.
   package var command: String
   package var host: String
   /// When the process started, as field 22 of `/proc/PID/stat` gives it; 0 if the process had no `/proc`.

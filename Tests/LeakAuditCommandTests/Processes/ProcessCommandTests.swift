@@ -111,6 +111,19 @@ struct ProcessCommandTests {
     #expect(row.contains(" 103 ") && row.contains(" 3,100,000 ") && row.hasSuffix("ledger-trials"))
   }
 
+  @Test("A process that gave itself another name has the new one in the list, in titles, and as a name to find it by")
+  func renamed() throws {
+    let trial = try start("renamed")
+    #expect(try audit("report", "\(trial.id)").output.hasPrefix("renamed-trial (process \(trial.id)) on "))
+    #expect(try audit("report", "renamed-trial").output.hasPrefix("renamed-trial (process \(trial.id)) on "))
+    #expect(try audit("list").output.contains(" renamed-trial\n"))
+    #expect(try audit("watch", "\(trial.id)", "--count", "1").exitCode == 0)
+    let folder = try ScratchFolder()
+    let snapshot = try audit("snapshot", "\(trial.id)", "-o", "\(folder.path)/snapshot")
+    #expect(snapshot.output.hasPrefix("renamed-trial (process \(trial.id)) on "), "\(snapshot.output)")
+    #expect(try audit("report", "\(folder.path)/snapshot").output.hasPrefix("renamed-trial (process \(trial.id)) on "))
+  }
+
   @Test("A process that is stopped is read like any other")
   func stopped() throws {
     let trial = try start("lines")
