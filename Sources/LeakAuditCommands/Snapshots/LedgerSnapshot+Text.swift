@@ -20,11 +20,25 @@ extension LedgerSnapshot {
 
   /// Whose ledger it is, without its state: "server (process 4211) on web-3".
   var name: String {
-    guard let process else { return "a process whose identity is torn in the ledger" }
+    guard let process else {
+      let id = seenProcessID.map { "process \($0)" } ?? "a process"
+      return "\(id) whose identity is torn in the ledger"
+    }
     var id = "process \(seenProcessID ?? process.id)"
     // In a container, the process has another id than outside.
     if let seenProcessID, seenProcessID != process.id { id += ", \(process.id) in its own namespace" }
-    return "\(process.command) (\(id))" + (process.host.isEmpty ? "" : " on \(process.host)")
+    return (process.command.isEmpty ? id : "\(process.command) (\(id))")
+      + (process.host.isEmpty ? "" : " on \(process.host)")
+  }
+
+  /// The name in at most `width` columns, if the process id has room there: it is never shortened. The host is left out
+  /// first, then the end of the command, and then the command.
+  func name(atMost width: Int) -> String {
+    guard name.count > width, let id = seenProcessID ?? process?.id else { return name.shortened(to: width) }
+    let (end, command) = (" (process \(id))", process?.command ?? "")
+    let room = width - end.count
+    if room >= 4, !command.isEmpty { return command.shortened(to: room) + end }
+    return "process \(id)".count <= width ? "process \(id)" : "\(id)"
   }
 
   /// The age of a line's oldest resource: "3 min 12 s". A snapshot of an earlier version of this program has only age
@@ -45,17 +59,25 @@ extension LedgerSnapshot {
     return Int(clamping: growth * 60 / Int128(last.second - first.second))
   }
 
-  /// Both books of all arenas in one line, as the process counted them last: "books: allocator 22 blocks, ledger 22
-  /// blocks, 0.1 s ago".
-  package func booksLine(_ units: ByteText) -> String {
-    guard let answer else { return "books: the process was never asked for the allocator's counts" }
+  /// Both books of all arenas in one line of at most `width` columns, as the process counted them last: "books:
+  /// allocator 22 blocks of 1.20 KiB, ledger 22 blocks; they agree, counted 3 s ago". If that is too long, the numbers
+  /// are left out before the result.
+  package func booksLine(_ units: ByteText, atMost width: Int) -> String {
+    guard let answer else {
+      return String.first(
+        of: ["books: the process was never asked for the allocator's counts", "books: not compared"], atMost: width)
+    }
     let books = BookComparison(arenaBooks)
     let agreement =
       books.difference == 0
       ? "they agree" : "\(books.difference.counted("block")) \(books.difference == 1 ? "differs" : "differ")"
-    return
-      "books: allocator \(books.allocatorCount.counted("block")) of \(units.phrase(books.allocatorByteCount)), ledger "
-      + "\(books.ledgerCount.counted("block")); \(agreement), counted "
-      + "\(Age.text(seconds: Int(max(0, min(answer.age, 1e9))))) ago"
+    let age = "counted \(Age.text(seconds: Int(max(0, min(answer.age, 1e9))))) ago"
+    return String.first(
+      of: [
+        "books: allocator \(books.allocatorCount.counted("block")) of \(units.phrase(books.allocatorByteCount)), "
+          + "ledger \(books.ledgerCount.counted("block")); \(agreement), \(age)",
+        "books: \(agreement), \(age)", "books: \(agreement)",
+        books.difference == 0 ? "books agree" : "books differ: \(books.difference.grouped)",
+      ], atMost: width)
   }
 }

@@ -11,6 +11,11 @@ extension String {
     return "\(prefix(head))…\(suffix(kept - head))"
   }
 
+  /// The first of these texts that has room in `width` columns; the last one shortened if none has.
+  static func first(of texts: [String], atMost width: Int) -> String {
+    texts.first { $0.count <= width } ?? (texts.last ?? "").shortened(to: width)
+  }
+
   /// The text with spaces behind it, at least `width` columns.
   package func paddedRight(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 

@@ -52,7 +52,9 @@ package struct TextTable {
   package func lines(indent: Int = 2, width: Int? = nil, isOneLineEach: Bool = false) -> [String] {
     guard !rows.isEmpty else { return [] }
     let widths = alignments.indices.map { column in rows.map { $0.cells[column].count }.max() ?? 0 }
-    let columns = shownColumns(widths, indent: indent, width: width)
+    // On a screen, a line of code of less than 8 columns says nothing.
+    let columns = shownColumns(
+      widths, indent: indent, width: width, leastLast: isOneLineEach ? min(8, widths.last ?? 0) : 0)
     let start = start(columns, widths, indent: indent)
     return rows.flatMap { row in
       let paint = row.paint ?? { $0 }
@@ -66,7 +68,7 @@ package struct TextTable {
       guard let last = alignments.indices.last else { return [line] }
       var text = row.cells[last]
       if let width {
-        let room = max(12, width - start)
+        let room = max(1, width - start)
         if let site = row.site, !isOneLineEach {
           guard start + site.place.count <= width else {
             return [line.trimmingTrailingSpaces, paint(site.ownLine(indent: indent + 2, width: width))]
@@ -82,14 +84,15 @@ package struct TextTable {
   }
 
   /// The columns before the last one that have room beside it.
-  private func shownColumns(_ widths: [Int], indent: Int, width: Int?) -> [Int] {
+  /// - Parameter leastLast: the columns that the last one gets also if no row has room.
+  private func shownColumns(_ widths: [Int], indent: Int, width: Int?, leastLast: Int) -> [Int] {
     var columns = alignments.indices.dropLast().filter { widths[$0] > 0 }
     guard let width else { return columns }
     // A row that has no room even beside the most important columns does not decide for the others.
     let least = start(columns.filter { !dropping.contains($0) }, widths, indent: indent)
     let fitting = rows.map(\.leastLastWidth).filter { least + $0 <= width }.max() ?? 0
     // Before a last column without text, there is no gap.
-    let needed = widths.last == 0 ? -2 : fitting
+    let needed = widths.last == 0 ? -2 : max(fitting, leastLast)
     for column in dropping where start(columns, widths, indent: indent) + needed > width {
       columns.removeAll { $0 == column }
     }

@@ -61,6 +61,16 @@ struct WatchReading {
   /// Whose ledger it is, in one line. The last reading of a process cannot say how the process ended.
   var title: String { hasEnded ? "\(snapshot.name), has ended" : snapshot.title }
 
+  /// The title in at most `width` columns. The process id stays whole, also if there is no room for more.
+  /// - Parameter remark: what is said behind it.
+  func title(_ remark: String, atMost width: Int) -> String {
+    if (title + remark).count <= width { return title + remark }
+    // A remark that leaves no room for the id is left out.
+    let id = (snapshot.seenProcessID ?? snapshot.process?.id).map { "\($0)".count } ?? 0
+    let remark = id + remark.count <= width ? remark : ""
+    return snapshot.name(atMost: width - remark.count) + remark
+  }
+
   /// All of it in one line: "14:03:22  live 12,345 of 31.6 MiB  idle 4.00 MiB  resident 120 MiB  +1.20 MiB/min".
   var line: String {
     let live = snapshot.liveTotals

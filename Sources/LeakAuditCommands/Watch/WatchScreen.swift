@@ -48,39 +48,55 @@ struct WatchScreen {
   }
 
   private func head(_ state: WatchState, columns: Int) -> [String] {
-    let (live, idle) = (snapshot.liveTotals, snapshot.idleByteCount)
-    var figures = "live \(live.count.grouped) of \(units.phrase(live.byteCount))   idle \(units.phrase(idle))"
-    if let residentSet = reading.residentSet { figures += "   resident \(units.phrase(residentSet))" }
-    if let growth = snapshot.growthPerMinute { figures += "   \(units.signed(growth))/min" }
-    let frozen = state.isFrozen ? "  FROZEN" : ""
     return [
-      style.heading((reading.title + frozen).shortened(to: columns)),
-      figures.shortened(to: columns),
+      style.heading(reading.title(state.isFrozen ? "  FROZEN" : "", atMost: columns)),
+      figures(columns: columns),
       curve("live bytes", snapshot.history.map(\.liveByteCount), columns: columns),
       curve("resident", snapshot.history.map(\.residentSet), columns: columns),
-      snapshot.booksLine(units).shortened(to: columns),
+      snapshot.booksLine(units, atMost: columns),
       "",
     ]
   }
 
-  /// The curve of the last hour, with its least and its greatest value.
+  /// The sums. On a narrow terminal, the least important ones are left out: first the idle memory, then the resident
+  /// set, the growth, and the number of resources.
+  private func figures(columns: Int) -> String {
+    let live = snapshot.liveTotals
+    let idle: String? = "idle \(units.phrase(snapshot.idleByteCount))"
+    let resident = reading.residentSet.map { "resident \(units.phrase($0))" }
+    let growth = snapshot.growthPerMinute.map { "\(units.signed($0))/min" }
+    let first = "live \(live.count.grouped) of \(units.phrase(live.byteCount))"
+    let lines = [[idle, resident, growth], [resident, growth], [growth], []].map { rest in
+      ([first] + rest.compactMap { $0 }).joined(separator: "   ")
+    }
+    return String.first(of: lines + ["live \(units.text(live.byteCount))"], atMost: columns)
+  }
+
+  /// The curve of the last hour, with its least and its greatest value, or without them if the curve then has fewer
+  /// than 8 columns.
   private func curve(_ name: String, _ values: [Int], columns: Int) -> String {
     guard let least = values.min(), let greatest = values.max() else {
-      return style.faint("\(name): no history, because no maintenance thread runs".shortened(to: columns))
+      let reason = "\(name): no history"
+      return style.faint(
+        String.first(of: ["\(reason), because no maintenance thread runs", reason, "no history"], atMost: columns))
     }
-    let name = name.paddedRight(to: 12)
-    let limits = "  \(units.text(least)) … \(units.text(greatest))"
-    return name + Sparkline.text(values, width: max(8, columns - name.count - limits.count)) + limits
+    let name = name.paddedRight(to: 12).shortened(to: columns)
+    let range = ["  \(units.text(least)) … \(units.text(greatest))", "  at most \(units.text(greatest))"]
+    let limits = range.first { name.count + 8 + $0.count <= columns } ?? ""
+    return name + Sparkline.text(values, width: columns - name.count - limits.count) + limits
   }
 
   private func table(_ state: WatchState, pageRows: Int, columns: Int) -> [String] {
     let all = self.rows(state)
-    guard !all.isEmpty else { return [state.filter.isEmpty ? "nothing is live" : "no line matches the filter"] }
+    guard !all.isEmpty else {
+      return [(state.filter.isEmpty ? "nothing is live" : "no line matches the filter").shortened(to: columns)]
+    }
     let titles = ["bytes", "count", "growth", "oldest"]
     let sortedTitle = state.order == .age ? "oldest" : state.order.rawValue
-    // A narrow terminal has room for the most important columns only, and for the one by which the rows are sorted.
-    var table = TextTable(
-      [.right, .right, .right, .left, .left], dropping: [3, 1, 2].filter { titles[$0] != sortedTitle })
+    // A narrow terminal has room for the most important columns only, and for the one by which the rows are sorted. A
+    // very narrow one has room for that one alone.
+    let dropping = (columns < 30 ? [3, 1, 2, 0] : [3, 1, 2]).filter { titles[$0] != sortedTitle }
+    var table = TextTable([.right, .right, .right, .left, .left], dropping: dropping)
     table.add(titles.map { $0 == sortedTitle ? "[\($0)]" : $0 } + ["line of code"], paint: style.faint)
     for line in all.dropFirst(state.firstRow).prefix(pageRows) {
       table.add(

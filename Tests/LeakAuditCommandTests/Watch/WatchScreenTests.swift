@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LedgerReading
 import ResourceLedger
 import TestSupport
 import Testing
 
 @testable import LeakAuditCommands
+@testable import LedgerReading
 
 @Suite("The screen of leak-audit watch")
 struct WatchScreenTests {
@@ -15,11 +15,13 @@ struct WatchScreenTests {
       .init(file: "Server/Frames.swift", function: "next(of:)", count: 9, byteCount: 90_000, ageBand: 4),
     ], idleByteCount: 4_096)
 
-  private func screen(_ state: WatchState, columns: Int = 80, rows: Int = 16) throws -> [String] {
+  private func screen(
+    _ state: WatchState, _ other: MadeSnapshot? = nil, columns: Int = 80, rows: Int = 16, units: ByteText = .auto
+  ) throws -> [String] {
     let folder = try ScratchFolder()
-    let reading = try WatchReading(.file(folder.write(made, "snapshot")), units: .auto)
-    let growth = [reading.lines[1].site: 1_024]
-    return WatchScreen(reading, growth: growth, units: .auto, style: .plain).text(state, rows: rows, columns: columns)
+    let reading = try WatchReading(.file(folder.write(other ?? made, "snapshot")), units: units)
+    let growth = reading.lines.count > 1 ? [reading.lines[1].site: 1_024] : [:]
+    return WatchScreen(reading, growth: growth, units: units, style: .plain).text(state, rows: rows, columns: columns)
   }
 
   @Test("The last reading of a process that has ended does not say how it ended, and a snapshot is read once")
@@ -51,14 +53,57 @@ struct WatchScreenTests {
     #expect(text[15] == "q quit  s sort  / filter  f freeze  w snapshot  h help")
   }
 
-  @Test("No row is wider than the terminal; a narrow one shows fewer columns", arguments: [24, 40, 60, 200])
-  func narrow(columns: Int) throws {
-    var help = WatchState()
-    _ = help.press(.character("h"), pageRows: 5)
-    for state in [WatchState(), help] {
-      let text = try screen(state, columns: columns)
-      #expect(text.allSatisfy { $0.count <= columns }, "\(text)")
+  private static let widths = [20, 24, 40, 60, 80, 200]
+
+  @Test("No row is wider than the terminal, whatever is shown", arguments: widths, ByteText.allCases)
+  func narrow(columns: Int, units: ByteText) throws {
+    for state in ["", "h", "f", "s", "ss", "sss", "/Cache", "/no such line"].map(Self.state(after:)) {
+      for made in [made, busy, MadeSnapshot()] {
+        let text = try screen(state, made, columns: columns, units: units)
+        #expect(text.allSatisfy { $0.count <= columns }, "\(text.joined(separator: "\n"))")
+      }
     }
+  }
+
+  private static func state(after keys: String) -> WatchState {
+    var state = WatchState()
+    for key in keys { _ = state.press(.character(key), pageRows: 5) }
+    return state
+  }
+
+  /// With a history, books, and long names and numbers.
+  private var busy: MadeSnapshot {
+    var made = made
+    (made.status, made.isRunning, made.processID) = (.inUse, true, 4_194_303)
+    (made.command, made.books, made.answerAge) = ("a-long-command!", (1_234_567, 1_234_000, 0), 754)
+    made.history = (0..<90).map {
+      HistorySample(
+        second: 640 + $0, pressure: 0, liveCount: 1_000_000, liveByteCount: 33_177_600_000 + 1_000_000 * $0,
+        idleByteCount: 0, residentSet: 44_177_600_000, disposedCount: 0, rescuedCount: 0, budgetByteCount: 0)
+    }
+    made.lines.append(
+      .init(file: "Server/Sources/Pictures/Thumbnails.swift", count: 1_234_567, byteCount: 33_177_600_000, ageBand: 4))
+    return made
+  }
+
+  @Test("The process id, the result of the books, and numbers with their units stay at every width", arguments: widths)
+  func important(columns: Int) throws {
+    for frozen in ["", "f"] {
+      let text = try screen(Self.state(after: frozen), busy, columns: columns)
+      #expect(text[0].contains("4194303"), "\(text[0])")
+      #expect(text[0].hasSuffix("  FROZEN") == (frozen == "f"), "\(text[0])")
+      #expect(text[1].hasPrefix("live ") && text[1].contains("30.9 GiB"), "\(text[1])")
+      #expect(text[2].hasPrefix("live bytes  ▁") && text[3].hasPrefix("resident    ▁"), "\(text)")
+      if columns >= 40 { #expect(text[2].hasSuffix(" 31.0 GiB") && text[3].hasSuffix(" 41.1 GiB"), "\(text)") }
+      #expect(text[4].hasPrefix("books") && text[4].contains("differ") && text[4].contains("567"), "\(text[4])")
+    }
+    var agreeing = busy
+    agreeing.books = (1_234_567, 1_234_566, 1)
+    #expect(try screen(WatchState(), agreeing, columns: columns)[4].contains("agree"))
+  }
+
+  @Test("A narrow terminal shows fewer columns", arguments: widths)
+  func columns(columns: Int) throws {
     let text = try screen(WatchState(), columns: columns)
     #expect(text.joined().contains("oldest") == (columns >= 60))
     // File and line have room beside the bytes of the row.
