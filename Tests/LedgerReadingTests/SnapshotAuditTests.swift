@@ -75,7 +75,7 @@ struct SnapshotAuditTests {
     // The entry of second 200 is 800 seconds old, but its birth may have been recorded 100 seconds too early.
     let old = SnapshotAudit(snapshot, options).findings.filter { $0.kind == .old }
     #expect(old.map(\.count) == [1] && old.first?.sites.map(\.file) == ["A.swift"])
-    #expect(old.first?.reason == "live for 750 seconds or longer")
+    #expect(old.first?.reason == "live for 12 min 30 s or longer")
     options.leastAge = nil
     #expect(!SnapshotAudit(snapshot, options).findings.contains { $0.kind == .old })
   }

@@ -39,8 +39,8 @@ extension Finding {
     case .old:
       return "Look at what keeps \(them): a dictionary or a cache without a bound grows like this. \(toKeep)"
     case .live:
-      return "Compare with an earlier snapshot (`leak-audit diff`), or look at a process that ends by itself, to see "
-        + "whether the resources of \(theseLines) pile up."
+      return "Compare with an earlier snapshot (`leak-audit diff`), or look at a process that ends regularly, to "
+        + "see whether the resources of \(theseLines) pile up."
     default: return "Look at \(theseLines) and \(their) resources."
     }
   }

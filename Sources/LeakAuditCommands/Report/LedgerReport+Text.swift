@@ -6,10 +6,13 @@ import ResourceLedger
 extension LedgerReport {
   /// The report for people.
   /// - Parameters:
+  ///   - saysWhyNoMemory: whether to say why there is no table of the memory, if a file was read.
   ///   - top: how many lines of code are shown of each list.
   ///   - width: columns of a line at most; nil for any number. Only a line that holds a file and a line number may be
   ///     longer, if these alone are.
-  func textLines(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
+  func textLines(
+    top: Int, units: ByteText, style: Style, width: Int?, saysWhyNoMemory: Bool = false
+  ) -> [String] {
     var text = title.wrapped(to: width, indent: 0).map(style.heading)
     var figures = "live \(live.count.grouped) of \(units.phrase(live.byteCount)), idle \(units.phrase(idleBytes))"
     if let growthPerMinute { figures += ", growth \(units.signed(growthPerMinute)) in a minute" }
@@ -24,9 +27,16 @@ extension LedgerReport {
     for finding in findings { text += finding.textLines(top: top, units: units, style: style, width: width) }
     text += suppressedLines(units: units, style: style, width: width)
     if let memory { text += memory.textLines(units: units, style: style, width: width) + [""] }
+    if saysWhyNoMemory, memory == nil, memoryError == nil { text += Self.noMemory.wrapped(to: width, indent: 0) }
     text += caveats.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
     text += booksText(units).wrapped(to: width, indent: 0)
+    text += UncomparedDomain.textLines(domains, isRunning: isRunning, top: top, width: width)
     return text + verdictLines(style, width: width)
+  }
+
+  private static var noMemory: String {
+    "memory: not known, because only a file was read. `leak-audit report` finds out where the memory of a process is "
+      + "while it runs."
   }
 
   /// What is live on purpose, and so in no finding; nil if there is nothing.

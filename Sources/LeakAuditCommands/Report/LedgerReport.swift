@@ -28,10 +28,12 @@ struct LedgerReport: Encodable {
   let liveLineCount: Int
   let growthPerMinute: Int?
   let peaks: [ReportedPeak]
-  /// Where the memory of the process is; nil if it does not run, or its memory may not be looked at.
+  /// Where the memory of the process is; nil if it was not read, or its memory may not be looked at.
   let memory: ResidentSum?
-  /// Why ``memory`` is nil although the process runs.
+  /// Why ``memory`` is nil although a process was read.
   let memoryError: String?
+  /// The domains that are no arenas, which were not compared.
+  let domains: [UncomparedDomain]
   /// Both books of each arena, as the process counted them last; empty if it was never asked.
   let arenas: [ArenaBooks]
   /// How many seconds before the ledger was read that was; nil if the process was never asked.
@@ -121,6 +123,7 @@ struct LedgerReport: Encodable {
     peaks = snapshot.peaks.map { ReportedPeak($0, in: snapshot) }.worthTelling()
     self.memory = try? memory?.get()
     memoryError = memory?.failure
+    domains = snapshot.uncomparedDomains
     arenas = audit.arenas
     answerAge = audit.answerAge
     answerIsComplete = snapshot.answer?.isComplete ?? true

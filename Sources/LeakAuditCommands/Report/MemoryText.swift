@@ -11,9 +11,7 @@ extension ResidentSum {
   }
 
   private func tableLines(_ units: ByteText, width: Int?) -> [String] {
-    let names = rows.map { label($0.term) } + otherParts.map(\.name.inOneLine)
-    let residentWidth = max(8, units.text(total).count)
-    let room = width.map { max(12, min(max(26, $0 / 2), $0 - 4 - residentWidth)) } ?? names.map(\.count).max() ?? 0
+    let room = width.map { nameRoom(units, width: $0) } ?? .max
     let noteWidth = rows.compactMap { sizeNote($0.term)?.count }.max() ?? 0
     var table = TextTable([.left, .right, .right, .right, .left], dropping: [3, 2])
     func add(_ name: String, _ resident: String, _ size: String = "", _ note: String = "", swapped: String = "") {
@@ -26,10 +24,24 @@ extension ResidentSum {
         label(row.term), units.text(row.resident), shownSize(row).map(units.text) ?? "", sizeNote(row.term) ?? "",
         swapped: row.swapped == 0 ? "" : units.text(row.swapped))
       guard row.term == .other else { continue }
-      for part in otherParts.prefix(Self.shownParts) { add("  \(part.name.inOneLine)", units.text(part.resident)) }
+      for part in otherParts.prefix(Self.shownParts) {
+        add("  \(part.name.shownOnTerminals)", units.text(part.resident))
+      }
     }
     add("resident set", units.text(total))
     return table.lines(width: width)
+  }
+
+  /// The columns for names. They take what the figures leave; where that is little, the columns of the table that can
+  /// be left out make room for them.
+  private func nameRoom(_ units: ByteText, width: Int) -> Int {
+    func widest(_ texts: [String]) -> Int { texts.map(\.count).max() ?? 0 }
+    let resident = max(8, units.text(total).count)
+    let notes = widest(rows.compactMap { sizeNote($0.term) })
+    let size = widest(rows.compactMap { shownSize($0).map(units.text) }) + 2 + notes
+    let swapped = rows.contains { $0.swapped != 0 } ? 2 + max(13, widest(rows.map { units.text($0.swapped) })) : 0
+    let beside = width - 2 - (2 + resident) - (2 + size) - swapped
+    return max(beside, max(12, min(max(26, width / 2), width - 4 - resident)))
   }
 
   /// What a row has in all. It is left out if it is less than what is resident: the two are of different moments.
@@ -82,18 +94,10 @@ extension ResidentSum {
     case .unused: "unused, or jemalloc's own"
     case .jemalloc: "jemalloc's own"
     case .books: "the books"
-    case .malloc: mallocName.map { "malloc (\($0.inOneLine))" } ?? "malloc"
+    case .malloc: mallocName.map { "malloc (\($0.shownOnTerminals))" } ?? "malloc"
     case .files: "files and libraries"
     case .stacks: "stacks"
     case .other: "other"
     }
-  }
-}
-
-extension String {
-  /// At most 60 characters of a name that any program may have given to a file.
-  fileprivate var inOneLine: String {
-    let shown = shownOnTerminals
-    return shown.count > 60 ? shown.prefix(60) + "…" : shown
   }
 }

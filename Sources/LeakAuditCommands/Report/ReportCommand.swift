@@ -10,9 +10,12 @@ package struct ReportCommand: ParsableCommand {
     abstract: "Audits a process from outside, without stopping it, or a ledger or snapshot that it left.",
     discussion: """
       What is live in a process that runs is no finding: only its program knows how long it is needed. To look for \
-      what is forgotten, ask by age: --min-age 10m --fail-on old. What is still live when a process ends by itself is \
-      `held`, a note, because globals are never released at the end: --fail-on held lets it count. What a \
+      what is forgotten, ask by age: --min-age 10m --fail-on old. What is still live when a process ends by a regular \
+      exit is `held`, a note, because globals are never released at the end: --fail-on held lets it count. What a \
       ResourceCache holds, and what was created in a ProcessLifetime.scope, is neither `held` nor `old`.
+
+      Lines are as long as the terminal is wide. If standard output is no terminal, they are whole, whatever COLUMNS \
+      says, so that programs can read them; `fold -s` breaks them.
 
       The exit code is 0 if no finding counts, 1 if one does, 2 if the ledger cannot be read, or not all of it, and 64 \
       if the command line or a rule of a suppression file has a mistake. Orphans, ghosts and stuck cleanups count, \
@@ -47,7 +50,8 @@ package struct ReportCommand: ParsableCommand {
       case .json: try printReport(json(Document(report: report, remarks: remarks)))
       case .text:
         let lines = report.textLines(
-          top: display.top, units: look.units, style: look.outputStyle, width: look.outputWidth)
+          top: display.top, units: look.units, style: look.outputStyle, width: look.outputWidth,
+          saysWhyNoMemory: true)
         let wrapped = remarks.flatMap { $0.wrapped(to: look.outputWidth, indent: 0) }.map { look.outputStyle.note($0) }
         try printReport((lines + wrapped).joined(separator: "\n"))
       }

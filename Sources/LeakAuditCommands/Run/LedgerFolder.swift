@@ -34,7 +34,7 @@ struct LedgerFolder {
         refusals.append("in \(parent): \(systemError(error.number))")
       }
     }
-    throw ValueRefusal("No folder for the ledgers could be made, \(refusals.joined(separator: "; ")).")
+    throw ValueRefusal("no folder for the ledgers could be made, \(refusals.joined(separator: "; ")).")
   }
 
   /// Makes a folder, and locks it.

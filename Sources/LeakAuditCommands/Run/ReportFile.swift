@@ -4,7 +4,7 @@ import CommandOutput
 import Glibc
 import LedgerReading
 
-/// Where a report goes: a file, or standard error.
+/// Where a report goes: a file, standard output, or standard error.
 struct ReportFile {
   /// Nil for a pipe that no program reads yet.
   private let descriptor: Int32?
@@ -18,11 +18,16 @@ struct ReportFile {
     name = "on standard error"
   }
 
-  /// Opens a file, and makes it empty. A pipe that no program reads yet is opened when the report is written: to wait
-  /// for a reader here would keep the command from running.
+  /// Opens a file, and makes it empty; "-" stands for standard output. A pipe that no program reads yet is opened when
+  /// the report is written: to wait for a reader here would keep the command from running.
   /// - Throws: ``CommandFailure``.
   init(_ path: String) throws(CommandFailure) {
     self.path = path
+    guard path != "-" else {
+      descriptor = STDOUT_FILENO
+      name = "on standard output"
+      return
+    }
     name = "\"\(path.shownOnTerminals)\""
     let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o666)
     if file >= 0 {

@@ -24,8 +24,9 @@ package struct RunCommand: ParsableCommand {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The file for the report. Without it, the report is on standard error. If it is a named pipe that no program "
-        + "reads, the report waits for a reader after the command has ended.", valueName: "file"),
+      "The file for the report; - stands for standard output. Without it, the report is on standard error. If it is a "
+        + "named pipe that no program reads, the report waits for a reader after the command has ended.",
+      valueName: "file"),
     completion: .file())
   var output: String?
 

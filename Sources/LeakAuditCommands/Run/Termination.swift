@@ -24,8 +24,7 @@ package enum Termination: Sendable, Equatable {
   /// What happened, as the end of a sentence about the process.
   package var text: String {
     switch self {
-    case .exited(0): "ended by itself"
-    case .exited(let code): "ended by itself, with exit code \(code)"
+    case .exited(let code): "ended with exit code \(code)"
     case .killed(let signal, let dumpedCore):
       "was ended by \(Self.name(ofSignal: signal))" + (dumpedCore ? ", and left a core dump" : "")
     }

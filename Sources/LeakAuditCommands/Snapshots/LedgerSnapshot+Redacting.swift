@@ -4,11 +4,12 @@ package import LedgerReading
 import ResourceLedger
 
 extension LedgerSnapshot {
-  /// The snapshot without the names that its program's authors gave: files, functions, scopes, domains, the command and
-  /// the host. Each is replaced by a hash, so that two redacted snapshots can still be compared. Numbers, also those of
-  /// lines, stay.
+  /// The snapshot without the names that its program's authors gave: files, functions, scopes, domains, the command,
+  /// the host, and the file whose `malloc` the process calls. Each is replaced by a hash, so that two redacted
+  /// snapshots can still be compared. The machine's boot id is left out. Numbers, also those of lines, stay.
   ///
-  /// A hash does not hide a name from a person who guesses it: everyone can hash their guess and compare.
+  /// A hash does not hide a name from a person who guesses it: everyone can hash their guess and compare. A salt would
+  /// prevent that, but then the hashes of two snapshots would differ, and they could not be compared.
   package var redacted: LedgerSnapshot {
     var result = self
     for index in sites.indices where sites[index].site != .unknown {
@@ -22,7 +23,9 @@ extension LedgerSnapshot {
     if let process {
       result.process?.command = Self.hash(of: process.command, as: "command")
       result.process?.host = Self.hash(of: process.host, as: "host")
+      result.process?.bootID = nil
     }
+    if let answer { result.answer?.malloc = Self.hash(of: answer.malloc, as: "file") }
     return result
   }
 

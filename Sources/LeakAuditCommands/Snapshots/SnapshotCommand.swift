@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 import CommandOutput
+import Glibc
 import LedgerReading
 import ResourceLedger
 
@@ -23,11 +24,17 @@ package struct SnapshotCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The file that is written. It replaces one of this name.", valueName: "file"),
+    help: ArgumentHelp(
+      "The file that is written. It replaces one of this name. - stands for standard output, if that is no terminal.",
+      valueName: "file"),
     completion: .file())
   var output: String
 
-  @Flag(help: "Replace the names of files, functions, scopes, domains, command and host by hashes.")
+  @Flag(
+    help: ArgumentHelp(
+      "Replace the names of files, functions, scopes, domains, command and host by hashes.",
+      discussion: "Who guesses a name can find out whether it is in the snapshot, because its hash is always the same: "
+        + "diff needs that."))
   var redact = false
 
   @OptionGroup var look: LookOptions
@@ -40,28 +47,44 @@ package struct SnapshotCommand: ParsableCommand {
 
   package func run() throws {
     try reportingFailures { () throws(CommandFailure) -> ExitCode in
+      let isForOutput = output == "-"
+      guard !isForOutput || !StandardOutput.isTerminal else {
+        throw CommandFailure(
+          "a snapshot is not text, so it is not written to a terminal. Name a file by --output, or let a program read "
+            + "standard output.")
+      }
       let snapshot = try LedgerTarget(target).snapshot()
       let byteCount = try (redact ? snapshot.redacted : snapshot).write(to: output)
       let live = snapshot.liveTotals
-      try printReport(
+      let text =
         "\(snapshot.title)\nlive \(live.count.grouped) of \(look.units.phrase(live.byteCount)); "
-          + "\(look.units.phrase(byteCount)) written to \(output.shownOnTerminals)")
+        + "\(look.units.phrase(byteCount)) written to "
+        + (isForOutput ? "standard output" : output.shownOnTerminals)
+      if isForOutput { StandardError.write(text + "\n") } else { try printReport(text) }
       return CommandExit.clean.code
     }
   }
 }
 
 extension LedgerSnapshot {
-  /// Writes the snapshot into a file.
+  /// Writes the snapshot into a file, or to standard output if the path is "-".
   /// - Returns: the file's bytes.
   func write(to path: String) throws(CommandFailure) -> Int {
+    let name = path == "-" ? "standard output" : "\"\(path.shownOnTerminals)\""
     let bytes: [UInt8]
     do throws(ValueRefusal) {
       bytes = try SnapshotFile.bytes(of: self)
     } catch {
-      throw CommandFailure("\"\(path.shownOnTerminals)\" was not written: \(error).")
+      throw CommandFailure("\(name) was not written: \(error).")
     }
-    try NewFile.write(bytes, to: path)
+    guard path == "-" else {
+      try NewFile.write(bytes, to: path)
+      return bytes.count
+    }
+    letWritesFail()
+    guard writeAll(bytes, to: STDOUT_FILENO) else {
+      throw CommandFailure("\(name) could not be written: \(systemError(errno)).")
+    }
     return bytes.count
   }
 }

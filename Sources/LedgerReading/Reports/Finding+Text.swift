@@ -49,7 +49,7 @@ extension SiteTotals: CustomStringConvertible {
   /// One line: how many, from which line, how many bytes, and how old the oldest is, if that is known.
   public var text: String {
     "\(count.grouped) × \(file):\(line) in \(function)" + (byteCount != 0 ? ", \(byteCount.grouped) bytes" : "")
-      + (oldestAge.map { ", the oldest for \($0.grouped) s" } ?? "")
+      + (oldestAge.map { ", the oldest for \(Age.text(seconds: $0))" } ?? "")
   }
 
   public var description: String { text }

@@ -105,7 +105,7 @@ extension LiveUsage: CustomStringConvertible {
       let rows = domains.map { domain in
         [
           "\"\(domain.name)\" (\(domain.kind))", domain.count.grouped, domain.byteCount.grouped,
-          domain.oldestAge.map { "\($0.grouped) s" } ?? "?",
+          domain.oldestAge.map { Age.text(seconds: $0) } ?? "?",
         ]
       }
       text += table([["", "count", "bytes", "oldest"]] + rows)

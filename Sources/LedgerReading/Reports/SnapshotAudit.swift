@@ -123,7 +123,7 @@ extension LedgerSnapshot {
       let (surely, overflow) = oldest.subtractingReportingOverflow(clock.longestGap)
       return !overflow && surely >= age
     }
-    var reason = "live for \(age.grouped) seconds or longer"
+    var reason = "live for \(Age.text(seconds: age)) or longer"
     if sums.contains(where: { Self.isLive($0) && includes(sites[$0.site].site) && !isWhollyOld($0) && hasOld($0) }) {
       reason += "; of some lines only the oldest is known to be, because the snapshot was taken without this age"
     }

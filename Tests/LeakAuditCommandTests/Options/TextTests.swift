@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LeakAuditCommands
+import LedgerReading
 import Testing
 
 @Suite("Text of reports")

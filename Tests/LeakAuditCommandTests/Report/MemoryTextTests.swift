@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The memory table of a report")
 struct MemoryTextTests {
-  private func sum(mallocResident: Int, mallocSize: Int?) -> ResidentSum {
+  private func sum(mallocResident: Int, mallocSize: Int?, other: String = "[vdso]") -> ResidentSum {
     let rows: [ResidentSum.Row] = [
       .init(term: .live, resident: 1_000_000, size: 1_000_000),
       .init(term: .idle, resident: 0, size: 0),
@@ -19,7 +19,7 @@ struct MemoryTextTests {
       .init(term: .other, resident: 30, size: nil),
     ]
     return ResidentSum(
-      total: rows.map(\.resident).reduce(0, +), rows: rows, otherParts: [.init(name: "[vdso]", resident: 30)],
+      total: rows.map(\.resident).reduce(0, +), rows: rows, otherParts: [.init(name: other, resident: 30)],
       retained: 5, hugePages: 0, sharedMemory: 12_288, swapped: 0, mallocName: "libc.so.6")
   }
 
@@ -68,6 +68,16 @@ struct MemoryTextTests {
         "  in swap space, not in the sum: 8,192 bytes",
         "  The process did not say how much of its unused memory is of which sort.",
       ])
+  }
+
+  @Test("A long name is whole if there is room for it, and no line is wider", arguments: [40, 80, 100, 132, 200, nil])
+  func longNames(width: Int?) {
+    let name = "/usr/lib/x86_64-linux-gnu/dri/shader-cache-of-a-graphics-driver-with-a-long-name.so"
+    let lines = sum(mallocResident: 41_607_168, mallocSize: 7_952, other: name).textLines(units: .bytes, width: width)
+    #expect(lines.allSatisfy { $0.count <= width ?? .max }, "\(lines.joined(separator: "\n"))")
+    #expect(lines.contains { $0.contains(name) } == (width ?? .max >= 132), "\(lines.joined(separator: "\n"))")
+    // The middle is left out of it, and not the end.
+    #expect(lines.contains { $0.contains(".so ") })
   }
 
   @Test("A narrow terminal shows what is resident, and no line is wider", arguments: [40, 60, 80], ByteText.allCases)

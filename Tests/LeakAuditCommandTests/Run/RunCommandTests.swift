@@ -16,7 +16,7 @@ struct RunCommandTests {
       "/bin/sh", ["-c", "echo question | \"$0\" run -- sh -c 'cat; echo trouble >&2'", Command.path("leak-audit")])
     #expect(outcome.exitCode == 0)
     #expect(outcome.output == "question\n")
-    #expect(outcome.errors.hasPrefix("trouble\nleak-audit: sh ended by itself\nsh wrote no ledger: "))
+    #expect(outcome.errors.hasPrefix("trouble\nleak-audit: sh ended with exit code 0\nsh wrote no ledger: "))
   }
 
   @Test("If the command's environment was emptied, the report says that this may be why there is no ledger")
@@ -33,7 +33,7 @@ struct RunCommandTests {
   func exitCodes(code: Int32) throws {
     let outcome = try run([], "sh", "-c", "exit \(code)")
     #expect(outcome.exitCode == code)
-    #expect(outcome.errors.hasPrefix("leak-audit: sh ended by itself, with exit code \(code)\n"))
+    #expect(outcome.errors.hasPrefix("leak-audit: sh ended with exit code \(code)\n"))
   }
 
   @Test(
@@ -99,6 +99,14 @@ struct RunCommandTests {
     #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/ran"))
   }
 
+  @Test("- stands for standard output")
+  func standardOutput() throws {
+    let outcome = try run(["--output", "-"], "sh", "-c", "echo first")
+    #expect(outcome.exitCode == 0 && outcome.errors == "")
+    #expect(outcome.output.hasPrefix("first\nleak-audit: sh ended with exit code 0\n"), "\(outcome.output)")
+    #expect(!FileManager.default.fileExists(atPath: "-"))
+  }
+
   @Test("If the report goes into a named pipe, the command runs first, and the report then waits for a reader")
   func pipe() throws {
     let folder = try ScratchFolder()
@@ -110,7 +118,7 @@ struct RunCommandTests {
       test -e "$2" && timeout 60 cat "$1"; wait $!; echo code=$?
       """
     let outcome = try Command.run("/bin/sh", ["-c", script, Command.path("leak-audit"), pipe, "\(folder.path)/ran"])
-    #expect(outcome.output.hasPrefix("leak-audit: touch ended by itself\n"), "\(outcome.output)")
+    #expect(outcome.output.hasPrefix("leak-audit: touch ended with exit code 0\n"), "\(outcome.output)")
     #expect(outcome.output.hasSuffix("\ncode=0\n"))
   }
 
@@ -118,7 +126,7 @@ struct RunCommandTests {
   func openPipe() throws {
     let script = "\"$0\" run --output /dev/stdout -- true | cat"
     let outcome = try Command.run("/bin/sh", ["-c", script, Command.path("leak-audit")])
-    #expect(outcome.output.hasPrefix("leak-audit: true ended by itself\n") && outcome.errors == "")
+    #expect(outcome.output.hasPrefix("leak-audit: true ended with exit code 0\n") && outcome.errors == "")
   }
 
   @Test(

@@ -69,6 +69,6 @@ struct RunTerminalTests {
     try terminal.press("Enter")
     try terminal.wait(until: "the second line") { $0.split(separator: "two").count == 3 }
     try terminal.press("C-d")
-    try terminal.wait(until: "the end") { $0.contains("leak-audit: cat ended by itself") }
+    try terminal.wait(until: "the end") { $0.contains("leak-audit: cat ended with exit code 0") }
   }
 }

@@ -41,6 +41,8 @@ struct MadeSnapshot {
   var rescuedCount = 0
   /// Registrations of a finalization registry, which the first line made.
   var registrationCount = 0
+  /// Other domains: what the ledger has live, and the domain's own count and the second of the clock when it was taken.
+  var domains: [(name: String, live: Int, census: (count: Int, second: Int)?)] = []
   /// When most bytes were live, all of the first line.
   var peak: (second: Int, count: Int, byteCount: Int)?
   var earlierPeak: (second: Int, count: Int, byteCount: Int)?
@@ -77,6 +79,12 @@ struct MadeSnapshot {
           site: 1, domain: 2, bucket: 0, use: .live, keeper: .none, ageBand: 0, count: registrationCount, byteCount: 0,
           capacity: 0))
     }
+    for (index, domain) in domains.enumerated() where domain.live > 0 {
+      sums.append(
+        SnapshotSum(
+          site: 0, domain: 3 + index, bucket: 0, use: .live, keeper: .none, ageBand: 0, count: domain.live,
+          byteCount: 0, capacity: 0))
+    }
     if rescuedCount > 0, sites.count > 1 {
       sites[1].rescuedCount = rescuedCount
       sites[1].rescuedByteCount = 100 * rescuedCount
@@ -89,7 +97,7 @@ struct MadeSnapshot {
       clock: LedgerClock(
         second: now, refreshedAt: takenAt, now: now, longestGap: longestGap, isMaintained: true, age: 0),
       ageBoundaries: [10, 60, 600, 3_600, 86_400], sums: sums, largest: [], sites: sites,
-      domains: [Self.domain(0, ""), Self.domain(1, "shared"), Self.registry],
+      domains: [Self.domain(0, ""), Self.domain(1, "shared"), Self.registry] + otherDomains,
       runningCleanups: [], scopes: [], answer: answer, history: history, peaks: peaks, unrecordedCount: 0, tornCount: 0,
       damage: [],
       entryCount: 10, entryCapacity: 1_000)
@@ -135,6 +143,15 @@ struct MadeSnapshot {
     SnapshotDomain(
       number: 2, kindNumber: DomainKind.finalizationRegistry.rawValue, name: "registry", isInUse: true, endedCount: 0,
       rescuedCount: 0, arenaNumber: nil, census: nil)
+  }
+
+  private var otherDomains: [SnapshotDomain] {
+    domains.enumerated().map { index, domain in
+      SnapshotDomain(
+        number: 3 + index, kindNumber: DomainKind.custom.rawValue, name: domain.name, isInUse: true, endedCount: 0,
+        rescuedCount: 0, arenaNumber: nil,
+        census: domain.census.map { .init(count: $0.count, byteCount: 0, second: $0.second) })
+    }
   }
 
   private static func domain(_ number: Int, _ name: String) -> SnapshotDomain {

@@ -57,6 +57,19 @@ struct SnapshotCommandTests {
     #expect(full.exitCode == 2, "\(full.errors)")
   }
 
+  @Test("- stands for standard output, which then has the snapshot alone")
+  func standardOutput() throws {
+    let folder = try ScratchFolder()
+    let source = try folder.write(made, "source")
+    let script = "cd \"$2\" && \"$0\" snapshot \"$1\" -o - >target && \"$0\" snapshot \"$1\" -o - >/dev/full"
+    let outcome = try Command.run("/bin/sh", ["-c", script, Command.path("leak-audit"), source, folder.path])
+    #expect(outcome.exitCode == 2 && outcome.output == "")
+    #expect(outcome.errors.contains(" written to standard output\nleak-audit: standard output could not be written: "))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["source", "target"])
+    let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/target")))
+    #expect(try SnapshotFile.snapshot(from: bytes) == made.snapshot)
+  }
+
   @Test("With --redact, no name is in the file")
   func redacted() throws {
     let folder = try ScratchFolder()

@@ -90,9 +90,13 @@ struct SnapshotFileTests {
 
   @Test("Redacting replaces every name by a hash that is the same in each snapshot, and keeps all numbers")
   func redacted() throws {
+    var made = made
+    made.books = (13, 12, 1)
     let redacted = made.snapshot.redacted
     let text = try json(redacted)
-    for name in ["Cache", "load", "server", "web-3", "shared"] { #expect(!text.contains(name), "\(name)") }
+    for name in ["Cache", "load", "server", "web-3", "shared", "d2b1c1a2", "libc.so"] {
+      #expect(!text.contains(name), "\(name)")
+    }
     #expect(redacted.liveTotals == made.snapshot.liveTotals)
     #expect(redacted == made.snapshot.redacted)
     #expect(redacted.sites[1].site.line == 12 && redacted.sites[0].site == made.snapshot.sites[0].site)

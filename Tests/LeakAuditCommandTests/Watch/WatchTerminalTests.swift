@@ -54,6 +54,15 @@ struct WatchTerminalTests {
     #expect(try terminal.answer("stty -g") == before)
   }
 
+  @Test("A snapshot is not written to a terminal")
+  func snapshot() throws {
+    let (terminal, folder) = (try TerminalSession(columns: 200), try ScratchFolder())
+    let command = "\(Command.path("leak-audit")) snapshot \(try folder.write(made, "snapshot")) -o -"
+    try terminal.type("\(command); echo code=$?")
+    try terminal.press("Enter")
+    try terminal.wait(until: "the end") { $0.contains("a snapshot is not text") && $0.contains("code=2") }
+  }
+
   @Test("Ctrl-Z gives the terminal back to the shell, and fg shows the screen again")
   func stopped() throws {
     let (terminal, folder) = (try TerminalSession(), try ScratchFolder())
