@@ -75,6 +75,15 @@ struct RunCommandTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
   }
 
+  @Test("A folder in which no ledger can be put is named, and the command does not run")
+  func missingFolder() throws {
+    let outcome = try run(["--ledger-folder", "/no/such"], "echo", "ran")
+    #expect(outcome.exitCode == 2 && outcome.output == "")
+    #expect(
+      outcome.errors == "leak-audit: no folder for the ledgers could be made, in /no/such: no such file or directory. "
+        + "Name a folder by --ledger-folder.\n")
+  }
+
   @Test("Variables, the blocked signals and the ignored ones are the command's as they were ours")
   func inherited() throws {
     let script =
