@@ -28,6 +28,9 @@ public enum LedgerFile {
   /// The address of the path that ``use(path:)`` was given; 0 for none. It is never freed.
   private static let chosenPath = Atomic<UInt>(0)
 
+  /// With this begins the name of the folder that `leak-audit run` makes for ledgers, and removes when it ends.
+  package static var runFolderPrefix: String { "leak-audit-run-" }
+
   static func makeStatics() { ForkGuard.touch(chosenPath) }
 
   /// Has the process's ledger lie in a file. Must be called before the first use of this package's types, and has the
@@ -126,10 +129,17 @@ public enum LedgerFile {
       "the ledger cannot be in the file \(name): \(systemMessage(number)). \(advice)"
     }
 
+    private var isInFolderOfRun: Bool {
+      name.split(separator: "/").dropLast().last?.hasPrefix(LedgerFile.runFolderPrefix) ?? false
+    }
+
     private var advice: String {
       switch number {
       case EEXIST: "Remove it, or put %p into the path, which stands for the process id."
       case ELOOP: "Name a file that is no symbolic link."
+      case ENOENT where isInFolderOfRun:
+        "Its folder is gone (the `leak-audit run` that named it has ended). To have this process audited, let the "
+          + "command of `run` wait for it."
       case ENOENT: "Make its folder first."
       case EFBIG: "Raise the limit on the size of files (ulimit -f) to \(byteCount) bytes."
       case ENOSPC, EDQUOT: "Free some space, or choose another file system."

@@ -16,9 +16,10 @@ struct RefusedFileTests {
     let process = try TrialProcess(["hold"], under: wrapper, ledger: path)
     try process.line()
     let lines = process.errors.split(separator: "\n")
+    let name = path.replacingOccurrences(of: "%p", with: "\(process.id)")
     #expect(lines.count == 1, "\(lines)", sourceLocation: location)
     #expect(
-      lines.first?.contains(path) == true && lines.first?.contains(text) == true, "\(lines)", sourceLocation: location)
+      lines.first?.contains(name) == true && lines.first?.contains(text) == true, "\(lines)", sourceLocation: location)
     #expect(try OutsideReport(process.id).live.count == HoldingTrial.count, sourceLocation: location)
     try process.step()
     #expect(process.finish() == 0, sourceLocation: location)
@@ -33,6 +34,10 @@ struct RefusedFileTests {
     try Self.expectMemory(file, "Remove it")
     try Self.expectMemory(link, "Remove it")
     try Self.expectMemory(folder.path + "/missing/ledger", "Make its folder first")
+    // A process that begins when the `leak-audit run` that started it has removed its folder.
+    try Self.expectMemory(
+      folder.path + "/leak-audit-run-x1/%p.ledger", "(the `leak-audit run` that named it has ended)")
+    try Self.expectMemory(folder.path + "/leak-audit-run-x1/other/ledger", "Make its folder first")
     #expect(Set(folder.names) == ["file", "link"])
     #expect(try Data(contentsOf: URL(filePath: file)) == Data("x".utf8))
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import ResourceLedger
 
 /// A folder of our own, in which the processes of a command put their ledgers.
 ///
@@ -14,7 +15,6 @@ struct LedgerFolder {
 
   /// Room that a file system in memory must have, so that the ledgers are put there.
   private static let wantedRoom = 256 << 20
-  private static let prefix = "leak-audit-run-"
 
   /// Makes the folder in `/dev/shm` if there is enough room. Pages of a file on a disk are written back again and
   /// again, and each time the process makes a fault for them. The second choice is `TMPDIR`, and the third is `/tmp`.
@@ -40,7 +40,7 @@ struct LedgerFolder {
   /// Makes a folder, and locks it.
   private static func make(in parent: String) throws(SystemError) -> (path: String, descriptor: Int32) {
     while true {
-      var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
+      var template = Array("\(parent)/\(LedgerFile.runFolderPrefix)XXXXXX".utf8CString)
       // SAFETY: `mkdtemp` changes the six letters in place; the array ends with a zero.
       guard let made = unsafe mkdtemp(&template) else { throw SystemError(number: errno) }
       let path = unsafe String(cString: made)
@@ -70,7 +70,7 @@ struct LedgerFolder {
   /// Removes what runs of this user left that were killed: folders with a name like ours and without a lock. A folder
   /// stays as long as a process whose ledger is in it lives, and if there is anything else in it.
   private static func removeForsaken(in parent: String) {
-    for name in (try? folderEntries(parent)) ?? [] where name.hasPrefix(prefix) {
+    for name in (try? folderEntries(parent)) ?? [] where name.hasPrefix(LedgerFile.runFolderPrefix) {
       let path = "\(parent)/\(name)"
       guard let descriptor = open(path) else { continue }
       defer { close(descriptor) }
