@@ -106,7 +106,7 @@ struct IndependentReaderTests {
     let ledger = try filledLedger(&generator)
     let path = ledger.writeFile()
     defer { unsafe unlink(path) }
-    let snapshot = try LedgerReader(path: path).snapshot()
+    let snapshot = try withMappedFile(path) { try LedgerReader(path: path).snapshot() }
     let report = try readByPython(path)
 
     let process = try #require(snapshot.process)

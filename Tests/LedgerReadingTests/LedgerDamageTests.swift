@@ -41,6 +41,15 @@ struct LedgerDamageTests {
           $0.resize(to: size)
         }?.reason == .notALedger(.bytes(size)))
     }
+    // Its process writes the first bytes last but one.
+    for size in [8, 11, 5_000] {
+      let error = refusal {
+        $0.set(0, UInt64(0))
+        $0.resize(to: size)
+      }
+      #expect(error?.reason == .notFinished && error?.isOfUnfinishedLedger == true)
+      #expect(error?.description.contains("is no ledger yet") == true)
+    }
     let pipe = "/tmp/ledger-pipe-\(getpid())"
     #expect(unsafe mkfifo(pipe, 0o600) == 0)
     defer { unsafe unlink(pipe) }

@@ -23,3 +23,13 @@ extension Ledger {
     return path
   }
 }
+
+/// Maps a file as its process maps a ledger. If a process has not mapped the ledger that names it, it has begun another
+/// program.
+func withMappedFile<R>(_ path: String, _ body: () throws -> R) throws -> R {
+  let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+  defer { close(file) }
+  let mapping = unsafe mmap(nil, 4_096, PROT_READ, MAP_SHARED, file, 0)
+  defer { unsafe munmap(mapping, 4_096) }
+  return try body()
+}

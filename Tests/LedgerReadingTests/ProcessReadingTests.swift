@@ -98,7 +98,7 @@ struct ProcessReadingTests {
     for (index, byte) in identity.bootID.enumerated() { image.set(64 + index, byte) }
     let path = image.writeFile()
     defer { unsafe unlink(path) }
-    return try LedgerReader(path: path).snapshot().isRunning
+    return try withMappedFile(path) { try LedgerReader(path: path).snapshot().isRunning }
   }
 
   @Test("Whether the process of a file still runs is known by its id, start time and boot; zeros there say nothing")

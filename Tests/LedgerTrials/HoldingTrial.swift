@@ -22,6 +22,17 @@ enum HoldingTrial {
     try run()
   }
 
+  /// The process then goes on as a program that does not use the library, and that repeats what it reads.
+  static func runBeforeOtherProgram() throws {
+    let buffers = try (0..<count).map { _ in try NativeBuffer(uninitializedByteCount: byteCount) }
+    LedgerTrials.pause("holding")
+    print("going on")
+    fflush(nil)
+    var arguments = unsafe [strdup("cat"), nil]
+    unsafe execv("/bin/cat", &arguments)
+    withExtendedLifetime(buffers) { exit(126) }
+  }
+
   /// In a root that has no files at all, not even `/proc`.
   static func run(inRoot folder: String) throws {
     LedgerTrials.require(unsafe chroot(folder) == 0 && chdir("/") == 0, "chroot")

@@ -31,6 +31,7 @@ import TestSupport
     case ("churn", nil): try ChurnTrial.run()
     case ("workers", nil): try ChildTrial.fork()
     case ("exec", nil): try ChildTrial.exec()
+    case ("other-program", nil): try HoldingTrial.runBeforeOtherProgram()
     case ("spawn", nil): try ChildTrial.spawn()
     case ("closefrom", let folder?): try ClosingTrial.run(folder)
     case ("burst", nil): try BurstTrial.run()

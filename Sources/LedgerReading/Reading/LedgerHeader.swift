@@ -18,9 +18,12 @@ struct LedgerHeader {
     func damaged(_ what: String, _ offset: Int) -> LedgerReadingError {
       LedgerReadingError(.damaged(what: what, offset: offset), of: subject)
     }
-    guard source.byteCount >= 8,
-      try source.bytes(at: 0, count: 8).number(at: 0, as: UInt64.self) == LedgerLayout.magic
-    else { throw LedgerReadingError(.notALedger(.bytes(source.byteCount)), of: subject) }
+    let magic = source.byteCount < 8 ? nil : try source.bytes(at: 0, count: 8).number(at: 0, as: UInt64.self)
+    // It is written last but one.
+    if magic == 0 { throw LedgerReadingError(.notFinished, of: subject) }
+    guard magic == LedgerLayout.magic else {
+      throw LedgerReadingError(.notALedger(.bytes(source.byteCount)), of: subject)
+    }
     func cutShort(wanted: Int? = nil) -> LedgerReadingError {
       LedgerReadingError(.cutShort(byteCount: source.byteCount, wanted: wanted), of: subject)
     }

@@ -36,7 +36,7 @@ package struct LedgerReader: Sendable {
       _ = try LedgerHeader(LedgerSource(path: path, subject: .file(path)))
       return true
     } catch {
-      return ![.notALedger, .noSuchFile].contains(error.code)
+      return ![.notALedger, .notFinished, .noSuchFile].contains(error.code)
     }
   }
 
@@ -51,7 +51,13 @@ package struct LedgerReader: Sendable {
     var header = try LedgerHeader(source)
     var owner = try LedgerProcess(source, pageSize: header.pageSize)
     let fields = try ClockFields(source)
-    let isRunning = process?.isRunning ?? owner.flatMap { SeenProcess.isRunning($0, header.status) }
+    var (status, isRunning) = (header.status, process?.isRunning)
+    if process == nil, let owner {
+      isRunning = SeenProcess.isRunning(owner, status)
+      if isRunning == true, SeenProcess.hasBegunOtherProgram(owner, inode: source.identity.inode) {
+        (status, isRunning) = (.replaced, false)
+      }
+    }
     // The ledger has the name of the time when it was made, if the process knew it then.
     if isRunning == true, let command = process?.command { owner?.command = command }
     let takenAt = Self.now
@@ -73,7 +79,7 @@ package struct LedgerReader: Sendable {
     let domains = try DomainReader(source, header, endedCounts: entries.endedCounts, damage: &damage)
     let answer = try AnswerReader.read(source, header, fields, clock, domains, damage: &damage)
     let snapshot = LedgerSnapshot(
-      process: owner, seenProcessID: process?.id, status: header.status, isRunning: isRunning, takenAt: takenAt,
+      process: owner, seenProcessID: process?.id, status: status, isRunning: isRunning, takenAt: takenAt,
       clock: clock, ageBoundaries: options.ageBoundaries,
       sums: sums.map { SnapshotSum($0, sites, domains) },
       largest: largest.map { SnapshotEntry($0, age: entries.age($0.fields), sites, domains) },

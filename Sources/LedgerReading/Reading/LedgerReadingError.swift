@@ -13,6 +13,8 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
     case noSuchFile
     /// The kernel refuses: the process or file belongs to another user, or the process may not be looked at.
     case notPermitted
+    /// A ledger that its process just makes, or did not make to its end.
+    case notFinished
     /// The process has no ledger.
     case noLedger
     /// The process has a ledger, but closed its descriptor, and the kernel does not let this user open the memory.
@@ -35,7 +37,8 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
   package enum Reason: Equatable, Sendable {
     case noSuchProcess
     case noSuchFile
-    case notPermitted(errno: Int32)
+    case notPermitted(errno: Int32, owner: Owner)
+    case notFinished
     /// `usesLibrary` says whether the program has this library in it; nil if that could not be found out.
     case noLedger(usesLibrary: Bool?)
     case descriptorClosed(errno: Int32)
@@ -52,6 +55,7 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       case .noSuchProcess: .noSuchProcess
       case .noSuchFile: .noSuchFile
       case .notPermitted: .notPermitted
+      case .notFinished: .notFinished
       case .noLedger: .noLedger
       case .descriptorClosed: .descriptorClosed
       case .notALedger: .notALedger
@@ -62,6 +66,14 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       case .inputOutput: .inputOutput
       }
     }
+  }
+
+  /// Whose a process or file is that may not be read. It decides what can be done.
+  package enum Owner: Equatable, Sendable {
+    /// This process's own user. A process is then refused because it is not dumpable, or has capabilities.
+    case sameUser
+    case otherUser(Int)
+    case unknown
   }
 
   /// What was found in the place of a ledger.
@@ -83,10 +95,13 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
 
   package var code: Code { reason.code }
 
+  /// Whether the bytes are those of a ledger of which nothing has been written yet: zeros, or none.
+  package var isOfUnfinishedLedger: Bool { reason == .notFinished || reason == .notALedger(.bytes(0)) }
+
   /// The `errno` of the system call that failed.
   package var systemErrorNumber: Int32? {
     switch reason {
-    case .notPermitted(let errno), .descriptorClosed(let errno), .inputOutput(_, let errno): errno
+    case .notPermitted(let errno, _), .descriptorClosed(let errno), .inputOutput(_, let errno): errno
     default: nil
     }
   }
@@ -98,9 +113,12 @@ package struct LedgerReadingError: Error, Equatable, Sendable, CustomStringConve
       "there is no \(subject): it has ended, or it is in another pid namespace. `leak-audit list` shows the processes "
         + "with a ledger."
     case .noSuchFile: "there is no \(subject). Check the path."
-    case .notPermitted(let errno):
-      "the kernel does not let this user read the ledger of \(subject) (\(systemMessage(errno))). Run the command as "
-        + "the user of that process, or as root."
+    case .notPermitted(let errno, let owner):
+      "the kernel does not let this user read the ledger of \(subject) (\(systemMessage(errno))). "
+        + subject.refusalAdvice(owner)
+    case .notFinished:
+      "\(subject) is no ledger yet: it begins with zeros. If it is one, the process just makes it, and you can read it "
+        + "in a moment; or the process ended before it had made it. Otherwise check the path."
     case .noLedger(usesLibrary: false?):
       "\(subject) has no ledger: its program does not seem to use NativeBuffers. Check the process id; `leak-audit "
         + "list` shows the processes with a ledger."
@@ -152,7 +170,27 @@ package enum LedgerSubject: Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The same, if it may be something else than a file.
+  /// Why it may not be read, and what to do next.
+  fileprivate func refusalAdvice(_ owner: LedgerReadingError.Owner) -> String {
+    switch (self, owner) {
+    case (.process, .sameUser):
+      "It is a process of this user, but it is not dumpable, or has capabilities that this command does not have. A "
+        + "process is not dumpable if it called prctl(PR_SET_DUMPABLE, 0), changed its user, or was started from a "
+        + "set-uid file or a file with capabilities. Run the command as root; or set NATIVE_BUFFERS_LEDGER to a path, "
+        + "start the process again, and name that file."
+    case (.process, .otherUser(let id)):
+      "It is a process of the user with the id \(id). Run the command as that user, or as root."
+    case (.process, .unknown): "Run the command as the user of that process, or as root."
+    case (.file, .sameUser):
+      "The file is this user's, so its mode, or that of a folder, forbids it. Allow it by `chmod u+r`, or run the "
+        + "command as root."
+    case (.file, .otherUser(let id)):
+      "The file belongs to the user with the id \(id). Run the command as that user, or as root."
+    case (.file, .unknown): "Run the command as the user of that file, or as root."
+    }
+  }
+
+  /// What is read, if it may be something else than a file.
   var name: String {
     switch self {
     case .process: description

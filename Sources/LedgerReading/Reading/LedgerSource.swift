@@ -139,11 +139,23 @@ extension LedgerReadingError.NotALedger {
   }
 }
 
+extension LedgerReadingError.Owner {
+  init(of subject: LedgerSubject) {
+    var status = stat()
+    let owner: Int? =
+      switch subject {
+      case .process(let id): ProcessStatus.effectiveUser(id)
+      case .file(let path): unsafe stat(path, &status) == 0 ? Int(status.st_uid) : nil
+      }
+    self = owner.map { $0 == Int(geteuid()) ? .sameUser : .otherUser($0) } ?? .unknown
+  }
+}
+
 extension LedgerReadingError.Reason {
   /// Why a file could not be opened.
   init(openFailedWith code: Int32, _ subject: LedgerSubject) {
     switch code {
-    case EACCES, EPERM: self = .notPermitted(errno: code)
+    case EACCES, EPERM: self = .notPermitted(errno: code, owner: LedgerReadingError.Owner(of: subject))
     case ENOENT, ENOTDIR, ESRCH, ENXIO:
       if case .process = subject {
         self = .noSuchProcess

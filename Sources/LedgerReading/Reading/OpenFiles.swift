@@ -52,6 +52,17 @@ struct OpenFiles {
     }
   }
 
+  /// Whether the process has mapped a file to write to it, and has no descriptor by which it could be looked at. This
+  /// may be a ledger.
+  func hasUnknownWritableFile(_ mappings: [MemoryMap.Mapping]) -> Bool {
+    let targets = Set(links.map(\.target))
+    return mappings.contains { mapping in
+      // Memory without a file that is shared with children has these names.
+      let isMemory = mapping.name.hasPrefix("/dev/zero") || mapping.name.hasPrefix("/SYSV")
+      return mapping.permissions.contains(.write) && mapping.inode != 0 && !isMemory && !targets.contains(mapping.name)
+    }
+  }
+
   private static func inode(of path: String) -> UInt64? {
     var status = stat()
     return unsafe stat(path, &status) == 0 ? UInt64(status.st_ino) : nil

@@ -32,7 +32,7 @@ struct SeenProcess: Sendable {
   private var subject: LedgerSubject { .process(id) }
 
   /// The process's effective user; nil if it is gone.
-  var userID: Int? { ProcessStatus.owner(id) }
+  var userID: Int? { ProcessStatus.effectiveUser(id) }
   /// The name of its command now, of at most 15 bytes; nil if it has none, or is gone.
   var command: String? {
     let name = (ProcFile.contents("\(folder)/comm") ?? []).prefix { $0 != 0x0A }
@@ -72,7 +72,7 @@ struct SeenProcess: Sendable {
     do throws(LedgerReadingError) {
       return try own(paths)
     } catch {
-      guard case .notPermitted(let errno) = error.reason else { throw error }
+      guard case .notPermitted(let errno, _) = error.reason else { throw error }
       throw LedgerReadingError(.descriptorClosed(errno: errno), of: subject)
     }
   }
@@ -89,7 +89,7 @@ struct SeenProcess: Sendable {
         if owner.id == innermostID, isNamespace(owner.pidNamespace) { return source }
       } catch {
         // A descriptor that was just closed, or another file.
-        if ![.noSuchProcess, .notALedger].contains(error.code) { refusal = error }
+        if ![.noSuchProcess, .notALedger, .notFinished].contains(error.code) { refusal = error }
       }
     }
     if let refusal { throw refusal }
@@ -97,11 +97,7 @@ struct SeenProcess: Sendable {
   }
 
   /// The process's id in its own pid namespace, which is the one that its ledger has.
-  private var innermostID: Int {
-    let lines = ProcFile.text("\(folder)/status")?.split(separator: "\n") ?? []
-    let line = lines.first { $0.hasPrefix("NSpid:") }
-    return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) } ?? id
-  }
+  private var innermostID: Int { ProcessStatus.numbers("NSpid:", ofProcess: id).last ?? id }
 
   /// Whether the process may be in a pid namespace that a ledger names. A process whose root has no `/proc` does not
   /// know its own, and its ledger has 0.
@@ -127,8 +123,8 @@ struct SeenProcess: Sendable {
   }
 }
 
-/// What `/proc/PID/stat` says.
-private struct ProcessStatus {
+/// What `/proc/PID/stat` says, and `/proc/PID/status`.
+struct ProcessStatus {
   let isRunning: Bool
   let startTime: UInt64?
 
@@ -142,9 +138,18 @@ private struct ProcessStatus {
     startTime = fields.count > 19 ? UInt64(fields[19]) : nil
   }
 
-  static func owner(_ id: Int) -> Int? {
-    var status = stat()
-    return unsafe stat("/proc/\(id)", &status) == 0 ? Int(status.st_uid) : nil
+  /// The numbers in a line of the file `status`, which begins with this key.
+  static func numbers(_ key: String, ofProcess id: Int) -> [Int] {
+    let lines = ProcFile.text("/proc/\(id)/status")?.split(separator: "\n") ?? []
+    let line = lines.first { $0.hasPrefix(key) } ?? ""
+    return line.split(whereSeparator: \.isWhitespace).dropFirst().compactMap { Int($0) }
+  }
+
+  /// The effective user of a process; nil if it is gone. The owner of the folder `/proc/PID` would be root if the
+  /// process is not dumpable.
+  static func effectiveUser(_ id: Int) -> Int? {
+    let users = numbers("Uid:", ofProcess: id)
+    return users.count > 1 ? users[1] : nil
   }
 
   static func pidNamespace(_ id: String) -> UInt64? {

@@ -54,7 +54,9 @@ package struct ResidencyError: Error, Equatable, Sendable, CustomStringConvertib
   package var description: String {
     switch code {
     case .noSuchProcess: "\(path): there is no such process."
-    case .notPermitted: "\(path): permission denied. Only the user of the process, or root, may read this file."
+    case .notPermitted:
+      "\(path): permission denied. Only root may read this file, and the user of the process if it is dumpable (not so "
+        + "after prctl(PR_SET_DUMPABLE, 0), or after a start from a set-uid file)."
     case .vanished: "\(path): the process has ended, or it has no memory of its own."
     case .malformed:
       "\(path): line \(line?.number ?? 0) has an unexpected form"

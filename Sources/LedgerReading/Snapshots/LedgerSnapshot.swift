@@ -20,7 +20,8 @@ package struct LedgerSnapshot: Codable, Sendable, Equatable {
     case inUse
     /// The process ended by a regular exit.
     case ended
-    /// The process began another program by `exec`, so that this one is gone.
+    /// The process began another program by `exec`, so that this one is gone. The ledger says so, or the process runs
+    /// and has not mapped the ledger any more.
     case replaced
   }
 
