@@ -104,4 +104,42 @@ struct ChildTests {
     #expect(Self.ledgerCount(child) == 1 && Self.ledgerCount(process.id) == 1)
     #expect(try OutsideReport(process.id).live == .init(count: ChildTrial.heldCount, byteCount: Self.heldBytes))
   }
+
+  @Test("A process that goes on as a program without the library is known by its file, and by a copy of it")
+  func programWithoutLibrary() throws {
+    let folder = try TestFolder(in: "/dev/shm")
+    let (path, copy) = (folder.path + "/ledger", folder.path + "/copy")
+    let process = try TrialProcess(["other-program"], ledger: path)
+    try process.line()
+    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    for file in [path, copy] {
+      let snapshot = try LedgerReader(path: file).snapshot()
+      #expect(snapshot.isRunning == true && snapshot.status == .inUse, "\(file)")
+    }
+    let kept = folder.path + "/snapshot"
+    let written = try Command.run("leak-audit", ["snapshot", "\(process.id)", "--output", kept])
+    #expect(written.exitCode == 0, "\(written.errors)")
+    #expect(try OutsideReport.run([kept]).output.contains(/ledger made [^;\n]* ago\n/))
+    #expect(try process.step() == "going on")
+    // `cat` repeats the empty line, so the other program has begun.
+    #expect(try process.step() == "")
+    for file in [path, copy] {
+      let snapshot = try LedgerReader(path: file).snapshot()
+      #expect(snapshot.isRunning == false && snapshot.status == .replaced, "\(file)")
+      let report = try OutsideReport.run([file])
+      #expect(report.output.contains(", went on as another program (exec)\n"), "\(report.output)")
+      #expect(report.output.contains("Its memory went with it, so nothing of it is a leak."))
+    }
+    #expect(try OutsideReport.run([kept]).output.contains("; it has ended since this snapshot\n"))
+  }
+
+  @Test("A copy of a ledger whose process closed the descriptor is not taken for that of another program")
+  func copyOfClosed() throws {
+    let (folder, files) = (try TestFolder(in: "/dev/shm"), try TestFolder())
+    let (path, copy) = (folder.path + "/ledger", folder.path + "/copy")
+    let process = try TrialProcess(["closefrom", files.path], ledger: path)
+    try process.line()
+    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    for file in [path, copy] { #expect(try LedgerReader(path: file).snapshot().isRunning == true, "\(file)") }
+  }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import LedgerReading
 import TestSupport
 import Testing
 
@@ -32,7 +33,7 @@ struct PermissionTests {
     try process.line()
     try OutsideReport.expectRefusal(
       "\(process.id)", under: Self.asOtherUser, command: command, "does not let this user read",
-      "Permission denied", "as root")
+      "Permission denied", "It is a process of the user with the id 0. Run the command as that user, or as root.")
     #expect(try listedProcesses(["--all-users"], under: Self.asOtherUser, command: command)[process.id] == nil)
     #expect(try listedProcesses()[process.id] == HoldingTrial.count)
   }
@@ -48,10 +49,13 @@ struct PermissionTests {
     let report = try OutsideReport("\(readable.id)", under: Self.asOtherUser, command: command)
     #expect(report.live.count == HoldingTrial.count)
     try OutsideReport.expectRefusal(
-      "\(secret.id)", under: Self.asOtherUser, command: command, "does not let this user read", "as root")
+      "\(secret.id)", under: Self.asOtherUser, command: command, "does not let this user read",
+      "It is a process of this user, but it is not dumpable", "PR_SET_DUMPABLE", "as root", "NATIVE_BUFFERS_LEDGER")
     #expect(try listedProcesses(under: Self.asOtherUser, command: command) == [readable.id: HoldingTrial.count])
-    // Root may read both.
+    // Root may read both, and sees whose they are: the folder in /proc of a process that is not dumpable is root's.
     #expect(try OutsideReport(secret.id).live.count == HoldingTrial.count)
+    let owners = LedgerReader.processes(allUsers: true).filter { [readable.id, secret.id].contains($0.processID) }
+    #expect(owners.map(\.userID) == [65_534, 65_534])
   }
 
   @Test("A ledger in a file can be read by its user alone")
@@ -61,7 +65,12 @@ struct PermissionTests {
     let path = folder.path + "/ledger"
     let process = try TrialProcess(["hold"], ledger: path)
     try process.line()
-    try OutsideReport.expectRefusal(path, under: Self.asOtherUser, command: command, "does not let this user read")
+    try OutsideReport.expectRefusal(
+      path, under: Self.asOtherUser, command: command, "does not let this user read",
+      "The file belongs to the user with the id 0. Run the command as that user, or as root.")
     #expect(try OutsideReport(path).live.count == HoldingTrial.count)
+    try #require(unsafe chown(path, 65_534, 65_534) == 0 && chmod(path, 0) == 0)
+    try OutsideReport.expectRefusal(
+      path, under: Self.asOtherUser, command: command, "The file is this user's, so its mode", "chmod u+r")
   }
 }

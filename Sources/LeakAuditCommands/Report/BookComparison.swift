@@ -22,16 +22,13 @@ struct BookComparison {
 }
 
 extension LedgerReport {
-  /// Whether the ledger was read from its file, although its process runs and could be asked.
-  private var isOfFileOfRunningProcess: Bool { isRunning == true && seenProcessID == nil }
-
   /// Whether both books agree, or why they are not compared.
   func booksText(_ units: ByteText) -> String {
     guard let answerAge else {
+      if !hasHadBuffer { return "books: no buffer was created\(isRunning == true ? " yet" : ""), so there are none." }
       let reason =
         isOfFileOfRunningProcess
-        ? "the process still runs, and only the file of its ledger was read. What it holds is not judged. "
-          + "leak-audit report \(process?.id ?? 0) asks the process, and compares both books."
+        ? fileOnlyText
         : isRunning == true
           ? "the process did not count what its allocator has. It is stopped or very busy, its maintenance thread is "
             + "turned off, it is a forked child, or it closed the descriptor by which it can be asked."

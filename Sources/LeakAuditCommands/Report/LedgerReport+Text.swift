@@ -73,8 +73,8 @@ extension LedgerReport {
       let id = process.map { " `leak-audit report \($0.id)`" } ?? " `leak-audit list`"
       text.append(
         "This program began another one in the same process (exec). Its memory went with it, so nothing of it is a "
-          + "leak. If the other program uses NativeBuffers, its ledger is the file with the same name, but without "
-          + "`.before-exec` at the end; while it runs,\(id) shows it, too.")
+          + "leak. If the other program uses NativeBuffers, its ledger has the same name, but without `.before-exec` "
+          + "at the end, or another one; while it runs,\(id) shows it, too.")
     }
     if let memoryError { text.append("Where the memory is could not be found out: \(memoryError)") }
     if tornCount > 0 {
@@ -101,6 +101,7 @@ extension LedgerReport {
         ("verdict: clean. Nothing was found but what rules leave out.", style.good)
       case .clean: ("verdict: clean. Nothing was found.", style.good)
       case .notes: ("verdict: clean, with notes. No finding counts; see the notes above.", style.good)
+      case .notJudged: (notJudgedText, style.note)
       case .faults: ("verdict: faults. See the findings above.", style.fault)
       }
     return text.wrapped(to: width, indent: 0).map(paint)

@@ -9,7 +9,12 @@ struct LedgerReport: Encodable {
   let process: LedgerProcess?
   let seenProcessID: Int?
   let status: LedgerSnapshot.Status
+  /// Whether the process ran when the ledger was read; nil if that is not known.
   let isRunning: Bool?
+  /// Whether it runs now, which is another time for a snapshot in a file; nil if that is not known.
+  let stillRuns: Bool?
+  /// Whether this is the report of a snapshot in a file.
+  let isOfSnapshot: Bool
   /// When the ledger was read: nanoseconds since 1970.
   let takenAt: UInt64
   let verdict: Verdict
@@ -22,6 +27,8 @@ struct LedgerReport: Encodable {
   let heldByCache: Amount
   let processLifetime: Amount
   let idleBytes: Int
+  /// Whether the process had created a buffer by then.
+  let hasHadBuffer: Bool
   /// What is live by line of code, most bytes first.
   let lines: [Line]
   /// How many lines have something live, whether they are among `lines` or not.
@@ -45,9 +52,10 @@ struct LedgerReport: Encodable {
   /// What could not be read.
   let damage: [LedgerDamage]
   let tornCount: Int
-  /// In one word: clean (no findings), notes (no finding counts), or faults (at least one counts).
+  /// In one word: clean (no findings), notes (no finding counts), or faults (at least one counts). If nothing counts,
+  /// and only the file of a process's ledger was read while the process ran, then it was not judged.
   enum Verdict: String, Encodable {
-    case clean, notes, faults
+    case clean, notes, faults, notJudged
   }
 
   struct Amount: Encodable {
@@ -81,26 +89,31 @@ struct LedgerReport: Encodable {
   let isPartial: Bool
 
   /// - Parameters:
+  ///   - isKept: whether the snapshot was in a file.
   ///   - memory: where the memory of the process is; nil for a process that does not run.
   ///   - faults: the kinds that are faults in this report.
   ///   - filter: says which findings are shown, and which of them count.
   ///   - shows: which lines of code are shown in the list of what is live.
   init(
-    _ snapshot: LedgerSnapshot, memory: Result<ResidentSum, CommandFailure>? = nil, leastAge: Int?,
-    faults: Set<Finding.Kind>, filter: inout FindingFilter, shows: (Site) -> Bool
+    _ snapshot: LedgerSnapshot, isKept: Bool = false, memory: Result<ResidentSum, CommandFailure>? = nil,
+    leastAge: Int?, faults: Set<Finding.Kind>, filter: inout FindingFilter, shows: (Site) -> Bool
   ) {
     var options = SnapshotAudit.Options()
     options.leastAge = leastAge
     options.faults = faults
     let audit = SnapshotAudit(snapshot, options)
     let (findings, suppressed) = filter.judge(audit.findings, isFault: faults.contains)
-    title = snapshot.title
+    stillRuns = isKept ? snapshot.stillRuns : snapshot.isRunning
+    isOfSnapshot = isKept
+    title = snapshot.title + Self.titleEnd(snapshot, isKept: isKept, stillRuns: stillRuns)
     process = snapshot.process
     seenProcessID = snapshot.seenProcessID
     status = snapshot.status
     isRunning = snapshot.isRunning
     takenAt = snapshot.takenAt
-    verdict = findings.contains(where: \.counts) ? .faults : findings.isEmpty ? .clean : .notes
+    verdict =
+      findings.contains(where: \.counts)
+      ? .faults : snapshot.isOfFileOfRunningProcess ? .notJudged : findings.isEmpty ? .clean : .notes
     self.findings = findings.map { judged in
       JudgedFinding(
         finding: judged.finding, counts: judged.counts, explanation: judged.finding.explanationForProcess,
@@ -111,6 +124,7 @@ struct LedgerReport: Encodable {
     heldByCache = Amount(snapshot.keptTotals(by: .cache))
     processLifetime = Amount(snapshot.keptTotals(by: .process))
     idleBytes = snapshot.idleByteCount
+    hasHadBuffer = snapshot.hasHadBuffer
     let liveLines = snapshot.liveLines
     liveLineCount = liveLines.count
     let least = filter.minimumByteCount

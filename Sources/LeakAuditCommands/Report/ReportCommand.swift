@@ -42,9 +42,10 @@ package struct ReportCommand: ParsableCommand {
   package func run() throws {
     try reportingFailures { () throws -> ExitCode in
       var filter = try audit.filter()
-      let (snapshot, memory) = try LedgerTarget(target).snapshotAndMemory(leastAge: audit.minAge)
+      let (snapshot, isKept, memory) = try LedgerTarget(target).snapshotAndMemory(leastAge: audit.minAge)
       let report = LedgerReport(
-        snapshot, memory: memory, leastAge: audit.minAge, faults: Self.faults, filter: &filter, shows: display.shows)
+        snapshot, isKept: isKept, memory: memory, leastAge: audit.minAge, faults: Self.faults, filter: &filter,
+        shows: display.shows)
       let remarks = filter.suppressions.remarks
       switch format {
       case .json: try printReport(json(Document(report: report, remarks: remarks)))

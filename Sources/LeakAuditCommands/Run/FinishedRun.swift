@@ -13,7 +13,9 @@ struct FinishedRun: Encodable {
   let replaced: [LedgerReport]
   /// Why ledgers could not be read.
   let failures: [String]
-  /// What is to be said of the suppression files.
+  /// The ids of processes that had not finished making their ledgers.
+  let unfinished: [Int]
+  /// What is to be said of processes that were not judged, and of the suppression files.
   let remarks: [String]
 
   /// Audits the ledgers.
@@ -25,14 +27,22 @@ struct FinishedRun: Encodable {
     var reports: [LedgerReport] = []
     var replaced: [LedgerReport] = []
     var failures: [String] = []
+    var unfinished: [Int] = []
+    var remarks: [String] = []
     for ledger in ledgers {
       do throws(CommandFailure) {
         let snapshot = try LedgerTarget.file(ledger.path).snapshot(leastAge: leastAge)
         let report = LedgerReport(
           snapshot, leastAge: leastAge, faults: Self.faults, filter: &filter, shows: shows)
-        if ledger.isReplaced { replaced.append(report) } else { reports.append(report) }
+        if ledger.isReplaced || snapshot.status == .replaced { replaced.append(report) } else { reports.append(report) }
+        if report.verdict == .notJudged { remarks.append(Self.stillRunningText(snapshot, ledger.processID)) }
       } catch {
-        failures.append("process \(ledger.processID): \(error)")
+        guard error.cause?.isOfUnfinishedLedger == true else {
+          failures.append("process \(ledger.processID): \(error)")
+          continue
+        }
+        unfinished.append(ledger.processID)
+        remarks.append(Self.unfinishedText(ledger.processID))
       }
     }
     self.command = command
@@ -40,7 +50,18 @@ struct FinishedRun: Encodable {
     self.reports = reports
     self.replaced = replaced
     self.failures = failures
-    remarks = filter.suppressions.remarks
+    self.unfinished = unfinished
+    self.remarks = remarks + filter.suppressions.remarks
+  }
+
+  private static func stillRunningText(_ snapshot: LedgerSnapshot, _ id: Int) -> String {
+    "\(snapshot.name) was not judged, because it still runs. `leak-audit report \(id)` audits it now. To have it in "
+      + "this report, let the command wait for it."
+  }
+
+  private static func unfinishedText(_ id: Int) -> String {
+    "process \(id) had not finished making its ledger, so it had no buffer, and there is nothing to audit. If it still "
+      + "runs, `leak-audit report \(id)` can audit it later."
   }
 
   /// `held` is one of them: to find what a command leaves at its end is what a run is for.
@@ -62,14 +83,14 @@ struct FinishedRun: Encodable {
       text += [""] + report.textLines(top: top, units: units, style: style, width: width)
     }
     text += failures.map { style.fault("could not audit \($0)") }
-    if allReports.isEmpty, failures.isEmpty {
+    if allReports.isEmpty, failures.isEmpty, unfinished.isEmpty {
       text +=
         ("\(name) wrote no ledger: no process of it created a native buffer, or it does not use NativeBuffers, or "
         + "something removed NATIVE_BUFFERS_LEDGER from its environment or replaced it (`env -i`, `env -u`, `sudo`, a "
         + "`leak-audit run` in it), or it names another file itself (`LedgerFile.use`), or it could not write one "
         + "(its standard error then says why).").wrapped(to: width, indent: 0)
     }
-    text += remarks.map { style.note($0) }
+    text += remarks.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
     return text
   }
 }

@@ -33,10 +33,10 @@ package enum LedgerTarget: Sendable, Equatable {
           self = .file(text)
           return
         }
-        let whose = search.sawAll ? "" : " of this user"
-        let others = search.sawAll ? "" : " Other users' processes could not be looked at; root can look at them."
+        let which = search.sawAll ? "" : " that this user may look at"
+        let others = search.sawAll ? "" : " Some processes could not be looked at; root can look at them."
         throw CommandFailure(
-          "no process\(whose) with a ledger is called \"\(text.shownOnTerminals)\", and there is no such file. "
+          "no process with a ledger\(which) is called \"\(text.shownOnTerminals)\", and there is no such file. "
             + "`leak-audit list` shows the processes with a ledger.\(others)")
       }
       self = .process(process.processID)
@@ -54,15 +54,18 @@ package enum LedgerTarget: Sendable, Equatable {
     try read(leastAge: leastAge).snapshot
   }
 
-  /// Reads the same, and finds out where the memory of the process is. `memory` is nil for a file.
+  /// Reads the same, and finds out where the memory of the process is. `memory` is nil for a file; `isKept` says
+  /// whether it is a snapshot in a file.
   func snapshotAndMemory(
     leastAge: Int?
-  ) throws(CommandFailure) -> (snapshot: LedgerSnapshot, memory: Result<ResidentSum, CommandFailure>?) {
+  ) throws(CommandFailure) -> (
+    snapshot: LedgerSnapshot, isKept: Bool, memory: Result<ResidentSum, CommandFailure>?
+  ) {
     let (snapshot, reader) = try read(leastAge: leastAge)
     do {
-      return (snapshot, try reader?.residentSum(answer: snapshot.answer).map { .success($0) })
+      return (snapshot, reader == nil, try reader?.residentSum(answer: snapshot.answer).map { .success($0) })
     } catch {
-      return (snapshot, .failure(CommandFailure("\(error)")))
+      return (snapshot, reader == nil, .failure(CommandFailure("\(error)")))
     }
   }
 
@@ -70,14 +73,14 @@ package enum LedgerTarget: Sendable, Equatable {
   /// - Returns: the snapshot, and the open ledger from which it was read. For a snapshot in a file, there is no ledger.
   func read(leastAge: Int? = nil) throws(CommandFailure) -> (snapshot: LedgerSnapshot, reader: LedgerReader?) {
     do {
-      if case .file(let path) = self, let bytes = Self.snapshotBytes(path) {
-        return (try SnapshotFile.snapshot(from: bytes), nil)
+      if case .file(let path) = self, let file = OpenSnapshotFile(path) {
+        return (try SnapshotFile.snapshot(from: try file.bytes()), nil)
       }
       let reader = try open()
       _ = try reader.requestAnswer(timeout: Self.answerTimeout)
       return (try reader.snapshot(LedgerReader.Options(leastAge: leastAge)), reader)
     } catch let error as LedgerReadingError {
-      throw CommandFailure(error.description)
+      throw CommandFailure(error)
     } catch let error as SnapshotFileError {
       throw CommandFailure(error.description(of: self))
     } catch {
@@ -87,7 +90,7 @@ package enum LedgerTarget: Sendable, Equatable {
 
   /// Whether a file is there that begins like a ledger or a snapshot, even if it is damaged.
   private static func isLedgerOrSnapshot(_ path: String) -> Bool {
-    snapshotBytes(path) != nil || LedgerReader.isLedger(path: path)
+    OpenSnapshotFile(path) != nil || LedgerReader.isLedger(path: path)
   }
 
   private func open() throws(LedgerReadingError) -> LedgerReader {
@@ -95,31 +98,6 @@ package enum LedgerTarget: Sendable, Equatable {
     case .process(let id): try LedgerReader(process: id)
     case .file(let path): try LedgerReader(path: path)
     }
-  }
-
-  /// The bytes of a file that begins like a snapshot; nil for every other file, and for one that cannot be read.
-  private static func snapshotBytes(_ path: String) -> [UInt8]? {
-    // O_NONBLOCK, because the path may be a pipe's, and to open it would wait for a writer.
-    let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    var status = stat()
-    guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-      status.st_size <= SnapshotFile.largestByteCount
-    else { return nil }
-    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-    let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, 2, 0) }
-    guard count == 2, bytes.starts(with: SnapshotFile.signature) else { return nil }
-    var done = 0
-    while done < bytes.count {
-      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-        unsafe pread(file, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done, off_t(done))
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return Array(bytes[..<done]) }
-      done += count
-    }
-    return bytes
   }
 }
 

@@ -9,8 +9,15 @@ package enum SnapshotFile {
   /// The bytes with which each such file begins; a ledger begins with others.
   package static let signature: [UInt8] = [0x1F, 0x8B]
 
-  /// The most bytes that the JSON of a snapshot may have. A snapshot of the most lines and resources has a tenth of it.
-  package static let largestByteCount = 256 << 20
+  /// The most bytes that the JSON of a snapshot may have. A snapshot of 65,536 lines of code has less than half of it.
+  package static let largestByteCount = 64 << 20
+
+  /// The most bytes that the JSON in a file of this size may have. Each row of a snapshot has numbers of its own, so no
+  /// snapshot of more than 4 MiB becomes 64 times as small by compression: one with 10,000 resources became 8 times as
+  /// small. A file that was made to fill the memory becomes up to 1,000 times as small.
+  package static func largestByteCount(inFileOf byteCount: Int) -> Int {
+    min(largestByteCount, max(4 << 20, 64 * byteCount))
+  }
 
   /// The bytes of the file.
   /// - Throws: ``ValueRefusal`` if the snapshot is too large, or memory is short.
@@ -30,10 +37,15 @@ package enum SnapshotFile {
       if result != CZlibDone { count = 0 }
     }
     guard result == CZlibDone else { throw ValueRefusal("the snapshot could not be compressed: memory is short") }
+    guard json.count <= largestByteCount(inFileOf: bytes.count) else {
+      throw ValueRefusal("the snapshot is too large for a file")
+    }
     return bytes
   }
 
-  /// Reads the bytes of a file. It takes at most a fixed multiple of their number in memory, plus 1 MiB.
+  /// Reads the bytes of a file. Its JSON has at most ``largestByteCount(inFileOf:)`` bytes, or the file is refused, and
+  /// twice this was in memory. To decode JSON of that size takes up to 25 times as much, if it is made of the
+  /// shortest numbers.
   package static func snapshot(from bytes: [UInt8]) throws(SnapshotFileError) -> LedgerSnapshot {
     let json = Data(try decompressed(bytes))
     do {
@@ -56,7 +68,8 @@ package enum SnapshotFile {
 
   /// Doubles the room until the text fits, because the length in the file's trailer may lie.
   private static func decompressed(_ bytes: [UInt8]) throws(SnapshotFileError) -> [UInt8] {
-    var capacity = min(largestByteCount, max(1 << 16, 8 * bytes.count))
+    let limit = largestByteCount(inFileOf: bytes.count)
+    var capacity = min(limit, max(1 << 16, 8 * bytes.count))
     while true {
       var result = CZlibDamaged
       let text = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { output, count in
@@ -68,7 +81,7 @@ package enum SnapshotFile {
       }
       switch result {
       case CZlibDone: return text
-      case CZlibNoRoom where capacity < largestByteCount: capacity = min(largestByteCount, capacity * 4)
+      case CZlibNoRoom where capacity < limit: capacity = min(limit, capacity * 4)
       case CZlibNoRoom: throw .tooLarge
       case CZlibNoMemory: throw .memoryIsShort
       case CZlibCutShort: throw .cutShort

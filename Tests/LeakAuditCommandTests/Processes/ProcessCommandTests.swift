@@ -164,7 +164,7 @@ struct ProcessCommandTests {
     #expect(lines.count == 2 && lines.allSatisfy { $0.contains("  live 103 of 2.96 MiB  ") && $0.contains("large()") })
   }
 
-  @Test("If other users' processes could not be looked at, the message about a name says whose processes it is about")
+  @Test("If some processes could not be looked at, the message about a name says which processes it is about")
   func unknownName() async throws {
     await #expect(processExitsWith: .success) {
       func message() -> String {
@@ -179,7 +179,7 @@ struct ProcessCommandTests {
       guard message().hasPrefix("no process with a ledger is called \"no-such-server\"") else { exit(1) }
       guard seteuid(65_534) == 0 else { exit(2) }
       let ofUser = message()
-      guard ofUser.hasPrefix("no process of this user with a ledger is called \"no-such-server\""),
+      guard ofUser.hasPrefix("no process with a ledger that this user may look at is called \"no-such-server\""),
         ofUser.contains("root can look at them")
       else { exit(3) }
     }

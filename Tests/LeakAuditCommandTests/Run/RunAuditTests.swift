@@ -158,4 +158,16 @@ struct RunAuditTests {
     #expect(outcome.exitCode == 2)
     #expect(outcome.errors.contains(/\ncould not audit process [0-9]+: file/), "\(outcome.errors)")
   }
+
+  @Test("A ledger that its process has not finished making is a remark, and no failure", arguments: ["0", "100000"])
+  func unfinished(size: String) throws {
+    let command = #"cd "${NATIVE_BUFFERS_LEDGER%/*}" && head -c \#(size) /dev/zero >4194303.ledger"#
+    let outcome = try script(command)
+    #expect(outcome.exitCode == 0)
+    #expect(
+      outcome.errors.contains("\nprocess 4194303 had not finished making its ledger")
+        && !outcome.errors.contains("could") && !outcome.errors.contains("wrote no ledger"), "\(outcome.errors)")
+    let clean = try script(#""$0" ending held; "# + command)
+    #expect(clean.exitCode == 1 && clean.errors.contains("had not finished"), "\(clean.errors)")
+  }
 }

@@ -2,6 +2,7 @@
 
 import Foundation
 import ResourceLedger
+import TestSupport
 import Testing
 
 @testable import LeakAuditCommands
@@ -80,8 +81,65 @@ struct SnapshotFileTests {
     }
   }
 
-  @Test("A small file that would become very large takes no more than a fixed amount of memory, and is refused")
-  func bomb() throws {
+  @Test("A small file that would become very large takes no more memory than snapshots of its size, and is refused")
+  func bomb() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let folder = try ScratchFolder()
+      let file = folder.path + "/bomb"
+      let made = try Command.run("/bin/sh", ["-c", "head -c 300000000 /dev/zero | gzip -9 >\"$0\"", file])
+      guard made.exitCode == 0 else { exit(1) }
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+      let limit = SnapshotFile.largestByteCount(inFileOf: bytes.count)
+      guard limit < 20_000_000 else { exit(2) }
+      // The peak of the resident set starts again from the size of now.
+      try "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .utf8)
+      let before = Self.peak
+      do throws(CommandFailure) {
+        _ = try LedgerTarget.file(file).snapshot()
+        exit(3)
+      } catch {
+        guard error.description.contains("is too large for a snapshot") else { exit(4) }
+      }
+      print("grew by \(Self.peak - before), limit \(limit)")
+      guard Self.peak - before <= 2 * limit + 4 << 20 else { exit(5) }
+    }
+  }
+
+  /// The greatest resident set so far, in bytes.
+  private static var peak: Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+    return (Int(line.filter(\.isNumber)) ?? 0) * 1_024
+  }
+
+  @Test("A file that is larger than any snapshot is refused as that, and is not read; nor is any to know its kind")
+  func large() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let folder = try ScratchFolder()
+      let path = try folder.write(SnapshotFile.signature, "large")
+      guard unsafe truncate(path, 40 << 20) == 0, unsafe chdir(folder.path) == 0 else { exit(1) }
+      let before = Self.readCount
+      guard try LedgerTarget("large") == .file("large") else { exit(2) }
+      guard Self.readCount - before < 1 << 20 else { exit(3) }
+      guard unsafe truncate(path, 100 << 20) == 0 else { exit(4) }
+      do throws(CommandFailure) {
+        _ = try LedgerTarget.file(path).snapshot()
+        exit(5)
+      } catch {
+        guard error.description.contains("is too large for a snapshot") else { exit(6) }
+      }
+      guard Self.readCount - before < 1 << 20 else { exit(7) }
+    }
+  }
+
+  /// The bytes that this process has read.
+  private static var readCount: Int {
+    let text = (try? String(contentsOfFile: "/proc/self/io", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").first.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+  }
+
+  @Test("A file whose trailer lies about the length is damaged")
+  func lyingLength() throws {
     var bytes = try SnapshotFile.bytes(of: made.snapshot)
     bytes.removeLast(4)
     bytes += [0xFF, 0xFF, 0xFF, 0xFF]
