@@ -11,9 +11,8 @@ extension LedgerSnapshot {
 
   /// Whether the process had created a buffer.
   var hasHadBuffer: Bool {
-    func isOfBuffers(_ domain: SnapshotDomain) -> Bool { domain.kind == .arena || domain.kind == .adoptedMemory }
-    return domains.contains { isOfBuffers($0) && $0.endedCount > 0 }
-      || sums.contains { isOfBuffers(domains[$0.domain]) }
+    domains.contains { $0.kind.isOfBuffers && $0.endedCount > 0 }
+      || sums.contains { domains[$0.domain].kind.isOfBuffers }
   }
 }
 

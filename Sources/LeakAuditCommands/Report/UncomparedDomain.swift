@@ -52,11 +52,10 @@ extension LedgerSnapshot {
     var counts = [Int](repeating: 0, count: domains.count)
     for sum in sums where sum.use.isHeld { counts[sum.domain] = .clampedSum(counts[sum.domain], sum.count) }
     return zip(domains, counts).compactMap { domain, count in
-      let isArena = domain.kind == .arena || domain.kind == .adoptedMemory
       // The domain with number 0 stands for resources without a domain, which nothing counts.
-      guard domain.number != 0, !isArena, domain.isInUse || count > 0, count > 0 || domain.census != nil else {
-        return nil
-      }
+      guard domain.number != 0, !domain.kind.isOfBuffers, domain.isInUse || count > 0,
+        count > 0 || domain.census != nil
+      else { return nil }
       return UncomparedDomain(
         name: domain.name, kind: domain.kind.label, liveCount: count, census: domain.census?.count,
         censusAge: domain.census.map { age(ofSecond: $0.second) })

@@ -13,13 +13,11 @@ package struct SumsByFinding {
   /// The sums to which the resources of a domain are added.
   /// - Parameter domain: any number that no other domain has. It does not matter for buffers.
   package subscript(domain: Int, kind: DomainKind) -> SiteSums {
-    get { Self.isOfBuffers(kind) ? buffers : others[domain, default: SiteSums()] }
+    get { kind.isOfBuffers ? buffers : others[domain, default: SiteSums()] }
     _modify {
-      if Self.isOfBuffers(kind) { yield &buffers } else { yield &others[domain, default: SiteSums()] }
+      if kind.isOfBuffers { yield &buffers } else { yield &others[domain, default: SiteSums()] }
     }
   }
-
-  private static func isOfBuffers(_ kind: DomainKind) -> Bool { kind == .arena || kind == .adoptedMemory }
 
   /// The findings: that of the buffers first, and then those of the other domains, by number.
   /// - Parameter finding: makes a finding of a sum. The domain is nil for buffers.

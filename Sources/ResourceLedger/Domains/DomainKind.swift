@@ -19,6 +19,9 @@ public struct DomainKind: Hashable, Sendable {
   /// A domain that the program added.
   public static var custom: DomainKind { DomainKind(rawValue: 6) }
 
+  /// Whether its resources are buffers.
+  package var isOfBuffers: Bool { self == .arena || self == .adoptedMemory }
+
   /// Whether the program creates resources of such a domain, as native resources. Only the library makes entries of the
   /// other kinds, because they mean more to it: an arena's entries are blocks of memory.
   package var isOfClients: Bool {
