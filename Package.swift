@@ -60,7 +60,10 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "NativeBuffers",
-      dependencies: ["CJemalloc", "CNativeRuntime", "NativeSynchronization", "ResourceLedger"],
+      dependencies: [
+        "CJemalloc", "CNativeRuntime", "NativeSynchronization", "ResourceLedger",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: swiftSettings),
     // Floor 3
     .target(
@@ -161,6 +164,7 @@ let package = Package(
       name: "NativeBuffersTests",
       dependencies: [
         "CJemalloc", "CNativeRuntime", "NativeBuffers", "NativeSynchronization", "ResourceLedger", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(

@@ -10,13 +10,12 @@ struct InterruptionTests {
 
   /// Starts a command with signals as a shell or a service may leave them.
   private func start(
-    _ command: [String], _ more: [String], output: Int32, blocked: [Int32] = [], defaulted: [Int32] = []
+    _ command: [String], _ more: [String], output: Int32, blocked: [Int32] = []
   ) throws -> SpawnedProcess {
     let null = unsafe open("/dev/null", O_WRONLY | O_CLOEXEC)
     defer { close(null) }
     return try SpawnedProcess(
-      [Command.path(command[0])] + command.dropFirst() + more, output: output, errors: null, blocked: blocked,
-      defaulted: defaulted)
+      [Command.path(command[0])] + command.dropFirst() + more, output: output, errors: null, blocked: blocked)
   }
 
   @Test("Ctrl-C and SIGTERM end a command whose parent has blocked them", arguments: commands, [SIGINT, SIGTERM])
@@ -41,7 +40,7 @@ struct InterruptionTests {
     close(ends[0])
     defer { close(ends[1]) }
     let child = try start(
-      command, [folder.path, "--output", output.path], output: ends[1], defaulted: [SIGPIPE])
+      command, [folder.path, "--output", output.path], output: ends[1])
     #expect(child.wait().exitCode == 2)
     #expect(output.files.count == 2)
   }

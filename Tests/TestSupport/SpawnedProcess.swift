@@ -15,11 +15,13 @@ public struct SpawnedProcess {
   ///   - environment: nil for that of this process.
   ///   - input, output, errors: the standard streams; they stay open here.
   ///   - blocked: the signals that are blocked at the start. A thread that runs tests may have blocked others.
-  ///   - defaulted: signals that have their usual effect at the start, whatever they do in this process.
+  ///   - defaulted: signals that have their usual effect at the start, whatever they do in this process. Tests that run
+  ///     in the background, or under `nohup`, ignore some of those that end a program.
   /// - Throws: ``SpawnFailure``.
   public init(
     _ words: [String], environment: [String: String]? = nil, input: Int32 = STDIN_FILENO,
-    output: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO, blocked: [Int32] = [], defaulted: [Int32] = []
+    output: Int32 = STDOUT_FILENO, errors: Int32 = STDERR_FILENO, blocked: [Int32] = [],
+    defaulted: [Int32] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE]
   ) throws(SpawnFailure) {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)

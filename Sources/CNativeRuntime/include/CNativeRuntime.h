@@ -6,6 +6,7 @@
 // - System.h: a sleep that another thread can end, and cheap clocks;
 // - Identity.h: which process this is, read without an allocation;
 // - Region.h: memory that others can map, and the copy that a forked child gets;
+// - Mapped.h: a copy of memory that may be gone;
 // - Request.h: a page by which other processes can ask for something;
 // - SwiftRuntime.h: the functions of Swift's runtime for `unowned` references;
 // - CNativeRuntime.c: code that runs before `main`.
@@ -18,6 +19,7 @@
 
 #include "Barrier.h"
 #include "Identity.h"
+#include "Mapped.h"
 #include "Region.h"
 #include "Request.h"
 #include "SwiftRuntime.h"

@@ -121,10 +121,18 @@ public import ResourceLedger
     case .releaseNow:
       Block.release(entry)
       return true
-    case .deferred: return true
+    case .deferred:
+      leaveToPins()
+      return true
     case .alreadyReleased: return false
     }
   }
+
+  /// Leaves the release to the last pin. If the block has only the pin of its own that a read-only buffer keeps, this
+  /// ends that.
+  @usableFromInline
+  @inline(never)
+  func leaveToPins() { AdoptedMemory.endOwnPin(of: entry, key: key) }
 
   /// Ends the life of a block that only the caller can reach: no pin, no other handle.
   @inlinable

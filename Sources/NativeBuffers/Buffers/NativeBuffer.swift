@@ -97,36 +97,6 @@ public final class NativeBuffer: Sendable {
     createdSite = block.entry.site
   }
 
-  /// Creates a handle to memory that other code allocated.
-  ///
-  /// The ledger counts it in the domain "adopted memory", which no allocator audits.
-  /// - Parameters:
-  ///   - pointer: the first of `byteCount` initialised bytes, which no other code uses from now on.
-  ///   - deallocator: called once with `pointer`, on the thread that releases the buffer, under no lock of this
-  ///     library. Not called after ``unsafeDetach()``, nor if this initialiser throws.
-  /// - Throws: ``NativeBufferError`` if the size is negative or larger than 2^48, if the ledger is full, or if there is
-  ///   no room for the shared arena.
-  public init(
-    unsafeAdopting pointer: UnsafeMutableRawPointer, byteCount: Int,
-    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
-    deallocator: @escaping @Sendable (UnsafeMutableRawPointer) -> Void
-  ) throws(NativeBufferError) {
-    do throws(ArenaError) { try Arena.makeShared() } catch {
-      throw NativeBufferError(error, created: Site(file: file, line: line, function: function))
-    }
-    createdSite = SiteCache.site(file: file, line: line, function: function)
-    guard (0...LedgerEntry.largestByteCount).contains(byteCount) else {
-      throw NativeBufferError(.invalidByteCount(byteCount), created: Ledger.shared.site(createdSite))
-    }
-    do throws(LedgerError) {
-      let (entry, key) = unsafe try AdoptedMemory.adopt(
-        pointer, byteCount: byteCount, site: createdSite, deallocator: deallocator)
-      block = unsafe Block(base: pointer, byteCount: byteCount, entry: entry, key: key)
-    } catch {
-      throw NativeBufferError(.ledger(error), created: Ledger.shared.site(createdSite))
-    }
-  }
-
   @inlinable
   deinit { if block.entry.isUsable(key: block.key) { block.rescue() } }
 
@@ -137,6 +107,13 @@ public final class NativeBuffer: Sendable {
   /// Whether the buffer was disposed or detached. If not, another thread may do so right after this call.
   @inlinable
   public var isDisposed: Bool { !block.entry.isUsable(key: block.key) }
+
+  /// Whether the bytes cannot be changed through this buffer, because another value shares them: those of a file that
+  /// was mapped with ``MappingAccess/readOnly``, and those that were adopted by
+  /// ``init(unsafeAdoptingReadOnly:byteCount:file:line:function:deallocator:)``. Every mutable access throws
+  /// ``NativeBufferError/Code/readOnly`` then; ``copied(arena:file:line:function:)`` gives a buffer that can be changed.
+  /// False after `dispose()`.
+  public var isReadOnly: Bool { AdoptedMemory.isReadOnly(block.entry, key: block.key) }
 
   /// The line that created the buffer.
   public var site: Site { Ledger.shared.site(createdSite) }
@@ -181,7 +158,7 @@ public final class NativeBuffer: Sendable {
   /// an audit cannot tell a detached block that was freed from another block that was freed behind the library's back.
   /// A block of 32 KiB or less that C freed waits in the freeing thread's jemalloc cache, where the next `malloc` of
   /// its class may take it: it counts as detached until that memory is freed too.
-  /// - Throws: ``NativeBufferError`` if the buffer was disposed, or its bytes are pinned.
+  /// - Throws: ``NativeBufferError`` if the buffer was disposed, its bytes are pinned, or it is read-only.
   public func unsafeDetach(
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) -> DetachedMemory {
@@ -196,7 +173,7 @@ public final class NativeBuffer: Sendable {
   @usableFromInline
   func error(for outcome: PinOutcome) -> NativeBufferError {
     switch outcome {
-    case .conflict: return NativeBufferError(.overlappingAccess, created: site)
+    case .conflict: return NativeBufferError(isReadOnly ? .readOnly : .overlappingAccess, created: site)
     case .tooMany: return NativeBufferError(.tooManyPins, created: site)
     case .released, .pinned:
       return NativeBufferError(.disposed, created: site, disposed: Ledger.shared.site(disposedSiteWhenKnown()))

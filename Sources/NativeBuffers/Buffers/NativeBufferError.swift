@@ -26,6 +26,12 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     public static var misaligned: Code { Code("misaligned") }
     /// The bytes are no whole number of the elements that were asked for.
     public static var remainder: Code { Code("remainder") }
+    /// The bytes were to be changed, and another value shares them: see ``NativeBuffer/isReadOnly``.
+    public static var readOnly: Code { Code("readOnly") }
+    /// A file could not be opened, mapped, read or written: ``NativeBufferError/fileFailure`` says why.
+    public static var file: Code { Code("file") }
+    /// A file has more bytes than the limit that was set.
+    public static var tooLarge: Code { Code("tooLarge") }
     /// The arena refused for another reason.
     public static var arena: Code { Code("arena") }
     /// The ledger has no room.
@@ -50,6 +56,11 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     /// `excess`: the address less the aligned address before it.
     case misaligned(element: String, alignment: Int, excess: Int)
     case remainder(element: String, size: Int, byteCount: Int)
+    case readOnly
+    case file(FileFailure)
+    /// `byteCount`: the file's length.
+    case notInFile(range: Range<Int>, byteCount: Int)
+    case tooLarge(byteLimit: Int)
     case arena(ArenaError)
     case ledger(LedgerError)
 
@@ -61,10 +72,13 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
       case .invalidByteCount: .invalidByteCount
       case .invalidAlignment: .invalidAlignment
       case .outOfMemory: .outOfMemory
-      case .outOfBounds: .outOfBounds
+      case .outOfBounds, .notInFile: .outOfBounds
       case .noRoom: .noRoom
       case .misaligned: .misaligned
       case .remainder: .remainder
+      case .readOnly: .readOnly
+      case .file: .file
+      case .tooLarge: .tooLarge
       case .arena: .arena
       case .ledger: .ledger
       }
@@ -103,9 +117,15 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
       }
   }
 
-  /// The error of the arena or of the ledger, if one of them refused.
+  /// What the operating system said about a file, for ``Code/file``.
+  public var fileFailure: FileFailure? {
+    if case .file(let failure) = reason { failure } else { nil }
+  }
+
+  /// The error of the arena, of the ledger or of a file, if one of them refused.
   public var underlyingError: (any Error)? {
     switch reason {
+    case .file(let failure): failure
     case .arena(let error): error
     case .ledger(let error): error
     default: nil
@@ -143,6 +163,15 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     case .remainder(let element, let size, let byteCount):
       "the \(byteCount) bytes of the buffer created at \(created) are no whole number of \(element), which takes "
         + "\(size) bytes. Take a slice that is."
+    case .readOnly:
+      "the bytes of the buffer created at \(created) cannot be changed: another value shares them. "
+        + "Change a copy instead: copied() makes one."
+    case .file(let failure): "\(failure) (buffer of \(created))"
+    case .notInFile(let range, let byteCount):
+      "the bytes \(range) cannot be mapped (at \(created)): the file has \(byteCount.grouped) bytes."
+    case .tooLarge(let byteLimit):
+      "the file read at \(created) has more than the \(byteLimit.grouped) bytes that it may have. "
+        + "Raise the limit if that is right."
     case .arena(let error): "no buffer (at \(created)): \(error)"
     case .ledger(let error): "no buffer (at \(created)): \(error)"
     }

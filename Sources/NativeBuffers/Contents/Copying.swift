@@ -36,8 +36,7 @@ extension NativeBuffer {
   public func copied(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) -> NativeBuffer {
-    let pin = try pin()
-    return try NativeBuffer(copying: pin.bytes, arena: arena, file: file, line: line, function: function)
+    try slice(...).copied(arena: arena, file: file, line: line, function: function)
   }
 
   /// Copies some of the bytes to the beginning of other memory.
@@ -66,7 +65,15 @@ extension NativeBufferSlice {
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) -> NativeBuffer {
     let pin = try pin()
-    return try NativeBuffer(copying: pin.bytes, arena: arena, file: file, line: line, function: function)
+    guard isOfMappedFile else {
+      return try NativeBuffer(copying: pin.bytes, arena: arena, file: file, line: line, function: function)
+    }
+    let block = try Block.acquire(byteCount, contents: .uninitialized, Block.Place(64, arena, file, line, function))
+    do throws(NativeBufferError) { unsafe try copy(pin, to: block.base) } catch {
+      block.disposeUnshared()
+      throw error
+    }
+    return NativeBuffer(block: block, site: block.entry.site)
   }
 
   /// As ``NativeBuffer/copyBytes(to:)``, for the slice's bytes.
@@ -74,10 +81,26 @@ extension NativeBufferSlice {
     guard destination.byteCount >= byteCount else {
       throw NativeBufferError(.noRoom(byteCount: byteCount, room: destination.byteCount), created: buffer.site)
     }
+    let pin = try pin()
     unsafe try destination.withUnsafeMutableBytes { destination throws(NativeBufferError) in
-      unsafe try reading { unsafe destination.copyMemory(from: $0) }
+      guard let start = destination.baseAddress else { return }
+      unsafe try copy(pin, to: start)
     }
   }
+
+  /// Copies the slice's bytes, of which the caller has a pin. A page that a mapped file no longer has is an error.
+  fileprivate func copy(_ pin: borrowing Pin, to destination: UnsafeMutableRawPointer) throws(NativeBufferError) {
+    guard isOfMappedFile else { return unsafe destination.copyMemory(from: pin.base, byteCount: pin.byteCount) }
+    do throws(FileFailure) {
+      let bytes = unsafe UnsafeRawBufferPointer(start: pin.base, count: pin.byteCount)
+      unsafe try FileTransfer.copyMapped(bytes, to: destination)
+    } catch {
+      throw NativeBufferError(.file(error), created: buffer.site)
+    }
+  }
+
+  /// The caller has a pin.
+  private var isOfMappedFile: Bool { AdoptedMemory.mappedFiles.owns(buffer.block.entry) }
 }
 
 extension UniqueBuffer {
@@ -106,7 +129,18 @@ extension [UInt8] {
 
   /// A copy of a slice's bytes. Errors and cost are those of `init(_: NativeBuffer)`.
   public init(_ slice: NativeBufferSlice) throws(NativeBufferError) {
-    self = unsafe try slice.reading { unsafe Array($0) }
+    let pin = try slice.pin()
+    var failure: NativeBufferError?
+    self = unsafe [UInt8](unsafeUninitializedCapacity: slice.byteCount) { memory, count in
+      guard let start = memory.baseAddress else { return }
+      do throws(NativeBufferError) {
+        unsafe try slice.copy(pin, to: start)
+        count = slice.byteCount
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
   }
 
   /// A copy of a buffer's bytes.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ResourceLedger
+import SystemPackage
 
 /// Collects bytes whose number is not known before, and hands them on as a buffer, without a last copy.
 ///
@@ -37,6 +38,8 @@ import ResourceLedger
 
   private var block: Block { owned.block }
 
+  var site: Site { Ledger.shared.site(block.entry.site) }
+
   /// The bytes that there is room for, with those that were appended.
   public var capacity: Int { block.byteCount }
 
@@ -51,7 +54,7 @@ import ResourceLedger
   /// - Complexity: O(n) in the bytes that were appended, if there is less room.
   public mutating func reserve(_ byteCount: Int) throws(NativeBufferError) {
     guard byteCount >= 0, byteCount <= LedgerEntry.largestByteCount else {
-      throw NativeBufferError(.invalidByteCount(byteCount), created: Ledger.shared.site(block.entry.site))
+      throw NativeBufferError(.invalidByteCount(byteCount), created: site)
     }
     guard byteCount > capacity - count else { return }
     let larger = try Block.acquire(max(count + byteCount, 2 * capacity, 64), contents: .uninitialized, place)
@@ -104,17 +107,34 @@ import ResourceLedger
     count += unsafe try block.write(into: memory, initializer)
   }
 
+  /// Appends what one call reads into the room that there is.
+  /// - Parameter byteCount: at most the room.
+  mutating func read(from file: FileDescriptor, upTo byteCount: Int) throws(NativeBufferError) -> Int {
+    let memory = unsafe UnsafeMutableRawBufferPointer(start: block.base + count, count: byteCount)
+    do {
+      let read = unsafe try FileTransfer.read(.some, from: file, at: nil, into: memory)
+      count += read
+      return read
+    } catch {
+      throw NativeBufferError(.file(error), created: site)
+    }
+  }
+
   /// The bytes as a buffer. Its memory, its ledger entry and its site are the writer's. It may have room behind the
   /// bytes, at most as much as the bytes take or was reserved; ``NativeBuffer/copied(arena:file:line:function:)`` has
   /// none.
   /// - Complexity: O(1).
   public consuming func finish() -> NativeBuffer {
+    let block = finishedBlock()
+    return NativeBuffer(block: block, site: block.entry.site)
+  }
+
+  /// The bytes as a block of exactly their number.
+  consuming func finishedBlock() -> Block {
     let count = count
     let block = owned.take()
     block.entry.byteCount = count
-    return NativeBuffer(
-      block: unsafe Block(base: block.base, byteCount: count, entry: block.entry, key: block.key),
-      site: block.entry.site)
+    return unsafe Block(base: block.base, byteCount: count, entry: block.entry, key: block.key)
   }
 }
 

@@ -3,6 +3,7 @@
 import Foundation
 import LeakAuditCommands
 import ResourceLedger
+import TestSupport
 
 @testable import LedgerReading
 
@@ -161,33 +162,11 @@ struct MadeSnapshot {
   }
 }
 
-/// A folder for the files of a test, which is removed with this object.
-final class ScratchFolder {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("leak-audit-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  /// Writes a file, and returns its path.
-  func write(_ bytes: [UInt8], _ name: String) throws -> String {
-    try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
-    return "\(path)/\(name)"
-  }
-
+extension ScratchFolder {
   /// Writes a snapshot into a file, and returns its path.
   func write(_ made: MadeSnapshot, _ name: String) throws -> String { try write(made.snapshot, name) }
 
   func write(_ snapshot: LedgerSnapshot, _ name: String) throws -> String {
     try write(SnapshotFile.bytes(of: snapshot), name)
-  }
-
-  /// Makes a pipe with a name, and returns its path.
-  func makePipe(_ name: String) throws -> String {
-    guard unsafe mkfifo("\(path)/\(name)", 0o600) == 0 else { throw CocoaError(.fileWriteUnknown) }
-    return "\(path)/\(name)"
   }
 }
