@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ResourceLedger
+
 /// How much more live memory is too much: a number of bytes, or a part of what there was.
 package enum GrowthLimit: Sendable, Equatable {
   case bytes(Int)

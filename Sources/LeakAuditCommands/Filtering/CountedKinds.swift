@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import LedgerReading
+package import ResourceLedger
 
 /// Which kinds of findings count, so that the exit code is 1.
 package struct CountedKinds: Sendable, Equatable {

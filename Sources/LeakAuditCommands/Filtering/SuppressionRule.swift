@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import LedgerReading
+import ResourceLedger
 
 /// One rule of a suppression file: findings that are known, and why they are no fault.
 package struct SuppressionRule: Sendable, Equatable {

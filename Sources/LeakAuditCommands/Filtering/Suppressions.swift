@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import LedgerReading
-import ResourceLedger
+package import ResourceLedger
 
 /// The rules of suppression files, and what they covered in the reports so far.
 package struct Suppressions: Sendable {

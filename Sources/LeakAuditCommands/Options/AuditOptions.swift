@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 package import LedgerReading
+import ResourceLedger
 
 /// The options that say which findings count. They are the same in all commands.
 package struct AuditOptions: ParsableArguments {

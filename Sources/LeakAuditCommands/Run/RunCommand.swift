@@ -4,6 +4,7 @@ package import ArgumentParser
 import CommandOutput
 import Glibc
 import LedgerReading
+import ResourceLedger
 
 /// `leak-audit run`: runs a command, and audits every ledger that its processes leave.
 package struct RunCommand: ParsableCommand {

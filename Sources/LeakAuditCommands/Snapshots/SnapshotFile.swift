@@ -3,6 +3,7 @@
 import CZlib
 import FoundationEssentials
 package import LedgerReading
+package import ResourceLedger
 
 /// A snapshot in a file: JSON, compressed as gzip. `zcat FILE` shows it, on every machine and without this program.
 package enum SnapshotFile {

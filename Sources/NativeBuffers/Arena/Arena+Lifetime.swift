@@ -24,14 +24,36 @@ extension Arena {
 
   private static let lazyShared = ForkSafeLazy {
     Result { () throws(ArenaError) in
-      let arena = try Arena(name: "shared", configuration: Configuration(), isShared: true)
+      let arena = try Arena(name: "shared", configuration: SharedConfiguration.value, isShared: true)
       ArenaDirectory.add(arena)
       _ = Maintenance.history.value
       return arena
     }
   }
 
-  static func makeStatics() { ForkGuard.touch(lazyShared) }
+  /// Sets how ``shared`` keeps memory. Must be called before the first use of this package's types: a program's first
+  /// line is a good place.
+  ///
+  ///     var configuration = Arena.Configuration.fromEnvironment
+  ///     configuration.idleTime = .seconds(60)
+  ///     try Arena.configureShared(configuration)
+  ///
+  /// The configuration replaces what the environment says, unless it was made from
+  /// ``Configuration/fromEnvironment``.
+  /// - Returns: false if the shared arena exists already: nothing changes then.
+  /// - Throws: ``ArenaError`` if a value of the configuration is not allowed.
+  @discardableResult
+  public static func configureShared(_ configuration: Configuration) throws(ArenaError) -> Bool {
+    try configuration.check(arena: "shared")
+    guard !lazyShared.isMade else { return false }
+    SharedConfiguration.choose(configuration)
+    return !lazyShared.isMade
+  }
+
+  static func makeStatics() {
+    ForkGuard.touch(lazyShared)
+    SharedConfiguration.makeStatics()
+  }
 
   /// Creates an arena.
   /// - Throws: ``ArenaError`` if a value of the configuration is not allowed, if jemalloc refuses a `mallctl` key, if

@@ -69,12 +69,15 @@ public final class Arena: Sendable {
       self.prefersHugePages = prefersHugePages
     }
 
-    fileprivate func check(arena: String) throws(ArenaError) {
+    /// In seconds.
+    static var largestTime: Int { 10_000_000_000 }
+
+    func check(arena: String) throws(ArenaError) {
       for (property, value) in [("oversizeThreshold", oversizeThreshold), ("idleByteLimit", idleByteLimit)] {
         if value < 0 { throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena) }
       }
       for (property, value) in [("dirtyDecay", dirtyDecay), ("muzzyDecay", muzzyDecay), ("idleTime", idleTime)] {
-        if let value, value < .zero || value > .seconds(10_000_000_000) {
+        if let value, value < .zero || value > .seconds(Self.largestTime) {
           throw ArenaError(.invalidConfiguration(property: property, value: "\(value)"), arena: arena)
         }
       }

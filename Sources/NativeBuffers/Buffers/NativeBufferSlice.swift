@@ -30,30 +30,35 @@ public struct NativeBufferSlice: Sendable {
   }
 
   /// As ``NativeBuffer/withBytes(_:)``, for the slice's bytes.
-  public func withBytes<R: ~Copyable>(_ body: (RawSpan) throws -> R) throws -> R {
-    try buffer.sharing {
-      try body(unsafe RawSpan(_unsafeStart: start, byteCount: byteCount))
-    }
+  public func withBytes<R: ~Copyable>(
+    _ body: (RawSpan) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    unsafe try buffer.withBytes(at: start, byteCount: byteCount, { $0 }, body)
   }
 
   /// As ``NativeBuffer/withMutableBytes(_:)``, for the slice's bytes.
-  public func withMutableBytes<R: ~Copyable>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
-    try buffer.excluding {
-      let start = unsafe start
-      var bytes = unsafe MutableRawSpan(_unsafeStart: start, byteCount: byteCount)
-      defer { if unsafe !bytes.starts(at: start) { buffer.failExchanged() } }
-      return try body(&bytes)
-    }
+  public func withMutableBytes<R: ~Copyable>(
+    _ body: (inout MutableRawSpan) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    unsafe try buffer.withMutableBytes(at: start, byteCount: byteCount, { $0 }, body)
   }
 
   /// As ``NativeBuffer/withUnsafeBytes(_:)``, for the slice's bytes.
-  public func withUnsafeBytes<R: ~Copyable>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
-    try buffer.sharing { unsafe try body(UnsafeRawBufferPointer(start: start, count: byteCount)) }
+  public func withUnsafeBytes<R: ~Copyable>(
+    _ body: (UnsafeRawBufferPointer) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    try buffer.sharing({ $0 }) { () throws(NativeBufferError) in
+      unsafe try body(UnsafeRawBufferPointer(start: start, count: byteCount))
+    }
   }
 
   /// As ``NativeBuffer/withUnsafeMutableBytes(_:)``, for the slice's bytes.
-  public func withUnsafeMutableBytes<R: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
-    try buffer.excluding { unsafe try body(UnsafeMutableRawBufferPointer(start: start, count: byteCount)) }
+  public func withUnsafeMutableBytes<R: ~Copyable>(
+    _ body: (UnsafeMutableRawBufferPointer) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    try buffer.excluding({ $0 }) { () throws(NativeBufferError) in
+      unsafe try body(UnsafeMutableRawBufferPointer(start: start, count: byteCount))
+    }
   }
 
   /// As ``NativeBuffer/pin()``, for the slice's bytes.

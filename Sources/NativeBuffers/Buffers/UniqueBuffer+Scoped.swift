@@ -14,6 +14,27 @@
 public func withUniqueBuffer<R: ~Copyable>(
   byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
   file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+  _ body: (inout UniqueBuffer) throws(NativeBufferError) -> R
+) throws(NativeBufferError) -> R {
+  var buffer = try UniqueBuffer(
+    byteCount: byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function)
+  let result: R
+  do throws(NativeBufferError) {
+    result = try body(&buffer)
+  } catch {
+    buffer.dispose()
+    throw error
+  }
+  buffer.dispose()
+  return result
+}
+
+/// As ``withUniqueBuffer(byteCount:alignment:arena:file:line:function:_:)``, for a closure that throws any error.
+@inlinable
+@_disfavoredOverload
+public func withUniqueBuffer<R: ~Copyable>(
+  byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
+  file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
   _ body: (inout UniqueBuffer) throws -> R
 ) throws -> R {
   var buffer = try UniqueBuffer(

@@ -46,11 +46,24 @@ public import ResourceLedger
   public init(
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
+    initializingWith initializer: (inout OutputRawSpan) throws(NativeBufferError) -> Void
+  ) throws(NativeBufferError) {
+    block = try Block.acquire(
+      byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function, { $0 },
+      initializingWith: initializer)
+  }
+
+  /// As ``init(byteCount:alignment:arena:file:line:function:initializingWith:)``, for a closure that throws any error.
+  @inlinable
+  @_disfavoredOverload
+  public init(
+    byteCount: Int, alignment: Int = 64, arena: Arena? = nil,
+    file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
     initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
     block = try Block.acquire(
       byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function,
-      initializingWith: initializer)
+      { $0 as any Error }, initializingWith: initializer)
   }
 
   @inlinable

@@ -100,9 +100,25 @@ import SystemPackage
   ///     program ends.
   /// - Throws: ``NativeBufferError`` as ``reserve(_:)``; what the closure throws: then nothing is appended.
   public mutating func append(
+    upTo byteCount: Int, initializingWith initializer: (inout OutputRawSpan) throws(NativeBufferError) -> Void
+  ) throws(NativeBufferError) {
+    try reserve(byteCount)
+    try write(byteCount, initializer)
+  }
+
+  /// As ``append(upTo:initializingWith:)``, for a closure that throws any error.
+  @_disfavoredOverload
+  public mutating func append(
     upTo byteCount: Int, initializingWith initializer: (inout OutputRawSpan) throws -> Void
   ) throws {
     try reserve(byteCount)
+    try write(byteCount, initializer)
+  }
+
+  /// Appends at most so many bytes, for which there is room.
+  private mutating func write<E: Error>(
+    _ byteCount: Int, _ initializer: (inout OutputRawSpan) throws(E) -> Void
+  ) throws(E) {
     let memory = unsafe UnsafeMutableRawBufferPointer(start: block.base + count, count: byteCount)
     count += unsafe try block.write(into: memory, initializer)
   }

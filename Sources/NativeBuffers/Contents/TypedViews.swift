@@ -13,9 +13,9 @@ extension NativeBuffer {
   ///   ``NativeBufferError/Code/remainder`` if the bytes are no whole number of elements.
   @inlinable
   public func withSpan<Element: NativeElement, R: ~Copyable>(
-    of type: Element.Type, _ body: (Span<Element>) throws -> R
-  ) throws -> R {
-    try unsafe withSpan(of: type, at: block.base, byteCount: byteCount, body)
+    of type: Element.Type, _ body: (Span<Element>) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    try unsafe withSpan(of: type, at: block.base, byteCount: byteCount, { $0 }, body)
   }
 
   /// Calls a closure with the bytes as elements of a type, which it may change. The span must stay in its place: if the
@@ -23,32 +23,33 @@ extension NativeBuffer {
   /// - Throws: as ``withMutableBytes(_:)`` and ``withSpan(of:_:)``.
   @inlinable
   public func withMutableSpan<Element: NativeElement, R: ~Copyable>(
-    of type: Element.Type, _ body: (inout MutableSpan<Element>) throws -> R
-  ) throws -> R {
-    try unsafe withMutableSpan(of: type, at: block.base, byteCount: byteCount, body)
+    of type: Element.Type, _ body: (inout MutableSpan<Element>) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    try unsafe withMutableSpan(of: type, at: block.base, byteCount: byteCount, { $0 }, body)
   }
 
+  /// Parameters are those of ``withBytes(at:byteCount:_:_:)``.
   @inlinable
-  func withSpan<Element: NativeElement, R: ~Copyable>(
-    of type: Element.Type, at base: UnsafeMutableRawPointer, byteCount: Int, _ body: (Span<Element>) throws -> R
-  ) throws -> R {
-    try sharing {
-      let count = try ElementCount.of(
-        type, at: UInt(bitPattern: base), byteCount: byteCount, entry: block.entry)
+  func withSpan<Element: NativeElement, R: ~Copyable, E: Error>(
+    of type: Element.Type, at base: UnsafeMutableRawPointer, byteCount: Int, _ failure: (NativeBufferError) -> E,
+    _ body: (Span<Element>) throws(E) -> R
+  ) throws(E) -> R {
+    try sharing(failure) { () throws(E) in
+      let count = try elementCount(of: type, at: UInt(bitPattern: base), byteCount: byteCount, failure)
       // SAFETY: any bits are a value of the type; the pin keeps the bytes, which are initialised.
       let start = unsafe UnsafePointer(base.assumingMemoryBound(to: type))
       return try body(unsafe Span(_unsafeStart: start, count: count))
     }
   }
 
+  /// Parameters are those of ``withBytes(at:byteCount:_:_:)``.
   @inlinable
-  func withMutableSpan<Element: NativeElement, R: ~Copyable>(
-    of type: Element.Type, at base: UnsafeMutableRawPointer, byteCount: Int,
-    _ body: (inout MutableSpan<Element>) throws -> R
-  ) throws -> R {
-    try excluding {
-      let count = try ElementCount.of(
-        type, at: UInt(bitPattern: base), byteCount: byteCount, entry: block.entry)
+  func withMutableSpan<Element: NativeElement, R: ~Copyable, E: Error>(
+    of type: Element.Type, at base: UnsafeMutableRawPointer, byteCount: Int, _ failure: (NativeBufferError) -> E,
+    _ body: (inout MutableSpan<Element>) throws(E) -> R
+  ) throws(E) -> R {
+    try excluding(failure) { () throws(E) in
+      let count = try elementCount(of: type, at: UInt(bitPattern: base), byteCount: byteCount, failure)
       // SAFETY: as above; the pin is exclusive.
       let start = unsafe base.assumingMemoryBound(to: type)
       var span = unsafe MutableSpan(_unsafeStart: start, count: count)
@@ -56,21 +57,34 @@ extension NativeBuffer {
       return try body(&span)
     }
   }
+
+  /// The caller has a pin.
+  @inlinable
+  @inline(__always)
+  func elementCount<Element: NativeElement, E: Error>(
+    of type: Element.Type, at address: UInt, byteCount: Int, _ failure: (NativeBufferError) -> E
+  ) throws(E) -> Int {
+    do throws(NativeBufferError) {
+      return try ElementCount.of(type, at: address, byteCount: byteCount, entry: block.entry)
+    } catch {
+      throw failure(error)
+    }
+  }
 }
 
 extension NativeBufferSlice {
   /// As ``NativeBuffer/withSpan(of:_:)``, for the slice's bytes. The slice's own first byte must be aligned.
   public func withSpan<Element: NativeElement, R: ~Copyable>(
-    of type: Element.Type, _ body: (Span<Element>) throws -> R
-  ) throws -> R {
-    try unsafe buffer.withSpan(of: type, at: start, byteCount: byteCount, body)
+    of type: Element.Type, _ body: (Span<Element>) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    try unsafe buffer.withSpan(of: type, at: start, byteCount: byteCount, { $0 }, body)
   }
 
   /// As ``NativeBuffer/withMutableSpan(of:_:)``, for the slice's bytes. The slice's own first byte must be aligned.
   public func withMutableSpan<Element: NativeElement, R: ~Copyable>(
-    of type: Element.Type, _ body: (inout MutableSpan<Element>) throws -> R
-  ) throws -> R {
-    try unsafe buffer.withMutableSpan(of: type, at: start, byteCount: byteCount, body)
+    of type: Element.Type, _ body: (inout MutableSpan<Element>) throws(NativeBufferError) -> R
+  ) throws(NativeBufferError) -> R {
+    try unsafe buffer.withMutableSpan(of: type, at: start, byteCount: byteCount, { $0 }, body)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import LeakAuditCommands
 import LedgerReading
+import ResourceLedger
 import Testing
 
 @Suite("Values of options")

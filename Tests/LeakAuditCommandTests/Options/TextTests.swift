@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LeakAuditCommands
-import LedgerReading
+import ResourceLedger
 import Testing
 
 @Suite("Text of reports")

@@ -3,15 +3,23 @@
 /// A number of bytes as people write it: `4096`, `10k`, `1.5GiB`.
 package enum ByteSize {
   /// k, m, g and t count in 1,024s, and so do KiB, MiB, GiB and TiB; kB, MB, GB and TB count in 1,000s.
-  private static let units: [String: Int] = [
-    "": 1, "b": 1,
-    "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40,
-    "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
-    "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000, "tb": 1_000_000_000_000,
-  ]
+  private static func factor(of unit: Substring) -> Int? {
+    switch unit.lowercased() {
+    case "", "b": 1
+    case "k", "kib": 1 << 10
+    case "m", "mib": 1 << 20
+    case "g", "gib": 1 << 30
+    case "t", "tib": 1 << 40
+    case "kb": 1_000
+    case "mb": 1_000_000
+    case "gb": 1_000_000_000
+    case "tb": 1_000_000_000_000
+    default: nil
+    }
+  }
 
   /// The units, for the help of an option.
-  static var help: String {
+  package static var help: String {
     "Units: bytes without one; k, m, g and t (also KiB, MiB…) in 1,024s; kB, MB… in 1,000s. For example 4096, 10k or "
       + "1.5GiB."
   }
@@ -19,14 +27,14 @@ package enum ByteSize {
   /// - Throws: ``ValueRefusal`` if the text is no number with one of the units, or if it has more than `Int.max` bytes.
   package static func parse(_ text: String) throws(ValueRefusal) -> Int {
     let (digits, unit) = text.splitBeforeUnit
-    guard let factor = units[unit.lowercased()], let bytes = digits.scaled(by: factor) else {
+    guard let factor = factor(of: unit), let bytes = digits.scaled(by: factor) else {
       throw ValueRefusal("Give a number of bytes that is not negative, such as 4096, 10k, 16MiB or 1.5GiB.")
     }
     return bytes
   }
 }
 
-/// Says why a value on the command line cannot be used, and what can be.
+/// Says why a value that a person gave cannot be used, and what can be.
 package struct ValueRefusal: Error, CustomStringConvertible {
   package let description: String
 
@@ -35,7 +43,7 @@ package struct ValueRefusal: Error, CustomStringConvertible {
 
 extension String {
   /// The digits and the decimal point at the beginning, and what follows.
-  var splitBeforeUnit: (digits: Substring, unit: Substring) {
+  package var splitBeforeUnit: (digits: Substring, unit: Substring) {
     let digits = prefix { $0.isASCII && $0.isNumber || $0 == "." }
     return (digits, self[digits.endIndex...])
   }
@@ -44,7 +52,7 @@ extension String {
 extension Substring {
   /// The decimal number times a factor, with what is less than one cut off; nil if this is no number, or the result
   /// is too large for an `Int`.
-  func scaled(by factor: Int) -> Int? {
+  package func scaled(by factor: Int) -> Int? {
     let parts = split(separator: ".", omittingEmptySubsequences: false)
     // 18 digits after the point are enough for every unit, and an Int128 has room for them times a terabyte.
     guard parts.count <= 2, let first = parts.first, let whole = Int128(first), whole <= Int128(Int.max) else {
