@@ -64,14 +64,18 @@ enum ProcFile {
     return numbers.sorted()
   }
 
+  /// `memchr` looks at the bytes: programs have many megabytes, and Swift's own search is slow in a debug build.
   private static func contains(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
     let length = text.utf8CodeUnitCount
     let wanted = unsafe text.utf8Start
-    var rest = unsafe bytes[...]
-    while unsafe rest.count >= length {
-      guard let start = unsafe rest.firstIndex(of: wanted[0]), start + length <= bytes.count else { return false }
-      if unsafe memcmp(bytes.baseAddress! + start, wanted, length) == 0 { return true }
-      unsafe rest = bytes[(start + 1)...]
+    var position = 0
+    while let base = bytes.baseAddress, bytes.count - position >= length,
+      let found = unsafe memchr(base + position, Int32(wanted[0]), bytes.count - position)
+    {
+      let start = unsafe UnsafeRawPointer(found) - base
+      guard start + length <= bytes.count else { return false }
+      if unsafe memcmp(found, wanted, length) == 0 { return true }
+      position = start + 1
     }
     return false
   }

@@ -4,8 +4,8 @@ public import ResourceLedger
 
 // Every access is a pin: shared for reading, exclusive for changing. An access costs two atomic operations.
 //
-// Each function that takes a closure stands here for closures that throw nothing, or `NativeBufferError`: it throws only
-// that, too. NativeBuffer+UntypedAccess.swift has the same functions for closures that throw any error.
+// Each function that takes a closure stands here for closures that throw nothing, or `NativeBufferError`. It throws
+// nothing else then. NativeBuffer+UntypedAccess.swift has the same functions for closures that throw any error.
 
 extension NativeBuffer {
   /// Calls a closure with the bytes. If `dispose()` is called meanwhile, the bytes stay until the closure ends.

@@ -125,8 +125,8 @@ public final class NativeBuffer: Sendable {
   /// Whether the bytes cannot be changed through this buffer, because another value shares them: those of a file that
   /// was mapped with ``MappingAccess/readOnly``, and those that were adopted by
   /// ``init(unsafeAdoptingReadOnly:byteCount:file:line:function:deallocator:)``. Every mutable access throws
-  /// ``NativeBufferError/Code/readOnly`` then; ``copied(arena:file:line:function:)`` gives a buffer that can be changed.
-  /// False after `dispose()`.
+  /// ``NativeBufferError/Code/readOnly`` then, and ``copied(arena:file:line:function:)`` gives a buffer that can be
+  /// changed. False after `dispose()`.
   public var isReadOnly: Bool { AdoptedMemory.isReadOnly(block.entry, key: block.key) }
 
   /// The line that created the buffer.

@@ -56,7 +56,9 @@ enum FileTransfer {
   }
 
   /// Copies bytes out of a mapped file, which may have become shorter.
-  static func copyMapped(_ source: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer) throws(FileFailure) {
+  static func copyMapped(
+    _ source: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer
+  ) throws(FileFailure) {
     guard let start = source.baseAddress, unsafe !source.isEmpty else { return }
     let errno = unsafe cnativeruntime_copy_mapped(destination, start, source.count)
     guard errno == 0 else { throw FileFailure(.copyMapped, Errno(rawValue: errno)) }

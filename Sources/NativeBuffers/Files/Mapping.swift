@@ -24,9 +24,9 @@ extension NativeBuffer {
   ///
   /// If another program makes the file shorter, the bytes behind its new end are gone. ``copyBytes(to:)``,
   /// `[UInt8](buffer)`, ``copied(arena:file:line:function:)`` and ``write(to:at:)`` throw
-  /// ``NativeBufferError/Code/file`` then. **Reading them by a span, a pin or a closure ends the program by SIGBUS**, and
-  /// so does changing them: the kernel knows no other way. So map only files that no other program makes shorter, or
-  /// copy the bytes before you use them.
+  /// ``NativeBufferError/Code/file`` then. **Reading them by a span, a pin or a closure ends the program by SIGBUS**,
+  /// and so does changing them: the kernel knows no other way. So map only files that no other program makes shorter,
+  /// or copy the bytes before you use them.
   /// - Parameters:
   ///   - path: of a regular file. Symbolic links are followed.
   ///   - offset: the place of the buffer's first byte in the file, in bytes. It need not be a multiple of the page's

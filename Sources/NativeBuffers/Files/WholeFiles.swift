@@ -43,8 +43,8 @@ extension NativeByteWriter {
   ///   - file: open for reading.
   ///   - byteCount: how many bytes are read at most; 1 or more.
   /// - Returns: how many bytes were appended; 0 if the file has ended.
-  /// - Throws: ``NativeBufferError`` as ``reserve(_:)``; ``NativeBufferError/Code/file`` if the operating system refuses.
-  ///   Nothing is lost or appended then.
+  /// - Throws: ``NativeBufferError`` as ``reserve(_:)``; ``NativeBufferError/Code/file`` if the operating system
+  ///   refuses. Nothing is lost or appended then.
   public mutating func appendSome(from file: FileDescriptor, upTo byteCount: Int) throws(NativeBufferError) -> Int {
     try reserve(byteCount)
     return try read(from: file, upTo: byteCount)
@@ -54,8 +54,9 @@ extension NativeByteWriter {
   /// - Parameters:
   ///   - file: open for reading, at the place that the descriptor has.
   ///   - byteLimit: how many bytes may be appended.
-  /// - Throws: ``NativeBufferError`` as ``reserve(_:)``; ``NativeBufferError/Code/file`` if the operating system refuses;
-  ///   ``NativeBufferError/Code/tooLarge`` if there are more bytes than the limit. What was read before stays appended.
+  /// - Throws: ``NativeBufferError`` as ``reserve(_:)``; ``NativeBufferError/Code/file`` if the operating system
+  ///   refuses; ``NativeBufferError/Code/tooLarge`` if there are more bytes than the limit. What was read before stays
+  ///   appended.
   public mutating func appendAll(from file: FileDescriptor, byteLimit: Int = .max) throws(NativeBufferError) {
     let start = count
     while true {
