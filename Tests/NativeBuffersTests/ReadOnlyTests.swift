@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import ResourceLedger
 import Synchronization
 import TestSupport
 import Testing
@@ -67,8 +68,29 @@ struct ReadOnlyTests {
     adopted.dispose()
   }
 
-  /// A thread that disposes a pinned buffer looks afterwards whether the buffer is read-only. By then, the last pin may
-  /// have released it, and a read-only buffer may have its entry: that one's own pin must stay.
+  @Test("Whoever disposed a pinned buffer never ends the own pin of a read-only buffer that has its entry by then")
+  func nextOwner() throws {
+    var sameEntryCount = 0
+    // Another test may take the entry in between.
+    for _ in 0..<1_000 where sameEntryCount == 0 {
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: 10, alignment: 16)
+      unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: 10)
+      let first = unsafe try NativeBuffer(unsafeAdopting: memory, byteCount: 10) { unsafe $0.deallocate() }
+      first.dispose()
+      let next = try Self.buffer(Counter())
+      if Ledger.shared.index(of: first.block.entry) == Ledger.shared.index(of: next.block.entry) {
+        sameEntryCount += 1
+        // This is what the thread that disposed the first buffer does last, if that buffer had a pin.
+        first.block.leaveToPins()
+        #expect(next.isPinned)
+        let error = #expect(throws: NativeBufferError.self) { _ = try next.pinMutable() }
+        #expect(error?.code == .readOnly)
+      }
+      next.dispose()
+    }
+    #expect(sameEntryCount > 0)
+  }
+
   @Test("Threads that dispose and pin at the same time run each deallocator once, and never too early")
   func race() throws {
     let (made, calls, failures) = (Counter(), Counter(), Counter())
