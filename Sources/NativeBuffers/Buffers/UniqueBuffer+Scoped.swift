@@ -16,17 +16,9 @@ public func withUniqueBuffer<R: ~Copyable>(
   file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
   _ body: (inout UniqueBuffer) throws(NativeBufferError) -> R
 ) throws(NativeBufferError) -> R {
-  var buffer = try UniqueBuffer(
+  let buffer = try UniqueBuffer(
     byteCount: byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function)
-  let result: R
-  do throws(NativeBufferError) {
-    result = try body(&buffer)
-  } catch {
-    buffer.dispose()
-    throw error
-  }
-  buffer.dispose()
-  return result
+  return try buffer.disposed(after: body)
 }
 
 /// As ``withUniqueBuffer(byteCount:alignment:arena:file:line:function:_:)``, for a closure that throws any error.
@@ -37,15 +29,25 @@ public func withUniqueBuffer<R: ~Copyable>(
   file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
   _ body: (inout UniqueBuffer) throws -> R
 ) throws -> R {
-  var buffer = try UniqueBuffer(
+  let buffer = try UniqueBuffer(
     byteCount: byteCount, alignment: alignment, arena: arena, file: file, line: line, function: function)
-  let result: R
-  do {
-    result = try body(&buffer)
-  } catch {
-    buffer.dispose()
-    throw error
+  return try buffer.disposed(after: body)
+}
+
+extension UniqueBuffer {
+  /// Runs a closure with the buffer, and disposes it when the closure ends, by return or by error.
+  @inlinable
+  consuming func disposed<R: ~Copyable, E: Error>(
+    after body: (inout UniqueBuffer) throws(E) -> R
+  ) throws(E) -> R {
+    let result: R
+    do throws(E) {
+      result = try body(&self)
+    } catch {
+      dispose()
+      throw error
+    }
+    dispose()
+    return result
   }
-  buffer.dispose()
-  return result
 }

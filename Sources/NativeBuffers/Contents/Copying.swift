@@ -65,9 +65,6 @@ extension NativeBufferSlice {
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) -> NativeBuffer {
     let pin = try pin()
-    guard isOfMappedFile else {
-      return try NativeBuffer(copying: pin.bytes, arena: arena, file: file, line: line, function: function)
-    }
     let block = try Block.acquire(byteCount, contents: .uninitialized, Block.Place(64, arena, file, line, function))
     do throws(NativeBufferError) { unsafe try copy(pin, to: block.base) } catch {
       block.disposeUnshared()
