@@ -177,7 +177,10 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "BitmapsTests",
-      dependencies: ["Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "ResourceLedger", "TestSupport"],
+      dependencies: [
+        "Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "ResourceLedger", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LeakAuditCommandTests",

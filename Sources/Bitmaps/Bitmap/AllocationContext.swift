@@ -29,6 +29,21 @@ struct AllocationContext {
     }
   }
 
+  func writer(reserving byteCount: Int) throws(BitmapError) -> NativeByteWriter {
+    do {
+      return try NativeByteWriter(reserving: byteCount, arena: arena, file: file, line: line, function: function)
+    } catch {
+      throw BitmapError(allocationOf: byteCount, of: "a file", failedWith: error)
+    }
+  }
+
+  /// A buffer with the same bytes.
+  func copy(of buffer: NativeBuffer) throws(BitmapError) -> NativeBuffer {
+    do { return try buffer.copied(arena: arena, file: file, line: line, function: function) } catch {
+      throw BitmapError(allocationOf: buffer.byteCount, of: "a file", failedWith: error)
+    }
+  }
+
   /// Calls `body` with memory that is released when this returns or throws.
   ///
   /// - Parameter work: What the memory is for, such as "resizing". Errors name it.

@@ -51,13 +51,12 @@ extension Bitmap {
   /// Writes the bitmap as a file, completely or not at all, like
   /// ``writeJPEG(toFileAt:quality:arena:file:line:function:)``.
   func write(_ encoding: PictureEncoding, toFileAt path: String, context: AllocationContext) throws(BitmapError) {
-    do throws(BitmapError) {
-      let picture = try encoded(encoding, maximumByteCount: .max, context: context)
-      defer { context.dispose(picture.buffer) }
-      try picture.write(toFileAt: path)
-    } catch {
+    let picture: EncodedPicture
+    do { picture = try encoded(encoding, maximumByteCount: .max, context: context) } catch {
       throw error.naming(path)
     }
+    defer { context.dispose(picture.buffer) }
+    try picture.write(toFileAt: path)
   }
 
   private func encoded(

@@ -7,22 +7,32 @@ public import NativeBuffers
 /// Copies of the value share the bytes; ``dispose()`` releases them for all copies at once.
 public struct EncodedPicture: Sendable {
   public let format: PictureFormat
-  /// The size of the file, in bytes. The buffer that holds it is usually larger.
-  public let byteCount: Int
-  let buffer: NativeBuffer
+  /// The bytes of the file, and no others. Code that works with buffers takes them from here, without a copy.
+  ///
+  ///     let file = picture.buffer
+  ///     try file.write(to: .standardOutput)
+  ///     file.dispose()
+  ///
+  /// The picture and the buffer are one thing with two names: what one of them changes or disposes is changed or
+  /// disposed for the other. Reports name the line that encoded the picture. The memory may be larger than the file,
+  /// because the file's size is known only when it is encoded: for example a JPEG gets at first half a byte for each
+  /// pixel. ``NativeBuffer/copied(arena:file:line:function:)`` takes as much memory as the file needs, which is better
+  /// for a file that is kept for long.
+  public let buffer: NativeBuffer
+
+  /// The size of the file, in bytes.
+  public var byteCount: Int { buffer.byteCount }
 
   /// Keeps the bytes of the file valid until the pin ends, whatever happens to the picture. `Pin.span` reads them
   /// without a closure.
   ///
   /// - Throws: `pixelsUnavailable` if the picture was disposed.
   public func pin() throws(BitmapError) -> Pin {
-    do { return try buffer.slice(0..<byteCount).pin() } catch { throw BitmapError(accessFailedWith: error) }
+    do { return try buffer.pin() } catch { throw BitmapError(accessFailedWith: error) }
   }
 
   /// Calls `body` with the bytes of the file.
-  public func withBytes<R>(_ body: (RawSpan) throws -> R) throws -> R {
-    try buffer.withBytes { bytes in try body(bytes.extracting(..<byteCount)) }
-  }
+  public func withBytes<R>(_ body: (RawSpan) throws -> R) throws -> R { try buffer.withBytes(body) }
 
   /// A copy of the bytes as an array, Foundation's `Data` or another collection of bytes. The copy is independent, and
   /// the ledger does not count its memory.
@@ -37,7 +47,8 @@ public struct EncodedPicture: Sendable {
     as type: Bytes.Type = [UInt8].self
   ) throws(BitmapError) -> Bytes where Bytes.Element == UInt8 {
     // A pointer could be kept beyond the picture's life; an array cannot do harm if it is kept.
-    let array = try unsafe buffer.reading { bytes in unsafe [UInt8](bytes[..<byteCount]) }
+    let array: [UInt8]
+    do { array = try [UInt8](buffer) } catch { throw BitmapError(accessFailedWith: error) }
     return array as? Bytes ?? Bytes(array)
   }
 
@@ -55,8 +66,8 @@ public struct EncodedPicture: Sendable {
 extension EncodedPicture {
   /// Encodes into a buffer that is usually large enough. If it is not, encodes again into a buffer that fits.
   ///
-  /// - Throws: `limitExceeded` if the file would be larger than `maximumByteCount`; the errors of the codec. No buffer
-  ///   is left after any error.
+  /// - Throws: `limitExceeded` if the file would be larger than `maximumByteCount`; the errors of the codec. No memory
+  ///   is left after any error: the writer disposes it.
   init(
     _ encoding: PictureEncoding, of bitmap: Bitmap, maximumByteCount: Int, context: AllocationContext
   ) throws(BitmapError) {
@@ -66,22 +77,12 @@ extension EncodedPicture {
     }
     var capacity = min(encoding.encoder.firstCapacity(for: bitmap), maximumByteCount)
     for _ in 0..<2 {
-      let buffer = try context.buffer(byteCount: capacity)
-      do throws(BitmapError) {
-        let result = try unsafe buffer.writing { bytes throws(BitmapError) in
-          try unsafe encoding.encoder.encode(bitmap, into: bytes)
-        }
-        switch result {
-        case .fits(let byteCount):
-          self.init(format: format, byteCount: byteCount, buffer: buffer)
-          return
-        case .needs(let byteCount):
-          context.dispose(buffer)
-          capacity = byteCount
-        }
-      } catch {
-        context.dispose(buffer)
-        throw error
+      var writer = try context.writer(reserving: capacity)
+      switch try encoding.encoder.encode(bitmap, into: &writer) {
+      case .fits:
+        self.init(format: format, buffer: writer.finish())
+        return
+      case .needs(let byteCount): capacity = byteCount
       }
       guard capacity <= maximumByteCount else {
         throw BitmapError(
@@ -91,27 +92,49 @@ extension EncodedPicture {
     throw BitmapError(.pixelsUnavailable, "the pixels changed while they were encoded.", format: format)
   }
 
-  /// The same bytes in a buffer of exactly their size. The old buffer is disposed, even after an error.
+  /// The same bytes in memory of exactly their size. The old buffer is disposed, even after an error.
   func trimmed(context: AllocationContext) throws(BitmapError) -> EncodedPicture {
     defer { context.dispose(buffer) }
-    let copy = try context.buffer(byteCount: byteCount)
+    return EncodedPicture(format: format, buffer: try context.copy(of: buffer))
+  }
+}
+
+extension EncodedPicture {
+  /// Writes the bytes as a file, completely or not at all, like
+  /// ``Bitmap/writeJPEG(toFileAt:quality:arena:file:line:function:)``. For an open file, a pipe or a socket, there is
+  /// `write(to:)` of ``buffer``.
+  ///
+  /// - Throws: `unwritableFile` if the file cannot be created or written, or if the path leads to a folder, pipe,
+  ///   socket or device; `pixelsUnavailable` if the picture was disposed.
+  public func write(toFileAt path: String) throws(BitmapError) {
     do throws(BitmapError) {
-      try unsafe buffer.reading { source throws(BitmapError) in
-        try unsafe copy.writing { target throws(BitmapError) in
-          unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<byteCount]))
+      try unsafe buffer.reading { bytes throws(BitmapError) in
+        try unsafe AtomicFile.write(bytes, toFileAt: path)
+      }
+    } catch {
+      throw error.naming(path)
+    }
+  }
+}
+
+extension PictureEncoder {
+  /// Encodes a bitmap of the format of ``writtenFormat(for:)`` into the room that a writer without bytes has. If the
+  /// file does not fit, the writer stays empty.
+  fileprivate func encode(
+    _ bitmap: Bitmap, into writer: inout NativeByteWriter
+  ) throws(BitmapError) -> EncodingResult {
+    var outcome = Result<EncodingResult, BitmapError>.success(.fits(byteCount: 0))
+    do throws(NativeBufferError) {
+      try writer.append(upTo: writer.capacity) { span in
+        unsafe span.withUnsafeMutableBytes { bytes, count in
+          outcome = Result { () throws(BitmapError) in try unsafe encode(bitmap, into: bytes) }
+          // SAFETY: the encoder has written the bytes of a file that fits.
+          if case .success(.fits(let byteCount)) = outcome { count = byteCount }
         }
       }
     } catch {
-      context.dispose(copy)
-      throw error
+      throw BitmapError(accessFailedWith: error)
     }
-    return EncodedPicture(format: format, byteCount: byteCount, buffer: copy)
-  }
-
-  /// Errors do not name the path; the caller adds it.
-  func write(toFileAt path: String) throws(BitmapError) {
-    try unsafe buffer.reading { bytes throws(BitmapError) in
-      try unsafe AtomicFile.write(UnsafeRawBufferPointer(rebasing: bytes[..<byteCount]), toFileAt: path)
-    }
+    return try outcome.get()
   }
 }
