@@ -94,7 +94,10 @@ struct ReadmeTests {
     func draw(_ name: UInt32) {}
     let (name, width, height) = (UInt32(1), 2, 3)
     """,
-    "PictureDecoder.swift": "let pieces = try [NativeBuffer(byteCount: 1)]",
+    "PictureDecoder.swift": """
+    let pieces = try [NativeBuffer(byteCount: 1)]
+    _ = pieces
+    """,
     "UniqueBuffer+Scoped.swift": "func fill(_ buffer: inout UniqueBuffer) throws {}",
     "TypedViews.swift": "let buffer = try NativeBuffer(byteCount: 8)",
     "Scope.swift": """

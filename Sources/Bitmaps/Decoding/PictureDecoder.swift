@@ -20,10 +20,21 @@ public import NativeBuffers
 /// grows with them. It has at least 4,096 bytes, else at most twice what has arrived and at most
 /// ``DecodingLimits/encodedByteCount``. It is released by `finish`, or when the decoder is destroyed.
 ///
+/// A decoder belongs to one owner at a time, and to no thread: it can be made on one thread, fed on others, one after
+/// another, and finished on yet another. An actor or a class keeps it as an optional, because `finish` ends it:
+/// `take()` hands it over. If its owner dies before that, the decoder releases the bytes that have arrived; no report
+/// calls that a rescue.
+///
+///     actor Upload {
+///       private var decoder: PictureDecoder? = PictureDecoder()
+///       func receive(_ piece: [UInt8]) throws { try decoder?.append(piece) }
+///       func finish() throws -> Bitmap? { try decoder.take()?.finish() }
+///     }
+///
 /// The pieces make no difference: a file gives the same pixels and warnings, or the same error, as it does in one
 /// piece. Only ``DecodingLimits/encodedByteCount`` is checked at once for a whole file, and here when that many bytes
 /// have arrived.
-public struct PictureDecoder: ~Copyable {
+public struct PictureDecoder: ~Copyable, Sendable {
   let limits: DecodingLimits
   private let context: AllocationContext
   private var buffer: NativeBuffer?
