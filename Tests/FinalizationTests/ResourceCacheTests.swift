@@ -50,6 +50,18 @@ struct ResourceCacheTests {
     #expect(plain.count == 0)
   }
 
+  @Test("A task waits without blocking a thread until the entries of dead values are removed")
+  func flushInTask() async throws {
+    let cache = Cache(name: "cache")
+    let kept = try await cache.value(for: "kept") { Image() }
+    for number in 1...100 {
+      _ = try await cache.value(for: "\(number)") { Image(number) }
+      await cache.flush()
+      #expect(cache.count == 1 && cache.statistics.dead == number)
+    }
+    #expect(cache.cachedValue(for: "kept") === kept)
+  }
+
   @Test("A late cleanup never evicts a newer entry for the same key")
   func lateCleanup() throws {
     let cache = Cache(name: "cache")

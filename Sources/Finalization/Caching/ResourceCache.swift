@@ -15,6 +15,11 @@ import Synchronization
 /// tier begins and stops to hold it. Values that are held weakly are in reports like all others, because the program
 /// holds them elsewhere.
 ///
+/// The limit counts what values take: of a ``CacheableResource``, its ``CacheableResource/allocatedByteCount``. For a
+/// buffer that is the size of its block, which is more than the bytes that were asked for. A closure can count
+/// something else. Memory that an evicted value gives back is not counted; the arena may keep it for the next one, up
+/// to its own limit (`Arena.Configuration.idleByteLimit`).
+///
 /// For one key there is at most one load at a time. All callers that ask for the key meanwhile get the value or the
 /// error of that load. A load that fails leaves nothing behind. Any thread may call any method at any time.
 ///
@@ -39,8 +44,10 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   ///   - name: the name of the cache's registry in reports.
   ///   - strongByteLimit: bytes that the strong tier may hold; 0 for no strong tier. A value that has more bytes is
   ///     only held weakly.
-  ///   - byteCount: gives the bytes of a value. It is called at most once for each load, after the load.
-  public init(name: String, strongByteLimit: Int = 0, byteCount: @escaping @Sendable (Value) -> Int = { _ in 0 }) {
+  ///   - byteCount: gives the bytes of a value. It is called at most once for each load, after the load. Nil for
+  ///     ``CacheableResource/allocatedByteCount``. Every value counts at least 1, also one that says no size.
+  public init(name: String, strongByteLimit: Int = 0, byteCount: (@Sendable (Value) -> Int)? = nil) {
+    let byteCount = byteCount ?? { ($0 as? any CacheableResource)?.allocatedByteCount ?? 0 }
     let storage = CacheStorage<Key, Value>(strongByteLimit: max(0, strongByteLimit), byteCount: byteCount)
     self.storage = storage
     registry = FinalizationRegistry(name: name) { death in storage.removeDead(death) }
@@ -61,7 +68,9 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   ///   is loading wait for ever.
   /// - Throws: what the load throws; ``FinalizationError/Code/recursiveLoad`` if a load, or what it calls, asks for the
   ///   value that it is loading. If a load throws `CancellationError`, the callers that wait for it load in their turn.
-  @available(*, noasync, message: "await the asynchronous value(for:load:), with an async closure: this one blocks")
+  // Disfavoured, so that in asynchronous code a closure that awaits nothing gets the other one.
+  @available(*, noasync, message: "await the asynchronous value(for:load:): this one blocks")
+  @_disfavoredOverload
   @inlinable
   public func value(for key: Key, load: () throws -> Value) throws -> Value {
     let hash = CacheTable<Key, Value>.hash(key)
@@ -139,13 +148,17 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   public func trim(keeping byteCount: Int = 0) -> Int { storage.evict(keeping: max(0, byteCount)) }
 
   /// Waits until the entries of values that died before the call are removed.
-  @available(*, noasync, message: "it blocks the thread")
+  @available(*, noasync, message: "await flush() does not block the thread")
   public func flush() { registry.flush() }
+
+  /// Waits until the entries of values that died before the call are removed, without blocking a thread of the
+  /// concurrency pool, unless there is no room for another thread.
+  public func flush() async { await registry.flush() }
 
   /// The number of entries, including those whose value has just died or is being loaded.
   public var count: Int { storage.count }
 
-  /// Bytes that the strong tier holds.
+  /// Bytes that the strong tier holds, as `byteCount` or ``CacheableResource/allocatedByteCount`` counted them.
   public var strongByteCount: Int { storage.strongByteCount }
 
   /// What has happened in the cache so far.

@@ -100,6 +100,12 @@ extension NativeResource: CacheableResource {
   /// A ``ResourceCache`` calls this by itself if the object is its value. Has no effect after ``dispose()`` and
   /// ``detach()``. Cost: an atomic operation.
   public func setHeldByCache(_ isHeld: Bool) { entry.setHeldByCache(isHeld) }
+
+  /// The `byteCount` that the object was created with; 0 after ``dispose()`` and ``detach()``.
+  public var allocatedByteCount: Int {
+    let byteCount = entry.entry.byteCount
+    return isDisposed ? 0 : byteCount
+  }
 }
 
 // SAFETY: its fields are constants and a ledger entry, which is atomic; the closure is Sendable.
