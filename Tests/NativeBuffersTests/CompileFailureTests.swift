@@ -47,6 +47,15 @@ struct CompileFailureTests {
     _ = try diagnostics("let b = try UniqueBuffer(byteCount: 1)\nlet s = b.bytes\nb.dispose()\nprint(s.byteCount)")
   }
 
+  @Test("A span of a buffer in a list cannot be used after a change of the list, and the list keeps its buffers")
+  func list() throws {
+    let list = "var l = UniqueBufferArray()\nl.append(try UniqueBuffer(byteCount: 1))\n"
+    let span = try diagnostics(list + "let s = l[0].span\nl.append(try UniqueBuffer(byteCount: 1))\nprint(s[0])")
+    #expect(span.contains("overlapping accesses to 'l'"))
+    let taken = try diagnostics(list + "let b = l[0]\nb.dispose()")
+    #expect(taken.contains("is borrowed and cannot be consumed"))
+  }
+
   @Test("A span of a pin cannot be used after the end of the pin")
   func spanEscapesPin() throws {
     _ = try diagnostics(

@@ -11,6 +11,22 @@ public import ResourceLedger
 ///     scratch.dispose()
 ///
 /// If the value goes out of scope without `dispose()`, it releases its memory, which is recorded as a rescue.
+///
+/// A class keeps it as an optional, and disposes it in its deinit: `take()` leaves nil in its place. The same holds for
+/// an actor. Many buffers are kept in a ``UniqueBufferArray``, which disposes them itself; a fixed number of them also
+/// in an `InlineArray` of optionals.
+///
+///     final class Frame {
+///       var pixels: UniqueBuffer?
+///       init(byteCount: Int) throws { pixels = try UniqueBuffer(byteCount: byteCount) }
+///       deinit { pixels.take()?.dispose() }
+///       func clear() {
+///         pixels?.access { buffer in
+///           var bytes = buffer.mutableSpan
+///           bytes.update(repeating: 0)
+///         }
+///       }
+///     }
 // SAFETY: there is one owner; spans borrow it.
 @frozen
 @safe public struct UniqueBuffer: ~Copyable, @unchecked Sendable {
@@ -128,6 +144,21 @@ public import ResourceLedger
     _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
   ) throws(E) -> R {
     unsafe try body(UnsafeMutableRawBufferPointer(start: block.base, count: byteCount))
+  }
+
+  /// Calls a closure with the buffer where it is, for example in a property of a class. Swift does not let code keep a
+  /// span of such a buffer in a variable; in the closure it does.
+  ///
+  ///     var frames = UniqueBufferArray()
+  ///     frames.append(try UniqueBuffer(byteCount: 4))
+  ///     let first = try frames[0].access { buffer in try buffer.span(of: Float.self)[0] }
+  ///
+  /// Meanwhile no other code can use the buffer, or the property that it is in.
+  @inlinable
+  public mutating func access<R: ~Copyable, E: Error>(
+    _ body: (inout UniqueBuffer) throws(E) -> R
+  ) throws(E) -> R {
+    try body(&self)
   }
 
   /// Gives the memory up now. Must not be called in a signal handler, as ``NativeBuffer/dispose(file:line:function:)``.
