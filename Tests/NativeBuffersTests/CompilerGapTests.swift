@@ -39,6 +39,13 @@ struct CompilerGapTests {
       builds: false)
   }
 
+  @Test("A constant buffer whose span was used cannot be disposed, but a variable and a consuming parameter can")
+  func constant() throws {
+    try check("let b = try UniqueBuffer(byteCount: 8); print(b.span[0]); b.dispose()", builds: false)
+    try check("var b = try UniqueBuffer(byteCount: 8); b.access { print($0.span[0]) }; b.dispose()", builds: true)
+    try check("func end(_ b: consuming UniqueBuffer) { print(b.span[0]); b.dispose() }", builds: true)
+  }
+
   @Test("A mutable span may outlive its owner, but a read-only span may not")
   func mutable() throws {
     try check(
