@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -38,6 +39,15 @@ uint32_t cnativeruntime_take_number(void) {
 }
 
 void cnativeruntime_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+bool cnativeruntime_separate_descriptors(void) {
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+  // The sanitizers write their reports to descriptor 2.
+  return false;
+#else
+  return syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0;
+#endif
+}
 
 // The barrier
 

@@ -38,6 +38,23 @@ struct ClosedDescriptorTests {
     #expect(try listedProcesses()[process.id] == Self.liveCount)
   }
 
+  @Test("The library's thread has none of the program's descriptors: it can neither use nor close them")
+  func descriptorsOfTheThread() throws {
+    let files = try TestFolder()
+    let process = try TrialProcess(["closefrom", files.path])
+    try process.line()
+    let threads = "/proc/\(process.id)/task"
+    let thread = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: threads)
+        .first { try String(contentsOfFile: "\(threads)/\($0)/comm", encoding: .utf8) == "native-buffers\n" })
+    let folder = "\(threads)/\(thread)/fd"
+    let open = try FileManager.default.contentsOfDirectory(atPath: folder)
+      .compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
+    // Once a second, the thread has this file open for a moment.
+    #expect(open.filter { $0 != "/proc/\(process.id)/statm" } == [])
+    #expect(process.finish() == 0)
+  }
+
   @Test("The library never touches files that later have the ledger's number", arguments: [false, true])
   func closefrom(hasFile: Bool) throws {
     let folder = try TestFolder(in: "/dev/shm")

@@ -120,6 +120,14 @@ static inline cnativeruntime_known_site *cnativeruntime_site_slot(const void *fi
 /// Names the calling thread, for debuggers. The name must have at most 15 bytes: the system ignores a longer one.
 void cnativeruntime_set_thread_name(const char *name);
 
+/// Gives the calling thread a table of descriptors of its own, without any descriptor in it. The process's table stays
+/// as it is. What the thread opens later is in the thread's own table: no other thread can close it, and the thread can
+/// never use or close a file that another thread opened under the same number.
+///
+/// Returns false if the thread still has the process's table: the kernel is older than 5.9, a sandbox refuses the call,
+/// or the program was built with a sanitizer.
+bool cnativeruntime_separate_descriptors(void);
+
 #pragma clang assume_nonnull end
 
 #endif

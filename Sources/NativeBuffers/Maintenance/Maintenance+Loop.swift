@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CNativeRuntime
 import Glibc
 import NativeSynchronization
 import Synchronization
@@ -15,6 +16,12 @@ extension Maintenance {
     ForkGuard.beginWork()
     defer { ForkGuard.endWork() }
     var requests = RequestAnswers(thread.request)
+    // The thread reads /proc/self/statm. A program that closes descriptors that it does not know (`closefrom`) could
+    // close that file and open another one under its number, and this thread would then close the program's file. So
+    // the thread leaves the process's table. The ledger has all the room that the thread needs by now: growing a ledger
+    // that lies in a named file takes its descriptor.
+    _ = history.value
+    _ = cnativeruntime_separate_descriptors()
     var seconds = Seconds()
     defer { seconds.end() }
     var nextPass: UInt64?

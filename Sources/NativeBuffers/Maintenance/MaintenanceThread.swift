@@ -16,7 +16,8 @@
 ///
 /// It runs no code of the program: no deallocator, no signal handler. In a forked child it is turned off. It does not
 /// keep the process from ending by `exit` or by the end of `main`. If the main thread ends by `pthread_exit`, the
-/// process does not end while this thread exists.
+/// process does not end while this thread exists. Since Linux 5.9, it has a table of file descriptors of its own: the
+/// program may close descriptors that it does not know. What a crash on this thread would print is lost therefore.
 ///
 /// Not promised: the exact time at which other memory is given back, and that all of it is. The 100 ms hold only as far
 /// as the system lets the thread run. A thread that is just using its blocks when this thread looks keeps them until
