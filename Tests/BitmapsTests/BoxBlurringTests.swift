@@ -26,7 +26,7 @@ struct BoxBlurringTests {
     try withOwnArena { arena in
       let seed: UInt64 = 71
       var generator = SeededGenerator(seed: seed)
-      for (width, height) in randomSizes(3, upTo: 30, using: &generator) {
+      for (width, height) in randomSizes(3, upTo: 20, using: &generator) {
         let source = try Bitmap.random(
           width: width, height: height, format: format, isOpaque: isOpaque, arena: arena, using: &generator)
         defer { source.dispose() }
@@ -71,7 +71,7 @@ struct BoxBlurringTests {
   func drift() throws {
     try withOwnArena { arena in
       for format in PixelFormat.tested {
-        let width = 20_001
+        let width = 6_001
         var source = try Bitmap(width: width, height: 3, format: format, arena: arena)
         defer { source.dispose() }
         var generator = SeededGenerator(seed: 73)

@@ -9,8 +9,6 @@ import Testing
 
 @Suite("Files that are cut, and files with changed bits")
 struct DamagedFileTests {
-  private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
-
   /// A part of the places at which a file is cut. It is so small that the parts keep all processors busy until the end.
   struct Part: CustomTestStringConvertible, Sendable {
     let name: String
@@ -25,7 +23,7 @@ struct DamagedFileTests {
   static func parts(of names: [String], every step: Int) -> [Part] {
     names.flatMap { name -> [Part] in
       guard let count = try? Corpus.bytes(name).count else { return [] }
-      let isLarge = !isLong && name == "photos/seeding_by_Clements_Engelhardt.jpg" && step < 32_768
+      let isLarge = !TestLength.isLong && name == "photos/seeding_by_Clements_Engelhardt.jpg" && step < 32_768
       let dense = isLarge ? lastScan(of: name) : count
       let cuts =
         Array(stride(from: 0, to: dense, by: step)) + Array(stride(from: dense, to: count, by: 65_536)) + [count - 1]
@@ -46,14 +44,14 @@ struct DamagedFileTests {
   }()
 
   /// The step is 512 bytes if there is time.
-  static let cutPhotoParts = Corpus.isPresent ? parts(of: photos, every: isLong ? 512 : 4_096) : []
+  static let cutPhotoParts = Corpus.isPresent ? parts(of: photos, every: TestLength.choose(8_192, long: 512)) : []
 
   /// Photos in several scans. One has 16 megapixels and 1.5 MB. libjpeg takes 66 ms for each part of it, which is three
   /// minutes for 2,900 parts: those are for NATIVE_BUFFERS_STRESS=long.
   static let endedPhotoParts =
     Corpus.isPresent
-    ? parts(of: ["photos/seeding_by_Clements_Engelhardt.jpg"], every: isLong ? 512 : 32_768)
-      + parts(of: ["derived/rocket_progressive_420.jpg"], every: 512)
+    ? parts(of: ["photos/seeding_by_Clements_Engelhardt.jpg"], every: TestLength.choose(32_768, long: 512))
+      + parts(of: ["derived/rocket_progressive_420.jpg"], every: TestLength.choose(1_024, long: 512))
     : []
 
   @Test(
@@ -81,7 +79,7 @@ struct DamagedFileTests {
   /// If a file of several scans is cut, it is refused before libjpeg sees a scan. If an end is put behind the cut,
   /// libjpeg sees the scans.
   @Test(
-    "A progressive photo that is cut every 512 bytes and then ended leaves nothing in the arena",
+    "A progressive photo that is cut at many places and then ended leaves nothing in the arena",
     .enabled(if: Corpus.isPresent, Corpus.absence), arguments: endedPhotoParts)
   func endedPhotos(part: Part) throws {
     let file = try Corpus.bytes(part.name)

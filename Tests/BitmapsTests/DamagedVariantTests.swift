@@ -11,10 +11,8 @@ import Testing
 /// not in the arena, and not on the C libraries' own heap.
 @Suite("Thousands of damaged files")
 struct DamagedVariantTests {
-  private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
-
   /// Variants of each of the four formats; 6,000 in all.
-  private static let variantCount = isLong ? 100_000 : 1_500
+  private static let variantCount = TestLength.choose(1_500, long: 100_000)
 
   /// Files that are in every clone, and for PNG also those of the corpus that have at most 2 KB.
   static func files(of format: PictureFormat) throws -> [[UInt8]] {

@@ -2,6 +2,7 @@
 
 import Foundation
 import NativeBuffers
+import TestSupport
 import Testing
 
 @testable import Bitmaps
@@ -16,7 +17,6 @@ struct LargePhotoTests {
     ("several exposures, 404 MP", 23_200, 17_400), ("several exposures, 407 MP", 23_296, 17_472),
   ]
 
-  private static let isLong = ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long"
 
   @Test("The default limits allow the pictures of all these cameras, in colours with alpha; progressive ones in 4:2:0")
   func defaults() throws {
@@ -125,7 +125,7 @@ struct LargePhotoTests {
 
   @Test(
     "The default limits allow whole photos of 113, 200 and 403 megapixels",
-    .enabled(if: isLong, "It takes 3 GB and half a minute; set NATIVE_BUFFERS_STRESS=long."),
+    .enabled(if: TestLength.isLong, "It takes 3 GB and half a minute; set NATIVE_BUFFERS_STRESS=long."),
     arguments: [
       FlatJPEG(width: 12_288, height: 9216, isProgressive: true), FlatJPEG(width: 16_320, height: 12_240),
       FlatJPEG(width: 16_320, height: 12_240, isProgressive: true), FlatJPEG(width: 24_576, height: 16_384),

@@ -52,7 +52,7 @@ struct MidwayCancellationTests {
     }
   }
 
-  /// Cancels `body` at every question it asks (at most 40 of them, evenly spread), and expects that it ends there and
+  /// Cancels `body` at every question it asks (at most 20 of them, evenly spread), and expects that it ends there and
   /// leaves only `remaining` buffers in the arena.
   static func expectStops(
     _ name: String, arena: Arena, remaining: Int, atLeast: Int, _ body: @escaping @Sendable () throws -> Void
@@ -60,7 +60,7 @@ struct MidwayCancellationTests {
     let whole = await run(cancellingAt: .max, body)
     #expect(whole.error == nil, "\(name)")
     #expect(whole.questions >= atLeast, "\(name) is asked \(whole.questions) times")
-    for n in stride(from: 1, through: whole.questions, by: max(1, whole.questions / 40)) {
+    for n in stride(from: 1, through: whole.questions, by: max(1, whole.questions / 20)) {
       let stopped = await run(cancellingAt: n, body)
       #expect(stopped.error?.code == .cancelled, "\(name), question \(n) of \(whole.questions)")
       #expect(stopped.questions == n, "\(name) went on after question \(n)")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NativeBuffers
 import ResourceLedger
 import TestSupport
@@ -17,7 +18,7 @@ struct PaddingTests {
       guard byteCount <= 64 << 10 else { break }
       for _ in 0..<3 {
         let buffer = try NativeBuffer(uninitializedByteCount: byteCount, arena: arena)
-        _ = try unsafe buffer.withUnsafeMutableBytes { unsafe $0.initializeMemory(as: UInt8.self, repeating: 0xAA) }
+        try buffer.fill(with: 0xAA)
         buffers.append(buffer)
       }
     }
@@ -30,10 +31,11 @@ struct PaddingTests {
     let (used, height) = (bitmap.rowByteCount, bitmap.height)
     return try unsafe bitmap.withUnsafePixels { base, bytesPerRow in
       var count = 0
+      let zeros = [UInt8](repeating: 0, count: bytesPerRow)
       for y in 0..<height {
-        for x in used..<bytesPerRow where unsafe base.load(fromByteOffset: y * bytesPerRow + x, as: UInt8.self) != 0 {
-          count += 1
-        }
+        let row = unsafe UnsafeRawBufferPointer(start: base + y * bytesPerRow, count: bytesPerRow)
+        let hasNone = unsafe memcmp(row.baseAddress! + used, zeros, bytesPerRow - used) == 0
+        if !hasNone { count += unsafe row[used...].count { $0 != 0 } }
       }
       return count
     }

@@ -12,7 +12,7 @@ import Testing
 struct ModelTests {
   /// `FINALIZATION_MODEL_STEPS` says how many steps there are: fewer with a sanitizer, more in the long run.
   private static let steps =
-    unsafe getenv("FINALIZATION_MODEL_STEPS").flatMap { unsafe Int(String(cString: $0)) } ?? 400_000
+    unsafe getenv("FINALIZATION_MODEL_STEPS").flatMap { unsafe Int(String(cString: $0)) } ?? 200_000
 
   @Test("Random steps on several threads have the results that the model predicts", arguments: [2, 3])
   func randomSteps(threads: Int) {

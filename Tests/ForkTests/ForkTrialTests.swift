@@ -10,10 +10,7 @@ import Testing
   "Forks while other threads use the library",
   .enabled(if: !ThreadSanitizer.isOn, "Swift's runtime does not survive a fork under ThreadSanitizer"))
 struct ForkTrialTests {
-  private static var forks: Int {
-    let isLong = unsafe getenv("NATIVE_BUFFERS_STRESS").map { unsafe String(cString: $0) } == "long"
-    return isLong ? 20_000 : 120
-  }
+  private static let forks = TestLength.choose(60, long: 20_000)
 
   @Test(
     "Every child can use the library and ends, and the parent can go on",

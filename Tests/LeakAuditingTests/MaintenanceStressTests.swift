@@ -27,12 +27,7 @@ struct MaintenanceStressTests {
   private static func run(_ seed: UInt64, refusingBarrier: Bool) throws {
     Maintenance.beginByHand()
     ThreadCaches.isBarrierRefused.store(refusingBarrier, ordering: .relaxed)
-    let steps =
-      switch ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] {
-      case "long": 30_000_000
-      case "short": 300_000
-      default: 1_500_000
-      }
+    let steps = TestLength.choose(short: 300_000, 500_000, long: 30_000_000)
     let state = State()
     let slots = SharedSlots<NativeBuffer>(count: 16)
     onThreads(3) { thread in

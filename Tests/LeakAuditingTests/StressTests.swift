@@ -11,14 +11,9 @@ import Testing
 @Suite("Audit: under load")
 struct StressTests {
   /// The number of steps of each thread: few if a sanitizer makes each step slow, many if there is time.
-  private static let operations =
-    switch ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] {
-    case "long": 50_000_000
-    case "short": 100_000
-    default: 1_500_000
-    }
+  private static let operations = TestLength.choose(short: 100_000, 500_000, long: 50_000_000)
 
-  @Test("Audits during millions of operations of two threads have no false finding")
+  @Test("Audits during many operations of two threads have no false finding")
   func exactUnderLoad() throws {
     // A small limit of idle blocks keeps the slow path busy, too.
     let arena = try Arena(name: "stress", configuration: .init(idleByteLimit: 300_000))

@@ -4,6 +4,7 @@ import Finalization
 import Foundation
 import NativeBuffers
 import ResourceLedger
+import TestSupport
 import Testing
 
 @testable import LeakAuditing
@@ -27,7 +28,7 @@ struct UnrecordedLineTests {
 
   @Test(
     "The process's ledger has room for a million lines, and an audit reports how many creations had no room for theirs",
-    .enabled(if: ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long", "a million lines take seconds")
+    .enabled(if: TestLength.isLong, "a million lines take seconds")
   )
   func millionLines() async {
     await #expect(processExitsWith: .exitCode(0)) {

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Ledgers of processes that were killed")
 struct SuddenDeathTests {
-  private static let repetitions = System.isLong ? 1_000 : 20
+  private static let repetitions = TestLength.choose(20, long: 1_000)
 
   @Test("After SIGKILL at any moment the file can be read, each entry is in one state, and lines are right")
   func killed() throws {

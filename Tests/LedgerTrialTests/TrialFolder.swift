@@ -22,7 +22,6 @@ final class TestFolder {
 /// What tests ask before they use a feature of the system.
 enum System {
   static var isRoot: Bool { geteuid() == 0 }
-  static var isLong: Bool { ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "long" }
 
   /// Whether the system lets this user open files by `/proc/PID/map_files`.
   static var opensMappings: Bool {

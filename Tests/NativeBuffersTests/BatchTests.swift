@@ -12,8 +12,7 @@ import Testing
 @Suite("Batches")
 struct BatchTests {
   /// A small number if a sanitizer makes each step slow.
-  private static let operations =
-    ProcessInfo.processInfo.environment["NATIVE_BUFFERS_STRESS"] == "short" ? 5_000 : 60_000
+  private static let operations = TestLength.choose(short: 5_000, 25_000, long: 60_000)
 
   @Test("If three threads pass blocks on in batches of two, no block has two owners, and none is lost")
   func batchesOfTwo() async {
