@@ -23,7 +23,7 @@ import ResourceLedger
 /// of the resources that a piece of code created are still live at its end? ``usage()`` says which lines hold memory
 /// now, and ``auditAtExit(expecting:endingWith:_:)`` audits when the process exits.
 public enum LeakAuditor {
-  /// Audits every arena of this process, and every domain of ``ResourceDomains``.
+  /// Audits every arena of this process, and every domain of `ResourceDomains`.
   ///
   /// The comparison is exact whatever other threads do. Memory behind ledger entries is allocated and given back only
   /// under its arena's lock, which the audit holds meanwhile. Other threads can still create and dispose buffers, if
@@ -42,7 +42,7 @@ public enum LeakAuditor {
   /// it. Its age is exact to a few milliseconds. If the registry runs many cleanups in a row, the age may include up to
   /// 15 cleanups before it.
   ///
-  /// The report also says what is live, by line, whether that is a leak or not: see ``AuditReport/liveSites(top:)``.
+  /// The report also says what is live, by line, whether that is a leak or not: see `AuditReport/liveSites(top:)`.
   /// - Parameters:
   ///   - limit: how long a cleanup may run before it is a finding.
   ///   - expectation: whether live resources are findings.

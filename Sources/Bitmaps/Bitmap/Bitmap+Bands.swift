@@ -29,6 +29,10 @@ extension Bitmap {
   ///   - jobs: The greatest number of threads; nil for the number of processors that the system has for this process.
   ///   - rowCount: The rows of a band; the last band may have fewer. Nil makes a few bands for each job, so that no
   ///     thread waits long for another thread.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
+  ///   - body: Called once for each band, with the band.
   /// - Throws: What a body throws; `invalidArgument` if the type does not fit the format or a number is below 1;
   ///   `cancelled` if the calling task is cancelled; `outOfMemory` if there is no memory for the copy;
   ///   `pixelsUnavailable` if the bitmap was disposed.

@@ -10,7 +10,14 @@ extension Bitmap {
   ///
   /// - Parameters:
   ///   - pointer: The first pixel. The memory is initialised, and no other code uses it from now on.
+  ///   - width: In pixels; at least 1.
+  ///   - height: In pixels; at least 1.
   ///   - bytesPerRow: The distance from a row to the next. The memory may end with the last pixel of the last row.
+  ///   - format: The format of the pixels.
+  ///   - colorProfile: What the colours mean; it is kept when the picture is written.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   ///   - deallocator: Called once with `pointer`, when the last value that shares the pixels is gone or one of them was
   ///     disposed, and no pin is left. It runs on the thread where that happens. It is not called if this throws.
   /// - Throws: `invalidArgument` if a dimension is below 1, `bytesPerRow` does not fit, or `pointer` is not aligned for

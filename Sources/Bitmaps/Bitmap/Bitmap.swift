@@ -18,7 +18,7 @@ public import NativeBuffers
 /// ```
 ///
 /// Copies share the pixels until one of them is changed. `mutating` methods make changes. They first copy the pixels if
-/// the change would be visible to another copy of the value, to a crop of it, or to a ``Pin``. So copies never see each
+/// the change would be visible to another copy of the value, to a crop of it, or to a `Pin`. So copies never see each
 /// other's changes.
 ///
 /// ``dispose(file:line:function:)`` is the exception, on purpose: it says that the pixels are not needed any more, and
@@ -54,8 +54,17 @@ public struct Bitmap: Sendable {
 
   /// A bitmap of zeros: black, and transparent if the format has alpha.
   ///
-  /// - Parameter bytesPerRow: The distance from a row to the next. It is at least the bytes of a row's pixels, and a
-  ///   multiple of a channel's bytes. Nil for the least multiple of 64 that holds the pixels.
+  /// - Parameters:
+  ///   - width: In pixels; at least 1.
+  ///   - height: In pixels; at least 1.
+  ///   - format: The format of the pixels.
+  ///   - bytesPerRow: The distance from a row to the next. It is at least the bytes of a row's pixels, and a multiple
+  ///     of a channel's bytes. Nil for the least multiple of 64 that holds the pixels.
+  ///   - colorProfile: What the colours mean; it is kept when the picture is written.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: `invalidArgument` if a dimension is below 1, the bytes are more than `Int.max`, or `bytesPerRow` does
   ///   not fit; `outOfMemory` if there is no memory for the bytes.
   public init(

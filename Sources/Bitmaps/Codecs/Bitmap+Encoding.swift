@@ -11,7 +11,13 @@ extension Bitmap {
   /// No buffer is made for the file. ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``, and the
   /// function for each other format, says what else this costs. Formats are converted as there.
   ///
-  /// - Parameter arena: Where a converted copy of the picture is made, if the codec does not accept the format.
+  /// - Parameters:
+  ///   - encoding: The format of the file, with its options.
+  ///   - target: Where the file is put, from its first byte on.
+  ///   - arena: Where a converted copy of the picture is made, if the codec does not accept the format.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: `limitExceeded` if the file does not fit, with the bytes that it needs and those that there are, so that
   ///   one retry is enough; else as the functions for the format. After an error, bytes of `target` may have changed.
   ///   Never writes past `target`.
@@ -35,8 +41,14 @@ extension Bitmap {
 
   /// The bitmap as the bytes of a file, in a native buffer.
   ///
-  /// - Parameter maximumByteCount: The greatest size of the file. A larger file throws `limitExceeded` with the size it
-  ///   would have.
+  /// - Parameters:
+  ///   - encoding: The format of the file, with its options.
+  ///   - maximumByteCount: The greatest size of the file. A larger file throws `limitExceeded` with the size it would
+  ///     have.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: As the function for the format, for example
   ///   ``encodedJPEG(quality:maximumByteCount:arena:file:line:function:)``.
   public func encoded(

@@ -4,7 +4,7 @@ public import NativeBuffers
 
 /// A picture as the bytes of a file, in a native buffer.
 ///
-/// Copies of the value share the bytes; ``dispose()`` releases them for all copies at once.
+/// Copies of the value share the bytes; `dispose()` releases them for all copies at once.
 public struct EncodedPicture: Sendable {
   public let format: PictureFormat
   /// The bytes of the file, and no others. Code that works with buffers takes them from here, without a copy.
@@ -16,7 +16,7 @@ public struct EncodedPicture: Sendable {
   /// The picture and the buffer are one thing with two names: what one of them changes or disposes is changed or
   /// disposed for the other. Reports name the line that encoded the picture. The memory may be larger than the file,
   /// because the file's size is known only when it is encoded: for example a JPEG gets at first half a byte for each
-  /// pixel. ``NativeBuffer/copied(arena:file:line:function:)`` takes as much memory as the file needs, which is better
+  /// pixel. `NativeBuffer/copied(arena:file:line:function:)` takes as much memory as the file needs, which is better
   /// for a file that is kept for long.
   public let buffer: NativeBuffer
 

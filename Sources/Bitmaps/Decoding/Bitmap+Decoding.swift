@@ -25,6 +25,10 @@ extension Bitmap {
   ///     and height, and `minimumWidth`, are those of the upright picture. This needs a second bitmap for a while, but
   ///     nothing if the picture is upright already.
   ///   - limits: What the picture may cost.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: `unreadableFile` if the file cannot be read; `notAPicture`, `unsupported`, `corrupt` or `truncated` if
   ///   its content is not a whole picture that can be decoded; `limitExceeded` if it exceeds `limits`; `outOfMemory` if
   ///   there is no memory for it; `invalidArgument` if `minimumWidth` is below 1; `cancelled` if the calling task is

@@ -55,9 +55,15 @@ public struct PictureDecoder: ~Copyable, Sendable {
   /// The time spent in calls that have returned.
   private var spent = Duration.zero
 
-  /// - Parameter minimumWidth: As for
-  ///   ``Bitmap/init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``. It is
-  ///   needed here, because ``DecodingLimits/pixelCount`` counts the pixels of the picture as it will be decoded.
+  /// - Parameters:
+  ///   - minimumWidth: As for
+  ///     ``Bitmap/init(decodingFileAt:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``. It is
+  ///     needed here, because ``DecodingLimits/pixelCount`` counts the pixels of the picture as it will be decoded.
+  ///   - limits: What the picture may cost.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   public init(
     minimumWidth: Int? = nil, limits: DecodingLimits = .default, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
@@ -107,7 +113,7 @@ public struct PictureDecoder: ~Copyable, Sendable {
   }
 
   /// Decodes the bytes that have arrived, like
-  /// ``Bitmap/init(decoding:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)``.
+  /// `Bitmap/init(decoding:format:minimumWidth:appliesOrientation:limits:arena:file:line:function:)`.
   public consuming func finish(
     format: PixelFormat? = nil, appliesOrientation: Bool = true
   ) throws(BitmapError) -> Bitmap {

@@ -21,7 +21,7 @@ extension PictureInfo {
 
   /// Reads the header of the picture in a file. The file is read whole, into a native buffer.
   ///
-  /// - Throws: As ``init(probing:limits:)``; `unreadableFile` if the file cannot be read; `limitExceeded` if it is
+  /// - Throws: As `init(probing:limits:)`; `unreadableFile` if the file cannot be read; `limitExceeded` if it is
   ///   larger than ``DecodingLimits/encodedByteCount``.
   public init(
     probingFileAt path: String, limits: DecodingLimits = .default, arena: Arena? = nil,

@@ -26,7 +26,7 @@ public struct PictureInfo: Hashable, Sendable {
   /// The change that makes the picture upright, by its EXIF data; ``Orientation/upright`` if there is none, or none
   /// that can be read. Decoding applies it unless told otherwise. <doc:Damaged-Files> says what counts.
   public internal(set) var orientation = Orientation.upright
-  /// The size of the EXIF data, which is a TIFF structure, in bytes; 0 if there is none. ``exifData(of:limits:)``
+  /// The size of the EXIF data, which is a TIFF structure, in bytes; 0 if there is none. `exifData(of:limits:)`
   /// returns the bytes.
   public internal(set) var exifByteCount = 0
   /// What the numbers mean as colours, with the file's ICC data if it has some that can be read.

@@ -19,6 +19,10 @@ extension Bitmap {
   ///   - x: Where the overlay's left border lies in this picture, in pixels. May be negative.
   ///   - y: Where the overlay's upper border lies in this picture, in pixels. May be negative.
   ///   - opacity: The factor for the overlay's alpha, 0 to 1.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: `invalidArgument` if `opacity` is not within 0 and 1; `outOfMemory` if there is no memory for the copy
   ///   or for scratch memory; `pixelsUnavailable` if a bitmap was disposed or is being written; `cancelled` if the
   ///   calling task is cancelled.

@@ -12,10 +12,16 @@ extension Bitmap {
   ///
   /// Costs one pass, and scratch memory: 4 bytes per channel of at most seven rows.
   ///
-  /// - Parameter preservesAlpha: If false, colours are weighted with their alpha, and the kernel applies to alpha, too;
-  ///   if the weights add up to 0, everything opaque becomes transparent. If true, alpha stays as it is, and colours
-  ///   are used as they are stored, those of transparent pixels, too. This is `preserveAlpha` of SVG's
-  ///   `feConvolveMatrix`.
+  /// - Parameters:
+  ///   - kernel: The weights, the divisor and the bias.
+  ///   - preservesAlpha: If false, colours are weighted with their alpha, and the kernel applies to alpha, too; if the
+  ///     weights add up to 0, everything opaque becomes transparent. If true, alpha stays as it is, and colours are
+  ///     used as they are stored, those of transparent pixels, too. This is `preserveAlpha` of SVG's
+  ///     `feConvolveMatrix`.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: `outOfMemory` if there is no memory for the copy or for scratch memory; `pixelsUnavailable` if this
   ///   bitmap was disposed or is being written; `cancelled` if the calling task is cancelled.
   public func convolved(

@@ -15,6 +15,7 @@ public struct ConvolutionKernel: Hashable, Sendable {
   /// - Parameters:
   ///   - weights: 9 or 25 weights.
   ///   - divisor: Nil for the sum of the weights, or for 1 if that sum is 0.
+  ///   - bias: What is added to each weighted sum.
   /// - Throws: `invalidArgument` if there are neither 9 nor 25 weights, the divisor is 0, a number is not finite, or a
   ///   weight divided by the divisor is too large.
   public init(weights: [Float], divisor: Float? = nil, bias: Float = 0) throws(BitmapError) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension PictureFormat {
-  /// How many leading bytes ``init(recognizing:)`` looks at. The first 16 are enough for nearly all formats, but an SVG
+  /// How many leading bytes `init(recognizing:)` looks at. The first 16 are enough for nearly all formats, but an SVG
   /// may have a comment in front of its first element, DICOM's name lies behind 128 bytes, and a DNG differs from a
   /// TIFF by an entry of its directory.
   public static let signatureByteCount = 1024

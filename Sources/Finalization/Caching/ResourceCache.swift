@@ -11,11 +11,11 @@ import Synchronization
 /// tier, which is off by default, holds the most recently used values, up to a number of bytes.
 ///
 /// What the strong tier holds is no leak: reports leave it out. For that, the value must be a buffer, a
-/// ``NativeResource`` or a file descriptor, or its class must be a ``CacheableResource``, which is told when the strong
+/// ``NativeResource`` or a file descriptor, or its class must be a `CacheableResource`, which is told when the strong
 /// tier begins and stops to hold it. Values that are held weakly are in reports like all others, because the program
 /// holds them elsewhere.
 ///
-/// The limit counts what values take: of a ``CacheableResource``, its ``CacheableResource/allocatedByteCount``. For a
+/// The limit counts what values take: of a `CacheableResource`, its `CacheableResource/allocatedByteCount`. For a
 /// buffer that is the size of its block, which is more than the bytes that were asked for. A closure can count
 /// something else. Memory that an evicted value gives back is not counted; the arena may keep it for the next one, up
 /// to its own limit (`Arena.Configuration.idleByteLimit`).
@@ -45,7 +45,7 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   ///   - strongByteLimit: bytes that the strong tier may hold; 0 for no strong tier. A value that has more bytes is
   ///     only held weakly.
   ///   - byteCount: gives the bytes of a value. It is called at most once for each load, after the load. Nil for
-  ///     ``CacheableResource/allocatedByteCount``. Every value counts at least 1, also one that says no size.
+  ///     `CacheableResource/allocatedByteCount`. Every value counts at least 1, also one that says no size.
   public init(name: String, strongByteLimit: Int = 0, byteCount: (@Sendable (Value) -> Int)? = nil) {
     let byteCount = byteCount ?? { ($0 as? any CacheableResource)?.allocatedByteCount ?? 0 }
     let storage = CacheStorage<Key, Value>(strongByteLimit: max(0, strongByteLimit), byteCount: byteCount)
@@ -64,8 +64,10 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   ///
   /// If another caller is already loading the value, this call waits. If the value is there, the call costs a hash of
   /// the key and about 40 ns.
-  /// - Parameter load: called on this thread, under no lock. Two loads that each ask for the value that the other one
-  ///   is loading wait for ever.
+  /// - Parameters:
+  ///   - load: called on this thread, under no lock. Two loads that each ask for the value that the other one is
+  ///     loading wait for ever.
+  ///   - key: What the value is kept under.
   /// - Throws: what the load throws; ``FinalizationError/Code/recursiveLoad`` if a load, or what it calls, asks for the
   ///   value that it is loading. If a load throws `CancellationError`, the callers that wait for it load in their turn.
   // Disfavoured, so that in asynchronous code a closure that awaits nothing gets the other one.
@@ -158,7 +160,7 @@ public final class ResourceCache<Key: Hashable & Sendable, Value: AnyObject & Se
   /// The number of entries, including those whose value has just died or is being loaded.
   public var count: Int { storage.count }
 
-  /// Bytes that the strong tier holds, as `byteCount` or ``CacheableResource/allocatedByteCount`` counted them.
+  /// Bytes that the strong tier holds, as `byteCount` or `CacheableResource/allocatedByteCount` counted them.
   public var strongByteCount: Int { storage.strongByteCount }
 
   /// What has happened in the cache so far.

@@ -11,10 +11,12 @@ extension FinalizationRegistry {
   ///   - target: held weakly.
   ///   - held: the value that the cleanup gets. It is held strongly until the cleanup has run or the registration has
   ///     ended, and then released, under no lock.
-  ///   - unregisterToken: any object, possibly the target, with which ``unregister(_:)`` finds the registration. It is
+  ///   - unregisterToken: any object, possibly the target, with which `unregister(_:)` finds the registration. It is
   ///     held weakly, and its death does not end the registration.
   ///   - byteCount: bytes of the resource that the target stands for, 0 to 2^48; for reports.
   ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: ``FinalizationError`` if the held value is the target, its anchor or an object with the same anchor; if
   ///   the anchor belongs to another object; if the byte count is negative or beyond 2^48; or if the ledger is full.
   ///   Then nothing is registered.

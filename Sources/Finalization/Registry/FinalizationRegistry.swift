@@ -38,7 +38,7 @@ import Synchronization
 /// such deaths takes one sweep for each.
 ///
 /// In a forked child nothing is delivered in the background, whatever the delivery: call ``drain()`` or
-/// ``flush()`` there. The same holds for ``Delivery/background`` while the process may not map enough memory for one
+/// `flush()` there. The same holds for ``Delivery/background`` while the process may not map enough memory for one
 /// more thread (`ulimit -v`, `ulimit -d`). There is no timer then, either. Both are tried again later, when registries
 /// or weak references are used.
 ///

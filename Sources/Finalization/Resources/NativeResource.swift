@@ -20,10 +20,12 @@ public final class NativeResource<Handle> {
 
   /// - Parameters:
   ///   - handle: owned by the object from now on. If this throws, it still belongs to the caller.
-  ///   - domain: the domain of the resource, from ``ResourceDomains/add(_:kind:)``; an audit compares that domain's
+  ///   - domain: the domain of the resource, from `ResourceDomains/add(_:kind:)`; an audit compares that domain's
   ///     census with its entries. The default is a domain without a census.
   ///   - byteCount: bytes that the resource stands for, 0 to 2^48; for reports.
   ///   - file: with `line` and `function`, the site that reports name; leave them to their defaults.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   ///   - release: called once, under no lock, on the thread that disposes, ends the last use or drops the last
   ///     reference.
   /// - Throws: ``FinalizationError`` if `byteCount` is out of range; if `domain` is an arena, a registry or a domain

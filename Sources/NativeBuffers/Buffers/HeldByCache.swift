@@ -26,7 +26,7 @@ extension UniqueBuffer {
   /// As ``NativeBuffer/allocatedByteCount``.
   public var allocatedByteCount: Int { block.entry.capacity }
 
-  /// Marks the memory as held by a cache, or ends the mark, for an owner that is a ``CacheableResource``. Cost: an
+  /// Marks the memory as held by a cache, or ends the mark, for an owner that is a `CacheableResource`. Cost: an
   /// atomic operation.
   public borrowing func setHeldByCache(_ isHeld: Bool) { block.entry.setHeldByCache(isHeld, key: block.key) }
 }

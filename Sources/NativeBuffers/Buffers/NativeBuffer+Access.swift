@@ -30,7 +30,7 @@ extension NativeBuffer {
   }
 
   /// Calls a closure with the bytes' address, which must not escape from the closure.
-  /// - Throws: as ``withBytes(_:)``.
+  /// - Throws: as `withBytes(_:)`.
   @inlinable
   public func withUnsafeBytes<R: ~Copyable>(
     _ body: (UnsafeRawBufferPointer) throws(NativeBufferError) -> R
@@ -41,7 +41,7 @@ extension NativeBuffer {
   }
 
   /// Calls a closure with the bytes' address, to change them. The address must not escape from the closure.
-  /// - Throws: as ``withMutableBytes(_:)``.
+  /// - Throws: as `withMutableBytes(_:)`.
   @inlinable
   public func withUnsafeMutableBytes<R: ~Copyable>(
     _ body: (UnsafeMutableRawBufferPointer) throws(NativeBufferError) -> R

@@ -8,8 +8,12 @@ extension NativeBuffer {
   /// The ledger counts it in the domain "adopted memory", which no allocator audits.
   /// - Parameters:
   ///   - pointer: the first of `byteCount` initialised bytes, which no other code uses from now on.
+  ///   - byteCount: How many bytes there are.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   ///   - deallocator: called once with `pointer`, on the thread that releases the buffer, under no lock of this
-  ///     library. Not called after ``unsafeDetach()``, nor if this initialiser throws.
+  ///     library. Not called after `unsafeDetach()`, nor if this initialiser throws.
   /// - Throws: ``NativeBufferError`` if the size is negative or larger than 2^48, if the ledger is full, or if there is
   ///   no room for the shared arena.
   public convenience init(

@@ -25,7 +25,7 @@ public import Synchronization
 /// ```
 ///
 /// The memory is released exactly once: by ``dispose(file:line:function:)``; or by the last release of the handle,
-/// which is recorded as a rescue with the line that created it; or by the code that got it from ``unsafeDetach()``.
+/// which is recorded as a rescue with the line that created it; or by the code that got it from `unsafeDetach()`.
 /// After `dispose()`, every access throws. A ``Pin`` that was taken before keeps the bytes until it ends.
 ///
 /// Safe access is free of data races: there may be any number of readers, or one writer. Overlapping access throws
@@ -50,6 +50,8 @@ public final class NativeBuffer: Sendable {
   ///   - alignment: of the first byte, in bytes: a power of two from 1 to 2,097,152.
   ///   - arena: the arena that the memory comes from; nil for the shared one.
   ///   - file: with `line` and `function`, the site that reports name. Leave all three to their defaults.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: ``NativeBufferError`` if the size or the alignment is invalid, the arena was destroyed, or memory or the
   ///   ledger is exhausted. Nothing is allocated then.
   /// - Complexity: O(`byteCount`) for the zeros, unless the pages are fresh from the kernel.
@@ -67,7 +69,7 @@ public final class NativeBuffer: Sendable {
   /// Creates a buffer whose bytes are those that the last owner of the memory left.
   ///
   /// For memory that is overwritten at once, for example by a codec. O(1). Parameters and errors are those of
-  /// ``init(byteCount:alignment:arena:file:line:function:)``.
+  /// `init(byteCount:alignment:arena:file:line:function:)`.
   @inlinable
   @_disfavoredOverload
   public init(
@@ -84,7 +86,7 @@ public final class NativeBuffer: Sendable {
   ///
   /// Bytes that the closure does not write are zero: the last owner's bytes never show. If the closure throws, the
   /// memory is released and the error passed on. If the closure leaves another span in place of its own, the program
-  /// ends. Other parameters and errors are those of ``init(byteCount:alignment:arena:file:line:function:)``.
+  /// ends. Other parameters and errors are those of `init(byteCount:alignment:arena:file:line:function:)`.
   @inlinable
   public init(
     byteCount: Int, alignment: Int = 64, arena: Arena? = nil,

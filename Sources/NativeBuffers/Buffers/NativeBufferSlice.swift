@@ -29,21 +29,21 @@ public struct NativeBufferSlice: Sendable {
     return NativeBufferSlice(buffer: buffer, range: start..<start + range.count)
   }
 
-  /// As ``NativeBuffer/withBytes(_:)``, for the slice's bytes.
+  /// As `NativeBuffer/withBytes(_:)`, for the slice's bytes.
   public func withBytes<R: ~Copyable>(
     _ body: (RawSpan) throws(NativeBufferError) -> R
   ) throws(NativeBufferError) -> R {
     unsafe try buffer.withBytes(at: start, byteCount: byteCount, { $0 }, body)
   }
 
-  /// As ``NativeBuffer/withMutableBytes(_:)``, for the slice's bytes.
+  /// As `NativeBuffer/withMutableBytes(_:)`, for the slice's bytes.
   public func withMutableBytes<R: ~Copyable>(
     _ body: (inout MutableRawSpan) throws(NativeBufferError) -> R
   ) throws(NativeBufferError) -> R {
     unsafe try buffer.withMutableBytes(at: start, byteCount: byteCount, { $0 }, body)
   }
 
-  /// As ``NativeBuffer/withUnsafeBytes(_:)``, for the slice's bytes.
+  /// As `NativeBuffer/withUnsafeBytes(_:)`, for the slice's bytes.
   public func withUnsafeBytes<R: ~Copyable>(
     _ body: (UnsafeRawBufferPointer) throws(NativeBufferError) -> R
   ) throws(NativeBufferError) -> R {
@@ -52,7 +52,7 @@ public struct NativeBufferSlice: Sendable {
     }
   }
 
-  /// As ``NativeBuffer/withUnsafeMutableBytes(_:)``, for the slice's bytes.
+  /// As `NativeBuffer/withUnsafeMutableBytes(_:)`, for the slice's bytes.
   public func withUnsafeMutableBytes<R: ~Copyable>(
     _ body: (UnsafeMutableRawBufferPointer) throws(NativeBufferError) -> R
   ) throws(NativeBufferError) -> R {

@@ -4,8 +4,14 @@
 
 extension NativeBuffer {
   /// Creates a buffer that has a copy of some bytes.
-  /// - Parameter bytes: for example `array.span.bytes`, or the bytes of another buffer's pin.
-  /// - Throws: ``NativeBufferError`` as ``init(byteCount:alignment:arena:file:line:function:)``.
+  /// - Parameters:
+  ///   - bytes: for example `array.span.bytes`, or the bytes of another buffer's pin.
+  ///   - alignment: A power of two, up to 4,096: the address is a multiple of it. 64 if not said.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
+  /// - Throws: ``NativeBufferError`` as `init(byteCount:alignment:arena:file:line:function:)`.
   /// - Complexity: O(n).
   public convenience init(
     copying bytes: RawSpan, alignment: Int = 64, arena: Arena? = nil,
@@ -19,7 +25,7 @@ extension NativeBuffer {
   /// Creates a buffer that has a copy of some bytes: of an array, of `Data`, of a string's `utf8`.
   ///
   /// The bytes of a sequence that does not have them in one place are collected in an array first.
-  /// - Throws: ``NativeBufferError`` as ``init(byteCount:alignment:arena:file:line:function:)``.
+  /// - Throws: ``NativeBufferError`` as `init(byteCount:alignment:arena:file:line:function:)`.
   /// - Complexity: O(n).
   public convenience init(
     copying bytes: some Sequence<UInt8>, alignment: Int = 64, arena: Arena? = nil,
@@ -31,7 +37,7 @@ extension NativeBuffer {
   }
 
   /// A new buffer that has a copy of the bytes, aligned to 64, from the shared arena unless you name another one.
-  /// - Throws: ``NativeBufferError`` as ``pin()`` and ``init(byteCount:alignment:arena:file:line:function:)``.
+  /// - Throws: ``NativeBufferError`` as ``pin()`` and `init(byteCount:alignment:arena:file:line:function:)`.
   /// - Complexity: O(n).
   public func copied(
     arena: Arena? = nil, file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

@@ -27,6 +27,8 @@ import SystemPackage
   ///   - byteCount: how many bytes it has room for at first, 0 or more.
   ///   - arena: the arena that the memory comes from; nil for the shared one.
   ///   - file: with `line` and `function`, the site that reports name. Leave all three to their defaults.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: ``NativeBufferError`` as `NativeBuffer`.
   public init(
     reserving byteCount: Int = 0, arena: Arena? = nil,

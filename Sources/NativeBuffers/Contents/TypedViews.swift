@@ -8,7 +8,7 @@ extension NativeBuffer {
   ///
   ///     let sum = try buffer.withSpan(of: Float.self) { samples in samples.indices.reduce(0) { $0 + samples[$1] } }
   ///
-  /// - Throws: as ``withBytes(_:)``; ``NativeBufferError/Code/misaligned`` if the first byte is not aligned for the
+  /// - Throws: as `withBytes(_:)`; ``NativeBufferError/Code/misaligned`` if the first byte is not aligned for the
   ///   type (a buffer's first byte is aligned to 64 unless you asked for less);
   ///   ``NativeBufferError/Code/remainder`` if the bytes are no whole number of elements.
   @inlinable
@@ -20,7 +20,7 @@ extension NativeBuffer {
 
   /// Calls a closure with the bytes as elements of a type, which it may change. The span must stay in its place: if the
   /// closure leaves another span there, the program ends.
-  /// - Throws: as ``withMutableBytes(_:)`` and ``withSpan(of:_:)``.
+  /// - Throws: as `withMutableBytes(_:)` and `withSpan(of:_:)`.
   @inlinable
   public func withMutableSpan<Element: NativeElement, R: ~Copyable>(
     of type: Element.Type, _ body: (inout MutableSpan<Element>) throws(NativeBufferError) -> R
@@ -73,14 +73,14 @@ extension NativeBuffer {
 }
 
 extension NativeBufferSlice {
-  /// As ``NativeBuffer/withSpan(of:_:)``, for the slice's bytes. The slice's own first byte must be aligned.
+  /// As `NativeBuffer/withSpan(of:_:)`, for the slice's bytes. The slice's own first byte must be aligned.
   public func withSpan<Element: NativeElement, R: ~Copyable>(
     of type: Element.Type, _ body: (Span<Element>) throws(NativeBufferError) -> R
   ) throws(NativeBufferError) -> R {
     try unsafe buffer.withSpan(of: type, at: start, byteCount: byteCount, { $0 }, body)
   }
 
-  /// As ``NativeBuffer/withMutableSpan(of:_:)``, for the slice's bytes. The slice's own first byte must be aligned.
+  /// As `NativeBuffer/withMutableSpan(of:_:)`, for the slice's bytes. The slice's own first byte must be aligned.
   public func withMutableSpan<Element: NativeElement, R: ~Copyable>(
     of type: Element.Type, _ body: (inout MutableSpan<Element>) throws(NativeBufferError) -> R
   ) throws(NativeBufferError) -> R {
@@ -91,7 +91,7 @@ extension NativeBufferSlice {
 extension Pin {
   /// The pinned bytes as elements of a type. The span cannot outlive the pin.
   /// - Throws: ``NativeBufferError`` with the code `misaligned` or `remainder`, as
-  ///   ``NativeBuffer/withSpan(of:_:)``.
+  ///   `NativeBuffer/withSpan(of:_:)`.
   @inlinable
   @_lifetime(borrow self)
   public func span<Element: NativeElement>(of type: Element.Type) throws(NativeBufferError) -> Span<Element> {
@@ -105,7 +105,7 @@ extension Pin {
 extension MutablePin {
   /// The pinned bytes as elements of a type. The span cannot outlive the pin.
   /// - Throws: ``NativeBufferError`` with the code `misaligned` or `remainder`, as
-  ///   ``NativeBuffer/withSpan(of:_:)``.
+  ///   `NativeBuffer/withSpan(of:_:)`.
   @inlinable
   @_lifetime(borrow self)
   public func span<Element: NativeElement>(of type: Element.Type) throws(NativeBufferError) -> Span<Element> {
@@ -132,7 +132,7 @@ extension MutablePin {
 extension UniqueBuffer {
   /// The bytes as elements of a type. The span cannot outlive the buffer.
   /// - Throws: ``NativeBufferError`` with the code `misaligned` or `remainder`, as
-  ///   ``NativeBuffer/withSpan(of:_:)``.
+  ///   `NativeBuffer/withSpan(of:_:)`.
   @inlinable
   @_lifetime(borrow self)
   public func span<Element: NativeElement>(of type: Element.Type) throws(NativeBufferError) -> Span<Element> {

@@ -34,6 +34,8 @@ extension NativeBuffer {
   ///   - byteCount: nil for all bytes from `offset` to the file's end.
   ///   - access: what may be done with the bytes.
   ///   - file: with `line` and `function`, the site that reports name. Leave all three to their defaults.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: ``NativeBufferError``: ``NativeBufferError/Code/file`` if the file cannot be opened or mapped,
   ///   ``NativeBufferError/Code/outOfBounds`` if it has not all of the bytes,
   ///   ``NativeBufferError/Code/ledger`` if the ledger is full. Nothing is mapped then.

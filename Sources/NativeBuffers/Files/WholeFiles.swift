@@ -13,9 +13,11 @@ extension NativeBuffer {
   ///   - byteLimit: how many bytes the file may have. Some files never end, for example `/dev/zero`.
   ///   - arena: the arena that the memory comes from; nil for the shared one.
   ///   - file: with `line` and `function`, the site that reports name. Leave all three to their defaults.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: ``NativeBufferError``: ``NativeBufferError/Code/file`` if the file cannot be opened or read,
   ///   ``NativeBufferError/Code/tooLarge`` if it has more bytes than the limit; or as
-  ///   ``init(byteCount:alignment:arena:file:line:function:)``.
+  ///   `init(byteCount:alignment:arena:file:line:function:)`.
   public convenience init(
     contentsOf path: FilePath, byteLimit: Int = .max, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function

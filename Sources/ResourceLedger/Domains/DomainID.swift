@@ -10,7 +10,7 @@ package struct DomainNumber: Hashable, Sendable {
 /// Stands for a domain as long as the domain has its number. Afterwards it stands for nothing, even if another domain
 /// gets the same number.
 ///
-/// Only the library makes identifiers. A ``NativeResource`` can be created with the identifier of a domain that was
+/// Only the library makes identifiers. A `NativeResource` can be created with the identifier of a domain that was
 /// added with ``ResourceDomains/add(_:kind:)``, and with that of the file descriptors.
 public struct DomainID: Hashable, Sendable {
   package let number: DomainNumber

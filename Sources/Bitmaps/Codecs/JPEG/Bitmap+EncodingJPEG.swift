@@ -13,6 +13,10 @@ extension Bitmap {
   ///   - quality: 1 to 100, on libjpeg's scale. From 90 on, the size of files grows much faster than their quality.
   ///   - maximumByteCount: The greatest size of the file. A larger file throws `limitExceeded` with the size it would
   ///     have.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: `invalidArgument` if an argument is out of range; `limitExceeded` if the file would be larger than
   ///   `maximumByteCount`; `outOfMemory` if there is no memory for the codec or the result; `pixelsUnavailable` if the
   ///   bitmap was disposed or is being written; `cancelled` if the calling task is cancelled; `unsupported` if a side

@@ -13,6 +13,10 @@ extension Bitmap {
   ///   - compression: zlib's level, 0 (none) to 9 (smallest). Levels above 6 take several times longer and gain little.
   ///   - maximumByteCount: The greatest size of the file. A larger file throws `limitExceeded` with the size it would
   ///     have.
+  ///   - arena: Where memory comes from.
+  ///   - file: The caller's file, for reports. Leave it out.
+  ///   - line: The caller's line, for reports. Leave it out.
+  ///   - function: The caller's function, for reports. Leave it out.
   /// - Throws: `invalidArgument` if an argument is out of range; `limitExceeded` if the file would be larger than
   ///   `maximumByteCount`; `outOfMemory` if there is no memory for the codec or the result; `pixelsUnavailable` if the
   ///   bitmap was disposed or is being written; `cancelled` if the calling task is cancelled; `unsupported` if the
