@@ -129,16 +129,19 @@ struct ReadmeTests {
     )
     .map { $0.drop { $0 == " " } }
     var examples: [[Substring]] = []
-    var isInDrawing = false
+    var (isInDrawing, isInExample) = (false, false)
     for (line, previous) in zip(lines, [""] + lines) {
       if line.hasPrefix("/// ```") { isInDrawing.toggle() }
-      guard line.hasPrefix("///     "), !isInDrawing else { continue }
-      // The second line of a list item is indented, too, but an example follows an empty line.
-      if previous == "///" {
-        examples.append([line.dropFirst(8)])
-      } else if previous.hasPrefix("///     "), !examples.isEmpty {
-        examples[examples.count - 1].append(line.dropFirst(8))
+      guard line.hasPrefix("///     "), !isInDrawing else {
+        isInExample = false
+        continue
       }
+      // The later lines of a list item are indented, too, but an example follows an empty line.
+      if previous == "///" {
+        examples.append([])
+        isInExample = true
+      }
+      if isInExample { examples[examples.count - 1].append(line.dropFirst(8)) }
     }
     return examples.map { $0.joined(separator: "\n") }
   }
