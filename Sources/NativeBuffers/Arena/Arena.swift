@@ -53,7 +53,7 @@ public final class Arena: Sendable {
     /// The maintenance thread gives the block back, with its pages, after at most this time and at least half of it.
     public var idleTime: Duration?
     /// Whether the kernel is asked for pages of 2 MiB (`madvise`) if a block is large enough. Off by default: measure
-    /// with your sizes whether it gains anything, see the README. The kernel may give or refuse such pages. The
+    /// with your sizes whether it gains anything, see <doc:Figures>. The kernel may give or refuse such pages. The
     /// resident set may become larger by up to 2 MiB per block, and jemalloc may use such pages for smaller blocks.
     public var prefersHugePages: Bool
 
