@@ -56,7 +56,8 @@ struct ProgressiveScanTests {
     try withOwnArena { arena in
       let file = try Corpus.bytes(Self.files[0])
       let lastScan = try #require(file.indices.dropLast().last { file[$0] == 0xFF && file[$0 + 1] == 0xDA })
-      for count in Array(stride(from: 700, to: file.count - 3, by: TestLength.choose(389, long: 97))) + [lastScan + 10] {
+      let cuts = stride(from: 700, to: file.count - 3, by: TestLength.choose(389, long: 97))
+      for count in Array(cuts) + [lastScan + 10] {
         let error = try bitmapError("\(count) bytes") {
           try Bitmap.decode(Array(file[..<count]), minimumWidth: 80, arena: arena).dispose()
         }
