@@ -17,7 +17,6 @@ struct LargePhotoTests {
     ("several exposures, 404 MP", 23_200, 17_400), ("several exposures, 407 MP", 23_296, 17_472),
   ]
 
-
   @Test("The default limits allow the pictures of all these cameras, in colours with alpha; progressive ones in 4:2:0")
   func defaults() throws {
     for camera in Self.cameras {

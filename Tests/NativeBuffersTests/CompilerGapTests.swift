@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Code that Swift 6.3.1 accepts although it should not, or cannot compile although it should. If one of these tests
-/// fails, the compiler was repaired: then say so in Ownership-And-Pins.md and in Spans-And-Closures.md, and move the case
+/// fails, the compiler was repaired: then say so in Ownership-And-Pins.md and Spans-And-Closures.md, and move the case
 /// to those that the compiler refuses.
 @Suite("Known gaps of the compiler", .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
 struct CompilerGapTests {
