@@ -2,6 +2,7 @@
 
 import Glibc
 public import LedgerReading
+import NativeBuffers
 import NativeSynchronization
 import ResourceLedger
 
@@ -61,6 +62,7 @@ private final class ExitAudit: Sendable {
     // The kernel hands the lowest 8 bits to the parent process.
     guard isBad, status & 0xFF == 0, let exitCode else { return }
     fflush(nil)
+    LastAnswer.count()
     Ledger.markEnd()
     _exit(exitCode)
   }

@@ -16,6 +16,8 @@ func makeStaticsBeforeMain() {
   AdoptedMemory.makeStatics()
   Maintenance.makeStatics()
   Maintenance.prepareForFork()
+  LastAnswer.makeStatics()
+  LastAnswer.countAtExit()
   MappingRoom.makeStatics()
   ThreadCaches.makeStatics()
   Quarantine.makeStatics()

@@ -82,6 +82,17 @@ extension Ledger {
 
   // MARK: The end
 
+  /// Whether the process has a ledger, and it is in a file that stays after the end of the process.
+  package static var isInNamedFile: Bool {
+    guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return false }
+    return ledger.region.hasName
+  }
+
+  /// The number of the last complete answer; 0 if there is none.
+  package var answerNumber: UInt64 {
+    unsafe atomic64(at: LedgerLayout.answerNumberOffset).pointee.load(ordering: .acquiring)
+  }
+
   /// Has the process's ledger say at a regular exit that it has ended, so that a reader need not ask why the process is
   /// gone. If a program ends by `_exit` or by a signal, the ledger does not say so.
   static func markEndAtExit() { atexit { Ledger.markEnd() } }

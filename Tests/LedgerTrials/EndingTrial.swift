@@ -8,7 +8,7 @@ import TestSupport
 /// Ends in a given way, with or without a buffer that is still live.
 enum EndingTrial {
   enum Way: String, CaseIterable {
-    case clean, held, failing, aborting, killed, exec, fork, kept, keptAndHeld
+    case clean, held, failing, aborting, killed, exec, fork, kept, keptAndHeld, faults
   }
 
   static let byteCount = 1_000_000
@@ -48,6 +48,7 @@ enum EndingTrial {
     case .keptAndHeld:
       try keepOnPurpose()
       try forget()
+    case .faults: try FaultsTrial.plant()
     }
   }
 

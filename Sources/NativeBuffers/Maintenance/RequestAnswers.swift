@@ -38,10 +38,12 @@ struct RequestAnswers {
   /// When the thread must look next; nil if the word is watched, or there is none.
   var nextLook: UInt64? { isResting ? earliest : nil }
 
-  /// Answers if a process asked.
+  /// Answers if a process asked, or this one ends.
   /// - Parameter wasWoken: whether another process woke the thread.
   mutating func look(at now: UInt64, wasWoken: Bool) {
-    guard let word, let writer, !isResting || now >= earliest else { return }
+    guard let word, let writer else { return }
+    if LastAnswer.take() { Self.answer(writer) }
+    guard !isResting || now >= earliest else { return }
     let value = word.value
     isResting = wasWoken || value != seen
     earliest = now + Self.shortestRest

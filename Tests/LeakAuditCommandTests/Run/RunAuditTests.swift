@@ -36,6 +36,16 @@ struct RunAuditTests {
     #expect(outcome.errors.hasSuffix("\nverdict: faults. See the findings above.\n"))
   }
 
+  @Test("Both books are compared as they were at the regular exit: an orphan and a ghost are faults")
+  func orphanAndGhost() throws {
+    let outcome = try run("faults", "--units", "bytes")
+    #expect(outcome.exitCode == 1)
+    #expect(outcome.errors.contains("\n  fault: orphan: 1 of 327,680 bytes"), "\(outcome.errors)")
+    #expect(outcome.errors.contains("\n  fault: ghost: 1 of "), "\(outcome.errors)")
+    #expect(outcome.errors.contains("\nbooks: they differ by 2 blocks of "), "\(outcome.errors)")
+    #expect(try run("clean").errors.contains("\nbooks: they agree. "))
+  }
+
   @Test("What a cache holds and what is of process lifetime is no leak: the report says how much it is")
   func kept() throws {
     let outcome = try run("kept")
