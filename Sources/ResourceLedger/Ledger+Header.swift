@@ -100,6 +100,8 @@ extension Ledger {
   /// The same at once, for code that runs at a regular exit and then ends the process by `_exit`.
   package static func markEnd() {
     guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return }
+    // Ages are of this moment, also in a forked child, in which no thread refreshes the clock.
+    ledger.refreshClock()
     unsafe setState(.ended, of: ledger.base)
   }
 }

@@ -60,6 +60,7 @@ struct NamespaceTests {
     let inside = ["/usr/bin/nsenter", "--target", "\(id)", "--user", "--mount", "--pid", "--preserve-credentials"]
     #expect(try OutsideReport("1", under: inside).live == Self.held)
     #expect(try OutsideReport(id).live == Self.held)
-    try OutsideReport.expectRefusal("1", "has no ledger")
+    // Outside, process 1 has no ledger, or may not be looked at.
+    try OutsideReport.expectRefusal("1")
   }
 }

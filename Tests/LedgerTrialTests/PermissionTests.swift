@@ -58,6 +58,23 @@ struct PermissionTests {
     #expect(owners.map(\.userID) == [65_534, 65_534])
   }
 
+  @Test("Root with fewer capabilities than the process is refused, and the list says that it may have left one out")
+  func fewerCapabilities() throws {
+    let withoutPrivileges = ["/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    let withoutPtrace = ["/usr/bin/setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-all"]
+    let process = try TrialProcess(["hold"])
+    try process.line()
+    for rights in [withoutPrivileges, withoutPtrace] {
+      try OutsideReport.expectRefusal(
+        "\(process.id)", under: rights, "does not let this user read",
+        "or has capabilities that this command does not have", "as root, with all capabilities")
+    }
+    let words = withoutPrivileges + [Command.path("leak-audit"), "list"]
+    let list = try Command.run(words[0], Array(words.dropFirst()))
+    #expect(list.errors.contains(/no right to look at [0-9,]+ process(es)? of this user, which may have a ledger/))
+    #expect(list.exitCode == 0 && !list.output.contains("\(process.id)"))
+  }
+
   @Test("A ledger in a file can be read by its user alone")
   func file() throws {
     let folder = try TestFolder()

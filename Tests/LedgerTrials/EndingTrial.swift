@@ -8,7 +8,7 @@ import TestSupport
 /// Ends in a given way, with or without a buffer that is still live.
 enum EndingTrial {
   enum Way: String, CaseIterable {
-    case clean, held, failing, aborting, killed, exec, fork, kept, keptAndHeld, faults
+    case clean, held, failing, aborting, killed, exec, fork, kept, keptAndHeld, faults, forkAndWait
   }
 
   static let byteCount = 1_000_000
@@ -41,6 +41,14 @@ enum EndingTrial {
       let child = Forking.fork()
       if child == 0 {
         try forget()
+        exit(0)
+      }
+      exit(Forking.status(of: child) == 0 ? 0 : 125)
+    case .forkAndWait:
+      let child = Forking.fork()
+      if child == 0 {
+        try forget()
+        usleep(2_100_000)
         exit(0)
       }
       exit(Forking.status(of: child) == 0 ? 0 : 125)

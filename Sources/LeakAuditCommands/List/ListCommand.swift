@@ -28,7 +28,8 @@ package struct ListCommand: ParsableCommand {
     try reportingFailures { () throws -> ExitCode in
       var rows: [ProcessRow] = []
       var failures: [String] = []
-      for listing in LedgerReader.processes(allUsers: allUsers) {
+      let search = LedgerReader.search(allUsers: allUsers)
+      for listing in search.found {
         do throws(LedgerReadingError) {
           rows.append(ProcessRow(listing, try LedgerReader(process: listing.processID).snapshot()))
         } catch {
@@ -38,6 +39,12 @@ package struct ListCommand: ParsableCommand {
       }
       try printReport(format == .json ? try json(rows) : text(rows))
       for failure in failures { StandardError.write("leak-audit: \(failure)\n") }
+      if search.refusedCount > 0 {
+        let which = search.refusedCount.counted("process", "processes") + (allUsers ? "" : " of this user")
+        StandardError.write(
+          "leak-audit: this command has no right to look at \(which), which may have a ledger. Root with all "
+            + "capabilities can look.\n")
+      }
       return failures.isEmpty ? CommandExit.clean.code : CommandExit.notAudited.code
     }
   }

@@ -58,7 +58,7 @@ struct LedgerReport: Encodable {
     case clean, notes, faults, notJudged
   }
 
-  struct Amount: Encodable {
+  struct Amount: Encodable, Equatable {
     let count: Int
     let byteCount: Int
 

@@ -10,6 +10,10 @@ struct ReportedPeak: Encodable {
   /// Seconds before the ledger was read, or before the process ended.
   let secondsBefore: Int
   let live: LedgerReport.Amount
+  /// When the lines were counted, and what was live then. The process counts its lines only if much more is live than
+  /// when it did so last. So this may be earlier than the moment at which most was live.
+  let linesSecondsBefore: Int
+  let liveOfLines: LedgerReport.Amount
   /// What was live when the ledger was read, or when the process ended, counted in the same way.
   let liveLater: LedgerReport.Amount
   /// The bytes that the failed allocation asked for.
@@ -24,8 +28,16 @@ struct ReportedPeak: Encodable {
 
   init(_ peak: LedgerPeak, in snapshot: LedgerSnapshot) {
     reason = peak.reason
-    secondsBefore = snapshot.age(ofSecond: peak.second)
-    live = LedgerReport.Amount((peak.liveCount, peak.liveByteCount))
+    let most = peak.reason == .mostLiveBytes ? snapshot.history.max { $0.liveByteCount < $1.liveByteCount } : nil
+    linesSecondsBefore = snapshot.age(ofSecond: peak.second)
+    liveOfLines = LedgerReport.Amount((peak.liveCount, peak.liveByteCount))
+    if let most, most.liveByteCount > peak.liveByteCount {
+      secondsBefore = snapshot.age(ofSecond: most.second)
+      live = LedgerReport.Amount((most.liveCount, most.liveByteCount))
+    } else {
+      secondsBefore = linesSecondsBefore
+      live = liveOfLines
+    }
     liveLater = LedgerReport.Amount(snapshot.liveTotalsAsInPeaks)
     requestedBytes = peak.requestedByteCount
     lines = peak.sites.map { share in
@@ -45,7 +57,10 @@ struct ReportedPeak: Encodable {
       case .mostLiveBytes: "most was live \(age)"
       case .failedAllocation: "an allocation of \(units.phrase(requestedBytes)) failed \(age)"
       }
-    let title = "\(event): \(text(live)), and \(text(liveLater)) \(later), both without registrations"
+    var title = "\(event): \(text(live)), and \(text(liveLater)) \(later), both without registrations"
+    if liveOfLines != live {
+      title += ". The lines are those of \(Age.text(seconds: linesSecondsBefore)) \(before), of \(text(liveOfLines))"
+    }
     var table = TextTable([.right, .right, .left], dropping: [1])
     for line in lines.prefix(top) { table.add([units.text(line.byteCount), line.count.grouped], line.site) }
     return title.wrapped(to: width, indent: 0).map(style.heading) + table.lines(width: width) + [""]
@@ -57,7 +72,7 @@ extension [ReportedPeak] {
   /// it would only say what was live a moment before.
   func worthTelling() -> [ReportedPeak] {
     let most = filter { $0.reason == .mostLiveBytes && $0.live.byteCount > $0.liveLater.byteCount }
-      .max { $0.live.byteCount < $1.live.byteCount }
+      .max { $0.liveOfLines.byteCount < $1.liveOfLines.byteCount }
     return filter { $0.reason == .failedAllocation } + [most].compactMap { $0 }
   }
 }

@@ -85,6 +85,10 @@ package struct RunCommand: ParsableCommand {
   private func audited(_ filter: FindingFilter) throws(CommandFailure) -> FinishedRun {
     let folder = try makeFolder()
     defer { folder.remove() }
+    if let path = unsafe getenv("NATIVE_BUFFERS_LEDGER").map({ unsafe String(cString: $0) }), !path.isEmpty {
+      StandardError.write(
+        "leak-audit: the command gets a NATIVE_BUFFERS_LEDGER of this run, instead of \(path.shownOnTerminals).\n")
+    }
     let signals = WaitedSignals()
     let termination = try start(folder, signals).wait(signals)
     signals.endWaiting()

@@ -19,24 +19,21 @@ extension LedgerReader {
   /// - Complexity: reads the name of each open descriptor of each process.
   package static func processes(allUsers: Bool = false) -> [LedgerListing] { search(allUsers: allUsers).found }
 
-  /// The same, and whether every process could be looked at, of whatever user it is.
-  package static func search(allUsers: Bool) -> (found: [LedgerListing], sawAll: Bool) {
+  /// The same, and how many of the processes that were to be looked at could not be.
+  package static func search(allUsers: Bool) -> (found: [LedgerListing], refusedCount: Int) {
     let user = Int(geteuid())
     var found: [LedgerListing] = []
-    var sawAll = true
+    var refusedCount = 0
     for id in ProcFile.numbers(in: "/proc") ?? [] {
       guard let process = try? SeenProcess(id), let owner = process.userID else { continue }
-      guard allUsers || owner == user else {
-        sawAll = false
-        continue
-      }
+      guard allUsers || owner == user else { continue }
       do throws(LedgerReadingError) {
         guard try process.findLedger() != nil else { continue }
         found.append(LedgerListing(processID: id, userID: owner, command: process.command ?? "?"))
       } catch {
-        if error.code == .notPermitted { sawAll = false }
+        if error.code == .notPermitted { refusedCount += 1 }
       }
     }
-    return (found, sawAll)
+    return (found, refusedCount)
   }
 }

@@ -176,8 +176,8 @@ package enum LedgerSubject: Equatable, Sendable, CustomStringConvertible {
     case (.process, .sameUser):
       "It is a process of this user, but it is not dumpable, or has capabilities that this command does not have. A "
         + "process is not dumpable if it called prctl(PR_SET_DUMPABLE, 0), changed its user, or was started from a "
-        + "set-uid file or a file with capabilities. Run the command as root; or set NATIVE_BUFFERS_LEDGER to a path, "
-        + "start the process again, and name that file."
+        + "set-uid file or a file with capabilities. Run the command as root, with all capabilities; or set "
+        + "NATIVE_BUFFERS_LEDGER to a path, start the process again, and name that file."
     case (.process, .otherUser(let id)):
       "It is a process of the user with the id \(id). Run the command as that user, or as root."
     case (.process, .unknown): "Run the command as the user of that process, or as root."

@@ -11,9 +11,17 @@ struct OpenFiles {
   /// - Returns: nil if the process is gone, or may not be looked at. `errno` then says why.
   init?(ofProcess process: Int) {
     guard let numbers = ProcFile.numbers(in: "/proc/\(process)/fd") else { return nil }
+    var refusal: Int32?
     self.process = process
     links = numbers.compactMap { number in
-      ProcFile.link("/proc/\(process)/fd/\(number)").map { (number, $0) }
+      let target = ProcFile.link("/proc/\(process)/fd/\(number)")
+      if target == nil, errno == EACCES || errno == EPERM { refusal = errno }
+      return target.map { (number, $0) }
+    }
+    // Root may list the descriptors of a process that has more capabilities, but not look at one of them.
+    if links.isEmpty, let refusal {
+      errno = refusal
+      return nil
     }
   }
 

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import LeakAuditCommands
+@testable import LedgerReading
 
 @Suite("Peaks in a report")
 struct PeakTextTests {
@@ -50,6 +51,23 @@ struct PeakTextTests {
       text.contains(
         "\nan allocation of 8.00 GiB failed 5 min before the end: 1 of 1.00 KiB, and 3 of 2.86 MiB at the end, both "
           + "without registrations\n  1.00 KiB  1  Server/Cache.swift:12 in load(_:)\n"), "\(text)")
+  }
+
+  @Test("If the history has a second in which more was live, this is the peak, and the lines say of when they are")
+  func laterPeak() throws {
+    var made = made
+    made.peak = (second: 426, count: 40, byteCount: 90_000_000)
+    made.earlierPeak = (second: 200, count: 30, byteCount: 60_000_000)
+    made.history = [(426, 40, 90_000_000), (546, 44, 98_000_000), (600, 3, 3_000_000)].map { second, count, byteCount in
+      HistorySample(
+        second: second, pressure: 0, liveCount: count, liveByteCount: byteCount, idleByteCount: 0, residentSet: 0,
+        disposedCount: 0, rescuedCount: 0, budgetByteCount: 0)
+    }
+    let text = try report(made)
+    #expect(
+      text.contains(
+        "\nmost was live 3 min before the end: 44 of 93.5 MiB, and 3 of 2.86 MiB at the end, both without "
+          + "registrations. The lines are those of 5 min before the end, of 40 of 85.8 MiB\n  85.8 MiB  40  "), "\(text)")
   }
 
   @Test("Only the largest peak is told")

@@ -46,6 +46,13 @@ struct RunAuditTests {
     #expect(try run("clean").errors.contains("\nbooks: they agree. "))
   }
 
+  @Test("Ages of a forked child, in which nothing refreshes the clock, are those of its regular exit")
+  func ageInChild() throws {
+    let outcome = try run("forkAndWait")
+    #expect(outcome.exitCode == 1)
+    #expect(outcome.errors.contains(/in forget\(\), 977 KiB, age [23] s/), "\(outcome.errors)")
+  }
+
   @Test("What a cache holds and what is of process lifetime is no leak: the report says how much it is")
   func kept() throws {
     let outcome = try run("kept")
