@@ -35,7 +35,8 @@ package enum LedgerTarget: Sendable, Equatable {
         }
         let sawAll = search.refusedCount == 0
         let which = sawAll ? "" : " that this user may look at"
-        let others = sawAll ? "" : " Some processes could not be looked at; root with all capabilities can look at them."
+        let others =
+          sawAll ? "" : " Some processes could not be looked at; root with all capabilities can look at them."
         throw CommandFailure(
           "no process with a ledger\(which) is called \"\(text.shownOnTerminals)\", and there is no such file. "
             + "`leak-audit list` shows the processes with a ledger.\(others)")

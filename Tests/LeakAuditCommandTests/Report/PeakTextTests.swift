@@ -67,7 +67,8 @@ struct PeakTextTests {
     #expect(
       text.contains(
         "\nmost was live 3 min before the end: 44 of 93.5 MiB, and 3 of 2.86 MiB at the end, both without "
-          + "registrations. The lines are those of 5 min before the end, of 40 of 85.8 MiB\n  85.8 MiB  40  "), "\(text)")
+          + "registrations. The lines are those of 5 min before the end, of 40 of 85.8 MiB\n  85.8 MiB  40  "),
+      "\(text)")
   }
 
   @Test("Only the largest peak is told")
