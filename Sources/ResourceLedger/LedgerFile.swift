@@ -70,7 +70,10 @@ public enum LedgerFile {
     guard let name = expanded(path) else { throw Refusal(name: path, number: ENAMETOOLONG, byteCount: byteCount) }
     moveOwnAside(name)
     let file = unsafe cnativeruntime_make_named_file(name, byteCount)
-    guard file >= 0 else { throw Refusal(name: name, number: errno, byteCount: byteCount) }
+    guard file >= 0 else {
+      let number = errno
+      throw Refusal(name: name, number: number, byteCount: byteCount, obstacle: Obstacle(name))
+    }
     return file
   }
 
@@ -117,6 +120,50 @@ public enum LedgerFile {
     return Refusal(name: name ?? path, number: error.systemErrorNumber ?? ENOSPC, byteCount: byteCount)
   }
 
+  /// What has the name that the ledger's file would have.
+  enum Obstacle {
+    case folder, symbolicLink, ledger, other
+
+    /// Nil if nothing has this name.
+    init?(_ name: String) {
+      var status = stat()
+      guard unsafe lstat(name, &status) == 0 else { return nil }
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR: self = .folder
+      case S_IFLNK: self = .symbolicLink
+      default: self = LedgerFile.isLedger(name) ? .ledger : .other
+      }
+    }
+
+    var reason: String {
+      switch self {
+      case .folder: "it is a folder"
+      case .symbolicLink: "it is a symbolic link"
+      case .ledger: "another ledger is there"
+      case .other: "a file is there that is not a ledger"
+      }
+    }
+
+    /// What to do. Only a ledger may be removed: what else is there may be the only copy of something.
+    func advice(_ name: String) -> String {
+      switch self {
+      case .folder: "Name a file in it: \(name)\(name.hasSuffix("/") ? "" : "/")%p.ledger, where %p is the process id."
+      case .symbolicLink: "Name a file that is no symbolic link."
+      case .ledger: "Remove it, or put %p into the path, which stands for the process id."
+      case .other: "Name another file."
+      }
+    }
+  }
+
+  /// Whether a file begins like a ledger; false if it cannot be read.
+  package static func isLedger(_ path: String) -> Bool {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    var magic: UInt64 = 0
+    return unsafe pread(file, &magic, 8, 0) == 8 && magic == LedgerLayout.magic
+  }
+
   /// Why the ledger is not in its file, and what to do.
   struct Refusal: Error, CustomStringConvertible {
     let name: String
@@ -124,9 +171,14 @@ public enum LedgerFile {
     let number: Int32
     /// The size that the file would have.
     let byteCount: Int
+    /// What is in the way, if something is.
+    var obstacle: Obstacle?
 
     var description: String {
-      "the ledger cannot be in the file \(name): \(systemMessage(number)). \(advice)"
+      let obstacle = [EEXIST, EISDIR, ELOOP].contains(number) ? obstacle : nil
+      let reason = obstacle?.reason ?? systemMessage(number)
+      let advice = obstacle?.advice(name) ?? advice
+      return "the ledger cannot be in the file \(name): \(reason). \(advice)"
     }
 
     private var isInFolderOfRun: Bool {
@@ -135,7 +187,7 @@ public enum LedgerFile {
 
     private var advice: String {
       switch number {
-      case EEXIST: "Remove it, or put %p into the path, which stands for the process id."
+      case EEXIST: "Name another file."
       case ELOOP: "Name a file that is no symbolic link."
       case ENOENT where isInFolderOfRun:
         "Its folder is gone (the `leak-audit run` that named it has ended). To have this process audited, let the "

@@ -25,14 +25,15 @@ struct RefusedFileTests {
     #expect(process.finish() == 0, sourceLocation: location)
   }
 
-  @Test("An existing file, a symbolic link and a folder that is missing")
+  @Test("An existing file, a folder, a symbolic link and a folder that is missing")
   func names() throws {
     let folder = try TestFolder()
     let (file, link) = (folder.path + "/file", folder.path + "/link")
     _ = FileManager.default.createFile(atPath: file, contents: Data("x".utf8))
     try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: folder.path + "/target")
-    try Self.expectMemory(file, "Remove it")
-    try Self.expectMemory(link, "Remove it")
+    try Self.expectMemory(file, "a file is there that is not a ledger. Name another file.")
+    try Self.expectMemory(link, "it is a symbolic link. Name a file that is no symbolic link.")
+    try Self.expectMemory(folder.path, "it is a folder. Name a file in it: \(folder.path)/%p.ledger,")
     try Self.expectMemory(folder.path + "/missing/ledger", "Make its folder first")
     // A process that begins when the `leak-audit run` that started it has removed its folder.
     try Self.expectMemory(

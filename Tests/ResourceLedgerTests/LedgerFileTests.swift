@@ -93,7 +93,7 @@ struct LedgerFileTests {
       guard (try? Data(contentsOf: URL(filePath: path))) == Data("x".utf8) else { fatalError("it was changed") }
       Self.remove(folder)
     }
-    Self.expectOneLine(try #require(result).standardErrorContent, "Remove it")
+    Self.expectOneLine(try #require(result).standardErrorContent, "not a ledger. Name another file.")
   }
 
   @Test("A symbolic link is not followed, and one line says what to do")
@@ -106,7 +106,7 @@ struct LedgerFileTests {
       guard !FileManager.default.fileExists(atPath: folder + "/target") else { fatalError("it was followed") }
       Self.remove(folder)
     }
-    Self.expectOneLine(try #require(result).standardErrorContent, "Remove it")
+    Self.expectOneLine(try #require(result).standardErrorContent, "Name a file that is no symbolic link.")
   }
 
   @Test("If the folder does not exist, or no file can be made in it, one line says what to do")
