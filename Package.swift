@@ -80,7 +80,9 @@ let package = Package(
       name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers", "NativeSynchronization"],
       swiftSettings: swiftSettings),
     // Floor 4
-    .target(name: "CommandOutput", swiftSettings: swiftSettings),
+    .target(
+      name: "CommandOutput", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swiftSettings),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     // Depends on nothing that needs jemalloc or an image library, so that leak-audit-reader is one static file.
     .target(

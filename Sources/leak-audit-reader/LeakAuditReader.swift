@@ -13,4 +13,6 @@ struct LeakAuditReader: ParsableCommand {
     abstract: "Audits the native memory of other processes: compares the allocator's counts with those of the ledger.",
     version: PackageVersion.current,
     subcommands: LeakAuditSubcommands.all)
+
+  static func main() { runMain() }
 }

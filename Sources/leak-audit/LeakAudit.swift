@@ -12,4 +12,6 @@ struct LeakAudit: ParsableCommand {
     abstract: "Audits native memory: compares the allocator's counts with those of the ledger.",
     version: PackageVersion.current,
     subcommands: LeakAuditSubcommands.all + [DemoCommand.self])
+
+  static func main() { runMain() }
 }

@@ -34,6 +34,8 @@ struct ThumbnailsCommand: ParsableCommand {
       """,
     version: PackageVersion.current)
 
+  static func main() { runMain() }
+
   @Argument(help: ArgumentHelp("Folders, or files of pictures: JPEG, PNG, WebP, Netpbm.", valueName: "in"))
   var inputs: [String]
 

@@ -19,6 +19,19 @@ struct CommandLineTests {
     }
   }
 
+  @Test("A help or a version that cannot be written is a failure; a reader that goes away is none")
+  func fullDevice() throws {
+    for program in ["leak-audit", "leak-audit-reader", "thumbnails"] {
+      for option in ["--help", "--version"] {
+        let outcome = try Command.run("/bin/sh", ["-c", "\"$0\" \(option) >/dev/full", Command.path(program)])
+        #expect(outcome.exitCode == 2 && outcome.errors.hasPrefix("\(program): standard output could not be written: "))
+      }
+    }
+    let script = "\"$0\" report --help >/dev/full; echo $?; (trap '' PIPE; \"$0\" --help; echo $? >&2) | true"
+    let outcome = try Command.run("/bin/sh", ["-c", script, Command.path("leak-audit")])
+    #expect(outcome.output == "2\n" && outcome.errors.hasSuffix("\n0\n"), "\(outcome.errors)")
+  }
+
   @Test("Every command prints the package's version", arguments: ["leak-audit", "leak-audit-reader", "thumbnails"])
   func version(program: String) throws {
     let outcome = try Command.run(program, ["--version"])
