@@ -51,8 +51,12 @@ extension SuppressionRule {
     guard Finding.Kind.allCases.contains(where: { kind.matches($0.rawValue) }) else {
       throw ValueRefusal("\"\(words[0])\" matches no kind of finding. The kinds are \(CountedKinds.names).")
     }
-    guard !(kind.namesNothing && file.namesNothing && function.namesNothing) else {
-      throw ValueRefusal("this rule would suppress every finding. Name a kind, a file or a function.")
+    guard !(kind.namesNothing && function.namesNothing && (file.namesNothing || file.matches(Self.anyFile))) else {
+      let which = file.namesNothing ? "every finding" : "every finding of Swift code"
+      throw ValueRefusal("this rule would suppress \(which). Name a kind, a file or a function.")
     }
   }
+
+  /// A file of Swift code with a name that no file has. A pattern for it is one for every file of Swift code.
+  private static var anyFile: String { "\u{FFFC}/\u{FFFC}.swift" }
 }

@@ -12,6 +12,8 @@ package struct Suppressions: Sendable {
     let path: String
     /// Whether it was about a resource of a report, also of one in which it was exceeded.
     var isUsed = false
+    /// The rule that came first for a resource that this one is about, too.
+    var earlier: Int?
     /// The most resources that it was about in a report in which there were more than it allows; 0 if there is none.
     var exceedingCount = 0
   }
@@ -52,7 +54,9 @@ package struct Suppressions: Sendable {
     var counts = Array(repeating: 0, count: rules.count)
     for finding in findings {
       for part in finding.parts {
-        guard let rule = firstRule(finding.kind, part.site) else { continue }
+        let matching = rules.indices.filter { rules[$0].rule.matches(finding.kind, part.site) }
+        guard let rule = matching.first else { continue }
+        for later in matching.dropFirst() where rules[later].earlier == nil { rules[later].earlier = rule }
         counts[rule] = .clampedSum(counts[rule], part.count)
         rules[rule].isUsed = true
       }
@@ -86,7 +90,15 @@ package struct Suppressions: Sendable {
   package var remarks: [String] {
     rules.compactMap { rule in
       let place = "\(rule.path):\(rule.rule.lineNumber)"
-      if !rule.isUsed { return "\(place): this suppression matched nothing. Remove it if that stays so." }
+      if !rule.isUsed {
+        guard let earlier = rule.earlier.map({ rules[$0] }) else {
+          return "\(place): this suppression matched nothing. Remove it if that stays so."
+        }
+        let other = (earlier.path == rule.path ? "line " : earlier.path + ":") + "\(earlier.rule.lineNumber)"
+        return
+          "\(place): what this suppression matches is covered by the rule in \(other), which comes first. Remove one "
+          + "of the two."
+      }
       guard rule.exceedingCount > 0, let largest = rule.rule.largestCount else { return nil }
       return
         "\(place): this suppression allows at most \(largest.grouped), but there are \(rule.exceedingCount.grouped). "

@@ -64,6 +64,19 @@ struct SuppressionTests {
         == (1...3).map { "known.txt:\($0): this suppression matched nothing. Remove it if that stays so." })
   }
 
+  @Test("A rule that does nothing because an earlier one is about the same is told the place of that one")
+  func secondRule() throws {
+    var rules = try suppressions("held Server/* * because a\n\nheld Server/* * because b")
+    try rules.add("held */Cache.swift * because c", from: "other.txt")
+    #expect(rules.apply(to: [held(site("Server/Cache.swift", "warmUp()", 3))]).covered.map(\.line) == [1])
+    let text = ", which comes first. Remove one of the two."
+    #expect(
+      rules.remarks == [
+        "known.txt:3: what this suppression matches is covered by the rule in line 1" + text,
+        "other.txt:1: what this suppression matches is covered by the rule in known.txt:1" + text,
+      ])
+  }
+
   @Test("If there is more than the largest count, also over several findings, the rule is not applied, and it says so")
   func exceeded() throws {
     var rules = try suppressions("held Server/* * at most 4 because of caches")
@@ -119,6 +132,8 @@ struct SuppressionTests {
       ("* * ** because x", "this rule would suppress every finding."),
       ("* ?* * because x", "this rule would suppress every finding."),
       ("?* */* * because x", "this rule would suppress every finding."),
+      ("* *.swift * because x", "this rule would suppress every finding of Swift code."),
+      ("* */*.swift *(*) because x", "this rule would suppress every finding of Swift code."),
     ])
   func mistakes(line: String, reason: String) {
     #expect {
