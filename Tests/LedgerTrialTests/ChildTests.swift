@@ -119,7 +119,9 @@ struct ChildTests {
     let kept = folder.path + "/snapshot"
     let written = try Command.run("leak-audit", ["snapshot", "\(process.id)", "--output", kept])
     #expect(written.exitCode == 0, "\(written.errors)")
-    #expect(try OutsideReport.run([kept]).output.contains(/ledger made [^;\n]* ago\n/))
+    #expect(
+      try OutsideReport.run([kept]).output.contains(/; snapshot taken [^;\n]* UTC, [^;\n]* after its ledger was made\n/)
+    )
     #expect(try process.step() == "going on")
     // `cat` repeats the empty line, so the other program has begun.
     #expect(try process.step() == "")

@@ -57,6 +57,9 @@ package struct DiffCommand: ParsableCommand {
   private struct Document: Encodable {
     let old: LedgerProcess?
     let new: LedgerProcess?
+    /// When each side was read: nanoseconds since 1970.
+    let oldTakenAt: UInt64
+    let newTakenAt: UInt64
     let oldTotals: SnapshotDiff.Amount
     let newTotals: SnapshotDiff.Amount
     let lines: [SnapshotDiff.Line]
@@ -65,7 +68,8 @@ package struct DiffCommand: ParsableCommand {
 
   package func run() throws {
     try reportingFailures { () throws -> ExitCode in
-      let (before, after) = Self.matched(try LedgerTarget(old).snapshot(), try LedgerTarget(new).snapshot())
+      let (first, second) = (try LedgerTarget(old).read(), try LedgerTarget(new).read())
+      let (before, after) = Self.matched(first.snapshot, second.snapshot)
       let own = only.map { Pattern($0) }
       let diff = SnapshotDiff(
         from: before.liveLines, to: after.liveLines,
@@ -78,9 +82,15 @@ package struct DiffCommand: ParsableCommand {
         try printReport(
           json(
             Document(
-              old: before.process, new: after.process, oldTotals: diff.old, newTotals: diff.new, lines: diff.lines,
+              old: before.process, new: after.process, oldTakenAt: before.takenAt, newTakenAt: after.takenAt,
+              oldTotals: diff.old, newTotals: diff.new, lines: diff.lines,
               exceedsGrowthLimit: isExceeded)))
-      case .text: try printReport(text(before, after, diff, isExceeded))
+      case .text:
+        let sides = [
+          before.title(isKept: first.reader == nil),
+          after.title(isKept: second.reader == nil) + Self.distance(before, after),
+        ]
+        try printReport(text(sides, diff, isExceeded))
       }
       return isExceeded ? CommandExit.findings.code : CommandExit.clean.code
     }
@@ -98,26 +108,28 @@ package struct DiffCommand: ParsableCommand {
     return old.isRedacted ? (old, new.redacted) : (old.redacted, new)
   }
 
-  private func text(
-    _ before: LedgerSnapshot, _ after: LedgerSnapshot, _ diff: SnapshotDiff, _ isExceeded: Bool
-  ) -> String {
+  /// - Parameter sides: whose ledgers are compared, the earlier one first.
+  private func text(_ sides: [String], _ diff: SnapshotDiff, _ isExceeded: Bool) -> String {
     let style = look.outputStyle
-    var lines = ["from  \(before.title)", "to    \(after.title)\(Self.distance(before, after))", ""]
-    lines += diff.textLines(top: display.top, units: look.units, style: style, width: look.outputWidth)
+    var lines = zip(["from  ", "to    "], sides).flatMap { label, side in
+      let lines = side.wrapped(to: look.outputWidth, indent: label.count)
+      return [label + lines[0].dropFirst(label.count)] + lines.dropFirst()
+    }
+    lines.append("")
+    lines += diff.textLines(
+      leftOutBy: (display.site.isEmpty ? [] : ["--site"]) + (minBytes == nil ? [] : ["--min-bytes"]), top: display.top,
+      units: look.units, style: style, width: look.outputWidth)
     if let failOnGrowth {
       let limit = failOnGrowth.text(look.units)
-      let verdict =
-        isExceeded
-        ? style.fault("growth: live bytes grew by more than \(limit).")
-        : style.good("growth: live bytes did not grow by more than \(limit).")
-      lines += ["", verdict]
+      let verdict = "growth: live bytes \(isExceeded ? "grew" : "did not grow") by more than \(limit)."
+      lines += [""] + verdict.wrapped(to: look.outputWidth, indent: 0).map(isExceeded ? style.fault : style.good)
     }
     return lines.joined(separator: "\n")
   }
 
-  /// ", 12 min later", if the second snapshot was taken later.
+  /// "; 12 min later", if the second snapshot was taken later.
   private static func distance(_ before: LedgerSnapshot, _ after: LedgerSnapshot) -> String {
     guard after.takenAt > before.takenAt else { return "" }
-    return ", \(Age.text(seconds: Int(clamping: (after.takenAt - before.takenAt) / 1_000_000_000))) later"
+    return "; \(Age.text(seconds: Int(clamping: (after.takenAt - before.takenAt) / 1_000_000_000))) later"
   }
 }

@@ -6,13 +6,13 @@ import ResourceLedger
 extension SnapshotDiff {
   /// The lines of code that changed, most bytes first, and the sums.
   /// - Parameters:
+  ///   - leftOutBy: the options that leave lines out.
   ///   - top: how many lines of code are shown.
   ///   - width: columns of a line at most; nil for any number.
-  func textLines(top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
+  func textLines(leftOutBy: [String], top: Int, units: ByteText, style: Style, width: Int?) -> [String] {
     guard !lines.isEmpty else {
       guard leftOutCount > 0 else { return ["no line of code has another count or other bytes live"] }
-      return "--site and --min-bytes leave no line; without them there are \(leftOutCount.counted("changed line"))"
-        .wrapped(to: width, indent: 0)
+      return noLineText(leftOutBy, leftOutCount, leftOutCount.counted("changed line")).wrapped(to: width, indent: 0)
     }
     var table = TextTable([.left, .right, .right, .right, .right, .left], dropping: [3, 4, 2])
     table.add(["", "bytes", "count", "now", "bytes now", "line of code"], paint: style.faint)

@@ -4,6 +4,14 @@ package import LedgerReading
 import ResourceLedger
 
 extension Finding {
+  /// The finding with those of its lines of code that are shown. Its count and its bytes stay those of all lines.
+  func showing(_ shows: (Site) -> Bool) -> Finding {
+    Finding(
+      kind: kind, count: count, byteCount: byteCount, sizeClass: sizeClass, arena: arena, domain: domain,
+      domainKind: domainKind, reason: reason, age: age, waiting: waiting,
+      sites: sites.filter { shows(Site(file: $0.file, line: $0.line, function: $0.function)) })
+  }
+
   /// The finding without the lines of code that are refused; nil if nothing is left of it.
   /// - Parameter isKept: is asked about each line, or once with nil if the finding has no lines.
   package func keeping(_ isKept: (SiteTotals?) -> Bool) -> Finding? {

@@ -10,6 +10,9 @@ package struct ListCommand: ParsableCommand {
     commandName: "list",
     abstract: "Lists the processes with a ledger: their age, live resources, idle bytes, resident set and growth.",
     discussion: """
+      The growth is that of the live bytes in the last minute, or in the time since the process began to note them, \
+      which is named, too.
+
       The exit code is 0 if every process could be read, also if there is none; it is 2 if a ledger could not be read, \
       and 64 if the command line has a mistake.
       """)

@@ -17,8 +17,8 @@ struct ProcessRow: Encodable, Sendable {
   let idleBytes: Int
   /// Nil if the process ended meanwhile.
   let residentBytes: Int?
-  /// Of live bytes; nil if there is no history of at least ten seconds.
-  let growthPerMinute: Int?
+  /// Of live bytes, within the last minute; nil if there is no history of at least ten seconds.
+  let growth: RecentGrowth?
 
   init(_ listing: LedgerListing, _ snapshot: LedgerSnapshot) {
     pid = listing.processID
@@ -29,7 +29,7 @@ struct ProcessRow: Encodable, Sendable {
     liveBytes = snapshot.liveTotals.byteCount
     idleBytes = snapshot.idleByteCount
     residentBytes = residentSet(ofProcess: listing.processID)
-    growthPerMinute = snapshot.growthPerMinute
+    growth = snapshot.growth
   }
 }
 
@@ -38,16 +38,16 @@ extension ProcessRow {
   static func lines(_ rows: [ProcessRow], showsUser: Bool, units: ByteText, style: Style, width: Int?) -> [String] {
     let titles =
       ["pid"] + (showsUser ? ["user"] : [])
-      + ["age", "live", "live bytes", "idle bytes", "resident", "growth/min", "command"]
+      + ["age", "live", "live bytes", "idle bytes", "resident", "growth", "command"]
     // A narrow terminal has room for the most important columns only.
-    let dropping = ["idle bytes", "age", "live", "resident", "growth/min"].compactMap { titles.firstIndex(of: $0) }
+    let dropping = ["idle bytes", "age", "live", "resident", "growth"].compactMap { titles.firstIndex(of: $0) }
     var table = TextTable(Array(repeating: .right, count: titles.count - 1) + [.left], dropping: dropping)
     table.add(titles, paint: style.faint)
     for row in rows {
       table.add(
         ["\(row.pid)"] + (showsUser ? ["\(row.userID)"] : []) + [
           Age.text(seconds: row.age), row.liveCount.grouped, units.text(row.liveBytes), units.text(row.idleBytes),
-          row.residentBytes.map(units.text) ?? "-", row.growthPerMinute.map(units.signed) ?? "-", row.command,
+          row.residentBytes.map(units.text) ?? "-", row.growth?.text(units) ?? "-", row.command,
         ])
     }
     return table.lines(indent: 0, width: width)

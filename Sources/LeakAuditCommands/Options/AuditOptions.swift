@@ -28,7 +28,9 @@ package struct AuditOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Report what has been live for longer than this as \"old\". \(Age.help)", valueName: "age"),
+    help: ArgumentHelp(
+      "Report what has been live for longer than this as \"old\". --fail-on old needs it. \(Age.help)", valueName: "age"
+    ),
     transform: { text in try refusing { () throws(ValueRefusal) in try Age.parse(text) } })
   package var minAge: Int?
 
@@ -45,6 +47,12 @@ package struct AuditOptions: ParsableArguments {
   package var suppress: [String] = []
 
   package init() {}
+
+  package func validate() throws {
+    guard minAge != nil || !failOn.contains(.old) else {
+      throw ValidationError("--fail-on old finds nothing without --min-age. Give an age, for example --min-age 10m.")
+    }
+  }
 }
 
 extension AuditOptions {

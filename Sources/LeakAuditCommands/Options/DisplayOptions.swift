@@ -17,7 +17,8 @@ package struct LookOptions: ParsableArguments {
 package struct DisplayOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Show only lines of code in which this is found: FILE:LINE in FUNCTION. * and ? stand for any characters and "
+      "Show only lines of code in which this is found, also in findings: FILE:LINE in FUNCTION. * and ? "
+        + "stand for any characters and "
         + "for one. May be given several times.",
       valueName: "pattern"))
   package var site: [String] = []

@@ -21,6 +21,7 @@ extension LedgerReport.JudgedFinding {
       text += "… and \(rest.counted("more line")) of code; --top \(finding.sites.count) shows all of them"
         .wrapped(to: width, indent: 4)
     }
+    text += leftOutText(leftOutLineCount, width: width, indent: 4)
     return text + "next: \(next)".wrapped(to: width, indent: 4) + [""]
   }
 

@@ -15,7 +15,7 @@ extension LedgerReport {
   ) -> [String] {
     var text = title.wrapped(to: width, indent: 0).map(style.heading)
     var figures = "live \(live.count.grouped) of \(units.phrase(live.byteCount)), idle \(units.phrase(idleBytes))"
-    if let growthPerMinute { figures += ", growth \(units.signed(growthPerMinute)) in a minute" }
+    if let growth { figures += ", growth \(growth.text(units))" }
     text += figures.wrapped(to: width, indent: 0)
     if let keptText = keptText(units: units) { text += keptText.wrapped(to: width, indent: 0) }
     text.append("")
@@ -51,7 +51,7 @@ extension LedgerReport {
     let heading = style.heading("live memory by line of code")
     guard !lines.isEmpty else {
       guard liveLineCount > 0 else { return [] }
-      let text = "--site and --min-bytes leave no line; without them there are \(liveLineCount.counted("line")) of code"
+      let text = noLineText(leftOutBy, liveLineCount, liveLineCount.counted("line") + " of code")
       return [heading] + text.wrapped(to: width, indent: 2) + [""]
     }
     var table = TextTable([.right, .right, .left, .left], dropping: [1, 2])

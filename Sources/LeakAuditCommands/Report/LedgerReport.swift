@@ -31,9 +31,13 @@ struct LedgerReport: Encodable {
   let hasHadBuffer: Bool
   /// What is live by line of code, most bytes first.
   let lines: [Line]
+  /// The options that leave lines out of `lines`.
+  let leftOutBy: [String]
   /// How many lines have something live, whether they are among `lines` or not.
   let liveLineCount: Int
-  let growthPerMinute: Int?
+  /// Of live bytes, within the last minute before the ledger was read; nil if there is no history of at least ten
+  /// seconds.
+  let growth: RecentGrowth?
   let peaks: [ReportedPeak]
   /// Where the memory of the process is; nil if it was not read, or its memory may not be looked at.
   let memory: ResidentSum?
@@ -78,11 +82,23 @@ struct LedgerReport: Encodable {
   }
 
   struct JudgedFinding: Encodable {
+    /// With the lines of code that are shown. Its count and its bytes are those of all lines.
     let finding: Finding
+    /// How many lines of code --site leaves out.
+    let leftOutLineCount: Int
     /// Whether it makes the exit code 1.
     let counts: Bool
     let explanation: String
     let next: String
+
+    init(_ judged: FindingFilter.Judged, shows: (Site) -> Bool) {
+      let whole = judged.finding
+      finding = whole.showing(shows)
+      leftOutLineCount = whole.sites.count - finding.sites.count
+      counts = judged.counts
+      explanation = whole.explanationForProcess
+      next = whole.advice
+    }
   }
 
   /// Whether a part of the ledger could not be read or believed.
@@ -93,7 +109,7 @@ struct LedgerReport: Encodable {
   ///   - memory: where the memory of the process is; nil for a process that does not run.
   ///   - faults: the kinds that are faults in this report.
   ///   - filter: says which findings are shown, and which of them count.
-  ///   - shows: which lines of code are shown in the list of what is live.
+  ///   - shows: which lines of code are shown.
   init(
     _ snapshot: LedgerSnapshot, isKept: Bool = false, memory: Result<ResidentSum, CommandFailure>? = nil,
     leastAge: Int?, faults: Set<Finding.Kind>, filter: inout FindingFilter, shows: (Site) -> Bool
@@ -105,7 +121,7 @@ struct LedgerReport: Encodable {
     let (findings, suppressed) = filter.judge(audit.findings, isFault: faults.contains)
     stillRuns = isKept ? snapshot.stillRuns : snapshot.isRunning
     isOfSnapshot = isKept
-    title = snapshot.title + Self.titleEnd(snapshot, isKept: isKept, stillRuns: stillRuns)
+    title = snapshot.title(isKept: isKept) + Self.titleEnd(snapshot, isKept: isKept, stillRuns: stillRuns)
     process = snapshot.process
     seenProcessID = snapshot.seenProcessID
     status = snapshot.status
@@ -114,11 +130,7 @@ struct LedgerReport: Encodable {
     verdict =
       findings.contains(where: \.counts)
       ? .faults : snapshot.isOfFileOfRunningProcess ? .notJudged : findings.isEmpty ? .clean : .notes
-    self.findings = findings.map { judged in
-      JudgedFinding(
-        finding: judged.finding, counts: judged.counts, explanation: judged.finding.explanationForProcess,
-        next: judged.finding.advice)
-    }
+    self.findings = findings.map { JudgedFinding($0, shows: shows) }
     self.suppressed = suppressed
     live = Amount(snapshot.liveTotals)
     heldByCache = Amount(snapshot.keptTotals(by: .cache))
@@ -128,13 +140,16 @@ struct LedgerReport: Encodable {
     let liveLines = snapshot.liveLines
     liveLineCount = liveLines.count
     let least = filter.minimumByteCount
+    leftOutBy =
+      (liveLines.contains { !shows($0.site) } ? ["--site"] : [])
+      + (liveLines.contains { $0.byteCount < least } ? ["--min-bytes"] : [])
     lines = liveLines.filter { shows($0.site) && $0.byteCount >= least }.map { line in
       Line(
         site: line.site, count: line.count, byteCount: line.byteCount, keptCount: line.keptCount,
         oldest: snapshot.oldestText(line), oldestAge: line.oldestAge)
     }
-    growthPerMinute = snapshot.growthPerMinute
-    peaks = snapshot.peaks.map { ReportedPeak($0, in: snapshot) }.worthTelling()
+    growth = snapshot.growth
+    peaks = snapshot.peaks.map { ReportedPeak($0, in: snapshot, shows: shows) }.worthTelling()
     self.memory = try? memory?.get()
     memoryError = memory?.failure
     domains = snapshot.uncomparedDomains

@@ -19,6 +19,8 @@ struct ReportedPeak: Encodable {
   /// The bytes that the failed allocation asked for.
   let requestedBytes: Int
   let lines: [Share]
+  /// How many lines of code --site leaves out.
+  let leftOutLineCount: Int
 
   struct Share: Encodable {
     let site: Site
@@ -26,7 +28,7 @@ struct ReportedPeak: Encodable {
     let byteCount: Int
   }
 
-  init(_ peak: LedgerPeak, in snapshot: LedgerSnapshot) {
+  init(_ peak: LedgerPeak, in snapshot: LedgerSnapshot, shows: (Site) -> Bool = { _ in true }) {
     reason = peak.reason
     let most = peak.reason == .mostLiveBytes ? snapshot.history.max { $0.liveByteCount < $1.liveByteCount } : nil
     linesSecondsBefore = snapshot.age(ofSecond: peak.second)
@@ -42,7 +44,8 @@ struct ReportedPeak: Encodable {
     requestedBytes = peak.requestedByteCount
     lines = peak.sites.map { share in
       Share(site: snapshot.sites[share.site].site, count: share.count, byteCount: share.byteCount)
-    }
+    }.filter { shows($0.site) }
+    leftOutLineCount = peak.sites.count - lines.count
   }
 
   /// A heading, and a row for each line of code.
@@ -63,7 +66,8 @@ struct ReportedPeak: Encodable {
     }
     var table = TextTable([.right, .right, .left], dropping: [1])
     for line in lines.prefix(top) { table.add([units.text(line.byteCount), line.count.grouped], line.site) }
-    return title.wrapped(to: width, indent: 0).map(style.heading) + table.lines(width: width) + [""]
+    return title.wrapped(to: width, indent: 0).map(style.heading) + table.lines(width: width)
+      + leftOutText(leftOutLineCount, width: width, indent: 2) + [""]
   }
 }
 

@@ -20,8 +20,10 @@ struct ReportFile {
 
   /// Opens a file, and makes it empty; "-" stands for standard output. A pipe that no program reads yet is opened when
   /// the report is written: to wait for a reader here would keep the command from running.
-  /// - Throws: ``CommandFailure``.
-  init(_ path: String) throws(CommandFailure) {
+  /// - Parameter inputs: files that are read, and so must not be emptied.
+  /// - Throws: ``CommandFailure``, also if the file is one of these, or a ledger.
+  init(_ path: String, inputs: [String]) throws(CommandFailure) {
+    try refuseOutput(path, overwriting: inputs)
     self.path = path
     guard path != "-" else {
       descriptor = STDOUT_FILENO

@@ -67,7 +67,9 @@ package struct RunCommand: ParsableCommand {
     try reportingFailures { () throws -> ExitCode in
       let filter = try audit.filter()
       // Before the command runs: a mistake in the name should not be found after an hour.
-      let report = try output.map { (path) throws(CommandFailure) in try ReportFile(path) }
+      let report = try output.map { (path) throws(CommandFailure) in
+        try ReportFile(path, inputs: audit.suppress)
+      }
       let run = try audited(filter)
       let text = try text(run, isOnTerminal: report == nil && StandardError.isTerminal)
       do throws(CommandFailure) {

@@ -4,19 +4,26 @@ package import LedgerReading
 import ResourceLedger
 
 extension LedgerSnapshot {
-  /// Whose ledger it is, in one line: "server (process 4211) on web-3, up 3 h 20 min".
-  package var title: String {
-    guard let process else { return name }
+  /// Whose ledger it is, in one line: "server (process 4211) on web-3, ledger made 3 h 20 min ago".
+  /// - Parameter isKept: whether it is a snapshot in a file. Then it is said that it is one, and when it was taken.
+  package func title(isKept: Bool) -> String {
+    let taken = isKept ? "; \(takenText)" : ""
+    guard let process else { return name + taken }
     let age = Age.text(seconds: Int(clamping: (takenAt - min(takenAt, process.madeAt)) / 1_000_000_000))
     switch (status, isRunning) {
-    case (.ended, _): return "\(name), ended by a regular exit"
-    case (.replaced, _): return "\(name), went on as another program (exec)"
+    case (.ended, _): return "\(name), ended by a regular exit\(taken)"
+    case (.replaced, _): return "\(name), went on as another program (exec)\(taken)"
     // `_exit`, and `exec` of a program without a ledger, look like a signal from outside.
-    case (_, false): return "\(name), ended without a regular exit (a signal, _exit or exec)"
-    case (_, true): return "\(name), ledger made \(age) ago"
-    case (_, nil): return "\(name), not known whether it still runs"
+    case (_, false): return "\(name), ended without a regular exit (a signal, _exit or exec)\(taken)"
+    // "Ago" would be read as before now.
+    case (_, true):
+      return isKept ? "\(name)\(taken), \(age) after its ledger was made" : "\(name), ledger made \(age) ago"
+    case (_, nil): return "\(name), not known whether it still runs\(taken)"
     }
   }
+
+  /// "snapshot taken 2026-12-01 12:48:49 UTC".
+  var takenText: String { "snapshot taken \(UniversalTime.text(nanoseconds: takenAt))" }
 
   /// Whose ledger it is, without its state: "server (process 4211) on web-3".
   var name: String {
@@ -50,13 +57,14 @@ extension LedgerSnapshot {
     return "over \(Age.text(seconds: ages.least))"
   }
 
-  /// How many bytes the live memory grew within the last minute; nil if the history is shorter than ten seconds.
-  package var growthPerMinute: Int? {
-    guard let last = history.last, let first = history.first(where: { last.second - $0.second <= 60 }),
-      last.second - first.second >= 10
+  /// How the live memory grew within the last minute; nil if the history is shorter than ten seconds.
+  package var growth: RecentGrowth? {
+    guard let last = history.last,
+      let first = history.first(where: { last.second - $0.second <= RecentGrowth.longest }),
+      last.second - first.second >= RecentGrowth.shortest
     else { return nil }
-    let growth = Int128(last.liveByteCount) - Int128(first.liveByteCount)
-    return Int(clamping: growth * 60 / Int128(last.second - first.second))
+    let byteCount = Int128(last.liveByteCount) - Int128(first.liveByteCount)
+    return RecentGrowth(byteCount: Int(clamping: byteCount), seconds: last.second - first.second)
   }
 
   /// Both books of all arenas in one line of at most `width` columns, as the process counted them last: "books:

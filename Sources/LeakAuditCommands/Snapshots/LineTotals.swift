@@ -60,6 +60,9 @@ extension LedgerSnapshot {
     return (.clampedSum(rows.map(\.count)), .clampedSum(rows.map(\.byteCount)))
   }
 
+  /// The resident set that the process counted last; nil if it never did.
+  var lastResidentSet: Int? { [history.last?.residentSet, answer?.residentSet].compactMap { $0 }.first { $0 > 0 } }
+
   /// Memory that is kept for reuse.
   package var idleByteCount: Int { .clampedSum(sums.lazy.filter { $0.use == .idle }.map(\.capacity)) }
 }

@@ -25,7 +25,8 @@ package struct SnapshotCommand: ParsableCommand {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The file that is written. It replaces one of this name. - stands for standard output, if that is no terminal.",
+      "The file that is written. It replaces one of this name, but neither a ledger nor the file that is read. - "
+        + "stands for standard output, if that is no terminal.",
       valueName: "file"),
     completion: .file())
   var output: String
@@ -53,11 +54,13 @@ package struct SnapshotCommand: ParsableCommand {
           "a snapshot is not text, so it is not written to a terminal. Name a file by --output, or let a program read "
             + "standard output.")
       }
-      let snapshot = try LedgerTarget(target).snapshot()
+      let source = try LedgerTarget(target)
+      if case .file(let path) = source { try refuseOutput(output, overwriting: [path]) }
+      let (snapshot, reader) = try source.read()
       let byteCount = try (redact ? snapshot.redacted : snapshot).write(to: output)
       let live = snapshot.liveTotals
       let text =
-        "\(snapshot.title)\nlive \(live.count.grouped) of \(look.units.phrase(live.byteCount)); "
+        "\(snapshot.title(isKept: reader == nil))\nlive \(live.count.grouped) of \(look.units.phrase(live.byteCount)); "
         + "\(look.units.phrase(byteCount)) written to "
         + (isForOutput ? "standard output" : output.shownOnTerminals)
       if isForOutput { StandardError.write(text + "\n") } else { try printReport(text) }

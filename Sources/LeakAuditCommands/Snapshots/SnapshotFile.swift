@@ -48,6 +48,7 @@ package enum SnapshotFile {
   /// twice this was in memory. To decode JSON of that size takes up to 25 times as much, if it is made of the
   /// shortest numbers.
   package static func snapshot(from bytes: [UInt8]) throws(SnapshotFileError) -> LedgerSnapshot {
+    guard !isCompressedLedger(bytes) else { throw .compressedLedger }
     let json = Data(try decompressed(bytes))
     do {
       return try JSONDecoder().decode(LedgerSnapshot.self, from: json).withShownTexts
@@ -60,6 +61,19 @@ package enum SnapshotFile {
       }
       throw .notASnapshot(what: (error as? DecodingError)?.explanation ?? "its text is no JSON")
     }
+  }
+
+  /// Whether a ledger was compressed. Only its first bytes are looked at.
+  private static func isCompressedLedger(_ bytes: [UInt8]) -> Bool {
+    let magic = unsafe withUnsafeBytes(of: LedgerLayout.magic) { unsafe Array($0) }
+    let capacity = magic.count
+    let start = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { output, count in
+      unsafe bytes.withUnsafeBufferPointer { input in
+        guard let start = input.baseAddress, let target = output.baseAddress else { return }
+        _ = unsafe czlib_decompress(start, input.count, target, capacity, &count)
+      }
+    }
+    return start == magic
   }
 
   /// The field that a snapshot of every version has.

@@ -10,6 +10,8 @@ package enum SnapshotFileError: Error, Equatable, Sendable {
   case damaged
   /// Sound gzip with something else in it; `what` says what is wrong, as the end of a sentence.
   case notASnapshot(what: String)
+  /// Sound gzip with a ledger in it.
+  case compressedLedger
   case unknownVersion(Int)
   case tooLarge
   case memoryIsShort
@@ -23,6 +25,8 @@ package enum SnapshotFileError: Error, Equatable, Sendable {
     case .damaged: "the snapshot in \(subject) is damaged: its bytes are not those that were written. Copy it again."
     case .notASnapshot(let what):
       "\(subject) is gzip, but no snapshot: \(what). Check the path; `leak-audit snapshot` writes snapshots."
+    case .compressedLedger:
+      "\(subject) is a ledger that was compressed by gzip. Uncompress it first (gunzip), and name the result."
     case .unknownVersion(let version):
       "the snapshot in \(subject) has version \(version), and this program reads version "
         + "\(LedgerSnapshot.currentVersion). Read it by the leak-audit that wrote it."

@@ -8,8 +8,9 @@ import LedgerReading
 struct NewFile {
   /// Writes a file, in the place of a regular file of this name. What has this name and is no regular file (a symbolic
   /// link, a device, a pipe) stays, and the bytes go to where it leads.
-  /// - Throws: ``CommandFailure``. No part of a new file is then left.
+  /// - Throws: ``CommandFailure``, also if the file is a ledger. No part of a new file is then left.
   static func write(_ bytes: [UInt8], to path: String) throws(CommandFailure) {
+    try refuseOutput(path, overwriting: [])
     letWritesFail()
     var status = stat()
     let isThere = unsafe lstat(path, &status) == 0

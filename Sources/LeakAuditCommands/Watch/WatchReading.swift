@@ -17,7 +17,8 @@ struct WatchReading {
   let lines: [LineTotals]
   /// The processor time that the reading took.
   let milliseconds: Int
-  /// The process's resident set now; the last one of the history if the process has ended.
+  /// The process's resident set now. For a snapshot in a file, and if the process has ended, it is the last one that is
+  /// known: another process may have the id now.
   let residentSet: Int?
 
   /// - Throws: ``CommandFailure`` if the ledger cannot be read.
@@ -30,9 +31,8 @@ struct WatchReading {
     isOfSnapshot = ledger == nil
     lines = snapshot.liveLines
     milliseconds = (Self.processorTime - begin) / 1_000_000
-    residentSet =
-      snapshot.seenProcessID.flatMap { LeakAuditCommands.residentSet(ofProcess: $0) }
-      ?? snapshot.history.last?.residentSet
+    let current = ledger == nil ? nil : snapshot.seenProcessID.flatMap { LeakAuditCommands.residentSet(ofProcess: $0) }
+    residentSet = current ?? snapshot.lastResidentSet
   }
 
   /// Nanoseconds of processor time that this process has used. The wait for an answer takes none.
@@ -59,27 +59,30 @@ struct WatchReading {
   var mayChange: Bool { snapshot.isRunning == true && !hasEnded && !isOfSnapshot }
 
   /// Whose ledger it is, in one line. The last reading of a process cannot say how the process ended.
-  var title: String { hasEnded ? "\(snapshot.name), has ended" : snapshot.title }
+  var title: String { hasEnded ? "\(snapshot.name), has ended" : snapshot.title(isKept: isOfSnapshot) }
 
   /// The title in at most `width` columns. The process id stays whole, also if there is no room for more.
   /// - Parameter remark: what is said behind it.
   func title(_ remark: String, atMost width: Int) -> String {
-    if (title + remark).count <= width { return title + remark }
+    let titles = [title] + (isOfSnapshot ? ["\(snapshot.name); \(snapshot.takenText)"] : [])
+    if let title = titles.first(where: { ($0 + remark).count <= width }) { return title + remark }
     // A remark that leaves no room for the id is left out.
     let id = (snapshot.seenProcessID ?? snapshot.process?.id).map { "\($0)".count } ?? 0
     let remark = id + remark.count <= width ? remark : ""
     return snapshot.name(atMost: width - remark.count) + remark
   }
 
-  /// All of it in one line: "14:03:22  live 12,345 of 31.6 MiB  idle 4.00 MiB  resident 120 MiB  +1.20 MiB/min".
+  /// All of it in one line: "14:03:22  live 12,345 of 31.6 MiB  idle 4.00 MiB  resident 120 MiB  +1.20 MiB in 45 s".
+  /// For a snapshot in a file, it says when that was taken.
   var line: String {
     let live = snapshot.liveTotals
     var parts = [
-      Self.timeOfDay(snapshot.takenAt), "live \(live.count.grouped) of \(units.phrase(live.byteCount))",
+      isOfSnapshot ? snapshot.takenText : Self.timeOfDay(snapshot.takenAt),
+      "live \(live.count.grouped) of \(units.phrase(live.byteCount))",
       "idle \(units.phrase(snapshot.idleByteCount))",
     ]
     if let residentSet { parts.append("resident \(units.phrase(residentSet))") }
-    if let growth = snapshot.growthPerMinute { parts.append("\(units.signed(growth))/min") }
+    if let growth = snapshot.growth { parts.append(growth.text(units)) }
     if let largest = lines.first { parts.append("most: \(largest.site)") }
     return parts.joined(separator: "  ")
   }

@@ -6,12 +6,11 @@ import ResourceLedger
 /// The lines of the whole screen.
 struct WatchScreen {
   private let reading: WatchReading
-  /// Growth in bytes by line of code; none for lines that are not in it.
-  private let growth: [Site: Int]
+  private let growth: WatchGrowth.Seen
   private let units: ByteText
   private let style: Style
 
-  init(_ reading: WatchReading, growth: [Site: Int], units: ByteText, style: Style) {
+  init(_ reading: WatchReading, growth: WatchGrowth.Seen, units: ByteText, style: Style) {
     self.reading = reading
     self.growth = growth
     self.units = units
@@ -31,7 +30,7 @@ struct WatchScreen {
     switch state.order {
     case .bytes: return shown
     // The sort is stable, so lines that are equal stay in the order of their bytes.
-    case .growth: return shown.sorted { (growth[$0.site] ?? 0) > (growth[$1.site] ?? 0) }
+    case .growth: return shown.sorted { (growth.bytes[$0.site] ?? 0) > (growth.bytes[$1.site] ?? 0) }
     case .count: return shown.sorted { $0.count > $1.count }
     case .age: return shown.sorted { ($0.oldestBand, $0.oldestAge ?? 0) > ($1.oldestBand, $1.oldestAge ?? 0) }
     }
@@ -64,7 +63,7 @@ struct WatchScreen {
     let live = snapshot.liveTotals
     let idle: String? = "idle \(units.phrase(snapshot.idleByteCount))"
     let resident = reading.residentSet.map { "resident \(units.phrase($0))" }
-    let growth = snapshot.growthPerMinute.map { "\(units.signed($0))/min" }
+    let growth = snapshot.growth?.text(units)
     let first = "live \(live.count.grouped) of \(units.phrase(live.byteCount))"
     let lines = [[idle, resident, growth], [resident, growth], [growth], []].map { rest in
       ([first] + rest.compactMap { $0 }).joined(separator: "   ")
@@ -91,8 +90,12 @@ struct WatchScreen {
     guard !all.isEmpty else {
       return [(state.filter.isEmpty ? "nothing is live" : "no line matches the filter").shortened(to: columns)]
     }
-    let titles = ["bytes", "count", "growth", "oldest"]
-    let sortedTitle = state.order == .age ? "oldest" : state.order.rawValue
+    // The growth is told with its time, which is less than a minute while the watch is young.
+    // Below 80 columns, the signs of the figures must say that it is growth.
+    let growthTitle =
+      growth.seconds == 0 ? "growth" : columns < 80 ? "in \(growth.seconds) s" : "growth, \(growth.seconds) s"
+    let titles = ["bytes", "count", growthTitle, "oldest"]
+    let sortedTitle = state.order == .age ? "oldest" : state.order == .growth ? growthTitle : state.order.rawValue
     // A narrow terminal has room for the most important columns only, and for the one by which the rows are sorted. A
     // very narrow one has room for that one alone.
     let dropping = (columns < 30 ? [3, 1, 2, 0] : [3, 1, 2]).filter { titles[$0] != sortedTitle }
@@ -101,7 +104,7 @@ struct WatchScreen {
     for line in all.dropFirst(state.firstRow).prefix(pageRows) {
       table.add(
         [
-          units.text(line.byteCount), line.count.grouped, growth[line.site].map(units.signed) ?? "-",
+          units.text(line.byteCount), line.count.grouped, growth.bytes[line.site].map(units.signed) ?? "-",
           snapshot.oldestText(line),
         ], line.site)
     }
@@ -116,7 +119,8 @@ struct WatchScreen {
     "q    quit",
     "up, down, page up, page down: scroll",
     "",
-    "growth is that of the last minute. live: a handle owns it.",
+    "growth is that of the last minute, or less: its title has the seconds.",
+    "live: a handle owns it.",
     "idle: kept for reuse, which is no leak.",
   ]
 

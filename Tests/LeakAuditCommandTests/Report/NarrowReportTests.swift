@@ -73,11 +73,10 @@ struct NarrowReportTests {
     let folder = try ScratchFolder()
     let old = try folder.write(MadeSnapshot(), "old")
     let new = try folder.write(Self.made, "new")
-    let lines = try lines("diff --top 3 \(old) \(new)", columns: columns)
-    // The first two lines name the two sides.
-    let table = lines.dropFirst(3)
+    let lines = try lines("diff --top 3 --fail-on-growth 10k \(old) \(new)", columns: columns)
+    let table = lines.drop { $0 != "" }
     let places = Self.files.map { "\($0):12" }
-    #expect(table.allSatisfy { $0.count <= columns || places.contains($0) }, "\(lines.joined(separator: "\n"))")
+    #expect(lines.allSatisfy { $0.count <= columns || places.contains($0) }, "\(lines.joined(separator: "\n"))")
     for place in places.dropFirst() { #expect(table.contains { $0.contains(place) }, "\(place)") }
     #expect(table.joined().contains("+11.4 MiB") && lines.joined(separator: " ").contains("… and 1 more line of code"))
   }

@@ -47,7 +47,7 @@ struct StillRunningTests {
     process.kill()
     let late = try report(file)
     #expect(!late.contains("still runs") && !late.contains("asks the process"), "\(late)")
-    for text in [" ago; it has ended since this snapshot\n", "It has ended since."] {
+    for text in [" after its ledger was made; it has ended since this snapshot\n", "It has ended since."] {
       #expect(late.contains(text), "\(late)")
     }
     #expect(late.hasSuffix("\nverdict: not judged, because it still ran when the snapshot was taken.\n"), "\(late)")

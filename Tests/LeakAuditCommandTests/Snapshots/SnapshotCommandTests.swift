@@ -18,7 +18,9 @@ struct SnapshotCommandTests {
       let outcome = try Command.run("leak-audit", ["snapshot", source, "-o", target])
       #expect(outcome.exitCode == 0 && outcome.errors == "")
       #expect(
-        outcome.output.hasPrefix("server (process 4211) on web-3, ended by a regular exit\nlive 3 of 2.86 MiB; "))
+        outcome.output.hasPrefix(
+          "server (process 4211) on web-3, ended by a regular exit; snapshot taken 2023-11-14 22:25:25 UTC\nlive 3 of "
+            + "2.86 MiB; "))
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["source", "target"])
     let bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: target)))
@@ -55,6 +57,28 @@ struct SnapshotCommandTests {
     var status = stat()
     #expect(unsafe stat(device, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
     #expect(full.exitCode == 2, "\(full.errors)")
+  }
+
+  @Test("The file that is read, by any of its names, and every other ledger are not overwritten")
+  func ownSource() throws {
+    let folder = try ScratchFolder()
+    let source = try folder.write(made, "source")
+    let ledger = try folder.write(Array("SWLEDGER and more".utf8), "ledger")
+    let known = try folder.write(Array("held A.swift * because x\n".utf8), "known")
+    let (link, hardLink) = ("\(folder.path)/link", "\(folder.path)/hard")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "source")
+    try FileManager.default.linkItem(atPath: source, toPath: hardLink)
+    let ways =
+      [source, link, hardLink, ledger].map { ["snapshot", "--redact", source, "-o", $0] }
+      + [known, ledger].map { ["run", "--suppress", known, "-o", $0, "--", "true"] }
+    let before = try [source, ledger, known].map { try Data(contentsOf: URL(filePath: $0)) }
+    for arguments in ways {
+      let outcome = try Command.run("leak-audit", arguments)
+      #expect(outcome.exitCode == 2 && outcome.output == "", "\(arguments)")
+      #expect(
+        outcome.errors.hasSuffix(", and would be destroyed. Name another file by --output.\n"), "\(outcome.errors)")
+      #expect(try [source, ledger, known].map { try Data(contentsOf: URL(filePath: $0)) } == before, "\(arguments)")
+    }
   }
 
   @Test("- stands for standard output, which then has the snapshot alone")

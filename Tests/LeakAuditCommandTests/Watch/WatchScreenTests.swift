@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import ResourceLedger
 import TestSupport
 import Testing
@@ -20,8 +21,23 @@ struct WatchScreenTests {
   ) throws -> [String] {
     let folder = try ScratchFolder()
     let reading = try WatchReading(.file(folder.write(other ?? made, "snapshot")), units: units)
-    let growth = reading.lines.count > 1 ? [reading.lines[1].site: 1_024] : [:]
+    let growth = WatchGrowth.Seen(bytes: reading.lines.count > 1 ? [reading.lines[1].site: 1_024] : [:], seconds: 23)
     return WatchScreen(reading, growth: growth, units: units, style: .plain).text(state, rows: rows, columns: columns)
+  }
+
+  private static let taken = "snapshot taken 2023-11-14 22:25:25 UTC"
+
+  @Test("The resident set of a snapshot is its own, although a process with its id runs now")
+  func residentSetOfSnapshot() throws {
+    var other = made
+    (other.status, other.isRunning, other.processID) = (.inUse, true, Int(getpid()))
+    #expect(try !screen(WatchState(), other).joined().contains("resident "))
+    other.history = [
+      HistorySample(
+        second: 640, pressure: 0, liveCount: 1, liveByteCount: 1, idleByteCount: 0, residentSet: 5 << 20,
+        disposedCount: 0, rescuedCount: 0, budgetByteCount: 0)
+    ]
+    #expect(try screen(WatchState(), other)[1].hasSuffix("   resident 5.00 MiB"))
   }
 
   @Test("The last reading of a process that has ended does not say how it ended, and a snapshot is read once")
@@ -30,7 +46,8 @@ struct WatchScreenTests {
     (running.status, running.isRunning) = (.inUse, true)
     let folder = try ScratchFolder()
     let reading = try WatchReading(.file(folder.write(running, "snapshot")), units: .auto)
-    #expect(reading.title == "server (process 4211) on web-3, ledger made 12 min 5 s ago" && !reading.mayChange)
+    #expect(reading.title == "server (process 4211) on web-3; \(Self.taken), 12 min 5 s after its ledger was made")
+    #expect(!reading.mayChange)
     #expect(reading.ended.title == "server (process 4211) on web-3, has ended" && !reading.ended.mayChange)
   }
 
@@ -44,12 +61,13 @@ struct WatchScreenTests {
   func whole() throws {
     let text = try screen(WatchState())
     #expect(text.count == 16)
-    #expect(text[0] == "server (process 4211) on web-3, ended by a regular exit")
+    #expect(text[0] == "server (process 4211) on web-3; \(Self.taken)")
+    #expect(try screen(WatchState(), columns: 100)[0].hasSuffix(", ended by a regular exit; \(Self.taken)"))
     #expect(text[1] == "live 12 of 2.95 MiB   idle 4.00 KiB")
     #expect(text[4] == "books: the process was never asked for the allocator's counts")
-    #expect(text[6].split(separator: " ") == ["[bytes]", "count", "growth", "oldest", "line", "of", "code"])
-    #expect(text[7] == "2.86 MiB      3          -  42 s      Server/Cache.swift:12 in load(_:)")
-    #expect(text[8] == "87.9 KiB      9  +1.00 KiB  over 1 h  Server/Frames.swift:12 in next(of:)")
+    #expect(text[6] == " [bytes]  count  growth, 23 s  oldest    line of code")
+    #expect(text[7] == "2.86 MiB      3             -  42 s      Server/Cache.swift:12 in load(_:)")
+    #expect(text[8] == "87.9 KiB      9     +1.00 KiB  over 1 h  Server/Frames.swift:12 in next(of:)")
     #expect(text[15] == "q quit  s sort  / filter  f freeze  w snapshot  h help")
   }
 
@@ -106,6 +124,7 @@ struct WatchScreenTests {
   func columns(columns: Int) throws {
     let text = try screen(WatchState(), columns: columns)
     #expect(text.joined().contains("oldest") == (columns >= 60))
+    if columns >= 60 { #expect(text[6].contains(columns < 80 ? "  in 23 s" : "  growth, 23 s"), "\(text[6])") }
     // File and line have room beside the bytes of the row.
     if columns >= 40 {
       #expect(text[7].contains("Server/Cache.swift:12") && text[8].contains("Server/Frames.swift:12"), "\(text)")
@@ -151,18 +170,21 @@ struct WatchScreenTests {
     #expect(state.filter == "q")
   }
 
-  @Test("Growth is that of the last minute, for each line of code")
+  @Test("Growth is that of the last minute, or of a shorter time, for each line of code, with its seconds")
   func growth() throws {
     func lines(_ byteCount: Int) -> [LineTotals] {
       MadeSnapshot(lines: [.init(file: "A/a.swift", count: 1, byteCount: byteCount)]).snapshot.liveLines
     }
-    let second: UInt64 = 1_000_000_000
     var growth = WatchGrowth()
-    #expect(growth.growth(of: lines(100), at: 0).isEmpty)
-    #expect(Array(growth.growth(of: lines(300), at: 30 * second).values) == [200])
-    #expect(Array(growth.growth(of: lines(700), at: 65 * second).values) == [600])
+    func expect(_ byteCount: Int, at seconds: UInt64, _ bytes: [Int], in span: Int) {
+      let seen = growth.growth(of: lines(byteCount), at: seconds * 1_000_000_000)
+      #expect(Array(seen.bytes.values) == bytes && seen.seconds == span)
+    }
+    expect(100, at: 0, [], in: 0)
+    expect(300, at: 30, [200], in: 30)
+    expect(700, at: 65, [600], in: 65)
     // What was there at the beginning is more than a minute ago.
-    #expect(Array(growth.growth(of: lines(700), at: 95 * second).values) == [400])
+    expect(700, at: 95, [400], in: 65)
   }
 
   @Test(
@@ -186,8 +208,10 @@ struct WatchCommandTests {
     let outcome = try Command.run("leak-audit", ["watch", file])
     #expect(outcome.exitCode == 0 && outcome.errors == "")
     #expect(
-      outcome.output.replacing(/^[0-9:]{8}/, with: "TIME")
-        == "TIME  live 3 of 2.86 MiB  idle 0 bytes  most: Server/Cache.swift:12 in load(_:)\n")
+      outcome.output
+        == "snapshot taken 2023-11-14 22:25:25 UTC  live 3 of 2.86 MiB  idle 0 bytes  "
+        + "most: Server/Cache.swift:12 in load(_:)\n"
+    )
   }
 
   @Test("A file that cannot be read is named, and the exit code is 2")
