@@ -44,9 +44,11 @@ package struct ListCommand: ParsableCommand {
       for failure in failures { StandardError.write("leak-audit: \(failure)\n") }
       if search.refusedCount > 0 {
         let which = search.refusedCount.counted("process", "processes") + (allUsers ? "" : " of this user")
-        StandardError.write(
+        let text =
           "leak-audit: this command has no right to look at \(which), which may have a ledger. Root with all "
-            + "capabilities can look.\n")
+          + "capabilities can look."
+        let width = StandardError.isTerminal ? Terminal.size.columns : nil
+        StandardError.write(text.wrapped(to: width, indent: 0).joined(separator: "\n") + "\n")
       }
       return failures.isEmpty ? CommandExit.clean.code : CommandExit.notAudited.code
     }

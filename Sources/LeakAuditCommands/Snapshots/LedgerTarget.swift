@@ -9,8 +9,8 @@ package enum LedgerTarget: Sendable, Equatable {
   case file(String)
 
   /// Finds out what is meant: a number is a process id; a text with a slash, or the name of a ledger or a snapshot that
-  /// is there, is a file; everything else is the name of a command. If no command has this name, but another file has,
-  /// such as the program itself, that file is meant.
+  /// is there, is a file; everything else is the name of a command, or of the program's file if no command has this
+  /// name. If no process is found, but another file has this name, such as the program itself, that file is meant.
   /// - Throws: ``CommandFailure`` if no process with a ledger has this name, or several have it.
   package init(_ text: String) throws(CommandFailure) {
     if let id = Int(text), id > 0 {
@@ -21,7 +21,8 @@ package enum LedgerTarget: Sendable, Equatable {
       // /proc has 15 bytes of a command's name.
       let name = String(decoding: text.utf8.prefix(15), as: UTF8.self)
       let search = LedgerReader.search(allUsers: true)
-      let found = search.found.filter { $0.command == name }
+      let ofCommand = search.found.filter { $0.command == name }
+      let found = ofCommand.isEmpty ? search.found.filter { $0.program == text } : ofCommand
       guard found.count <= 1 else {
         let ids = found.map { "\($0.processID)" }.joined(separator: ", ")
         throw CommandFailure(

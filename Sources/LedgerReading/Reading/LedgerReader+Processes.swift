@@ -9,6 +9,9 @@ package struct LedgerListing: Sendable, Equatable {
   package let userID: Int
   /// The name of its command now, of at most 15 bytes; "?" if it has none.
   package let command: String
+  /// The name of the file that it runs; nil if that may not be looked at. A child that a thread forked has that
+  /// thread's name as its command.
+  package let program: String?
 }
 
 extension LedgerReader {
@@ -29,7 +32,7 @@ extension LedgerReader {
       guard allUsers || owner == user else { continue }
       do throws(LedgerReadingError) {
         guard try process.findLedger() != nil else { continue }
-        found.append(LedgerListing(processID: id, userID: owner, command: process.command ?? "?"))
+        found.append(LedgerListing(processID: id, userID: owner, command: process.command ?? "?", program: process.program))
       } catch {
         if error.code == .notPermitted { refusedCount += 1 }
       }

@@ -39,6 +39,14 @@ struct SeenProcess: Sendable {
     return name.isEmpty ? nil : String(ledgerText: name)
   }
 
+  /// The name of the file that it runs, without its folder.
+  var program: String? {
+    guard let path = ProcFile.link("\(folder)/exe"), let name = path.split(separator: "/").last else { return nil }
+    // The kernel says so of a file that was replaced meanwhile.
+    let deleted = " (deleted)"
+    return String(name.hasSuffix(deleted) ? name.dropLast(deleted.count) : name)
+  }
+
   // MARK: Its ledger
 
   /// Opens the process's own ledger.

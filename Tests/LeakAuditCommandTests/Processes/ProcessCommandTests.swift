@@ -117,6 +117,13 @@ struct ProcessCommandTests {
     #expect(try audit("report", "\(trial.id)").output.hasPrefix("renamed-trial (process \(trial.id)) on "))
     #expect(try audit("report", "renamed-trial").output.hasPrefix("renamed-trial (process \(trial.id)) on "))
     #expect(try audit("list").output.contains(" renamed-trial\n"))
+    // The file that it runs is found only if no process has that name.
+    let program = try ScratchFolder()
+    try FileManager.default.copyItem(atPath: Command.path("ledger-trials"), toPath: "\(program.path)/only-this-one")
+    let copy = try TrialProcess(
+      ["renamed"], under: ["/bin/sh", "-c", "shift; exec \"$0\" \"$@\"", "\(program.path)/only-this-one"])
+    try copy.line()
+    #expect(try audit("report", "only-this-one").output.hasPrefix("renamed-trial (process \(copy.id)) on "))
     #expect(try audit("watch", "\(trial.id)", "--count", "1").exitCode == 0)
     let folder = try ScratchFolder()
     let snapshot = try audit("snapshot", "\(trial.id)", "-o", "\(folder.path)/snapshot")
