@@ -32,7 +32,8 @@ extension LedgerReader {
       guard allUsers || owner == user else { continue }
       do throws(LedgerReadingError) {
         guard try process.findLedger() != nil else { continue }
-        found.append(LedgerListing(processID: id, userID: owner, command: process.command ?? "?", program: process.program))
+        found.append(
+          LedgerListing(processID: id, userID: owner, command: process.command ?? "?", program: process.program))
       } catch {
         if error.code == .notPermitted { refusedCount += 1 }
       }
