@@ -19,6 +19,9 @@ let jemallocLink: [LinkerSetting] = [
   .linkedLibrary("stdc++"), .linkedLibrary("c"), .linkedLibrary("jemalloc"),
 ]
 
+let nioCore: Target.Dependency = .product(
+  name: "NIOCore", package: "swift-nio", condition: .when(traits: ["NIOBridge"]))
+
 let package = Package(
   name: "native-buffers",
   products: [
@@ -26,6 +29,9 @@ let package = Package(
     .library(name: "Finalization", targets: ["Finalization"]),
     .library(name: "LeakAuditing", targets: ["LeakAuditing"]),
     .library(name: "Bitmaps", targets: ["Bitmaps"]),
+    .library(name: "NativeBuffersFoundation", targets: ["NativeBuffersFoundation"]),
+    .library(name: "NativeBuffersNIO", targets: ["NativeBuffersNIO"]),
+    .library(name: "BitmapsNIO", targets: ["BitmapsNIO"]),
     .executable(name: "leak-audit", targets: ["leak-audit"]),
     .executable(name: "leak-audit-reader", targets: ["leak-audit-reader"]),
     .executable(name: "thumbnails", targets: ["thumbnails"]),
@@ -33,11 +39,19 @@ let package = Package(
   traits: [
     .trait(
       name: "JemallocMalloc",
-      description: "The whole process gets jemalloc's malloc. Without it, the process keeps its own.")
+      description: "The whole process gets jemalloc's malloc. Without it, the process keeps its own."),
+    .trait(
+      name: "FoundationBridge",
+      description: "Data and DispatchData share memory with native buffers: the product NativeBuffersFoundation."),
+    .trait(
+      name: "NIOBridge",
+      description: "ByteBuffer of SwiftNIO shares memory with buffers: the products NativeBuffersNIO, BitmapsNIO."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
+    // Is fetched only with the trait NIOBridge.
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
   ],
   targets: [
     // Floor 0
@@ -80,6 +94,11 @@ let package = Package(
       name: "Bitmaps", dependencies: ["CImageCodecs", "CPixelKernels", "NativeBuffers", "NativeSynchronization"],
       swiftSettings: swiftSettings),
     // Floor 4
+    // Without its trait, a bridge is an empty module.
+    .target(name: "NativeBuffersFoundation", dependencies: ["NativeBuffers"], swiftSettings: swiftSettings),
+    .target(
+      name: "NativeBuffersNIO", dependencies: ["NativeBuffers", nioCore], swiftSettings: swiftSettings),
+    .target(name: "BitmapsNIO", dependencies: ["Bitmaps", nioCore], swiftSettings: swiftSettings),
     .target(
       name: "CommandOutput", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
@@ -182,6 +201,14 @@ let package = Package(
       dependencies: [
         "Bitmaps", "CImageCodecs", "LeakAuditing", "NativeBuffers", "ResourceLedger", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: swiftSettings),
+    // Has tests only with the traits of the bridges.
+    .testTarget(
+      name: "BridgeTests",
+      dependencies: [
+        "Bitmaps", "BitmapsNIO", "LeakAuditing", "NativeBuffers", "NativeBuffersFoundation", "NativeBuffersNIO",
+        "TestSupport", nioCore,
       ],
       swiftSettings: swiftSettings),
     .testTarget(

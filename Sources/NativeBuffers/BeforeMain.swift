@@ -14,6 +14,7 @@ func makeStaticsBeforeMain() {
   MallocCapture.makeStatics()
   ProcessMalloc.makeStatics()
   AdoptedMemory.makeStatics()
+  BytesTakenOver.makeStatics()
   Maintenance.makeStatics()
   Maintenance.prepareForFork()
   LastAnswer.makeStatics()

@@ -55,6 +55,8 @@ package enum LockRank: UInt8, CaseIterable, Sendable {
   case quarantine
   /// The deallocators of adopted memory.
   case adoptedMemory
+  /// The buffers whose bytes other values took over, by address (`BytesTakenOver`).
+  case bytesTakenOver
   /// The spare arenas of `MallocCapture`.
   case capture
   /// What glibc's malloc counted last (`ProcessMalloc`).

@@ -32,6 +32,11 @@ package enum AdoptedMemory {
   /// Memory that the program adopted.
   static let program = Source(name: "adopted memory")
   static let mappedFiles = Source(name: "mapped files")
+  /// Memory of values of other packages, which a buffer shares with them. The products that are bridges add to these
+  /// domains. They are here, because they must be made before `main`.
+  package static let foundationData = Source(name: "Data")
+  package static let dispatchData = Source(name: "DispatchData")
+  package static let byteBuffers = Source(name: "ByteBuffer")
 
   /// What belongs to the life of an entry, and has no room in it.
   // SAFETY: the deallocator is called once, with the memory that it was handed over with.
@@ -50,7 +55,7 @@ package enum AdoptedMemory {
   static func makeStatics() {
     ForkGuard.touch(lock)
     unsafe ForkGuard.touch(holdings)
-    for source in [program, mappedFiles] { source.makeStatics() }
+    for source in [program, mappedFiles, foundationData, dispatchData, byteBuffers] { source.makeStatics() }
   }
 
   /// Whether an entry stands for adopted memory, and not for a block of an arena. The entry's domain says so.

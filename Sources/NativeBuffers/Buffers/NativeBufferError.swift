@@ -96,7 +96,7 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
   /// may map.
   public let shortage: MemoryShortage?
 
-  init(_ reason: Reason, created: Site, disposed: Site? = nil) {
+  package init(_ reason: Reason, created: Site, disposed: Site? = nil) {
     shortage = nil
     self.reason = reason
     self.created = created

@@ -10,7 +10,7 @@ public import ResourceLedger
 @frozen
 @safe public struct Pin: ~Copyable, @unchecked Sendable {
   @usableFromInline let entry: LedgerEntry
-  @usableFromInline let base: UnsafeRawPointer
+  @usableFromInline package let base: UnsafeRawPointer
   public let byteCount: Int
 
   /// The caller holds a shared pin of the entry. This value takes that pin over.
@@ -48,7 +48,7 @@ public import ResourceLedger
 @frozen
 @safe public struct MutablePin: ~Copyable, @unchecked Sendable {
   @usableFromInline let entry: LedgerEntry
-  @usableFromInline let base: UnsafeMutableRawPointer
+  @usableFromInline package let base: UnsafeMutableRawPointer
   public let byteCount: Int
 
   /// The caller holds the exclusive pin of the entry. This value takes that pin over.
