@@ -42,8 +42,8 @@
     /// There is no `Data` that *shares* its bytes with a buffer: on Linux, a `Data` that has foreign memory, and of
     /// which there is no copy, changes that memory in place. The buffer's readers would see bytes that change.
     /// `DispatchData` cannot be changed, and can share.
-    /// - Throws: `NativeBufferError` if the buffer was disposed, is in use or pinned, or is read-only. It stays as it is
-    ///   then, and ``init(_:)-(NativeBuffer)`` can copy its bytes.
+    /// - Throws: `NativeBufferError` if the buffer was disposed, is in use or pinned, or is read-only. It stays as it
+    ///   is then, and ``init(_:)-(NativeBuffer)`` can copy its bytes.
     /// - Complexity: O(1). `Data` copies up to 14 bytes into itself.
     public init(
       takingOver buffer: NativeBuffer, file: StaticString = #fileID, line: UInt = #line,
@@ -60,7 +60,8 @@
     /// Creates a read-only buffer that shares the bytes of a `Data`, without a copy: see `NativeBuffer.isReadOnly`.
     ///
     /// The buffer keeps the `Data` until it is released. If the program changes its own copy, `Data` copies the bytes
-    /// first: the buffer's bytes never change. The ledger counts it in the domain "Data", with the line that calls this.
+    /// first: the buffer's bytes never change. The ledger counts it in the domain "Data", with the line that calls
+    /// this.
     /// `NativeBuffer(copying: data)` gives a buffer that can be changed.
     /// - Throws: `NativeBufferError` if the ledger is full.
     /// - Complexity: O(1). Data of up to 16 bytes, which may have them inside itself, are copied.

@@ -34,8 +34,8 @@
     /// Creates a read-only buffer that shares the bytes of a `DispatchData`, without a copy: see
     /// `NativeBuffer.isReadOnly`.
     ///
-    /// The buffer keeps the `DispatchData` until it is released. The ledger counts it in the domain "DispatchData", with
-    /// the line that calls this.
+    /// The buffer keeps the `DispatchData` until it is released. The ledger counts it in the domain "DispatchData",
+    /// with the line that calls this.
     /// - Throws: `NativeBufferError` if the ledger is full.
     /// - Complexity: O(1) if the bytes lie in one place. If they lie in several regions, they are copied: O(n).
     public convenience init(

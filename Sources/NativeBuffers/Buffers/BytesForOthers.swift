@@ -3,8 +3,8 @@
 import NativeSynchronization
 import ResourceLedger
 
-// How a value of another package (`Data`, `DispatchData`, `ByteBuffer`) has the bytes of a buffer without a copy. Such a
-// value wants an address, and says once that it needs the bytes no more. It keeps one of these objects until then.
+// How a value of another package (`Data`, `DispatchData`, `ByteBuffer`) has the bytes of a buffer without a copy. Such
+// a value wants an address, and says once that it needs the bytes no more. It keeps one of these objects until then.
 
 /// The bytes of a buffer that another value took over: it alone reads and changes them.
 ///
