@@ -100,7 +100,8 @@ let package = Package(
       name: "NativeBuffersNIO", dependencies: ["NativeBuffers", nioCore], swiftSettings: swiftSettings),
     .target(name: "BitmapsNIO", dependencies: ["Bitmaps", nioCore], swiftSettings: swiftSettings),
     .target(
-      name: "CommandOutput", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      name: "CommandOutput",
+      dependencies: ["NativeSynchronization", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     // Depends on nothing that needs jemalloc or an image library, so that leak-audit-reader is one static file.

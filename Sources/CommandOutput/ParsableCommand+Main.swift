@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 import Glibc
+import NativeSynchronization
 
 extension ParsableCommand {
   /// Does what argument-parser's `main()` does. But if a help, a version or a script of completions cannot be written,
@@ -14,7 +15,7 @@ extension ParsableCommand {
       let text = fullMessage(for: error)
       guard exitCode(for: error).isSuccess, !text.isEmpty else { exit(withError: error) }
       guard !StandardOutput.write(text + "\n"), errno != EPIPE else { exit(withError: ExitCode.success) }
-      let reason = unsafe String(cString: strerror(errno))
+      let reason = systemMessage(errno)
       StandardError.write("\(configuration.commandName ?? ""): standard output could not be written: \(reason)\n")
       exit(withError: ExitCode(2))
     }

@@ -84,8 +84,7 @@ extension Ledger {
 
   /// Whether the process has a ledger, and it is in a file that stays after the end of the process.
   package static var isInNamedFile: Bool {
-    guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return false }
-    return ledger.region.hasName
+    sharedIfMade?.region.hasName ?? false
   }
 
   /// The number of the last complete answer; 0 if there is none.
@@ -99,7 +98,7 @@ extension Ledger {
 
   /// The same at once, for code that runs at a regular exit and then ends the process by `_exit`.
   package static func markEnd() {
-    guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return }
+    guard let ledger = sharedIfMade else { return }
     // Ages are of this moment, also in a forked child, in which no thread refreshes the clock.
     ledger.refreshClock()
     unsafe setState(.ended, of: ledger.base)

@@ -35,14 +35,19 @@ import Synchronization
   }
   static let lazyShared = ForkSafeLazy { Result { () throws(LedgerError) in try reserveShared() } }
 
+  /// ``shared`` if it exists. Does not make it.
+  static var sharedIfMade: Ledger? {
+    guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return nil }
+    return ledger
+  }
+
   /// Makes ``shared`` if it does not exist yet.
   /// - Throws: ``LedgerError`` if there is no room for it. This is tried once: later calls throw the same error.
   package static func makeShared() throws(LedgerError) { _ = try lazyShared.value.get() }
 
   /// Whether a descriptor is the file of the process's ledger. Cost: a system call.
   package static func owns(_ descriptor: Int32) -> Bool {
-    guard lazyShared.isMade, case .success(let ledger) = lazyShared.value else { return false }
-    return ledger.region.owns(descriptor)
+    sharedIfMade?.region.owns(descriptor) ?? false
   }
 
   /// The number of entries that the region has room for.

@@ -96,7 +96,7 @@ import Synchronization
   // MARK: Writing
 
   package func begin() {
-    number = unsafe ledger.atomic64(at: LedgerLayout.answerNumberOffset).pointee.load(ordering: .relaxed) &+ 1
+    number = ledger.answerNumber &+ 1
     // The header's last number comes before all that is written now: a reader that saw something of it also sees that
     // its answer's number is no longer the last one.
     atomicMemoryFence(ordering: .releasing)
