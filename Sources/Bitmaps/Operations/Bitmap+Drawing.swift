@@ -28,9 +28,9 @@ extension Bitmap {
           let row = unsafe rows[y]
           for x in 0..<width {
             let color = drawing.color(atX: x, y: y)
-            unsafe row[3 * x] = color.x
-            unsafe row[3 * x + 1] = color.y
-            unsafe row[3 * x + 2] = color.z
+            unsafe row[3 * x] = color.red
+            unsafe row[3 * x + 1] = color.green
+            unsafe row[3 * x + 2] = color.blue
           }
         }
       }
@@ -38,14 +38,17 @@ extension Bitmap {
   }
 }
 
-/// Uses only integers, so that no compiler or processor can round differently.
+/// Uses only integers, so that no compiler or processor can round differently. The colours are tuples and not vectors,
+/// because a vector of integers is very slow in a debug build, and the tests draw many pictures.
 private struct Drawing {
+  typealias Color = (red: UInt8, green: UInt8, blue: UInt8)
+
   let width: Int
   let height: Int
   let side: Int
   let center: (x: Int, y: Int)
-  let corners: (SIMD3<Int>, SIMD3<Int>)
-  let disc: SIMD3<UInt8>
+  let corners: (Color, Color)
+  let disc: Color
 
   init(width: Int, height: Int, variant: Int) {
     // Fibonacci hashing: neighbouring variants look very different.
@@ -53,27 +56,36 @@ private struct Drawing {
       let key = UInt64(truncatingIfNeeded: variant &* 8 &+ salt) &+ 1
       return Int((key &* 0x9E37_79B9_7F4A_7C15) >> 33)
     }
-    func color(_ salt: Int) -> SIMD3<Int> {
-      SIMD3(hash(salt) & 255, hash(salt) >> 8 & 255, hash(salt) >> 16 & 255)
+    func color(_ salt: Int) -> Color {
+      let bits = hash(salt)
+      return (
+        UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8), UInt8(truncatingIfNeeded: bits >> 16)
+      )
     }
     self.width = width
     self.height = height
     side = min(width, height)
     center = (x: width / 4 + hash(0) % (width / 2 + 1), y: height / 4 + hash(1) % (height / 2 + 1))
     corners = (color(2), color(3))
-    disc = SIMD3(truncatingIfNeeded: color(4))
+    disc = color(4)
   }
 
-  func color(atX x: Int, y: Int) -> SIMD3<UInt8> {
+  func color(atX x: Int, y: Int) -> Color {
     let (dx, dy, radius) = (x - center.x, y - center.y, side / 4)
     if dx * dx + dy * dy < radius * radius { return disc }
     if x < side / 4, y < side / 4 {
       let isWhite = (x * 16 / side + y * 16 / side) % 2 == 0
-      return isWhite ? SIMD3(repeating: 250) : SIMD3(repeating: 5)
+      return isWhite ? (250, 250, 250) : (5, 5, 5)
     }
-    let (along, length) = (x + y, width + height)
-    let gradient = (corners.0 &* SIMD3(repeating: length - along) &+ corners.1 &* SIMD3(repeating: along)) / length
     let isStripe = y > height * 3 / 4 && (x * 24 / width) % 2 == 0
-    return SIMD3(truncatingIfNeeded: isStripe ? gradient / 2 : gradient)
+    let (along, length) = (x + y, width + height)
+    func blend(_ first: UInt8, _ second: UInt8) -> UInt8 {
+      let gradient = (Int(first) * (length - along) + Int(second) * along) / length
+      return UInt8(truncatingIfNeeded: isStripe ? gradient / 2 : gradient)
+    }
+    return (
+      blend(corners.0.red, corners.1.red), blend(corners.0.green, corners.1.green),
+      blend(corners.0.blue, corners.1.blue)
+    )
   }
 }
