@@ -18,30 +18,15 @@ struct ReadmeTests {
 
   /// The code blocks of a language.
   private func blocks(_ language: String) throws -> [String] {
-    try Self.texts().flatMap { Self.blocks(language, in: $0) }
-  }
-
-  private static func blocks(_ language: String, in text: String) -> [String] {
-    var blocks: [String] = []
-    var block: [Substring]?
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      if let lines = block, line == "```" {
-        blocks.append(lines.joined(separator: "\n"))
-        block = nil
-      } else if block != nil {
-        block?.append(line)
-      } else if line == "```\(language)" {
-        block = []
-      }
-    }
-    return blocks
+    try Self.texts().flatMap { DocumentedCode.blocks(language, in: $0) }
   }
 
   @Test(
     "Every Swift block builds for a client in strict mode, with warnings as errors",
     .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
   func swiftBlocks() throws {
-    let blocks = try blocks("swift").filter { !Self.isManifest($0) }
+    // BridgeTests compiles the others.
+    let blocks = try blocks("swift").filter { !Self.isManifest($0) && !DocumentedCode.isOfBridge($0) }
     #expect(blocks.count >= 4)
     for block in blocks {
       let outcome = try TypeChecker.check(block, isStrict: true)
@@ -122,61 +107,21 @@ struct ReadmeTests {
   /// The modules whose public types have examples.
   private static let modules = ["Bitmaps", "Finalization", "LeakAuditing", "NativeBuffers", "ResourceLedger"]
 
-  /// The examples in documentation comments: lines that are indented by four more than the text.
-  private static func examples(in file: String) throws -> [String] {
-    let lines = try String(contentsOfFile: file, encoding: .utf8).split(
-      separator: "\n", omittingEmptySubsequences: false
-    )
-    .map { $0.drop { $0 == " " } }
-    var examples: [[Substring]] = []
-    var (isInDrawing, isInExample) = (false, false)
-    for (line, previous) in zip(lines, [""] + lines) {
-      if line.hasPrefix("/// ```") { isInDrawing.toggle() }
-      guard line.hasPrefix("///     "), !isInDrawing else {
-        isInExample = false
-        continue
-      }
-      // The later lines of a list item are indented, too, but an example follows an empty line.
-      if previous == "///" {
-        examples.append([])
-        isInExample = true
-      }
-      if isInExample { examples[examples.count - 1].append(line.dropFirst(8)) }
-    }
-    return examples.map { $0.joined(separator: "\n") }
-  }
-
   @Test(
     "Every example in a comment builds for a client in strict mode, with warnings as errors",
     .enabled(if: TypeChecker.isAvailable, "needs swiftc on the path"))
   func examples() throws {
-    let sources = TypeChecker.packageRoot.appendingPathComponent("Sources").path
-    let imports = ["Bitmaps", "Finalization", "Foundation", "LeakAuditing", "NativeBuffers", "SystemPackage"]
-    var text = imports.map { "import \($0)\n" }.joined()
-    var count = 0
-    for name in try FileManager.default.subpathsOfDirectory(atPath: sources).sorted()
-    where Self.modules.contains(where: { name.hasPrefix("\($0)/") }) && name.hasSuffix(".swift") {
-      for example in try Self.examples(in: "\(sources)/\(name)") {
-        count += 1
-        let names = example.split(separator: "\n").flatMap { line in
-          guard line.hasPrefix("let "), let end = line.range(of: " = ") else { return [String]() }
-          return line[..<end.lowerBound].dropFirst(4).split { "(), ".contains($0) }.map(String.init)
-        }
-        text += """
-          func example\(count)(  // \(name)
-            bitmap: inout Bitmap, frame: inout Bitmap, picture: EncodedPicture, bytes: [UInt8],
-            span: inout MutableSpan<UInt8>
-          ) throws {
-          \(Self.contexts[(name as NSString).lastPathComponent] ?? "")
-          \(example)
-          \(names.map { "_ = \($0)" }.joined(separator: "\n"))
-          }
-
-          """
-      }
-    }
-    #expect(count >= 18)
-    let outcome = try TypeChecker.check(text, isStrict: true)
+    let examples = try Self.modules.flatMap(DocumentedCode.examples(ofModule:))
+    #expect(examples.count >= 18)
+    let source = DocumentedCode.source(
+      of: examples,
+      importing: ["Bitmaps", "Finalization", "Foundation", "LeakAuditing", "NativeBuffers", "SystemPackage"],
+      parameters: """
+        bitmap: inout Bitmap, frame: inout Bitmap, picture: EncodedPicture, bytes: [UInt8],
+        span: inout MutableSpan<UInt8>
+        """,
+      contexts: Self.contexts)
+    let outcome = try TypeChecker.check(source, isStrict: true)
     #expect(outcome.succeeded, "\(outcome.diagnostics)")
   }
 

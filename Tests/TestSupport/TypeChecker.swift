@@ -38,11 +38,11 @@ public enum TypeChecker {
     let checkouts = buildFolder.deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("checkouts")
     let sources = [packageRoot] + ((try? folders(in: checkouts)) ?? [])
-    let maps =
-      sources
-      .flatMap { (try? folders(in: $0.appendingPathComponent("Sources"))) ?? [] }
+    // A module of C has a map of its own, or SwiftPM made one for it in the build folder.
+    let written = sources.flatMap { (try? folders(in: $0.appendingPathComponent("Sources"))) ?? [] }
       .map { $0.appendingPathComponent("include/module.modulemap") }
-      .filter { FileManager.default.fileExists(atPath: $0.path) }
+    let made = try folders(in: buildFolder).map { $0.appendingPathComponent("module.modulemap") }
+    let maps = (written + made).filter { FileManager.default.fileExists(atPath: $0.path) }
     return try run(
       [
         "swiftc", makesCode ? "-c" : "-emit-sil", "-o",
