@@ -38,6 +38,20 @@ struct EncodedBufferTests {
     }
   }
 
+  @Test(
+    "A picture that is kept takes at most a quarter or 4 KiB more than its bytes, also if it compresses well",
+    arguments: BoundedEncodingTests.encodings.indices)
+  func memory(index: Int) throws {
+    try withOwnArena { arena in
+      let bitmap = try Bitmap.drawn(width: 640, height: 480, arena: arena)
+      defer { bitmap.dispose() }
+      let picture = try bitmap.encoded(as: BoundedEncodingTests.encodings[index], arena: arena)
+      defer { picture.dispose() }
+      let most = picture.byteCount + max(picture.byteCount / 4, 4_096)
+      #expect(picture.buffer.allocatedByteCount <= most, "\(picture.byteCount) bytes")
+    }
+  }
+
   @Test("The picture and its buffer are disposed together, once, by either of them")
   func oneLife() throws {
     try withOwnArena { arena in

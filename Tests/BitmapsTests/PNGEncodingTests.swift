@@ -142,7 +142,7 @@ struct PNGEncodingTests {
   @Test("If any allocation fails, encoding throws and leaves nothing behind")
   func failingAllocations() throws {
     try withOwnArena { arena in
-      let source = try Self.picture(width: 30, height: 20, format: .rgb8, arena: arena)
+      let source = try Self.picture(width: 90, height: 70, format: .rgb8, arena: arena)
       let failures = try arena.failEachAllocation(remaining: 1) { try source.encodedPNG(arena: arena).dispose() }
       #expect(failures == 2, "a buffer for whatever comes, and one of the file's size")
       source.dispose()

@@ -56,8 +56,7 @@ extension Bitmap {
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(BitmapError) -> EncodedPicture {
     let context = AllocationContext(arena: arena, file: file, line: line, function: function)
-    let picture = try encoded(encoding, maximumByteCount: maximumByteCount, context: context)
-    return type(of: encoding.encoder).isFirstCapacityLarge ? try picture.trimmed(context: context) : picture
+    return try encoded(encoding, maximumByteCount: maximumByteCount, context: context).trimmed(context: context)
   }
 
   /// Writes the bitmap as a file, completely or not at all, like

@@ -14,10 +14,9 @@ public struct EncodedPicture: Sendable {
   ///     file.dispose()
   ///
   /// The picture and the buffer are one thing with two names: what one of them changes or disposes is changed or
-  /// disposed for the other. Reports name the line that encoded the picture. The memory may be larger than the file,
-  /// because the file's size is known only when it is encoded: for example a JPEG gets at first half a byte for each
-  /// pixel. `NativeBuffer/copied(arena:file:line:function:)` takes as much memory as the file needs, which is better
-  /// for a file that is kept for long.
+  /// disposed for the other. Reports name the line that encoded the picture. The memory is at most a quarter or 4 KiB
+  /// larger than the file. (The file's size is known only when it is encoded. A JPEG gets at first half a byte for each
+  /// pixel, and is copied at the end if that was too much.)
   public let buffer: NativeBuffer
 
   /// The size of the file, in bytes.
@@ -92,8 +91,12 @@ extension EncodedPicture {
     throw BitmapError(.pixelsUnavailable, "the pixels changed while they were encoded.", format: format)
   }
 
-  /// The same bytes in memory of exactly their size. The old buffer is disposed, even after an error.
+  /// The same bytes in memory that is at most a quarter or 4 KiB larger, because a picture may be kept for long. If the
+  /// bytes must be copied for that, the old buffer is disposed, even after an error.
+  ///
+  /// The first capacity is enough for nearly every picture, and so it is several times too much for most of them.
   func trimmed(context: AllocationContext) throws(BitmapError) -> EncodedPicture {
+    guard buffer.allocatedByteCount > byteCount + max(byteCount / 4, 4_096) else { return self }
     defer { context.dispose(buffer) }
     return EncodedPicture(format: format, buffer: try context.copy(of: buffer))
   }

@@ -18,16 +18,12 @@ protocol PictureEncoder: Hashable, Sendable {
   /// takes.
   func firstCapacity(for bitmap: Bitmap) -> Int
 
-  /// Whether the first capacity is usually so much more than the file takes that a copy in a smaller buffer pays off.
-  static var isFirstCapacityLarge: Bool { get }
-
   /// Encodes a bitmap of the format of ``writtenFormat(for:)``. Never writes past `bytes`.
   func encode(_ bitmap: Bitmap, into bytes: UnsafeMutableRawBufferPointer) throws(BitmapError) -> EncodingResult
 }
 
 extension PictureEncoder {
   static var maximumBytesPerRow: Int { .max }
-  static var isFirstCapacityLarge: Bool { false }
 
   func check() {}
 }

@@ -5,8 +5,6 @@ import CImageCodecs
 /// Writes PNGs by libpng.
 struct PNGEncoder: PictureEncoder {
   static let format = PictureFormat.png
-  /// It is as large as the pixels.
-  static let isFirstCapacityLarge = true
 
   /// zlib's level.
   let compression: Int
