@@ -60,6 +60,27 @@
       #expect(try ByteBuffer(takingOver: NativeBuffer(byteCount: 0)).readableBytes == 0)
     }
 
+    @Test("What a cache holds is no leak, also if a ByteBuffer took it over; the mark ends with the memory")
+    func heldByCache() throws {
+      var bytes: ByteBuffer?
+      let (buffer, report) = try LeakAuditor.scope("load") {
+        let buffer = try Numbered.buffer(10_000)
+        bytes = try ByteBuffer(takingOver: buffer)
+        buffer.setHeldByCache(true)
+        return buffer
+      }
+      #expect(report.findings.isEmpty && buffer.isDisposed && bytes?.readableBytes == 10_000)
+      bytes = nil
+      // The memory went to the next owner, whose mark is its own.
+      let next = LeakAuditor.scope("next") {
+        let next = try? Numbered.buffer(10_000)
+        buffer.setHeldByCache(true)
+        return next
+      }
+      #expect(next.report.findings.map(\.kind) == [.held])
+      next.value?.dispose()
+    }
+
     @Test("Bytes that are written while the memory is shared, or behind it, move to memory of the native allocator")
     func growth() throws {
       let line: UInt = #line

@@ -6,8 +6,9 @@ extension NativeBuffer: CacheableResource {
   /// Marks the memory as held by a cache, or ends the mark. Reports leave out what a cache holds.
   ///
   /// A `ResourceCache` calls this by itself if the buffer is its value. Has no effect after
-  /// ``dispose(file:line:function:)`` and ``unsafeDetach(file:line:function:)``. Waits for no pin, and disturbs none.
-  /// Cost: an atomic operation.
+  /// ``unsafeDetach(file:line:function:)``, nor after the memory was released. If the buffer was disposed, but a pin
+  /// keeps the memory, or another value took it over (a `ByteBuffer`, for example), it has an effect until the memory
+  /// is released. Waits for no pin, and disturbs none. Cost: an atomic operation.
   public func setHeldByCache(_ isHeld: Bool) { block.entry.setHeldByCache(isHeld, key: block.key) }
 
   /// The bytes of memory that the buffer takes: at least ``byteCount``, because blocks come in size classes, and
