@@ -22,6 +22,10 @@ let jemallocLink: [LinkerSetting] = [
 let nioCore: Target.Dependency = .product(
   name: "NIOCore", package: "swift-nio", condition: .when(traits: ["NIOBridge"]))
 
+let formatLibraries: [Target.Dependency] = [
+  .product(name: "Mustache", package: "swift-mustache", condition: .when(traits: ["AllFormats"]))
+]
+
 let package = Package(
   name: "native-buffers",
   products: [
@@ -37,6 +41,10 @@ let package = Package(
     .executable(name: "thumbnails", targets: ["thumbnails"]),
   ],
   traits: [
+    .default(enabledTraits: ["AllFormats"]),
+    .trait(
+      name: "AllFormats",
+      description: "leak-audit has all forms of reports. A package that uses only the libraries can do without."),
     .trait(
       name: "JemallocMalloc",
       description: "The whole process gets jemalloc's malloc. Without it, the process keeps its own."),
@@ -52,6 +60,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
     // Is fetched only with the trait NIOBridge.
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    // Is fetched only with the trait AllFormats.
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
   ],
   targets: [
     // Floor 0
@@ -110,7 +120,7 @@ let package = Package(
       dependencies: [
         "CommandOutput", "CZlib", "LedgerReading", "NativeSynchronization", "ResourceLedger",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
+      ] + formatLibraries,
       swiftSettings: swiftSettings + [.enableUpcomingFeature("InternalImportsByDefault")]),
     .target(
       name: "CommandSupport",

@@ -27,12 +27,20 @@ package struct ReportCommand: ParsableCommand {
       "A process id, the name of a command, or a file: a ledger or a snapshot.", valueName: "process"))
   var target: String
 
-  @Option(help: "The form of the report on standard output.")
-  var format = OutputForm.text
+  @Option(help: ArgumentHelp(ReportForm.help))
+  var format = ReportForm.text
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The file for the report, which is replaced. Without it, the report is on standard output.", valueName: "file"),
+    completion: .file())
+  var output: String?
 
   @OptionGroup var audit: AuditOptions
   @OptionGroup var display: DisplayOptions
   @OptionGroup var look: LookOptions
+  @OptionGroup var formatOptions: FormatOptions
 
   package init() {}
 
@@ -42,20 +50,25 @@ package struct ReportCommand: ParsableCommand {
   package func run() throws {
     try reportingFailures { () throws -> ExitCode in
       var filter = try audit.filter()
+      let began = ContinuousClock.now
       let (snapshot, isKept, memory) = try LedgerTarget(target).snapshotAndMemory(leastAge: audit.minAge)
       let report = LedgerReport(
         snapshot, isKept: isKept, memory: memory, leastAge: audit.minAge, faults: Self.faults, filter: &filter,
         shows: display.shows)
+      let ledger = AuditedLedger(
+        snapshot: snapshot, report: report, duration: (ContinuousClock.now - began) / .seconds(1))
       let remarks = filter.suppressions.remarks
-      switch format {
-      case .json: try printReport(json(Document(report: report, remarks: remarks)))
-      case .text:
+      let text = try ReportWriter(form: format, display: display, format: formatOptions).text([ledger]) {
+        let style = output == nil ? look.outputStyle : .plain
+        let width = output == nil ? look.outputWidth : nil
         let lines = report.textLines(
-          top: display.top, units: look.units, style: look.outputStyle, width: look.outputWidth,
-          saysWhyNoMemory: true)
-        let wrapped = remarks.flatMap { $0.wrapped(to: look.outputWidth, indent: 0) }.map { look.outputStyle.note($0) }
-        try printReport((lines + wrapped).joined(separator: "\n"))
+          top: display.top, units: look.units, style: style, width: width, saysWhyNoMemory: true)
+        let wrapped = remarks.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
+        return (lines + wrapped).joined(separator: "\n")
+      } json: {
+        try json(Document(report: report, remarks: remarks))
       }
+      if let output { try NewFile.write(Array((text + "\n").utf8), to: output) } else { try printReport(text) }
       return report.exit.code
     }
   }

@@ -8,9 +8,9 @@ struct FinishedRun: Encodable {
   let command: [String]
   let termination: Termination
   /// One for each process that left a ledger, by process id.
-  let reports: [LedgerReport]
+  let ledgers: [AuditedLedger]
   /// The same for programs that began another one in the same process, by `exec`.
-  let replaced: [LedgerReport]
+  let replacedLedgers: [AuditedLedger]
   /// Why ledgers could not be read.
   let failures: [String]
   /// The ids of processes that had not finished making their ledgers.
@@ -24,8 +24,8 @@ struct FinishedRun: Encodable {
     leastAge: Int?, shows: (Site) -> Bool
   ) {
     var filter = filter
-    var reports: [LedgerReport] = []
-    var replaced: [LedgerReport] = []
+    var audited: [AuditedLedger] = []
+    var replaced: [AuditedLedger] = []
     var failures: [String] = []
     var unfinished: [Int] = []
     var remarks: [String] = []
@@ -34,7 +34,9 @@ struct FinishedRun: Encodable {
         let snapshot = try LedgerTarget.file(ledger.path).snapshot(leastAge: leastAge)
         let report = LedgerReport(
           snapshot, leastAge: leastAge, faults: Self.faults, filter: &filter, shows: shows)
-        if ledger.isReplaced || snapshot.status == .replaced { replaced.append(report) } else { reports.append(report) }
+        let isReplaced = ledger.isReplaced || snapshot.status == .replaced
+        let row = AuditedLedger(snapshot: snapshot, report: report)
+        if isReplaced { replaced.append(row) } else { audited.append(row) }
         if report.verdict == .notJudged { remarks.append(Self.stillRunningText(snapshot, ledger.processID)) }
       } catch {
         guard error.cause?.isOfUnfinishedLedger == true else {
@@ -47,8 +49,8 @@ struct FinishedRun: Encodable {
     }
     self.command = command
     self.termination = termination
-    self.reports = reports
-    self.replaced = replaced
+    self.ledgers = audited
+    replacedLedgers = replaced
     self.failures = failures
     self.unfinished = unfinished
     self.remarks = remarks + filter.suppressions.remarks
@@ -67,7 +69,7 @@ struct FinishedRun: Encodable {
   /// `held` is one of them: to find what a command leaves at its end is what a run is for.
   private static var faults: Set<Finding.Kind> { Set(Finding.Kind.allCases.filter(\.isFault)) }
 
-  private var allReports: [LedgerReport] { reports + replaced }
+  private var allReports: [LedgerReport] { (ledgers + replacedLedgers).map(\.report) }
 
   /// The command's own code if that is not 0; otherwise what the audit says.
   func exitCode(leakExitCode: Int32) -> Int32 {
@@ -92,6 +94,21 @@ struct FinishedRun: Encodable {
     }
     text += remarks.flatMap { $0.wrapped(to: width, indent: 0) }.map { style.note($0) }
     return text
+  }
+}
+
+extension FinishedRun {
+  private enum Field: String, CodingKey { case command, termination, reports, replaced, failures, unfinished, remarks }
+
+  func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: Field.self)
+    try values.encode(command, forKey: .command)
+    try values.encode(termination, forKey: .termination)
+    try values.encode(ledgers.map(\.report), forKey: .reports)
+    try values.encode(replacedLedgers.map(\.report), forKey: .replaced)
+    try values.encode(failures, forKey: .failures)
+    try values.encode(unfinished, forKey: .unfinished)
+    try values.encode(remarks, forKey: .remarks)
   }
 }
 

@@ -42,12 +42,13 @@ package struct RunCommand: ParsableCommand {
         + "or else a folder for temporary files.", valueName: "folder"), completion: .directory)
   var ledgerFolder: String?
 
-  @Option(help: "The form of the report.")
-  var format = OutputForm.text
+  @Option(help: ArgumentHelp(ReportForm.help))
+  var format = ReportForm.text
 
   @OptionGroup var audit: AuditOptions
   @OptionGroup var display: DisplayOptions
   @OptionGroup var look: LookOptions
+  @OptionGroup var formatOptions: FormatOptions
 
   @Argument(
     parsing: .postTerminator,
@@ -100,13 +101,15 @@ package struct RunCommand: ParsableCommand {
   }
 
   private func text(_ run: FinishedRun, isOnTerminal: Bool) throws -> String {
-    switch format {
-    case .json: try json(run)
-    case .text:
+    try ReportWriter(form: format, display: display, format: formatOptions).text(
+      run.ledgers + run.replacedLedgers, failures: run.failures
+    ) {
       run.textLines(
         top: display.top, units: look.units, style: Style(isColored: look.color.isColored(isTerminal: isOnTerminal)),
         width: isOnTerminal ? Terminal.size.columns : nil
       ).joined(separator: "\n")
+    } json: {
+      try json(run)
     }
   }
 
