@@ -121,6 +121,7 @@ let package = Package(
         "CommandOutput", "CZlib", "LedgerReading", "NativeSynchronization", "ResourceLedger",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + formatLibraries,
+      exclude: ["Formats/report.schema.json"],
       swiftSettings: swiftSettings + [.enableUpcomingFeature("InternalImportsByDefault")]),
     .target(
       name: "CommandSupport",

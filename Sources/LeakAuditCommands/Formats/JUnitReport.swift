@@ -24,7 +24,8 @@
 
     private static let template = """
       <?xml version="1.0" encoding="UTF-8"?>
-      {{#counts}}<testsuites tests="{{tests}}" failures="{{failures}}" errors="{{errors}}" skipped="{{skipped}}">{{/counts}}
+      {{#counts}}<testsuites tests="{{tests}}" failures="{{failures}}" errors="{{errors}}" \
+      skipped="{{skipped}}">{{/counts}}
       {{#suites}}
         {{#counts}}<testsuite name="{{name}}" tests="{{tests}}" failures="{{failures}}" errors="{{errors}}" \
       skipped="{{skipped}}"{{#time}} timestamp="{{.}}"{{/time}}>{{/counts}}

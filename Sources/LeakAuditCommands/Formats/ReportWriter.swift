@@ -9,8 +9,8 @@ import ResourceLedger
 struct FormatOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "For --format sarif, the folder of the package whose sources are meant: paths begin there. Without it, this is the "
-        + "current folder.", valueName: "folder"), completion: .directory)
+      "For --format sarif, the folder of the package whose sources are meant: paths begin there. Without it, this is "
+        + "the current folder.", valueName: "folder"), completion: .directory)
   var sourceRoot = "."
 }
 

@@ -4,8 +4,8 @@
 enum MetricText: Sendable {
   /// OpenMetrics 1.0: https://prometheus.io/docs/specs/om/open_metrics_spec/
   case openMetrics
-  /// The text format of Prometheus, version 0.0.4, which node_exporter's textfile collector and `promtool check metrics`
-  /// read: https://prometheus.io/docs/instrumenting/exposition_formats/
+  /// The text format of Prometheus, version 0.0.4, which node_exporter's textfile collector and
+  /// `promtool check metrics` read: https://prometheus.io/docs/instrumenting/exposition_formats/
   case prometheus
 
   /// What an HTTP answer says of its body.

@@ -73,8 +73,11 @@ package struct ReportCommand: ParsableCommand {
     }
   }
 
-  /// The fields of the report, and what is to be said of the suppression files.
+  /// The fields of the report, and what is to be said of the suppression files. `report.schema.json` describes them; a
+  /// test compares it with reports.
   private struct Document: Encodable {
+    /// Gets another number if a field changes its meaning or is removed.
+    let formatVersion = 1
     let report: LedgerReport
     let remarks: [String]
   }

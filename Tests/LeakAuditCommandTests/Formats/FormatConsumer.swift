@@ -25,7 +25,8 @@ enum FormatConsumer {
   }
 
   /// Whether Python and the libraries that `read_format.py` uses are here. `.ci/run` installs them.
-  static let hasLibraries = hasPython(modules: "prometheus_client.openmetrics.parser, sarif_pydantic, junitparser")
+  static let hasLibraries = hasPython(
+    modules: "jsonschema, prometheus_client.openmetrics.parser, sarif_pydantic, junitparser")
 
   static let promtool = program("promtool")
 

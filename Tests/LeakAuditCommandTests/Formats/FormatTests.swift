@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Forms of reports for other programs")
 struct FormatTests {
-  private static let libraries = "needs Python with prometheus_client, sarif_pydantic and junitparser"
+  private static let libraries = "needs Python with jsonschema, prometheus_client, sarif_pydantic and junitparser"
 
   private static let cache = MadeSnapshot.Line(
     file: "Server/Cache.swift", count: 3, byteCount: 3_000_000, ageBand: 4, oldestAge: 3_792)
@@ -42,6 +42,31 @@ struct FormatTests {
     let outcome = try Command.run("leak-audit", words)
     #expect(outcome.errors == "")
     return outcome.output
+  }
+
+  // MARK: JSON
+
+  @Test(
+    "Reports in JSON have exactly the fields of the schema, whatever was found",
+    .enabled(if: FormatConsumer.hasLibraries, "\(libraries)"))
+  func json() throws {
+    var all = Self.made
+    (all.status, all.isRunning, all.books) = (.inUse, true, (13, 12, 1))
+    all.domains = [("textures", 3, (3, 700)), ("silent", 2, nil)]
+    all.peak = (100, 9, 9_000_000)
+    all.failedAllocation = (200, 1 << 40)
+    for snapshot in [all.snapshot, Self.made.snapshot, Self.hostile.snapshot, MadeSnapshot().snapshot] {
+      let folder = try ScratchFolder()
+      let rules = try folder.write(Array("held Video/* * because frames are kept\n".utf8), "rules")
+      for options in [[], ["--min-age", "1s", "--suppress", rules, "--site", "e"]] {
+        let file = try folder.write(snapshot, "snapshot")
+        let outcome = try Command.run("leak-audit", ["report", file, "--format", "json"] + options)
+        #expect(outcome.errors == "")
+        #expect(try FormatConsumer.read("json", outcome.output).array.map(\.text) == [])
+      }
+    }
+    let own = try Command.run("leak-audit", ["report", "\(getpid())", "--format", "json"])
+    #expect(try FormatConsumer.read("json", own.output).array.map(\.text) == [])
   }
 
   // MARK: Folded stacks
