@@ -5,11 +5,11 @@ import LedgerReading
 
 /// The forms of a report about one ledger or several.
 enum ReportForm: String, CaseIterable, Sendable, ExpressibleByArgument {
-  case text, json, folded, sarif, junit, openmetrics, prometheus
+  case text, json, html, folded, sarif, junit, openmetrics, prometheus
 
   static var help: String {
-    "The form of the report: text for people; json with all fields; folded for flame graphs; sarif for code hosts; "
-      + "junit for build servers; openmetrics or prometheus for metrics."
+    "The form of the report: text; html for browsers; json with all fields; folded for flame graphs; sarif for code "
+      + "hosts; junit for build servers; openmetrics or prometheus for metrics."
   }
 }
 

@@ -19,6 +19,7 @@ struct ReportWriter {
   let form: ReportForm
   let display: DisplayOptions
   let format: FormatOptions
+  let units: ByteText
 
   /// The report of one ledger or several, without a line break at its end.
   /// - Parameters:
@@ -31,6 +32,7 @@ struct ReportWriter {
     switch form {
     case .text: try text()
     case .json: try json()
+    case .html: try html(ledgers, failures)
     case .folded: FoldedStacks.text(ledgers, shows: display.shows)
     case .sarif:
       try LeakAuditCommands.json(
@@ -54,6 +56,14 @@ struct ReportWriter {
       try JUnitReport(reports, failures: failures).text()
     #else
       throw Self.missing(.junit)
+    #endif
+  }
+
+  private func html(_ ledgers: [AuditedLedger], _ failures: [String]) throws -> String {
+    #if AllFormats
+      try HTMLReport(ledgers, failures: failures, units: units).text()
+    #else
+      throw Self.missing(.html)
     #endif
   }
 

@@ -77,7 +77,7 @@ struct SARIFLog: Encodable {
       executionSuccessful = !report.isPartial
       toolExecutionNotifications =
         report.damage.map { Notification("damaged: \($0.what): \($0.count.counted("record"))", level: "error") }
-        + (report.verdict == .notJudged ? [Notification(report.notJudgedText, level: "note")] : [])
+        + (report.verdict == .notJudged ? [Notification(report.notJudgedText(notesAre: "below"), level: "note")] : [])
     }
   }
 

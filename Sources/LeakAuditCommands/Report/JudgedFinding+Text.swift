@@ -25,17 +25,22 @@ extension LedgerReport.JudgedFinding {
     return text + "next: \(next)".wrapped(to: width, indent: 4) + [""]
   }
 
-  /// "fault: orphan: 2 of 96 bytes, size class 48, arena "shared"".
-  private func heading(units: ByteText, style: Style, width: Int?) -> [String] {
-    let label = counts ? "fault" : "note"
-    var title = "\(label): \(finding.kind.rawValue): \(finding.count.grouped)"
+  /// "orphan: 2 of 96 bytes, size class 48, arena "shared"".
+  func title(units: ByteText) -> String {
+    var title = "\(finding.kind.rawValue): \(finding.count.grouped)"
     // Nothing is said of bytes if the resources have none, or their bytes are not counted.
     if finding.byteCount != 0 { title += " of \(units.phrase(finding.byteCount))" }
     if let sizeClass = finding.sizeClass { title += ", size class \(sizeClass.grouped)" }
     if let arena = finding.arena { title += ", arena \"\(arena)\"" }
     if let domain = finding.domain { title += ", domain \"\(domain)\"" }
+    return title
+  }
+
+  /// The title behind "fault" or "note", in lines.
+  private func heading(units: ByteText, style: Style, width: Int?) -> [String] {
+    let label = counts ? "fault" : "note"
     // The label is painted afterwards, because codes for colours have no width.
-    var lines = title.wrapped(to: width, indent: 2)
+    var lines = "\(label): \(title(units: units))".wrapped(to: width, indent: 2)
     let rest = lines[0].dropFirst(2 + label.count)
     lines[0] = "  " + (counts ? style.fault(label) : style.note(label)) + rest
     return lines

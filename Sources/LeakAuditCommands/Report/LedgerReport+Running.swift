@@ -27,9 +27,9 @@ extension LedgerReport {
   var isOfFileOfRunningProcess: Bool { isRunning == true && seenProcessID == nil }
 
   /// The verdict of a process that was not judged.
-  var notJudgedText: String {
+  func notJudgedText(notesAre place: String) -> String {
     let reason = isOfSnapshot ? "it still ran when the snapshot was taken" : "it still runs"
-    let notes = findings.isEmpty ? "" : " No finding counts; see the notes above."
+    let notes = findings.isEmpty ? "" : " No finding counts; see the notes \(place)."
     return "verdict: not judged, because \(reason).\(notes)"
   }
 

@@ -95,15 +95,24 @@ extension LedgerReport {
   private static var usualAgeUncertainty: Int { 5 }
 
   private func verdictLines(_ style: Style, width: Int?) -> [String] {
-    let (text, paint) =
+    let paint =
       switch verdict {
-      case .clean where !suppressed.isEmpty:
-        ("verdict: clean. Nothing was found but what rules leave out.", style.good)
-      case .clean: ("verdict: clean. Nothing was found.", style.good)
-      case .notes: ("verdict: clean, with notes. No finding counts; see the notes above.", style.good)
-      case .notJudged: (notJudgedText, style.note)
-      case .faults: ("verdict: faults. See the findings above.", style.fault)
+      case .clean, .notes: style.good
+      case .notJudged: style.note
+      case .faults: style.fault
       }
-    return text.wrapped(to: width, indent: 0).map(paint)
+    return verdictText(findingsAre: "above").wrapped(to: width, indent: 0).map(paint)
+  }
+
+  /// "verdict: clean. Nothing was found."
+  /// - Parameter place: where the findings are, seen from this text: "above" or "below".
+  func verdictText(findingsAre place: String) -> String {
+    switch verdict {
+    case .clean where !suppressed.isEmpty: "verdict: clean. Nothing was found but what rules leave out."
+    case .clean: "verdict: clean. Nothing was found."
+    case .notes: "verdict: clean, with notes. No finding counts; see the notes \(place)."
+    case .notJudged: notJudgedText(notesAre: place)
+    case .faults: "verdict: faults. See the findings \(place)."
+    }
   }
 }

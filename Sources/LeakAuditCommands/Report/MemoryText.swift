@@ -81,7 +81,8 @@ extension ResidentSum {
   /// So many parts of `other` are shown.
   private static var shownParts: Int { 5 }
 
-  private func label(_ term: Term) -> String {
+  /// The name of a term, for people.
+  func label(_ term: Term) -> String {
     switch term {
     case .live: "live"
     case .detached: "detached"

@@ -101,7 +101,7 @@ package struct RunCommand: ParsableCommand {
   }
 
   private func text(_ run: FinishedRun, isOnTerminal: Bool) throws -> String {
-    try ReportWriter(form: format, display: display, format: formatOptions).text(
+    try ReportWriter(form: format, display: display, format: formatOptions, units: look.units).text(
       run.ledgers + run.replacedLedgers, failures: run.failures
     ) {
       run.textLines(
