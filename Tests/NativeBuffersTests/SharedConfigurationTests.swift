@@ -57,15 +57,17 @@ struct SharedConfigurationTests {
       unsafe setenv("NATIVE_BUFFERS_IDLE_LIMIT", "32MiB", 1)
       var configuration = Arena.Configuration.fromEnvironment
       configuration.idleTime = .seconds(7)
-      let isSet = try Arena.configureShared(configuration)
-      #expect(isSet)
+      try Arena.configureShared(configuration)
       var code: ArenaError.Code?
       do throws(ArenaError) { try Arena.configureShared(.init(idleByteLimit: -1)) } catch { code = error.code }
       #expect(code == .invalidConfiguration)
       #expect(Arena.shared.configuration.idleByteLimit == 32 << 20)
       #expect(Arena.shared.configuration.idleTime == .seconds(7))
-      let isSetAgain = try Arena.configureShared(.init())
-      #expect(!isSetAgain)
+      do throws(ArenaError) { try Arena.configureShared(.init()) } catch {
+        code = error.code
+        #expect("\(error)".contains("Call Arena.configureShared before the program's first buffer"))
+      }
+      #expect(code == .sharedArenaExists)
       #expect(Arena.shared.configuration.idleTime == .seconds(7))
     }
   }

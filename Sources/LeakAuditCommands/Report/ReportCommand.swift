@@ -58,7 +58,8 @@ package struct ReportCommand: ParsableCommand {
       let ledger = AuditedLedger(
         snapshot: snapshot, report: report, duration: (ContinuousClock.now - began) / .seconds(1))
       let remarks = filter.suppressions.remarks
-      let text = try ReportWriter(form: format, display: display, format: formatOptions, units: look.units).text([ledger]) {
+      let writer = ReportWriter(form: format, display: display, format: formatOptions, units: look.units)
+      let text = try writer.text([ledger]) {
         let style = output == nil ? look.outputStyle : .plain
         let width = output == nil ? look.outputWidth : nil
         let lines = report.textLines(

@@ -40,14 +40,13 @@ extension Arena {
   ///
   /// The configuration replaces what the environment says, unless it was made from
   /// ``Configuration/fromEnvironment``.
-  /// - Returns: false if the shared arena exists already: nothing changes then.
-  /// - Throws: ``ArenaError`` if a value of the configuration is not allowed.
-  @discardableResult
-  public static func configureShared(_ configuration: Configuration) throws(ArenaError) -> Bool {
+  /// - Throws: ``ArenaError`` if a value of the configuration is not allowed, and
+  ///   ``ArenaError/Code/sharedArenaExists`` if the shared arena exists already: nothing changes then.
+  public static func configureShared(_ configuration: Configuration) throws(ArenaError) {
     try configuration.check(arena: "shared")
-    guard !lazyShared.isMade else { return false }
-    SharedConfiguration.choose(configuration)
-    return !lazyShared.isMade
+    if !lazyShared.isMade { SharedConfiguration.choose(configuration) }
+    // Another thread may just have made it, with the configuration before.
+    guard !lazyShared.isMade else { throw ArenaError(.sharedArenaExists, arena: "shared") }
   }
 
   static func makeStatics() {

@@ -19,6 +19,8 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     public static var blocksLive: Code { Code("blocksLive") }
     /// The shared arena cannot be destroyed, because all code in the process may use it.
     public static var sharedArena: Code { Code("sharedArena") }
+    /// The shared arena exists already, so that its configuration cannot be chosen any more.
+    public static var sharedArenaExists: Code { Code("sharedArenaExists") }
     /// A configuration with a value that its property does not allow.
     public static var invalidConfiguration: Code { Code("invalidConfiguration") }
     /// The arena was destroyed.
@@ -47,6 +49,7 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidAlignment(Int)
     case blocksLive(count: Int, byteCount: Int)
     case sharedArena
+    case sharedArenaExists
     case invalidConfiguration(property: String, value: String)
     case destroyed
     case ledger(LedgerError)
@@ -62,6 +65,7 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
       case .invalidAlignment: .invalidAlignment
       case .blocksLive: .blocksLive
       case .sharedArena: .sharedArena
+      case .sharedArenaExists: .sharedArenaExists
       case .invalidConfiguration: .invalidConfiguration
       case .destroyed: .destroyed
       case .ledger: .ledger
@@ -124,6 +128,9 @@ public struct ArenaError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(alignment) is no alignment: it must be a power of two from 1 to 2,097,152."
     case .blocksLive(let count, let byteCount):
       "it cannot be destroyed while \(count) blocks of \(byteCount) bytes are live. Dispose their buffers first."
+    case .sharedArenaExists:
+      "it exists already, so that its configuration cannot be chosen any more. Call Arena.configureShared before the "
+        + "program's first buffer, and before its first use of Arena.shared."
     case .sharedArena: "it is the process's shared arena, which cannot be destroyed; trim and purge it instead."
     case .invalidConfiguration(let property, let value):
       "\(value) is no value for the configuration's `\(property)`: bytes and times are 0 or more, and times at most "

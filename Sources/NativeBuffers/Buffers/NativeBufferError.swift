@@ -60,6 +60,7 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
     case file(FileFailure)
     /// `byteCount`: the file's length.
     case notInFile(range: Range<Int>, byteCount: Int)
+    case invalidFileRange(offset: Int, byteCount: Int)
     case tooLarge(byteLimit: Int)
     case arena(ArenaError)
     case ledger(LedgerError)
@@ -72,7 +73,7 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
       case .invalidByteCount: .invalidByteCount
       case .invalidAlignment: .invalidAlignment
       case .outOfMemory: .outOfMemory
-      case .outOfBounds, .notInFile: .outOfBounds
+      case .outOfBounds, .notInFile, .invalidFileRange: .outOfBounds
       case .noRoom: .noRoom
       case .misaligned: .misaligned
       case .remainder: .remainder
@@ -164,11 +165,14 @@ public struct NativeBufferError: Error, Sendable, CustomStringConvertible {
       "the \(byteCount) bytes of the buffer created at \(created) are no whole number of \(element), which takes "
         + "\(size) bytes. Take a slice that is."
     case .readOnly:
-      "the bytes of the buffer created at \(created) cannot be changed: another value shares them. "
-        + "Change a copy instead: copied() makes one."
+      "the bytes of the buffer created at \(created) cannot be changed: another value shares them, or they are those "
+        + "of a file that was mapped to be read. Change a copy instead: copied() makes one; or map the file with "
+        + "another access."
     case .file(let failure): "\(failure) (buffer of \(created))"
     case .notInFile(let range, let byteCount):
       "the bytes \(range) cannot be mapped (at \(created)): the file has \(byteCount.grouped) bytes."
+    case .invalidFileRange(let offset, let byteCount):
+      "\(byteCount) bytes from offset \(offset) cannot be mapped (at \(created)): neither number may be negative."
     case .tooLarge(let byteLimit):
       "the file read at \(created) has more than the \(byteLimit.grouped) bytes that it may have. "
         + "Raise the limit if that is right."

@@ -55,11 +55,14 @@ extension NativeBufferSlice {
 
   /// Copies as many bytes as the slice has.
   fileprivate func copy(from source: NativeBufferSlice) throws(NativeBufferError) {
-    // A pin of the source would exclude the change if both are parts of one buffer. The exclusive pin keeps it as well.
-    let pin = source.buffer === buffer ? nil : try source.pin()
+    guard source.buffer !== buffer else {
+      // A pin of the source would exclude the change. The exclusive pin keeps it as well.
+      let destination = try pinMutable()
+      // `copyMemory` moves bytes between areas that overlap as if they were not one.
+      return unsafe destination.base.copyMemory(from: source.start, byteCount: byteCount)
+    }
+    let pin = try source.pin()
     let destination = try pinMutable()
-    // `copyMemory` moves bytes between areas that overlap as if they were not one.
-    unsafe destination.base.copyMemory(from: source.start, byteCount: byteCount)
-    _ = consume pin
+    unsafe try source.copy(pin, to: destination.base)
   }
 }

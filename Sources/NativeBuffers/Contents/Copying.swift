@@ -24,7 +24,8 @@ extension NativeBuffer {
 
   /// Creates a buffer that has a copy of some bytes: of an array, of `Data`, of a string's `utf8`.
   ///
-  /// The bytes of a sequence that does not have them in one place are collected in an array first.
+  /// The bytes of a sequence that does not have them in one place are collected as by ``NativeByteWriter``: the block
+  /// may be up to twice as large as they need.
   /// - Throws: ``NativeBufferError`` as `init(byteCount:alignment:arena:file:line:function:)`.
   /// - Complexity: O(n).
   public convenience init(
@@ -92,7 +93,7 @@ extension NativeBufferSlice {
   }
 
   /// Copies the slice's bytes, of which the caller has a pin. A page that a mapped file no longer has is an error.
-  fileprivate func copy(_ pin: borrowing Pin, to destination: UnsafeMutableRawPointer) throws(NativeBufferError) {
+  func copy(_ pin: borrowing Pin, to destination: UnsafeMutableRawPointer) throws(NativeBufferError) {
     guard isOfMappedFile else { return unsafe destination.copyMemory(from: pin.base, byteCount: pin.byteCount) }
     do throws(FileFailure) {
       let bytes = unsafe UnsafeRawBufferPointer(start: pin.base, count: pin.byteCount)
@@ -103,7 +104,7 @@ extension NativeBufferSlice {
   }
 
   /// The caller has a pin.
-  private var isOfMappedFile: Bool { AdoptedMemory.mappedFiles.owns(buffer.block.entry) }
+  var isOfMappedFile: Bool { AdoptedMemory.mappedFiles.owns(buffer.block.entry) }
 }
 
 extension UniqueBuffer {
@@ -190,7 +191,9 @@ extension Block {
     let outcome = bytes.withContiguousStorageIfAvailable { bytes in
       Result { () throws(NativeBufferError) in unsafe try acquire(copying: bytes.span.bytes, place) }
     }
-    guard let outcome else { return unsafe try acquire(copying: Array(bytes).span.bytes, place) }
-    return try outcome.get()
+    if let outcome { return try outcome.get() }
+    var writer = try NativeByteWriter(reserving: max(0, bytes.underestimatedCount), place)
+    try writer.append(contentsOf: bytes)
+    return writer.finishedBlock()
   }
 }

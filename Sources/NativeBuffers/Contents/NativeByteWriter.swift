@@ -34,7 +34,11 @@ import SystemPackage
     reserving byteCount: Int = 0, arena: Arena? = nil,
     file: StaticString = #fileID, line: UInt = #line, function: StaticString = #function
   ) throws(NativeBufferError) {
-    place = Block.Place(64, arena, file, line, function)
+    try self.init(reserving: byteCount, Block.Place(64, arena, file, line, function))
+  }
+
+  init(reserving byteCount: Int, _ place: Block.Place) throws(NativeBufferError) {
+    self.place = place
     owned = OwnedBlock(block: try Block.acquire(byteCount, contents: .uninitialized, place))
   }
 

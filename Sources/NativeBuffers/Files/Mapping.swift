@@ -22,11 +22,16 @@ extension NativeBuffer {
   /// The ledger counts it in the domain "mapped files", with the line that calls this. The file is open only during the
   /// call: the mapping stays if the file is deleted or replaced.
   ///
-  /// If another program makes the file shorter, the bytes behind its new end are gone. ``copyBytes(to:)``,
-  /// `[UInt8](buffer)`, ``copied(arena:file:line:function:)`` and ``write(to:at:)`` throw
-  /// ``NativeBufferError/Code/file`` then. **Reading them by a span, a pin or a closure ends the program by SIGBUS**,
-  /// and so does changing them: the kernel knows no other way. So map only files that no other program makes shorter,
+  /// If another program makes the file shorter, the pages behind its new end are gone; the rest of its last page reads
+  /// as zeros. ``copyBytes(to:)``, `[UInt8](buffer)`, ``copied(arena:file:line:function:)``, ``write(to:at:)``,
+  /// `contents(equal:)`, ``hashContents(into:)`` and another buffer's `copy(from:at:)` throw
+  /// ``NativeBufferError/Code/file`` for a page that is gone. **Reading it by a span, a pin or a closure ends the
+  /// program by SIGBUS**, and so does every change: ``fill(with:)``, ``copy(from:at:)-(NativeBuffer,_)`` into this
+  /// buffer, ``read(from:at:)``. The kernel knows no other way. So map only files that no other program makes shorter,
   /// or copy the bytes before you use them.
+  ///
+  /// A file whose size the kernel does not know, such as one of `/proc`, gives an empty buffer;
+  /// `NativeBuffer(contentsOf:)` reads it.
   /// - Parameters:
   ///   - path: of a regular file. Symbolic links are followed.
   ///   - offset: the place of the buffer's first byte in the file, in bytes. It need not be a multiple of the page's
@@ -79,8 +84,11 @@ extension NativeBuffer {
     created: Site
   ) throws(NativeBufferError) {
     let (end, isTooLarge) = offset.addingReportingOverflow(byteCount)
-    guard offset >= 0, byteCount >= 0, !isTooLarge, end <= file.byteCount else {
-      let range = max(0, offset)..<max(0, offset, isTooLarge ? .max : end)
+    guard offset >= 0, byteCount >= 0 else {
+      throw NativeBufferError(.invalidFileRange(offset: offset, byteCount: byteCount), created: created)
+    }
+    guard !isTooLarge, end <= file.byteCount else {
+      let range = offset..<(isTooLarge ? .max : end)
       throw NativeBufferError(.notInFile(range: range, byteCount: file.byteCount), created: created)
     }
     let pageSize = sysconf(Int32(_SC_PAGESIZE))

@@ -52,6 +52,22 @@ struct CopyingTests {
     finish()
   }
 
+  @Test("A sequence that does not have its bytes in one place needs no array; if there is no memory, that is an error")
+  func longSequence() throws {
+    let error = #expect(throws: NativeBufferError.self) {
+      try NativeBuffer(copying: repeatElement(UInt8(1), count: 1 << 47), arena: arena)
+    }
+    #expect(error?.code == .outOfMemory)
+    let buffer = try NativeBuffer(copying: (0..<5_000).lazy.map { UInt8($0 % 251) }, alignment: 4_096, arena: arena)
+    #expect(try [UInt8](buffer) == (0..<5_000).map { UInt8($0 % 251) })
+    unsafe try buffer.withUnsafeBytes { #expect(UInt(bitPattern: $0.baseAddress) % 4_096 == 0) }
+    buffer.dispose()
+    let unique = try UniqueBuffer(copying: (0..<100).lazy.map { UInt8($0) }, arena: arena)
+    #expect([UInt8](unique) == (0..<100).map { UInt8($0) })
+    unique.dispose()
+    finish()
+  }
+
   @Test("A copy of a slice has its bytes, its own line, and does not keep the slice's buffer")
   func copiesSlices() throws {
     let bytes = (0..<100).map { UInt8($0) }

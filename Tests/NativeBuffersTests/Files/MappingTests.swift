@@ -148,6 +148,14 @@ struct MappingTests {
         try file.closeAfter { try buffer.write(to: file) }
       },
       { try Self.copyBytes(of: $0) },
+      { try NativeBuffer(byteCount: $0.byteCount).copy(from: $0) },
+      { _ = try $0.contents(equal: $0) },
+      { [bytes] in _ = unsafe try $0.contents(equal: bytes.span.bytes) },
+      { [bytes] in _ = try NativeBuffer(copying: bytes).contents(equal: $0) },
+      { buffer in
+        var hasher = Hasher()
+        try buffer.hashContents(into: &hasher)
+      },
     ]
     for attempt in attempts {
       let error = #expect(throws: NativeBufferError.self) { try attempt(buffer) }
@@ -158,6 +166,39 @@ struct MappingTests {
     #expect(try [UInt8](buffer.slice(..<5_000)) == Array(bytes[..<5_000]), "what the file has can be copied")
     buffer.dispose()
     #expect(try !isMapped())
+  }
+
+  @Test("The bytes of a mapped file are compared and hashed like others, whatever their number is")
+  func comparing() throws {
+    let long = (0..<200_000).map { UInt8($0 % 251) }
+    let file = try folder.write(long, "long")
+    for count in [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000] {
+      let mapped = try NativeBuffer(mapping: FilePath(file), byteCount: count)
+      let other = try NativeBuffer(copying: long[..<count])
+      #expect(try mapped.contents(equal: other) && other.contents(equal: mapped) && mapped.contents(equal: mapped))
+      var hashers = (Hasher(), Hasher())
+      try mapped.hashContents(into: &hashers.0)
+      try other.hashContents(into: &hashers.1)
+      #expect(hashers.0.finalize() == hashers.1.finalize())
+      if count > 0 {
+        try other.slice((count - 1)...).fill(with: 255)
+        #expect(try !mapped.contents(equal: other) && !other.contents(equal: mapped))
+      }
+      mapped.dispose()
+      other.dispose()
+      #expect(throws: NativeBufferError.self) { try mapped.contents(equal: other) }
+    }
+  }
+
+  @Test("A range with a negative number is refused in words that name both numbers")
+  func negative() throws {
+    for (offset, count) in [(-1, 1_000), (10, -1)] {
+      let error = #expect(throws: NativeBufferError.self) {
+        try NativeBuffer(mapping: path, offset: offset, byteCount: count)
+      }
+      #expect(error?.code == .outOfBounds)
+      #expect(error?.description.hasPrefix("\(count) bytes from offset \(offset) cannot be mapped") == true)
+    }
   }
 
   @Test("If the file becomes shorter, a span of the bytes that are gone ends the program, as the documentation says")

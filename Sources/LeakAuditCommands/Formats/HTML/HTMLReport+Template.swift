@@ -165,7 +165,8 @@
       h1 { font-size: 1.25rem; overflow-wrap: anywhere; }
       h2 { font-size: 1.1rem; margin-top: 2rem; }
       h3 { font-size: 1rem; margin: 0; }
-      .verdict { font-weight: 600; border-left: .4rem solid var(--note); padding: .5rem .75rem; background: var(--panel); }
+      .verdict { font-weight: 600; border-left: .4rem solid var(--note); padding: .5rem .75rem;
+        background: var(--panel); }
       .verdict.clean { border-color: var(--good); } .verdict.faults { border-color: var(--fault); }
       .figures { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 0; }
       .figures dt { color: var(--faint); font-size: .85rem; } .figures dd { margin: 0; }
@@ -199,8 +200,8 @@
       .key.live { color: var(--live); } .key.resident { color: var(--resident); } .key.peak { color: var(--fault); }
       .treemap { width: 100%; height: auto; } .treemap rect { stroke: var(--back); stroke-width: 1.5; }
       .treemap text { font: 11px system-ui, sans-serif; fill: var(--tile); pointer-events: none; }
-      .shade0 { fill: var(--s0); } .shade1 { fill: var(--s1); } .shade2 { fill: var(--s2); } .shade3 { fill: var(--s3); }
-      .shade4 { fill: var(--s4); } .shade5 { fill: var(--s5); }
+      .shade0 { fill: var(--s0); } .shade1 { fill: var(--s1); } .shade2 { fill: var(--s2); }
+      .shade3 { fill: var(--s3); } .shade4 { fill: var(--s4); } .shade5 { fill: var(--s5); }
       .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
       """
 

@@ -8,8 +8,8 @@
   /// A report as one HTML file that needs no network: verdict, memory, a timeline, lines of code as a treemap and as a
   /// table, size classes, both books and ages.
   ///
-  /// The table's rows are data, of which a script shows some hundreds at a time: a browser that makes a hundred thousand
-  /// rows of a table needs many seconds. The script puts them in as text, so that no name is taken for HTML.
+  /// The table's rows are data, of which a script shows some hundreds at a time: a browser that makes a hundred
+  /// thousand rows of a table needs many seconds. The script puts them in as text, so that no name is taken for HTML.
   struct HTMLReport {
     let title: String
     let reports: [Part]
