@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""browse_report FILE [SHOTS]: opens a report in HTML in Chromium at three sizes and in both colour schemes, sorts and
-filters its table by keyboard, and fails if something is logged as an error, if the page asks for anything but itself, if
-a name was taken for HTML, or if the page is wider than the screen. With SHOTS, keeps pictures of it in this folder. Needs
-Debian's chromium-driver, and selenium of PyPI."""
+"""browse_report FILE [SHOTS]: opens a report in HTML in Chromium at three sizes and in both colour schemes, and sorts
+and filters its table by keyboard. Fails if something is logged as an error, if the page asks for anything but itself,
+if a name was taken for HTML, or if the page is wider than the screen. With SHOTS, keeps pictures of it in this folder.
+Needs Debian's chromium-driver, and selenium of PyPI."""
 
 import json
 import pathlib
@@ -70,8 +70,8 @@ def main():
             for width, height in SIZES:
                 driver.execute_cdp_cmd("Emulation.setEmulatedMedia",
                                        {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
-                driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                                       {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+                metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+                driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
                 began = time.monotonic()
                 driver.get(report.as_uri())
                 opened = time.monotonic() - began

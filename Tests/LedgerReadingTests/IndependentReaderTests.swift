@@ -10,8 +10,7 @@ import Testing
 @Suite("Two readers of real ledgers")
 struct IndependentReaderTests {
   /// Finds a Python 3 interpreter on the path.
-  private static let python: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
-    .map { "\($0)/python3" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+  private static let python = Command.onPath("python3")
 
   /// What the reader in Python prints.
   private struct Report: Decodable {

@@ -14,6 +14,12 @@ public struct Command {
   /// The path of a command of this package that was built together with the tests.
   public static func path(_ name: String) -> String { TypeChecker.buildFolder.appendingPathComponent(name).path }
 
+  /// The path of another program, which a shell would find by its name; nil if there is none.
+  public static func onPath(_ name: String) -> String? {
+    (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":").map { "\($0)/\(name)" }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+
   /// - Parameter name: a command of this package, or the absolute path of another command.
   public static func run(_ name: String, _ arguments: [String]) throws -> Outcome {
     // Files instead of pipes: the command would stop at a full pipe, because this does not read before the command

@@ -116,24 +116,18 @@
 
     fileprivate static func tests(of judged: LedgerReport.JudgedFinding) -> [JUnitReport.Test] {
       let finding = judged.finding
-      let place = [finding.arena.map { "arena \($0)" }, finding.domain].compactMap { $0 }.joined(separator: ", ")
-      guard !finding.sites.isEmpty else {
-        guard judged.leftOutLineCount == 0 else { return [] }
-        return [JUnitReport.Test(judged, place: place, count: finding.count, byteCount: finding.byteCount)]
-      }
-      return finding.sites.map { site in
-        JUnitReport.Test(
-          judged, place: "\(site.file):\(site.line) in \(site.function)" + (place.isEmpty ? "" : ", \(place)"),
-          count: site.count, byteCount: site.byteCount)
+      let owners = [finding.arena.map { "arena \($0)" }, finding.domain]
+      return judged.rows.map { row in
+        let line = row.site.map { "\($0.file):\($0.line) in \($0.function)" }
+        return JUnitReport.Test(judged, row, place: ([line] + owners).compactMap { $0 }.joined(separator: ", "))
       }
     }
 
-    private init(_ judged: LedgerReport.JudgedFinding, place: String, count: Int, byteCount: Int) {
+    private init(_ judged: LedgerReport.JudgedFinding, _ row: LedgerReport.JudgedFinding.Row, place: String) {
       let kind = judged.finding.kind.rawValue
       self.init(className: "leak-audit.\(kind)", name: place.isEmpty ? kind : place)
-      let amount = count.grouped + (byteCount == 0 ? "" : " of \(byteCount.grouped) bytes")
       let outcome = JUnitReport.Outcome(
-        type: kind, message: "\(kind): \(amount)" + (place.isEmpty ? "" : " at \(place)"),
+        type: kind, message: "\(kind): \(row.amount)" + (place.isEmpty ? "" : " at \(place)"),
         text: [judged.explanation, judged.finding.reason, "next: \(judged.next)"].compactMap { $0 }
           .joined(separator: "\n"))
       if judged.counts { failure = outcome } else { skipped = outcome }

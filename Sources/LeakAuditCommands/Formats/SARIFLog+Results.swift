@@ -53,25 +53,21 @@ extension SARIFLog.Result {
   static func results(
     of judged: LedgerReport.JudgedFinding, in report: LedgerReport, files: SourceFiles
   ) -> [SARIFLog.Result] {
-    let finding = judged.finding
-    guard !finding.sites.isEmpty else {
-      return judged.leftOutLineCount > 0 ? [] : [SARIFLog.Result(judged, report, nil, location: place(of: finding))]
-    }
-    return finding.sites.map { site in
-      SARIFLog.Result(judged, report, site, location: place(of: site, files: files))
+    judged.rows.map { row in
+      let location = row.site.map { place(of: $0, files: files) } ?? place(of: judged.finding)
+      return SARIFLog.Result(judged, report, row, location: location)
     }
   }
 
   private init(
-    _ judged: LedgerReport.JudgedFinding, _ report: LedgerReport, _ site: SiteTotals?, location: SARIFLog.Location?
+    _ judged: LedgerReport.JudgedFinding, _ report: LedgerReport, _ row: LedgerReport.JudgedFinding.Row,
+    location: SARIFLog.Location?
   ) {
-    let finding = judged.finding
-    let (count, byteCount) = (site?.count ?? finding.count, site?.byteCount ?? finding.byteCount)
+    let (finding, site) = (judged.finding, row.site)
     ruleId = finding.kind.rawValue
     ruleIndex = Finding.Kind.allCases.firstIndex(of: finding.kind) ?? -1
     level = judged.counts ? "error" : "note"
-    var text = count.grouped
-    if byteCount != 0 { text += " of \(byteCount.grouped) bytes" }
+    var text = row.amount
     if let age = site?.oldestAge { text += ", the oldest for \(Age.text(seconds: age))" }
     text += ": \(judged.explanation)"
     if let reason = finding.reason { text += " (\(reason))" }
@@ -79,9 +75,9 @@ extension SARIFLog.Result {
     locations = location.map { [$0] } ?? []
     let place = site.map { "\($0.file) \($0.function)" } ?? finding.arena ?? finding.domain ?? ""
     partialFingerprints = ["kindFileFunction/v1": "\(finding.kind.rawValue) \(place)"]
-    occurrenceCount = count > 0 ? count : nil
+    occurrenceCount = row.count > 0 ? row.count : nil
     properties = SARIFLog.Properties(
-      count: count, byteCount: byteCount, oldestAgeSeconds: site?.oldestAge, arena: finding.arena,
+      count: row.count, byteCount: row.byteCount, oldestAgeSeconds: site?.oldestAge, arena: finding.arena,
       domain: finding.domain)
   }
 

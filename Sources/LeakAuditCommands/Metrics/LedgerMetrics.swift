@@ -3,7 +3,7 @@
 import LedgerReading
 import ResourceLedger
 
-/// The metrics of ledgers. The article Metrics.md lists them for users.
+/// The metrics of ledgers. The article Forms-Of-Reports.md lists them for users.
 struct LedgerMetrics {
   private var info = MetricFamily("native_buffers_process", .info, help: "A process that has a ledger.")
   private var memory = MetricFamily(
@@ -30,7 +30,7 @@ struct LedgerMetrics {
     "native_buffers_books_age", unit: "seconds", help: "Time since the process counted its allocator's book.")
   private var resident = MetricFamily(
     "native_buffers_resident_memory", unit: "bytes",
-    help: "The resident set, by where it is. The values add up to all of it.")
+    help: "The parts of the resident set. The values add up to all of it.")
   private var duration = MetricFamily(
     "native_buffers_audit_duration", unit: "seconds", help: "Time that it took to read the ledger and to audit it.")
   private var failures = MetricFamily(

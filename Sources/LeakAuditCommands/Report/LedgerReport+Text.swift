@@ -105,7 +105,7 @@ extension LedgerReport {
   }
 
   /// "verdict: clean. Nothing was found."
-  /// - Parameter place: where the findings are, seen from this text: "above" or "below".
+  /// - Parameter place: "above" if the report has its findings before this text, and "below" if it has them after it.
   func verdictText(findingsAre place: String) -> String {
     switch verdict {
     case .clean where !suppressed.isEmpty: "verdict: clean. Nothing was found but what rules leave out."

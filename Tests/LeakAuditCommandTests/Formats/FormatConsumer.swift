@@ -28,26 +28,20 @@ enum FormatConsumer {
   static let hasLibraries = hasPython(
     modules: "jsonschema, prometheus_client.openmetrics.parser, sarif_pydantic, junitparser")
 
-  static let promtool = program("promtool")
+  static let promtool = Command.onPath("promtool")
 
   /// What a library understood of a report.
   static func read(_ form: String, _ report: String) throws -> Value {
     let folder = try ScratchFolder()
     let script = TypeChecker.packageRoot.appendingPathComponent("Tests/FormatConsumers/read_format.py").path
     let file = try folder.write(Array(report.utf8), "report")
-    let outcome = try Command.run(try #require(program("python3")), [script, form, file])
+    let outcome = try Command.run(try #require(Command.onPath("python3")), [script, form, file])
     try #require(outcome.exitCode == 0, "\(outcome.errors)")
     return Value(any: try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)))
   }
 
   static func hasPython(modules: String) -> Bool {
-    guard let python = program("python3") else { return false }
+    guard let python = Command.onPath("python3") else { return false }
     return (try? Command.run(python, ["-c", "import \(modules)"]).exitCode) == 0
-  }
-
-  /// The path of a program.
-  static func program(_ name: String) -> String? {
-    (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":").map { "\($0)/\(name)" }
-      .first { FileManager.default.isExecutableFile(atPath: $0) }
   }
 }

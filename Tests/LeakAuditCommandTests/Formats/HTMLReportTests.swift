@@ -19,18 +19,22 @@
       return outcome.output
     }
 
-    private func data(_ page: String) throws -> [[Any]] {
+    /// Where a page has the data of its script.
+    private func dataRange(_ page: String) throws -> Range<String.Index> {
       let start = try #require(page.range(of: "class=\"data\">"))
       let end = try #require(page[start.upperBound...].range(of: "</script>"))
-      let text = page[start.upperBound..<end.lowerBound]
+      return start.upperBound..<end.lowerBound
+    }
+
+    private func data(_ page: String) throws -> [[Any]] {
+      let text = try page[dataRange(page)]
       return try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[Any]])
     }
 
     /// The page without the data of its script, in which a quotation mark is a part of JSON.
     private func markup(_ page: String) throws -> String {
-      let start = try #require(page.range(of: "class=\"data\">"))
-      let end = try #require(page[start.upperBound...].range(of: "</script>"))
-      return String(page[..<start.upperBound] + page[end.lowerBound...])
+      let range = try dataRange(page)
+      return String(page[..<range.lowerBound] + page[range.upperBound...])
     }
 
     @Test("A page has the verdict, the findings, the lines of code, the books and the timeline, and loads nothing")

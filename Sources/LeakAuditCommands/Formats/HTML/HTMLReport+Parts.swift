@@ -26,7 +26,7 @@
       memory = report.memory.map { HTMLReport.Memory($0, units: units) }
       memoryNote =
         report.memory != nil
-        ? nil : report.memoryError ?? "Where the memory is can be found out only while the process runs."
+        ? nil : report.memoryError ?? "How the memory is used is known only while the process runs."
       timeline = Timeline(snapshot).map { HTMLReport.Chart($0, units: units) }
       tiles = Self.tiles(report.lines, units: units)
       hasTiles = !tiles.isEmpty
@@ -115,8 +115,6 @@
 
     init(_ judged: LedgerReport.JudgedFinding, units: ByteText) {
       let finding = judged.finding
-      kind = finding.kind.rawValue
-      counts = judged.counts
       label = judged.counts ? "fault" : "note"
       heading = judged.title(units: units)
       explanation = judged.explanation

@@ -31,7 +31,7 @@
       <h2>Memory</h2>
       {{#memory}}
       <div class="scroll" tabindex="0"><table>
-      <caption>Where the resident set of {{total}} is</caption>
+      <caption>The parts of the resident set, {{total}} in all</caption>
       <thead><tr><th scope="col">part</th><th scope="col" class="number">resident</th>\
       <th scope="col" class="number">of</th><th scope="col"><span class="hidden">share</span></th></tr></thead>
       <tbody>
@@ -205,7 +205,8 @@
       .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
       """
 
-    /// Sorts and filters the tables of lines. It shows 200 rows, and 500 more whenever somebody asks for more.
+    /// Sorts and filters the tables of lines. It shows 200 rows at first, and 500 more each time that the button below
+    /// is pressed.
     private static let script = #"""
       "use strict";
       for (const part of document.querySelectorAll("article")) {

@@ -12,6 +12,7 @@
   /// thousand rows of a table needs many seconds. The script puts them in as text, so that no name is taken for HTML.
   struct HTMLReport {
     let title: String
+    let failures: [String]
     let reports: [Part]
 
     init(_ ledgers: [AuditedLedger], failures: [String], units: ByteText) {
@@ -19,8 +20,6 @@
       reports = ledgers.enumerated().map { Part($1, number: $0, units: units) }
       self.failures = failures
     }
-
-    let failures: [String]
 
     func text() throws -> String { try MarkupText.render(Self.template, self) }
   }
@@ -55,8 +54,6 @@
     }
 
     struct FindingRow {
-      let kind: String
-      let counts: Bool
       let label: String
       let heading: String
       let explanation: String
